@@ -1,0 +1,69 @@
+"""Training from Python: the same thing as `lilliput train`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lilliput.report.console import TrainingView
+from lilliput.report.follow import draw_curves, follow
+from lilliput.report.tracking import open_trackers
+from lilliput.training.events import Finished
+from lilliput.training.resolve import Task, resolve
+from lilliput.training.train import train as train_events
+from lilliput.writer import Writer, load
+
+
+def train(
+    text_or_recipe: str | Path | Sequence[str | Path],
+    *,
+    minutes: float | None = None,
+    out: str | Path | None = None,
+    corpus: str | Path | None = None,
+    validation: str | Path | None = None,
+    fresh: bool = False,
+    **settings: Any,
+) -> Writer:
+    """Train a model on a text (a file, several, a folder, a known corpus) or by a recipe, and return it ready to write.
+
+    `settings` are a recipe's, by section: `train("x.txt", minutes=2, seed=3, model={"layers": 2})`. The run folder is
+    `out`, by default `runs/NAME`; the same call again continues there. Progress goes to standard error. Raises the
+    errors of `lilliput.errors`; KeyboardInterrupt loses at most what was done since the last checkpoint.
+    """
+    targets = [text_or_recipe] if isinstance(text_or_recipe, str | Path) else text_or_recipe
+    values = dict(_dotted(settings))
+    if minutes is not None:
+        values["training.minutes"] = minutes
+    task = resolve(
+        [str(target) for target in targets],
+        corpus=None if corpus is None else str(corpus),
+        validation=None if validation is None else str(validation),
+        settings=values,
+    )
+    folder = Path(out) if out is not None else Path("runs") / task.name
+    run_task(task, folder, fresh=fresh)
+    return load(folder)
+
+
+def run_task(task: Task, folder: Path, *, fresh: bool = False, stop: Callable[[], bool] = lambda: False) -> Finished:
+    """Train a task, showing it on standard error, tracking it where the recipe asks, and drawing its curves."""
+    # A missing tracker is to be told before anything else is done.
+    trackers = open_trackers(task.recipe.training.track, folder, task.recipe.as_dict())
+    try:
+        with TrainingView() as view:
+            events = train_events(task.recipe, task.corpus, task.validation, folder, fresh=fresh, stop=stop)
+            finished = follow(events, view, trackers)
+    finally:
+        for tracker in trackers:
+            tracker.close()
+    draw_curves(folder)
+    return finished
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            pairs += _dotted(value, f"{prefix}{key}.")
+        else:
+            pairs.append((prefix + key, value))
+    return pairs

@@ -1,0 +1,47 @@
+"""`lilliput corpora`: the texts that Lilliput knows by name."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="List the known texts, or fetch one.", invoke_without_command=True, rich_markup_mode=None)
+
+
+@app.callback()
+def list_corpora(
+    context: typer.Context,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
+) -> None:
+    """List the known texts with their licences, and where each would come from."""
+    if context.invoked_subcommand is not None:
+        return
+    from lilliput.corpus import known_corpora
+
+    rows = [asdict(info) for info in known_corpora()]
+    if json_:
+        for row in rows:
+            typer.echo(json.dumps(row, ensure_ascii=False, default=str))
+        return
+    from rich.console import Console
+
+    from lilliput.report.tables import table
+
+    columns = ["name", "description", "language", "licence", "characters", "where"]
+    Console(highlight=False).print(table(rows, columns))
+
+
+@app.command()
+def get(
+    name: Annotated[str, typer.Argument(help="The name of a known text.")],
+    file: Annotated[Path | None, typer.Option("--from", help="Take the text from this file of yours.")] = None,
+) -> None:
+    """Fetch a text into the cache and print where it lies."""
+    from lilliput.cli.showing import download_progress
+    from lilliput.corpus import fetch
+
+    with download_progress() as progress:
+        path = fetch(name, file, progress)
+    typer.echo(str(path))

@@ -1,0 +1,57 @@
+"""`lilliput demo`: see a model learn, in two minutes."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TEXTS = ("shakespeare-plays", "python-docs")
+"""Best first; the last is always there."""
+
+
+def run(
+    minutes: Annotated[float, typer.Option(help="Time budget of the training.")] = 2.0,
+    out: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/demo"),
+) -> int:
+    """Train for two minutes on the best text that can be had, and show what came of it."""
+    from rich.console import Console
+
+    from lilliput.api import run_task
+    from lilliput.cli.interrupts import Interrupts
+    from lilliput.cli.showing import download_progress, print_evaluation
+    from lilliput.errors import CorpusError
+    from lilliput.training.resolve import Task, resolve
+
+    def find() -> Task:
+        settings = {"training.minutes": minutes}
+        for name in TEXTS[:-1]:
+            try:
+                with download_progress() as progress:
+                    return resolve([name], settings=settings, progress=progress)
+            except CorpusError as error:
+                typer.echo(f"{name} cannot be had ({error}); taking another text", err=True)
+        return resolve([TEXTS[-1]], settings=settings)
+
+    with Interrupts() as interrupts:
+        task = find()
+        typer.echo(f"A model is born: {minutes:g} minutes on {task.name}.", err=True)
+        finished = run_task(task, out, fresh=True, stop=interrupts.wanted)
+    if finished.evaluation is None:
+        return interrupts.exit_code
+    console = Console(highlight=False)
+    print_evaluation(console, finished.evaluation)
+    run = shlex.quote(str(out))
+    console.print(f"loss curves: {out / 'loss.png'}\n", soft_wrap=True)
+    console.print("What to try next:", style="bold")
+    for command in (
+        f'lilliput sample {run} --prompt "{_prompt(task.name)}" --count 3',
+        "lilliput train YOUR-TEXT.txt --minutes 10",
+        "lilliput recipes",
+    ):
+        console.print(f"  {command}", soft_wrap=True, markup=False)
+    return 0
+
+
+def _prompt(name: str) -> str:
+    return "KING HENRY." if name == "shakespeare-plays" else "The statement"

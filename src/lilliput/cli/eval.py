@@ -1,0 +1,27 @@
+"""`lilliput eval`: how good is a run, over the whole held-out text."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    text: Annotated[str | None, typer.Option(help="Measure on this text instead of the run's held-out text.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+) -> None:
+    """Measure a run: loss, perplexity, bits per character and byte, beside what counting reaches."""
+    from lilliput.cli.showing import print_evaluation
+    from lilliput.training.evaluating import evaluate_run
+    from lilliput.writer import load
+
+    writer = load(run, note=lambda line: typer.echo(line, err=True))
+    report = evaluate_run(writer, run, text)
+    if json_:
+        typer.echo(json.dumps(report))
+        return
+    from rich.console import Console
+
+    print_evaluation(Console(highlight=False), report)

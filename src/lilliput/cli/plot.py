@@ -1,0 +1,20 @@
+"""`lilliput plot`: the loss curves of one or more runs as PNG and SVG."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The picture; a PNG and an SVG are written. Default: loss.png in the first run.")
+    ] = None,
+) -> None:
+    """Draw training and validation loss, the floors and the learning rate."""
+    from lilliput.report.curves import read_curve
+    from lilliput.report.plots import plot_runs
+
+    for path in plot_runs([read_curve(run) for run in runs], out or runs[0] / "loss.png"):
+        typer.echo(str(path))

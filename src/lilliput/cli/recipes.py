@@ -1,0 +1,44 @@
+"""`lilliput recipes`: the recipes that come with Lilliput."""
+
+import json
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="List the recipes, or show one with the reasons beside its values.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def list_recipes(
+    context: typer.Context,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per recipe, for programs.")] = False,
+) -> None:
+    """List the recipes, or show one with the reasons beside its values."""
+    if context.invoked_subcommand is not None:
+        return
+    from lilliput.recipe import named_recipe, recipe_names
+
+    recipes = [named_recipe(name) for name in recipe_names()]
+    rows = [{"name": recipe.name, "description": recipe.description} for recipe in recipes]
+    if json_:
+        for row in rows:
+            typer.echo(json.dumps(row))
+        return
+    from rich.console import Console
+
+    from lilliput.report.tables import table
+
+    Console(highlight=False).print(table(rows, ["name", "description"]))
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A recipe's name.")]) -> None:
+    """Print a recipe's file."""
+    from lilliput.recipe import named_recipe, recipe_source
+
+    named_recipe(name)  # an unknown name is told in one line
+    typer.echo(recipe_source(name), nl=False)

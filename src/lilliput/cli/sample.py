@@ -1,0 +1,52 @@
+"""`lilliput sample`: a run writes."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def run(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    prompt: Annotated[str | None, typer.Option(help="Text to continue; - reads it from standard input.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many texts.")] = 1,
+    length: Annotated[int | None, typer.Option(help="Greatest length in tokens.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token; 1 follows the model.")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Choose among the k likeliest tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Choose among the likeliest tokens that together have p.")] = None,
+    stop: Annotated[list[str] | None, typer.Option(help="End before this text (may be given more than once).")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
+) -> None:
+    """Write with a trained model; the text appears while it is written."""
+    from lilliput.writer import load
+
+    given: dict[str, Any] = {"length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+    options = {key: value for key, value in given.items() if value is not None}
+    if stop:
+        options["stop"] = tuple(stop)
+    writer = load(run, note=lambda text: typer.echo(text, err=True))
+    start = writer.start(sys.stdin.read() if prompt == "-" else prompt)
+    for number in range(count):
+        if json_:
+            _print_json(writer, start, seed + number, options)
+            continue
+        if number:
+            typer.echo("\n" + "-" * 8)
+        typer.echo(start, nl=False)
+        for piece in writer.stream(start, seed=seed + number, **options):
+            sys.stdout.write(piece.text)
+            sys.stdout.flush()
+        typer.echo()
+
+
+def _print_json(writer: Any, start: str, seed: int, options: dict[str, Any]) -> None:
+    began = time.perf_counter()
+    pieces = list(writer.stream(start, seed=seed, **options))
+    seconds = time.perf_counter() - began
+    tokens = pieces[-1].tokens if pieces else 0
+    row = {"text": start + "".join(piece.text for piece in pieces), "prompt": start, "seed": seed, "tokens": tokens}
+    typer.echo(json.dumps(row | {"tokens_per_second": round(tokens / seconds, 1)}, ensure_ascii=False))

@@ -1,0 +1,55 @@
+"""What several verbs show: an evaluation, and downloads."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lilliput.training.events import Finished
+
+
+def show_evaluation(finished: "Finished") -> None:
+    """Print the evaluation table of a finished run, and where its picture and its next words are."""
+    from rich.console import Console
+
+    assert finished.evaluation is not None
+    console = Console(highlight=False)
+    print_evaluation(console, finished.evaluation)
+    console.print(f"loss curves: {finished.folder / 'loss.png'}", soft_wrap=True)
+    console.print(f'to write:    lilliput sample {finished.folder} --prompt "..."', soft_wrap=True)
+
+
+def print_evaluation(console: Any, evaluation: dict[str, Any]) -> None:
+    """Print the table of an evaluation, the floors and the verdict."""
+    from lilliput.evaluation.floors import verdict
+    from lilliput.report.tables import evaluation_table
+
+    floors = evaluation["floors"]
+    share = evaluation["sampled_share"]
+    sentence = verdict(evaluation["bits_per_character"], floors)
+    console.print(evaluation_table(evaluation["windows"], floors, sentence))
+    if share < 1:
+        console.print(
+            f"Measured on {share:.0%} of the held-out text, evenly spread, to keep within the time budget; "
+            "lilliput eval RUN measures all of it.",
+            soft_wrap=True,
+        )
+
+
+@contextmanager
+def download_progress() -> Iterator[Callable[[int, int | None], None]]:
+    """Yield a callable (bytes done, bytes in all) that draws a bar on a terminal once something is downloaded."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("downloading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        tasks: list[TaskID] = []
+
+        def progress(done: int, total: int | None) -> None:
+            if not tasks:
+                tasks.append(bar.add_task("", total=total))
+            bar.update(tasks[0], completed=done, total=total)
+
+        yield progress

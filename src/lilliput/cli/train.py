@@ -1,0 +1,65 @@
+"""`lilliput train`: a text or a recipe -> a run folder."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    target: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TEXT...|RECIPE",
+            help="Texts (files, folders, - for standard input, or a known corpus), or a recipe's name or file.",
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option(help="The run folder. Default: runs/NAME.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Train for so many minutes, everything included.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set model.layers=6.")
+    ] = None,
+    corpus: Annotated[str | None, typer.Option(help="Put another text under the recipe.")] = None,
+    validation: Annotated[str | None, typer.Option(help="Measure on this text instead of a part of the other.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed gives another run.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder and start over.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, for programs.")] = False,
+) -> int:
+    """Train a model on a text, or continue: the same command again goes on where it stopped."""
+    from lilliput.api import run_task
+    from lilliput.cli.interrupts import Interrupts
+    from lilliput.cli.showing import download_progress, show_evaluation
+    from lilliput.recipe import parse_setting
+    from lilliput.training.resolve import resolve
+
+    settings = dict(parse_setting(text) for text in set_ or [])
+    if minutes is not None:
+        settings["training.minutes"] = minutes
+    if seed is not None:
+        settings["seed"] = seed
+    with Interrupts() as interrupts:
+        with download_progress() as progress:
+            task = resolve(target, corpus=corpus, validation=validation, settings=settings, progress=progress)
+        folder = out or Path("runs") / task.name
+        finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted)
+    if finished.interrupted:
+        command = shlex.join(["lilliput", *(word for word in sys.argv[1:] if word != "--fresh")])
+        typer.echo(f"stopped after step {finished.step}; to continue: {command}", err=True)
+        return interrupts.exit_code
+    if not json_:
+        show_evaluation(finished)
+        return 0
+    assert finished.evaluation is not None
+    summary = {
+        "run": str(finished.folder),
+        "steps": finished.step,
+        "seconds": round(finished.seconds, 1),
+        "parameters": finished.parameters,
+        "bits_per_character": finished.evaluation["bits_per_character"],
+        "validation_loss": finished.evaluation["loss"],
+    }
+    typer.echo(json.dumps(summary))
+    return 0

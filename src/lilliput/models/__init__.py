@@ -1,0 +1,21 @@
+"""The networks: ids in, logits out, behind one `forward(ids, cache)`.
+
+Importing this package and `lilliput.models.settings` does not import torch; the names that need it are
+found on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from lilliput.models.settings import GPTSettings, ModelSettings, RecurrentSettings
+
+if TYPE_CHECKING:
+    from lilliput.models.protocol import Cache, Model, build, count_parameters
+
+__all__ = ["Cache", "GPTSettings", "Model", "ModelSettings", "RecurrentSettings", "build", "count_parameters"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module("lilliput.models.protocol"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,117 @@
+"""The decoder-only transformer, from GPT-2 to Llama, by its settings.
+
+Embedding, blocks, final norm, output matrix; see `layers` for the sources. First weights:
+
+- `gpt2`: normal with deviation 0.02, the matrices that write to the stream divided by sqrt(2 x layers) (Radford et al.
+  2019, section 2.3); biases zero.
+- `llama`: normal with deviation 0.02 everywhere.
+- `modern`: matrices that read the stream uniform with variance 1 / width; those that write to it, and the output
+  matrix, zero; embedding normal with deviation 1. A tied matrix has deviation 0.02 instead, or the first logits would
+  be as large as sqrt(width).
+
+Left out: position schemes that reach past the context.
+
+Axes: B batch, T time, D width, V vocabulary, K head width.
+"""
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lilliput.errors import GenerationError
+from lilliput.models.cache import KeyValueCache
+from lilliput.models.layers import Block, make_norm, rotary_tables
+from lilliput.models.protocol import Cache, Model
+from lilliput.models.settings import GPTSettings
+
+_DEVIATION = 0.02
+
+
+class GPT(Model):
+    """A decoder-only transformer that sees `context` positions at most."""
+
+    settings: GPTSettings
+
+    def __init__(self, settings: GPTSettings, vocab_size: int, context: int) -> None:
+        super().__init__()
+        self.settings, self.vocab_size, self.context = settings, vocab_size, context
+        self.embedding = nn.Embedding(vocab_size, settings.width)
+        self.position: nn.Embedding | None = None
+        self.cosines_TK: Tensor | None
+        self.sines_TK: Tensor | None
+        cosines_TK, sines_TK = None, None
+        if settings.positions == "learned":
+            self.position = nn.Embedding(context, settings.width)
+        else:
+            cosines_TK, sines_TK = rotary_tables(context, settings.head_width, settings.rotary_base)
+        self.register_buffer("cosines_TK", cosines_TK, persistent=False)
+        self.register_buffer("sines_TK", sines_TK, persistent=False)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.blocks = nn.ModuleList(Block(settings, layer) for layer in range(settings.layers))
+        self.norm = make_norm(settings)
+        self.output = nn.Linear(settings.width, vocab_size, bias=False)
+        if settings.tied:
+            self.output.weight = self.embedding.weight
+        self._initialize()
+
+    def features(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
+        """Return features_BTD after the final norm.
+
+        Raises GenerationError if `ids_BT`, with what the cache holds, is longer than the context.
+        """
+        held = cast(KeyValueCache, cache) if cache is not None else None
+        start, new = (held.length if held is not None else 0), ids_BT.shape[1]
+        if start + new > self.context:
+            raise GenerationError(
+                f"{start} positions and {new} more do not fit the context of {self.context}: "
+                "give the latest ones to an empty cache"
+            )
+        x_BTD = self.embedding(ids_BT)
+        if self.position is not None:
+            x_BTD = x_BTD + self.position.weight[start : start + new]
+        if self.settings.embedding_norm:
+            x_BTD = F.rms_norm(x_BTD, (self.settings.width,), eps=self.settings.norm_epsilon)
+        rotary = None
+        if self.cosines_TK is not None and self.sines_TK is not None:
+            rotary = (self.cosines_TK[start : start + new], self.sines_TK[start : start + new])
+        x_BTD = self.dropout(x_BTD)
+        for block in self.blocks:
+            x_BTD = block(x_BTD, rotary, held)
+        if held is not None:
+            held.advance(new)
+        features_BTD: Tensor = self.norm(x_BTD)
+        return features_BTD
+
+    def head(self, features_BTD: Tensor) -> Tensor:
+        """Return logits_BTV."""
+        logits_BTV: Tensor = self.output(features_BTD)
+        return logits_BTV
+
+    def new_cache(self, batch: int) -> KeyValueCache:
+        """Return room for the keys and values of `context` positions of `batch` rows."""
+        shape_BGTK = (batch, self.settings.key_value_heads, self.context, self.settings.head_width)
+        weight = self.embedding.weight
+        return KeyValueCache(self.settings.layers, shape_BGTK, weight.device, weight.dtype)
+
+    @torch.no_grad()
+    def _initialize(self) -> None:
+        initial, residual = self.settings.initial, _DEVIATION
+        if initial == "gpt2":
+            residual /= (2 * self.settings.layers) ** 0.5
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Embedding):
+                untied = initial == "modern" and module is self.embedding and not self.settings.tied
+                nn.init.normal_(module.weight, std=1.0 if untied else _DEVIATION)
+            elif isinstance(module, nn.Linear) and module.weight is not self.embedding.weight:
+                writes = name == "output" or name.endswith(("attention.output", "feed_forward.down"))
+                if initial != "modern":
+                    nn.init.normal_(module.weight, std=residual if writes and name != "output" else _DEVIATION)
+                elif writes:
+                    nn.init.zeros_(module.weight)
+                else:
+                    bound = (3 / self.settings.width) ** 0.5
+                    nn.init.uniform_(module.weight, -bound, bound)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)

@@ -1,0 +1,140 @@
+"""The parts of a transformer block: norms, rotary positions, attention, feed-forward.
+
+Sources: Vaswani et al. 2017 (arXiv 1706.03762), section 3; pre-norm blocks from Radford et al. 2019; RMSNorm from Zhang
+and Sennrich 2019 (arXiv 1910.07467); rotary positions from Su et al. 2021 (arXiv 2104.09864), in the half-split order
+of the published Llama weights for Hugging Face; SwiGLU from Shazeer 2020 (arXiv 2002.05202).
+
+Every matrix is a parameter of its own (query, key, value, gate, up): fusing them measured 2 % of a training step, while
+an optimiser that works on whole matrices, such as Muon, needs them apart.
+
+Axes: B batch, T new positions, P positions held with the new ones, D width, H heads, G key/value heads, K head width,
+F feed-forward width.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lilliput.models.cache import KeyValueCache
+from lilliput.models.settings import GPTSettings
+
+
+def make_norm(settings: GPTSettings) -> nn.Module:
+    """Return the norm over the width that the settings ask for."""
+    if settings.norm == "layer":
+        return nn.LayerNorm(settings.width, settings.norm_epsilon, bias=settings.biases)
+    return nn.RMSNorm(settings.width, settings.norm_epsilon, elementwise_affine=settings.norm == "rms")
+
+
+def rotary_tables(length: int, head_width: int, base: float) -> tuple[Tensor, Tensor]:
+    """Return cosines_TK and sines_TK for `rotate`; the first half of the sines carries the minus of the rotation."""
+    frequencies = base ** -(torch.arange(0, head_width, 2, dtype=torch.float32) / head_width)
+    angles_TK = torch.outer(torch.arange(length, dtype=torch.float32), frequencies)
+    cosines_TK, sines_TK = angles_TK.cos(), angles_TK.sin()
+    return torch.cat((cosines_TK, cosines_TK), dim=-1), torch.cat((-sines_TK, sines_TK), dim=-1)
+
+
+def rotate(heads_BTHK: Tensor, cosines_TK: Tensor, sines_TK: Tensor) -> Tensor:
+    """Turn the pairs (i, i + K/2) of every head by the angle of its position; returns the same shape."""
+    # Swapping the halves by a roll and keeping the sign in the table takes three operations instead of seven.
+    swapped_BTHK = heads_BTHK.roll(heads_BTHK.shape[-1] // 2, dims=-1)
+    return torch.addcmul(heads_BTHK * cosines_TK[:, None], swapped_BTHK, sines_TK[:, None])
+
+
+class Attention(nn.Module):
+    """Causal self-attention with grouped key/value heads."""
+
+    def __init__(self, settings: GPTSettings, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.heads = settings.heads
+        self.key_value_heads = settings.key_value_heads
+        self.head_width = settings.head_width
+        self.query_key_epsilon = settings.norm_epsilon if settings.query_key_norm else None
+        self.dropout = settings.dropout
+        key_value_width = settings.key_value_heads * settings.head_width
+        self.query = nn.Linear(settings.width, settings.width, bias=settings.biases)
+        self.key = nn.Linear(settings.width, key_value_width, bias=settings.biases)
+        self.value = nn.Linear(settings.width, key_value_width, bias=settings.biases)
+        self.output = nn.Linear(settings.width, settings.width, bias=settings.biases)
+
+    def forward(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
+        """Return the mixed values, the shape of `x_BTD`; `rotary` holds the tables of the T new positions."""
+        batch, new, _ = x_BTD.shape
+        queries_BTHK = self.query(x_BTD).view(batch, new, self.heads, self.head_width)
+        keys_BTGK = self.key(x_BTD).view(batch, new, self.key_value_heads, self.head_width)
+        values_BTGK = self.value(x_BTD).view(batch, new, self.key_value_heads, self.head_width)
+        if self.query_key_epsilon is not None:
+            queries_BTHK = F.rms_norm(queries_BTHK, (self.head_width,), eps=self.query_key_epsilon)
+            keys_BTGK = F.rms_norm(keys_BTGK, (self.head_width,), eps=self.query_key_epsilon)
+        if rotary is not None:
+            queries_BTHK = rotate(queries_BTHK, *rotary)
+            keys_BTGK = rotate(keys_BTGK, *rotary)
+        queries_BHTK = queries_BTHK.transpose(1, 2)
+        keys_BGPK, values_BGPK = keys_BTGK.transpose(1, 2), values_BTGK.transpose(1, 2)
+        past = 0
+        if cache is not None:
+            past = cache.length
+            keys_BGPK, values_BGPK = cache.write(self.layer, keys_BGPK, values_BGPK)
+        mixed_BHTK = F.scaled_dot_product_attention(
+            queries_BHTK.type_as(values_BGPK),  # under autocast the norm and the rotation return wider numbers
+            keys_BGPK.type_as(values_BGPK),
+            values_BGPK,
+            attn_mask=offset_mask(new, past, x_BTD.device) if past and new > 1 else None,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=not past and new > 1,
+            enable_gqa=self.key_value_heads != self.heads,
+        )
+        mixed_BTD: Tensor = self.output(mixed_BHTK.transpose(1, 2).reshape(x_BTD.shape))
+        return mixed_BTD
+
+
+def offset_mask(new: int, past: int, device: torch.device) -> Tensor:
+    """Return mask_TP that is true where one of `new` positions may look: at all the past ones, itself and before."""
+    # `is_causal` aligns the mask at the first key; with positions in the cache it would hide nearly all of them.
+    return torch.ones(new, past + new, dtype=torch.bool, device=device).tril(past)
+
+
+class FeedForward(nn.Module):
+    """Two matrices around an activation; `swiglu` has a third one, the gate."""
+
+    def __init__(self, settings: GPTSettings) -> None:
+        super().__init__()
+        self.activation = settings.activation
+        self.up = nn.Linear(settings.width, settings.feed_forward, bias=settings.biases)
+        self.down = nn.Linear(settings.feed_forward, settings.width, bias=settings.biases)
+        self.gate: nn.Linear | None = None
+        if settings.activation == "swiglu":
+            self.gate = nn.Linear(settings.width, settings.feed_forward, bias=settings.biases)
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        """Return the shape of `x_BTD`."""
+        hidden_BTF = self.up(x_BTD)
+        if self.gate is not None:
+            hidden_BTF = F.silu(self.gate(x_BTD)) * hidden_BTF
+        elif self.activation == "gelu":
+            hidden_BTF = F.gelu(hidden_BTF, approximate="tanh")
+        elif self.activation == "relu":
+            hidden_BTF = F.relu(hidden_BTF)
+        else:
+            hidden_BTF = F.relu(hidden_BTF).square()
+        result_BTD: Tensor = self.down(hidden_BTF)
+        return result_BTD
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each on a normed copy and added to the stream."""
+
+    def __init__(self, settings: GPTSettings, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = make_norm(settings)
+        self.attention = Attention(settings, layer)
+        self.feed_forward_norm = make_norm(settings)
+        self.feed_forward = FeedForward(settings)
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def forward(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
+        """Return the shape of `x_BTD`."""
+        attended_BTD: Tensor = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), rotary, cache))
+        result_BTD: Tensor = attended_BTD + self.dropout(self.feed_forward(self.feed_forward_norm(attended_BTD)))
+        return result_BTD

@@ -1,0 +1,81 @@
+"""What every model is: `forward(ids, cache) -> logits`, and a cache that remembers the positions seen.
+
+The position in the text is owned by the cache and by nothing else. For any split of the input, passes with a cache give
+the same logits as one whole pass, in every model and at every option.
+
+Left out on purpose: loss, optimiser, sampling.
+
+Axes: B batch, T time, D width, V vocabulary.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from lilliput.errors import RecipeError
+from lilliput.models.settings import GPTSettings, RecurrentSettings
+
+
+class Cache(Protocol):
+    """What a model remembers of the rows so far; it is written in place by the model that made it."""
+
+    @property
+    def length(self) -> int:
+        """Return the number of positions that every row has seen."""
+
+    @property
+    def capacity(self) -> int | None:
+        """Return the number of positions that fit, None if there is no limit."""
+
+
+class Model(nn.Module, ABC):
+    """Base of all networks; the first weights come from torch's global generator, which the caller seeds.
+
+    `context` is the training window. A model whose cache has a capacity can see no further than that.
+    """
+
+    settings: GPTSettings | RecurrentSettings
+    vocab_size: int
+    context: int
+
+    def forward(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
+        """Return logits_BTV for the token after each position.
+
+        `ids_BT` continues what `cache` holds, and is added to it. Raises GenerationError past the cache's capacity.
+        """
+        return self.head(self.features(ids_BT, cache))
+
+    @abstractmethod
+    def features(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
+        """Return features_BTD: everything but the output matrix, for callers that need few of the logits."""
+
+    @abstractmethod
+    def head(self, features_BTD: Tensor) -> Tensor:
+        """Return logits_BTV of features_BTD."""
+
+    @abstractmethod
+    def new_cache(self, batch: int) -> Cache:
+        """Return an empty cache for `batch` rows, on the model's device and in its dtype; it is meant for inference."""
+
+
+def build(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: int) -> Model:
+    """Return a new network with its first weights.
+
+    Raises RecipeError if `vocab_size` or `context` is below 1.
+    """
+    # The networks derive from Model, so they cannot be imported above.
+    from lilliput.models.gpt import GPT
+    from lilliput.models.recurrent import Recurrent
+
+    for name, value in (("vocabulary", vocab_size), ("context", context)):
+        if value < 1:
+            raise RecipeError(f"a model with {name} {value} is impossible: it must be at least 1")
+    if isinstance(settings, GPTSettings):
+        return GPT(settings, vocab_size, context)
+    return Recurrent(settings, vocab_size, context)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of trained values; a matrix that is used twice counts once."""
+    return sum(parameter.numel() for parameter in model.parameters())

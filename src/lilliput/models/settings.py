@@ -1,0 +1,179 @@
+"""The shape of a network as plain data, complete and without torch.
+
+A GPT is described field by field. A named shape is a set of values for the fields that were not given, so every field
+can be changed alone, and the settings that come out hold every value: written as JSON and read again they are equal.
+
+- `gpt2`: Radford et al. 2019, section 2.3, as published with the weights.
+- `llama`: Touvron et al. 2023 (arXiv 2302.13971), section 2.2; grouped heads from Ainslie et al. 2023
+  (arXiv 2305.13245).
+- `modern`: what learns fastest at a small size here: norms without gain, the embedding normalised too, squared ReLU
+  (So et al. 2021, arXiv 2109.08668), normalised queries and keys (Henry et al. 2020, arXiv 2010.04245), and output
+  matrices that start at zero, so that every block starts as the identity.
+
+Left out: the vocabulary size (the tokenizer owns it) and the context (the data own it). `build` gets both.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from lilliput.settings import Settings
+
+Size = Annotated[int, Field(ge=1)]
+_SIZE: TypeAdapter[int] = TypeAdapter(Size)
+Probability = Annotated[float, Field(ge=0, lt=1)]
+
+_SHAPES: dict[str, dict[str, Any]] = {
+    "gpt2": {
+        "positions": "learned",
+        "rotary_base": 10000.0,
+        "norm": "layer",
+        "norm_epsilon": 1e-5,
+        "activation": "gelu",
+        "query_key_norm": False,
+        "biases": True,
+        "tied": True,
+        "embedding_norm": False,
+        "initial": "gpt2",
+    },
+    "llama": {
+        "positions": "rotary",
+        "rotary_base": 10000.0,
+        "norm": "rms",
+        "norm_epsilon": 1e-5,
+        "activation": "swiglu",
+        "query_key_norm": False,
+        "biases": False,
+        "tied": False,
+        "embedding_norm": False,
+        "initial": "llama",
+    },
+    "modern": {
+        "positions": "rotary",
+        "rotary_base": 1024.0,
+        "norm": "plain_rms",
+        "norm_epsilon": 1e-6,
+        "activation": "relu2",
+        "query_key_norm": True,
+        "biases": False,
+        "tied": False,
+        "embedding_norm": True,
+        "initial": "modern",
+    },
+}
+# A gated layer has three matrices instead of two: 8/3 of the width keeps the number of weights.
+_GATED_MULTIPLE = 32
+
+
+class GPTSettings(Settings):
+    """Describe a decoder-only transformer; `shape` fills every field that is not given.
+
+    `key_value_heads` is `heads` unless given; `feed_forward` is 4 x width, and for `swiglu` 8/3 x width rounded up to a
+    multiple of 32. Raises pydantic's ValidationError for sizes that do not fit together.
+    """
+
+    kind: Literal["gpt"] = "gpt"
+    shape: Literal["gpt2", "llama", "modern"] = "modern"
+    layers: Size = 4
+    width: Size = 128
+    heads: Size = 4
+    key_value_heads: Size = 4
+    feed_forward: Size = 512
+    positions: Literal["learned", "rotary"] = "rotary"
+    rotary_base: float = Field(default=1024.0, gt=1)
+    norm: Literal["layer", "rms", "plain_rms"] = "plain_rms"
+    norm_epsilon: float = Field(default=1e-6, gt=0)
+    activation: Literal["gelu", "relu", "relu2", "swiglu"] = "relu2"
+    query_key_norm: bool = True
+    biases: bool = False
+    tied: bool = False
+    dropout: Probability = 0.0
+    embedding_norm: bool = True
+    initial: Literal["gpt2", "llama", "modern"] = "modern"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        shape = given.get("shape", cls.model_fields["shape"].default)
+        # An unknown or unhashable shape is reported by the field itself.
+        chosen = _SHAPES.get(shape, {}) if isinstance(shape, str) else {}
+        filled = {**chosen, **given}
+        width, heads = (_size(filled.get(name, cls.model_fields[name].default)) for name in ("width", "heads"))
+        gated = filled.get("activation") == "swiglu"
+        # A size that the field itself will refuse is reported once, not again in what follows from it.
+        if heads is not None:
+            filled.setdefault("key_value_heads", heads)
+        if width is not None:
+            filled.setdefault("feed_forward", _gated_width(width) if gated else 4 * width)
+        return filled
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(
+                f"heads = {self.heads} does not divide width = {self.width}: choose a width that is a multiple of heads"
+            )
+        if self.heads % self.key_value_heads:
+            raise ValueError(
+                f"key_value_heads = {self.key_value_heads} does not divide heads = {self.heads}: "
+                "choose a divisor, or leave it out"
+            )
+        if self.positions == "rotary" and self.head_width % 2:
+            raise ValueError(
+                f"width / heads = {self.head_width} is odd: rotary positions need an even head width; "
+                'change width or heads, or take positions = "learned"'
+            )
+        return self
+
+    @property
+    def head_width(self) -> int:
+        """Return the width of one head."""
+        return self.width // self.heads
+
+
+class RecurrentSettings(Settings):
+    """Describe a recurrent network: embedding, LSTM or GRU layers, output matrix.
+
+    `embedding` is `width` unless given. `dropout` acts on the embedding, between the layers and before the output.
+    Raises pydantic's ValidationError for a tied output matrix of another width.
+    """
+
+    kind: Literal["lstm", "gru"] = "lstm"
+    layers: Size = 1
+    width: Size = 128
+    embedding: Size = 128
+    dropout: Probability = 0.0
+    tied: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("embedding") is not None:
+            return given
+        return {**given, "embedding": given.get("width", cls.model_fields["width"].default)}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.tied and self.embedding != self.width:
+            raise ValueError(
+                f"tied = true needs embedding = width, given {self.embedding} and {self.width}: "
+                "make them equal, or set tied = false"
+            )
+        return self
+
+
+ModelSettings = Annotated[GPTSettings | RecurrentSettings, Field(discriminator="kind")]
+
+
+def _size(value: Any) -> int | None:
+    """Return the size that pydantic will read from `value`, None if it will refuse."""
+    try:
+        return _SIZE.validate_python(value)
+    except ValidationError:
+        return None
+
+
+def _gated_width(width: int) -> int:
+    return -(-8 * width // (3 * _GATED_MULTIPLE)) * _GATED_MULTIPLE

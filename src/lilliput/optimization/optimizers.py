@@ -1,0 +1,121 @@
+"""Optimisers of `torch.optim` behind one face: a step at a share of the peak rate, and a state of plain tensors.
+
+Muon (Jordan et al. 2024) orthogonalises the updates of the blocks' matrices; embeddings, the head, gains and biases are
+moved by AdamW beside it, as its authors advise. The state is a flat dictionary of tensors, so that a checkpoint needs
+no pickle.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from lilliput.errors import CheckpointError, RecipeError
+from lilliput.optimization.settings import OptimizerSettings
+
+
+class Optimizers:
+    """One or two `torch.optim` optimisers that step together.
+
+    `step(factor)` sets every learning rate to its peak times `factor` and moves the weights.
+    """
+
+    def __init__(self, parts: list[torch.optim.Optimizer], names: dict[Tensor, str]) -> None:
+        self.parts = parts
+        self._names = names
+        self._peaks = [[float(group["lr"]) for group in part.param_groups] for part in parts]
+
+    def set_rate(self, factor: float) -> None:
+        """Set every learning rate to its peak times `factor`."""
+        for part, peaks in zip(self.parts, self._peaks, strict=True):
+            for group, peak in zip(part.param_groups, peaks, strict=True):
+                group["lr"] = peak * factor
+
+    def clear_gradients(self) -> None:
+        """Forget all gradients."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the state as tensors named `parameter/entry`."""
+        state: dict[str, Tensor] = {}
+        for part in self.parts:
+            for parameter, entries in part.state.items():
+                for entry, value in entries.items():
+                    if isinstance(value, Tensor):
+                        state[f"{self._names[parameter]}/{entry}"] = value
+        return state
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take up a state that `state()` returned. Raises CheckpointError if it belongs to other parameters."""
+        owners = {
+            self._names[parameter]: (part, parameter)
+            for part in self.parts
+            for group in part.param_groups
+            for parameter in group["params"]
+        }
+        for name, value in state.items():
+            parameter_name, _, entry = name.rpartition("/")
+            if parameter_name not in owners:
+                raise CheckpointError(f"the optimiser state names {parameter_name!r}, which this model does not have")
+            part, parameter = owners[parameter_name]
+            # Step counts stay on the CPU in float32, whatever the device of the weights.
+            place = parameter.device if value.ndim else value.device
+            part.state[parameter][entry] = value.to(place)
+
+
+def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> Optimizers:
+    """Build the optimiser of `settings` for the model's parameters.
+
+    Weight decay acts on matrices only. Raises RecipeError if this PyTorch has no such optimiser.
+    """
+    names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
+    matrices = [parameter for parameter in names if parameter.ndim >= 2]
+    vectors = [parameter for parameter in names if parameter.ndim < 2]
+    parts: list[torch.optim.Optimizer] = []
+    if settings.optimizer == "muon":
+        blocks = _block_matrices(model)
+        parts.append(_muon(blocks, settings))
+        taken = set(blocks)
+        matrices = [parameter for parameter in matrices if parameter not in taken]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    parts.append(_elementwise([group for group in groups if group["params"]], settings))
+    return Optimizers(parts, names)
+
+
+def _block_matrices(model: nn.Module) -> list[Tensor]:
+    """Return the matrices that carry the stream on: all but the look-up tables and the output matrix."""
+    spared = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
+    output = getattr(model, "output", None)
+    if isinstance(output, nn.Linear):
+        spared.add(output.weight)
+    return [parameter for parameter in model.parameters() if parameter.ndim == 2 and parameter not in spared]
+
+
+def _muon(parameters: list[Tensor], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    if not hasattr(torch.optim, "Muon"):
+        raise RecipeError(
+            f'training.optimizer: "muon" needs torch 2.9 or newer and this is {torch.__version__}; use "adamw"'
+        )
+    return torch.optim.Muon(
+        parameters,
+        lr=settings.matrix_learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+
+
+def _elementwise(groups: list[dict[str, object]], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    rate = settings.learning_rate
+    match settings.optimizer:
+        case "adam":
+            return torch.optim.Adam(groups, lr=rate, betas=settings.betas, fused=True)
+        case "sgd":
+            return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, fused=True)
+        case "rmsprop":
+            return torch.optim.RMSprop(groups, lr=rate, momentum=settings.momentum)
+        case _:
+            return torch.optim.AdamW(groups, lr=rate, betas=settings.betas, fused=True)

@@ -1,0 +1,237 @@
+"""A recipe: everything that decides what is learnt, in one flat TOML or JSON file.
+
+Each section is the configuration of one part and lives beside that part; here they are only put together, read,
+written, checked and compared. All errors of a file are told at once, each with its key and, for an unknown key, the
+nearest known one.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import tomli_w
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from lilliput.data.settings import DataSettings
+from lilliput.errors import RecipeError
+from lilliput.generation.sampling import SamplingSettings
+from lilliput.models.settings import GPTSettings, ModelSettings
+from lilliput.optimization.settings import OptimizerSettings, ScheduleSettings
+from lilliput.settings import Settings
+from lilliput.tokenizers import TokenizerSettings
+
+# What may change when a run goes on: none of it changes what a step does. Texts are compared by their checksum.
+_FREE_KEYS = frozenset(
+    {"name", "description", "data.corpus", "data.validation"}
+    | {f"training.{key}" for key in ("steps", "minutes", "evaluate_every", "patience", "keep_every", "go_on", "track")}
+)
+
+
+class TrainingSettings(OptimizerSettings, ScheduleSettings):
+    """How long to train, in which portions, and when to look."""
+
+    steps: Annotated[int, Field(ge=1)] | None = None
+    """Optimiser steps in all."""
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    """Time budget in minutes; the schedule runs on it. Either this or `steps`."""
+    batch: Annotated[int, Field(ge=1)] = 12
+    """Rows (windows) per forward pass."""
+    accumulation: Annotated[int, Field(ge=1)] = 1
+    """Forward passes per step; a step sees batch x accumulation rows."""
+    clip: Annotated[float, Field(gt=0)] | None = 1.0
+    """Greatest norm of the gradient."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    compile: bool = False
+    evaluate_every: Annotated[int, Field(ge=1)] | None = None
+    """Steps between evaluations (with checkpoint and sample); without it, ten times over the run."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Stop after so many evaluations without a new best."""
+    keep_every: Annotated[int, Field(ge=1)] | None = None
+    """Steps between checkpoints that are kept for good, beside the best and the last two."""
+    go_on: bool = False
+    """Whether the same command on a finished run trains for the whole length once more."""
+    track: tuple[Literal["tensorboard", "wandb"], ...] = ()
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "TrainingSettings":
+        if self.steps is not None and self.minutes is not None:
+            raise ValueError("give steps or minutes, not both")
+        if self.steps is None and self.minutes is None:
+            raise ValueError("give steps or minutes")
+        return self
+
+
+class ObjectiveSettings(Settings):
+    """What is minimised."""
+
+    kind: Literal["next_token"] = "next_token"
+
+
+class SampleSettings(SamplingSettings):
+    """The samples shown while training, and the defaults of `lilliput sample`."""
+
+    prompts: tuple[str, ...] = ("\n",)
+
+
+class Recipe(Settings):
+    """A complete description of a training run."""
+
+    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
+    description: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    data: DataSettings = DataSettings()
+    tokenizer: TokenizerSettings = TokenizerSettings()
+    model: ModelSettings = GPTSettings()
+    training: TrainingSettings
+    objective: ObjectiveSettings = ObjectiveSettings()
+    sample: SampleSettings = SampleSettings()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values; settings that are not set are left out (TOML has no null)."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def write(self, path: Path) -> None:
+        """Write the recipe as TOML."""
+        path.write_text(tomli_w.dumps(self.as_dict()), encoding="utf-8")
+
+
+def read_recipe(path: Path, settings: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a TOML or JSON recipe, with `settings` (dotted key -> value) laid over it.
+
+    Raises RecipeError for a file that cannot be read or parsed, and for anything that the recipe may not hold.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: there is no such recipe file") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(
+            f"{path}: not a readable {'JSON' if path.suffix == '.json' else 'TOML'} file: {error}"
+        ) from None
+    if not isinstance(values, dict):
+        raise RecipeError(f"{path}: a recipe is a table of sections, this file holds a {type(values).__name__}")
+    values.setdefault("name", path.stem)
+    return make_recipe(values, settings, where=str(path))
+
+
+def named_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
+    """Return one of the recipes that come with Lilliput. Raises RecipeError for an unknown name."""
+    if name not in recipe_names():
+        raise RecipeError(f"there is no recipe {name!r}{_did_you_mean(name, recipe_names())}; see lilliput recipes")
+    return make_recipe(tomllib.loads(recipe_source(name)), settings, where=f"recipe {name}")
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with Lilliput."""
+    folder = resources.files("lilliput") / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def recipe_source(name: str) -> str:
+    """Return a recipe's file as it was written, with the reasons beside the values."""
+    return (resources.files("lilliput") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def make_recipe(values: Mapping[str, Any], settings: Mapping[str, Any] | None = None, where: str = "recipe") -> Recipe:
+    """Check `values` with `settings` (dotted key -> value) laid over them.
+
+    Raises RecipeError with every error in one line.
+    """
+    merged = json.loads(json.dumps(dict(values)))
+    for key, value in (settings or {}).items():
+        _put(merged, key, value)
+    if settings:
+        _settle_length(merged, settings)
+    try:
+        return Recipe.model_validate(merged)
+    except ValidationError as error:
+        raise RecipeError(f"{where}: " + "; ".join(_explain(error))) from None
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Split `model.layers=6` into key and value; the value is read as TOML, and as a plain string if it is none."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set {text!r}: write KEY=VALUE, for example --set model.layers=6")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value
+
+
+def differences(old: Recipe, new: Recipe) -> list[str]:
+    """Name every setting that differs and matters for what a step does, as `key: old -> new`."""
+    before, after = dict(_flatten(old.as_dict())), dict(_flatten(new.as_dict()))
+    return [
+        f"{key}: {before.get(key, 'not set')} -> {after.get(key, 'not set')}"
+        for key in sorted(before.keys() | after.keys())
+        if key not in _FREE_KEYS and not key.startswith("sample.") and before.get(key) != after.get(key)
+    ]
+
+
+def _settle_length(values: dict[str, Any], settings: Mapping[str, Any]) -> None:
+    """Let a length that was set on the command line replace the recipe's own, whichever kind that was."""
+    training = values.get("training", {})
+    if "training.minutes" in settings and "training.steps" not in settings:
+        training.pop("steps", None)
+    if "training.steps" in settings and "training.minutes" not in settings:
+        training.pop("minutes", None)
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise RecipeError(f"--set {key}: {part} is a value, not a section")
+        values = inner
+    values[last] = value
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _explain(error: ValidationError) -> Iterable[str]:
+    for item in error.errors(include_url=False):
+        path = [str(part) for part in item["loc"] if part not in ("gpt", "lstm", "gru")]
+        key = ".".join(path) or "recipe"
+        match item["type"]:
+            case "extra_forbidden":
+                yield f"{key}: unknown key{_did_you_mean(path[-1], _known_keys(item['loc'][:-1]))}"
+            case "missing":
+                yield f"{key}: missing"
+            case "value_error":
+                yield f"{key}: {item['ctx']['error']}"
+            case _:
+                yield f"{key}: {item['msg'][0].lower()}{item['msg'][1:]}, not {item['input']!r}"
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    classes: list[type[BaseModel]] = [Recipe]
+    for part in location:
+        fields = [cls.model_fields[part] for cls in classes if part in cls.model_fields]
+        if fields:  # a union's tag is part of the location and no field
+            classes = [cls for field in fields for cls in _model_classes(field.annotation)]
+    return [name for cls in classes for name in cls.model_fields]
+
+
+def _model_classes(annotation: Any) -> list[type[BaseModel]]:
+    if get_origin(annotation) in (Union, UnionType, Annotated):
+        return [cls for inner in get_args(annotation) for cls in _model_classes(inner)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []

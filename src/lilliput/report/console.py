@@ -1,0 +1,168 @@
+"""The console view of a training run.
+
+On a terminal it is a live line of rich; elsewhere (a pipe, a log file, a continuous-integration job) plain lines, few
+and without carriage returns. All of it goes to standard error: standard output belongs to `--json` and to written text.
+The view is called often and shows little: `step` costs next to nothing until the next picture is due, and `due` tells
+beforehand, so that a caller need not fetch the loss from an accelerator for nothing.
+"""
+
+import time
+from collections.abc import Callable
+from textwrap import indent
+from types import TracebackType
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
+from rich.rule import Rule
+from rich.text import Text
+
+LIVE_SECONDS = 0.2
+PLAIN_SECONDS = 10.0
+
+
+class TrainingView:
+    """Show a run while it trains; a context manager.
+
+    `console` is by default standard error; `clock` gives seconds and is there for tests.
+    """
+
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        self._clock = clock
+        self._live = self.console.is_terminal and not self.console.is_dumb_terminal
+        self._progress: Progress | None = None
+        self._started = clock()
+        self._shown: float | None = None
+        self._validation: float | None = None
+
+    def __enter__(self) -> "TrainingView":
+        self._started = self._clock()
+        if self._live:
+            wide = self.console.width >= 100
+            self._progress = Progress(
+                BarColumn(bar_width=None if wide else 8),
+                *([TaskProgressColumn()] if wide else []),
+                TextColumn("{task.fields[line]}", markup=False),
+                _Times(self._elapsed, both=wide),
+                console=self.console,
+                refresh_per_second=4,
+                # Standard output is not ours: rich would send what is printed there to standard error.
+                redirect_stdout=False,
+                expand=True,
+            )
+            self._progress.add_task("", total=1.0, line="starting", left=None)
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def due(self) -> bool:
+        """Say whether `step` would show something now."""
+        every = LIVE_SECONDS if self._live else PLAIN_SECONDS
+        return self._shown is None or self._clock() - self._shown >= every
+
+    def step(
+        self,
+        step: int,
+        total_steps: int | None,
+        progress: float,
+        loss: float,
+        learning_rate: float,
+        tokens_per_second: float,
+        seconds_left: float | None,
+    ) -> None:
+        """Show a step, if a picture is due or the run is at its end.
+
+        `total_steps` is None for a run that is bounded by time; `progress` is the share done, 0 to 1; `loss` is in nats
+        per token.
+        """
+        if not self.due() and progress < 1:
+            return
+        self._shown = self._clock()
+        steps = f"step {step:,}" if total_steps is None else f"step {step:,}/{total_steps:,}"
+        parts = [steps, f"loss {loss:.3f}"]
+        if self._validation is not None:
+            parts.append(f"val {self._validation:.3f}")
+        speed = f"{tokens_per_second:,.0f} tokens/s"
+        if self._progress is not None:
+            if self.console.width >= 80:
+                parts.append(speed)
+            task = self._progress.task_ids[0]
+            self._progress.update(task, completed=progress, line="  ".join(parts), left=seconds_left)
+            return
+        parts += [speed, f"learning rate {learning_rate:.2g}", f"{progress:.0%}", f"elapsed {clock(self._elapsed())}"]
+        if seconds_left is not None:
+            parts.append(f"left {clock(seconds_left)}")
+        self._print("  ".join(parts))
+
+    def evaluated(
+        self, step: int, validation_loss: float, *, best: bool = False, bits_per_character: float | None = None
+    ) -> None:
+        """Show an evaluation: nats per token, and bits per character where they are known."""
+        self._validation = validation_loss
+        bits = "" if bits_per_character is None else f"  {bits_per_character:.3f} bits per character"
+        self._print(f"step {step:,}  validation {validation_loss:.4f}{bits}{'  (best so far)' if best else ''}")
+
+    def sample(self, text: str, step: int, validation_loss: float | None = None) -> None:
+        """Show a sample under a rule that names its step and validation loss."""
+        title = f"sample at step {step:,}"
+        if validation_loss is not None:
+            title += f", validation {validation_loss:.3f}"
+        text = printable(text).strip("\n")
+        if self._live:
+            self.console.print(Rule(title, style="dim", align="left"), Padding(Text(text), (0, 2)), "")
+        else:
+            self._print(f"--- {title}\n{indent(text, '  ')}\n---")
+
+    def note(self, text: str) -> None:
+        """Show a line."""
+        self._print(printable(text))
+
+    def finished(self, steps: int, seconds: float, best_validation_loss: float | None = None) -> None:
+        """Show the end of the run."""
+        if self._progress is not None:
+            # A run that stopped early is as finished as any other: a bar that stands still at half would say it hangs.
+            self._progress.update(self._progress.task_ids[0], completed=1.0, left=None)
+        best = "" if best_validation_loss is None else f", best validation {best_validation_loss:.4f} nats per token"
+        self._print(f"finished: {steps:,} steps in {clock(seconds)}{best}")
+
+    def _elapsed(self) -> float:
+        return self._clock() - self._started
+
+    def _print(self, line: str) -> None:
+        # A log file has no width: a line stays a line there.
+        self.console.print(Text(line), soft_wrap=not self._live)
+
+
+class _Times(ProgressColumn):
+    """Time gone and time left."""
+
+    def __init__(self, elapsed: Callable[[], float], *, both: bool) -> None:
+        super().__init__()
+        self._elapsed = elapsed
+        self._both = both
+
+    def render(self, task: Task) -> Text:
+        """Return the times of a task; time left alone where there is no room for both."""
+        left = task.fields["left"]
+        times = [clock(self._elapsed())] if self._both or left is None else []
+        times += [] if left is None else [f"left {clock(left)}"]
+        return Text(" ".join(times), style="cyan", no_wrap=True)
+
+
+def clock(seconds: float) -> str:
+    """Return a time as 1:05 or 2:03:04."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def printable(text: str) -> str:
+    """Replace control characters: a model of bytes may write the escape codes that rule a terminal."""
+    return "".join(character if character in "\n\t" or character.isprintable() else "\ufffd" for character in text)

@@ -1,0 +1,89 @@
+"""The body of the loop over a training run's events: show them, track them, draw the curves."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lilliput.report.console import TrainingView
+from lilliput.report.curves import read_curve
+from lilliput.report.tracking import Tracker
+from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Started, Stepped
+
+TRACK_EVERY = 10
+"""Steps between two losses that go to a tracker."""
+
+
+def follow(events: Iterator[Event], view: TrainingView, trackers: Sequence[Tracker] = ()) -> Finished:
+    """Run through a training run's events, showing each, and return the last."""
+    steps: int | None = None
+    best: float | None = None
+    last: float | None = None
+    for event in events:
+        match event:
+            case Stepped():
+                _stepped(event, steps, view, trackers)
+            case Note(text):
+                view.note(text)
+            case Started():
+                steps = event.steps
+                _started(event, view)
+            case Evaluated():
+                best, last = event.best_loss, event.validation_loss
+                view.evaluated(
+                    event.step, event.validation_loss, best=event.best, bits_per_character=event.bits_per_character
+                )
+                _track(trackers, event.step, {"validation_loss": event.validation_loss})
+            case Sampled():
+                view.sample(event.prompt + event.text.removeprefix(event.prompt), event.step, last)
+                for tracker in trackers:
+                    tracker.text(event.step, event.text)
+            case Finished():
+                view.finished(event.step, event.seconds, best)
+                if not event.interrupted and event.evaluation is not None and event.best_step < event.step:
+                    view.note(f"the best weights are those of step {event.best_step:,}; they are kept and used")
+                return event
+    raise RuntimeError("a training run ended without saying how")
+
+
+def draw_curves(folder: Path) -> Path | None:
+    """Draw a run's loss curves into its folder; None for a run that has not taken a step."""
+    from lilliput.report.plots import plot_runs
+
+    if not (folder / "metrics.jsonl").exists():
+        return None
+    out = folder / "loss.png"
+    plot_runs([read_curve(folder)], out)
+    return out
+
+
+def _started(event: Started, view: TrainingView) -> None:
+    length = f"{event.steps:,} steps" if event.steps is not None else f"{event.minutes:g} minutes"
+    view.note(
+        f"{event.parameters:,} parameters, vocabulary {event.vocab_size:,}, context {event.context}; "
+        f"{event.training_tokens:,} tokens to learn, {event.validation_tokens:,} held out; {length}"
+    )
+    ngram = event.floors["ngram"]
+    view.note(f"to beat: {ngram['bits_per_character']:.3f} bits per character by counting (order {ngram['order']})")
+    if event.step:
+        view.note(f"continuing {event.folder} after step {event.step:,}")
+    else:
+        view.note(f"writing to {event.folder}")
+
+
+def _stepped(event: Stepped, steps: int | None, view: TrainingView, trackers: Sequence[Tracker]) -> None:
+    if trackers and event.step % TRACK_EVERY == 0:
+        _track(trackers, event.step, {"loss": event.loss.item(), "learning_rate": event.learning_rate})
+    if view.due():
+        view.step(
+            event.step,
+            steps,
+            event.progress,
+            event.loss.item(),
+            event.learning_rate,
+            event.tokens_per_second,
+            event.seconds_left,
+        )
+
+
+def _track(trackers: Sequence[Tracker], step: int, values: dict[str, float]) -> None:
+    for tracker in trackers:
+        tracker.log(step, values)

@@ -1,0 +1,255 @@
+"""Loss curves as PNG and SVG.
+
+The left axis is bits per character where that is known, because it alone compares runs with different tokenizers and is
+the unit of the floors; a single run also gets nats per token on the right. Colours are those of Okabe & Ito ("Color
+Universal Design", 2008), which readers with colour-blindness can tell apart. Left out: interactive windows; figures are
+drawn without pyplot, so no display is ever needed.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lilliput.errors import RunError
+from lilliput.report.curves import RunCurve, read_curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+__all__ = ["RunCurve", "plot_runs", "read_curve"]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+INK, QUIET = "#222222", "#6b6b6b"
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+    "axes.spines.top": False,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.hashsalt": "lilliput",
+}
+DRAWN_POINTS = 1500
+"""More points than this are thinned: a line has no more places to show them, and an SVG would grow without end."""
+
+
+def plot_runs(runs: Sequence[RunCurve], out: Path, *, against: Literal["steps", "seconds"] = "steps") -> list[Path]:
+    """Draw the losses of one or more runs and their learning rates; return the two files, PNG and SVG.
+
+    `out` names either file; the other has the same stem. Unless every run has `characters_per_token`, the axis is nats
+    per token and no floors are drawn. Raises RunError if there is nothing to draw or the file cannot be written.
+    """
+    if not runs or any(len(run.steps) == 0 for run in runs):
+        raise RunError("there is nothing to plot: give at least one run, and only runs with training steps")
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    in_bits = all(run.characters_per_token for run in runs)
+    longest = max(run.seconds[-1] for run in runs)
+    scale, x_label = 1.0, "step"
+    if against == "seconds":
+        scale, x_label = (60.0, "minutes of training") if longest > 180 else (1.0, "seconds of training")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 5.4), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4.6, 1])
+        curves = [_Drawn.of(run, against, scale, in_bits) for run in runs]
+        for index, curve in enumerate(curves):
+            _draw_run(upper, lower, curve, COLOURS[index % len(COLOURS)], single=len(runs) == 1)
+        floors = _floors(runs) if in_bits else {}
+        _limit(upper, curves, floors)
+        _draw_floors(upper, floors, max(float(curve.x[-1]) for curve in curves))
+        _label(upper, lower, runs, curves, in_bits=in_bits)
+        lower.set_xlabel(x_label)
+        return _write(figure, out)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A run in the units of the plot."""
+
+    name: str
+    x: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    rates: NDArray[np.float64]
+    validation_x: NDArray[np.float64]
+    validation: NDArray[np.float64]
+    unit: float
+    """The plot's unit in nats per token."""
+
+    @classmethod
+    def of(cls, run: RunCurve, against: str, scale: float, in_bits: bool) -> "_Drawn":
+        unit = math.log(2) * (run.characters_per_token or 1.0) if in_bits else 1.0
+        steps = np.asarray(run.steps, dtype=float)
+        x = steps if against == "steps" else np.asarray(run.seconds, dtype=float) / scale
+        validation = np.asarray(run.validation, dtype=float).reshape(-1, 2)
+        return cls(
+            run.name,
+            x,
+            np.asarray(run.losses, dtype=float) / unit,
+            np.asarray(run.learning_rates, dtype=float),
+            np.interp(validation[:, 0], steps, x),
+            validation[:, 1] / unit,
+            unit,
+        )
+
+
+def smoothed(values: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    """Return the mean of each value and its neighbours, up to `reach` on either side."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    places = np.arange(len(values))
+    # At the start, where the curve falls steeply, both sides shrink alike: a one-sided mean would bend it. At the end
+    # only the right side does: a mean of one or two values would end the curve in a spike.
+    before = np.minimum(reach, places)
+    after = np.minimum(before, len(values) - 1 - places)
+    means: NDArray[np.float64] = (sums[places + after + 1] - sums[places - before]) / (before + after + 1)
+    return means
+
+
+def _draw_run(upper: "Axes", lower: "Axes", curve: _Drawn, colour: str, *, single: bool) -> None:
+    finite = np.isfinite(curve.losses)
+    x, losses = curve.x[finite], curve.losses[finite]
+    shown = np.unique(np.linspace(0, max(0, len(x) - 1), min(len(x), DRAWN_POINTS)).astype(int))
+    upper.plot(x[shown], losses[shown], color=colour, alpha=0.22, linewidth=0.6, zorder=1)
+    mean = smoothed(losses, len(losses) // 100)
+    training: dict[str, Any] = {"linewidth": 1.6} if single else {"linewidth": 1.0, "linestyle": (0, (3, 1.2))}
+    upper.plot(x[shown], mean[shown], color=colour, zorder=2, **training)
+    marked: dict[str, Any] = {"marker": "o", "markersize": 3.5} if len(curve.validation) <= 60 else {}
+    validation_colour = COLOURS[1] if single else colour
+    upper.plot(curve.validation_x, curve.validation, color=validation_colour, linewidth=1.7, zorder=3, **marked)
+    if np.isfinite(curve.validation).any():
+        best = int(np.nanargmin(curve.validation))
+        at = (float(curve.validation_x[best]), float(curve.validation[best]))
+        upper.plot(*at, marker="*", markersize=13, color=validation_colour, markeredgecolor="white", zorder=5)
+    lower.plot(curve.x, curve.rates, color=colour, linewidth=1.3)
+
+
+def _floors(runs: Sequence[RunCurve]) -> dict[str, float]:
+    """Name every different floor once, and by its run where runs on different texts disagree."""
+    values: dict[str, set[float]] = {}
+    for run in runs:
+        for label, bits in run.floors.items():
+            values.setdefault(label, set()).add(bits)
+    return {
+        label if len(values[label]) == 1 else f"{label} ({run.name})": bits
+        for run in runs
+        for label, bits in run.floors.items()
+    }
+
+
+def _limit(upper: "Axes", curves: Sequence[_Drawn], floors: dict[str, float]) -> None:
+    """Let the axis show the part where something is decided, not the fall from a random network in the first steps."""
+    lows, highs = list(floors.values()), [value * 1.06 for value in floors.values()]
+    for curve in curves:
+        settled = np.concatenate([curve.losses[len(curve.losses) // 20 :], curve.validation])
+        settled = settled[np.isfinite(settled)]
+        if len(settled):
+            lows.append(float(np.quantile(settled, 0.002)))
+            highs.append(float(np.quantile(settled, 0.98)))
+    if not lows:
+        return
+    bottom, top = min(lows), max(highs)
+    margin = 0.06 * (top - bottom) or 0.1
+    upper.set_ylim(bottom - margin, top + margin)
+
+
+def _draw_floors(upper: "Axes", floors: dict[str, float], right: float) -> None:
+    bottom, top = upper.get_ylim()
+    for label, bits in floors.items():
+        upper.axhline(bits, color=QUIET, linewidth=1.1, linestyle=(0, (5, 3)), zorder=1.5)
+        crowded = any(0 < other - bits < 0.06 * (top - bottom) for other in floors.values())
+        upper.annotate(
+            f"{label}: {bits:.3f}",
+            (right, bits),
+            xytext=(0, -4 if crowded else 3),
+            textcoords="offset points",
+            ha="right",
+            va="top" if crowded else "baseline",
+            color=QUIET,
+            fontsize=9,
+            bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.5},
+            zorder=6,
+        )
+
+
+def _label(upper: "Axes", lower: "Axes", runs: Sequence[RunCurve], curves: Sequence[_Drawn], *, in_bits: bool) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    single = len(runs) == 1
+    upper.set_ylabel("bits per character" if in_bits else "nats per token")
+    if single and in_bits:
+        unit = curves[0].unit
+        functions: Any = (lambda bits: bits * unit, lambda nats: nats / unit)
+        right = upper.secondary_yaxis("right", functions=functions)
+        right.set_ylabel("nats per token")
+    # Above the axes, where no curve can run through it.
+    upper.legend(
+        handles=_handles(curves[0]) if single else _handles_of_many(curves),
+        loc="lower left",
+        bbox_to_anchor=(-0.01, 1.0),
+        ncols=3 if single else 2,
+        frameon=False,
+        fontsize=9,
+    )
+    if single:
+        title = f"{runs[0].name}: {runs[0].steps[-1]:,} steps in {_duration(runs[0].seconds[-1])}"
+        upper.set_title(title, loc="left", color=INK, pad=26)
+    for axes in (upper, lower):
+        axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
+        axes.set_axisbelow(True)
+    lower.set_ylabel("learning\nrate", fontsize=9)
+    lower.set_ylim(bottom=0)
+    lower.margins(x=0.015)
+    lower.set_yticks(sorted({0.0, max(float(curve.rates.max()) for curve in curves)}))
+    lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+    lower.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+
+
+def _handles(curve: _Drawn) -> list["Line2D"]:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=COLOURS[0], linewidth=1.6, label="training (smoothed)")]
+    if len(curve.validation):
+        handles.append(Line2D([], [], color=COLOURS[1], marker="o", markersize=3.5, label="validation"))
+    if np.isfinite(curve.validation).any():
+        label = f"best validation: {np.nanmin(curve.validation):.3f}"
+        star: dict[str, Any] = {"marker": "*", "markersize": 11, "markeredgecolor": "white", "linestyle": ""}
+        handles.append(Line2D([], [], color=COLOURS[1], label=label, **star))
+    return handles
+
+
+def _handles_of_many(curves: Sequence[_Drawn]) -> list["Line2D"]:
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for index, curve in enumerate(curves):
+        best = f": best {np.nanmin(curve.validation):.3f}" if np.isfinite(curve.validation).any() else ""
+        handles.append(Line2D([], [], color=COLOURS[index % len(COLOURS)], linewidth=2, label=curve.name + best))
+    handles.append(Line2D([], [], color=QUIET, linewidth=1, linestyle=(0, (3, 1.2)), label="training (smoothed)"))
+    handles.append(Line2D([], [], color=QUIET, linewidth=1.7, marker="o", markersize=3.5, label="validation"))
+    return handles
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes:,} min {rest} s" if minutes else f"{rest} s"
+
+
+def _write(figure: "Figure", out: Path) -> list[Path]:
+    stem = out.with_suffix("") if out.suffix.lower() in (".png", ".svg") else out
+    # Not with_suffix: "run.v2" is a name, not a name with a suffix.
+    files = [stem.with_name(stem.name + suffix) for suffix in (".png", ".svg")]
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(files[0], dpi=160)
+        figure.savefig(files[1], metadata={"Date": None})
+    except OSError as error:
+        raise RunError(f"the plot cannot be written to {stem} ({error}): give another place with --out") from None
+    return files

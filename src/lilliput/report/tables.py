@@ -1,0 +1,140 @@
+"""Tables for the terminal: an evaluation, and lists of recipes or corpora.
+
+A table that does not fit the terminal would cut figures or fold words letter by letter; it is then shown as one block
+per row, each cell on a line after its heading.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+READABLE_WIDTH = 16
+"""A column of words that gets less than this is no longer read but deciphered."""
+GAP = 2
+"""Blanks between columns; the box draws one of them."""
+
+
+class Rows:
+    """Rows under headings: a table where it fits, blocks where it does not."""
+
+    def __init__(self, rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> None:
+        self.columns = columns
+        self.numeric = {key for key in columns if rows and all(_is_number(row.get(key)) for row in rows)}
+        self.cells = [{key: _cell(row.get(key)) for key in columns} for row in rows]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render for a width: what rich calls to print this."""
+        gaps = GAP * (len(self.columns) - 1)
+        if sum(map(self._least_width, self.columns)) + gaps > options.max_width:
+            yield self._blocks()
+        else:
+            # A measurement never exceeds the width it is given, so it is asked for with more than there is.
+            wider = options.update(max_width=options.max_width + 1)
+            roomy = Measurement.get(console, wider, self._table({})).maximum <= options.max_width
+            # Left to itself, rich takes the room that is missing from every column alike, and drops the last one.
+            yield self._table(
+                {} if roomy else {key: self._least_width(key) for key in self.columns if self._whole(key)}
+            )
+
+    def _whole(self, key: str) -> bool:
+        return key in self.numeric or key == next(iter(self.columns))
+
+    def _least_width(self, key: str) -> int:
+        """Return the width below which a figure, a name or a column of words would suffer."""
+        longest = max((cell_len(row[key]) for row in self.cells), default=0)
+        heading = max((cell_len(word) for word in self.columns[key].split()), default=0)
+        return max(heading, longest if self._whole(key) else min(longest, READABLE_WIDTH))
+
+    def _table(self, widths: Mapping[str, int]) -> Table:
+        table = Table(box=SIMPLE_HEAD, padding=(0, GAP - 1, 0, 0), pad_edge=False, show_edge=False)
+        for key, heading in self.columns.items():
+            table.add_column(
+                # A heading may break between its words even where the cells may not.
+                Text(heading, no_wrap=False),
+                justify="right" if key in self.numeric else "left",
+                no_wrap=self._whole(key),
+                overflow="fold",
+                width=widths.get(key),
+            )
+        for row in self.cells:
+            table.add_row(*(Text(row[key]) for key in self.columns))
+        return table
+
+    def _blocks(self) -> Group:
+        lines: list[RenderableType] = []
+        for row in self.cells:
+            first, *others = self.columns
+            lines.append(Text(row[first], style="bold", overflow="fold"))
+            for key in others:
+                if row[key]:
+                    lines.append(Padding(Text(f"{self.columns[key]}: {row[key]}", overflow="fold"), (0, 0, 0, 2)))
+        return Group(*lines)
+
+
+def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str] | Mapping[str, str]) -> Rows:
+    """Return rows under headings, to print with rich.
+
+    `columns` names the keys to show in order, or maps them to headings. Numbers stand to the right, thousands apart;
+    the first column is never folded, so that it can be copied.
+    """
+    headings = columns if isinstance(columns, Mapping) else {key: key.replace("_", " ") for key in columns}
+    return Rows(rows, headings)
+
+
+def evaluation_table(
+    windows: Mapping[str, Mapping[str, Any]], floors: Mapping[str, Any] | None = None, verdict: str = ""
+) -> Group:
+    """Return the figures of a model in each definition, the floors below them, and the verdict.
+
+    `windows` and `floors` have the shape of `lilliput eval --json`: the definitions "separate" and "sliding" with the
+    keys of `Score.as_dict`, and what `Floors.as_dict` gives.
+    """
+    rows: list[dict[str, object]] = []
+    for definition, score in windows.items():
+        row: dict[str, object] = {"name": f"{definition} windows"}
+        row |= {"loss": _figure(score["loss"], 4), "perplexity": _figure(score["perplexity"], 3)}
+        row |= {key: _figure(score[key], 3) for key in ("bits_per_character", "bits_per_byte")}
+        rows.append(row)
+    for name, floor in (floors or {}).items():
+        label = f"count model, order {floor['order']}" if "order" in floor else name
+        rows.append({"name": label, "bits_per_character": _figure(floor["bits_per_character"], 3)})
+    columns = {
+        "name": "",
+        "loss": "nats per token",
+        "perplexity": "perplexity",
+        "bits_per_character": "bits per character",
+        "bits_per_byte": "bits per byte",
+    }
+    shown = Rows(rows, columns)
+    shown.numeric = set(columns) - {"name"}
+    parts: list[RenderableType] = [shown]
+    if verdict:
+        parts += [Text(""), Text(verdict[0].upper() + verdict[1:] + ".", style="bold")]
+    return Group(*parts)
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "not finite" if value is None else f"{value:,.{digits}f}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,116 @@
+"""Checkpoints: everything that the next step depends on, as safetensors and JSON under a SHA-256 manifest.
+
+A step is a function of (weights, optimiser state, recipe, step number), so nothing else needs to be kept: no generator
+state, no place in the data. The best checkpoint and the last two stay, and every n-th where the recipe asks for it.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from lilliput.errors import CheckpointError
+from lilliput.runs.manifest import check_manifest, write_folder
+
+_NAME = re.compile(r"step-(\d{8,})")
+
+
+@dataclass
+class Progress:
+    """Where a run stands; the part of a checkpoint that is not tensors."""
+
+    step: int = 0
+    seconds: float = 0.0
+    """Time spent on the run so far, over all its sittings."""
+    tokens: int = 0
+    best_step: int = 0
+    best_loss: float | None = None
+    stale_evaluations: int = 0
+    """Evaluations since the best one."""
+    evaluated_seconds: float = 0.0
+    """The `seconds` at the last evaluation."""
+    seconds_per_scored_token: float = 0.0
+    """Cost of evaluating, as measured once in the run."""
+    evaluation_limit: int | None = None
+    """How many validation tokens an evaluation on the way looks at; None is all of them."""
+    rounds: int = 1
+    """How many times its whole length the run is to be."""
+    scaler: dict[str, float] = field(default_factory=dict)
+    """State of the float16 loss scaler."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state to continue from."""
+
+    progress: Progress
+    weights: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint into its own folder below `folder` and return that."""
+
+    def write(inner: Path) -> None:
+        save_file(_plain(checkpoint.weights), inner / "weights.safetensors")
+        save_file(_plain(checkpoint.optimizer), inner / "optimizer.safetensors")
+        state = json.dumps(asdict(checkpoint.progress), indent=2)
+        (inner / "state.json").write_text(state + "\n", encoding="utf-8")
+
+    path = folder / f"step-{checkpoint.progress.step:08d}"
+    write_folder(path, write)
+    return path
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read one checkpoint. Raises CheckpointError if anything of it is missing or damaged."""
+    check_manifest(path)
+    try:
+        state: dict[str, Any] = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        return Checkpoint(
+            Progress(**state), load_file(path / "weights.safetensors"), load_file(path / "optimizer.safetensors")
+        )
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: unreadable ({error})") from None
+
+
+def checkpoint_steps(folder: Path) -> list[int]:
+    """Return the steps at which there are checkpoints, newest first."""
+    if not folder.is_dir():
+        return []
+    matches = (_NAME.fullmatch(path.name) for path in folder.iterdir())
+    return sorted((int(match[1]) for match in matches if match), reverse=True)
+
+
+def newest_checkpoint(folder: Path, note: Callable[[str], None]) -> Checkpoint | None:
+    """Return the newest checkpoint that is whole, telling `note` of every broken one; None if there never was one.
+
+    Raises CheckpointError if there are checkpoints and all are broken.
+    """
+    steps = checkpoint_steps(folder)
+    for step in steps:
+        try:
+            return load_checkpoint(folder / f"step-{step:08d}")
+        except CheckpointError as error:
+            note(f"checkpoint of step {step} is broken ({error}); falling back to the one before")
+    if steps:
+        raise CheckpointError(f"{folder}: every checkpoint is broken; start over with --fresh")
+    return None
+
+
+def prune_checkpoints(folder: Path, best: int, keep: Callable[[int], bool]) -> None:
+    """Delete all checkpoints but the last two, the best, and those that `keep` (step -> bool) wants."""
+    for step in checkpoint_steps(folder)[2:]:
+        if step != best and not keep(step):
+            shutil.rmtree(folder / f"step-{step:08d}")
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -1,0 +1,158 @@
+"""The run folder: everything that a run is, in files that other programs can read.
+
+recipe.toml            the recipe as it was resolved
+model.json             the architecture: settings, vocabulary size, context
+tokenizer/             the tokenizer and its vocabulary for people
+weights.safetensors    the best weights so far, listed in manifest.json
+facts.json             the text (checksum, counts), the floors, the tokens per character
+environment.json       machine and package versions
+tokens/                the encoded text
+metrics.jsonl          one line per step and per evaluation
+samples.jsonl          one line per sample
+evaluation.json        the final evaluation
+checkpoints/           states to continue from
+loss.png, loss.svg     the loss curves
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from lilliput.errors import CheckpointError, RunError
+from lilliput.runs.manifest import check_manifest, write_manifest, write_whole
+
+WEIGHTS = "weights.safetensors"
+LOSS_CURVE = "loss.png"
+# Everything that Lilliput writes into a run folder; nothing else there is ever deleted.
+_OURS = frozenset(
+    [
+        "recipe.toml",
+        "model.json",
+        "tokenizer",
+        "weights.safetensors",
+        "manifest.json",
+        "facts.json",
+        "environment.json",
+        "tokens",
+        "metrics.jsonl",
+        "samples.jsonl",
+        "evaluation.json",
+        "checkpoints",
+        "loss.png",
+        "loss.svg",
+        "tensorboard",
+        "wandb",
+        ".lock",
+    ]
+)
+
+
+class RunFolder:
+    """The files of one run, by name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe = path / "recipe.toml"
+        self.model = path / "model.json"
+        self.tokenizer = path / "tokenizer"
+        self.facts = path / "facts.json"
+        self.environment = path / "environment.json"
+        self.training_tokens = path / "tokens" / "training.npy"
+        self.validation_tokens = path / "tokens" / "validation.npy"
+        self.metrics = path / "metrics.jsonl"
+        self.samples = path / "samples.jsonl"
+        self.evaluation = path / "evaluation.json"
+        self.checkpoints = path / "checkpoints"
+
+    def claim(self) -> FileLock:
+        """Make the folder and lock it against other processes; release the lock when done.
+
+        Raises RunError if another process holds it, or if the folder holds something that is not a run.
+        """
+        if self.path.is_dir() and not self.recipe.exists() and self._strangers():
+            raise RunError(f"{self.path}: not empty and not a run; choose another folder with --out")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock")
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(
+                f"{self.path}: in use by another process; wait for it, or choose another folder with --out"
+            ) from None
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another with --out") from None
+        return lock
+
+    def _strangers(self) -> bool:
+        return any(path.name not in _OURS and not path.name.endswith(".part") for path in self.path.iterdir())
+
+    def clear(self) -> None:
+        """Delete everything of the run but its lock, and nothing that is not the run's."""
+        for name in _OURS - {".lock"}:
+            path = self.path / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def read_json(self, path: Path) -> dict[str, Any]:
+        """Read one of the folder's JSON files. Raises RunError if it is missing or broken."""
+        if not self.path.is_dir():
+            raise RunError(f"{self.path}: there is no such run; lilliput train TEXT --out {self.path} makes one")
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{self.path}: not a run, {path.name} is missing") from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: broken ({error}); continue from a backup or train again with --fresh") from None
+        if not isinstance(values, dict):
+            raise RunError(f"{path}: broken (not a JSON object); continue from a backup or train again with --fresh")
+        return values
+
+    def write_json(self, path: Path, values: Mapping[str, Any]) -> None:
+        """Write one of the folder's JSON files."""
+        write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def append_lines(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows to one of the folder's JSON-lines files."""
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+    def read_lines(self, path: Path) -> list[dict[str, Any]]:
+        """Read a JSON-lines file; a last line that was cut off by a crash is left out."""
+        if not path.exists():
+            return []
+        rows: list[dict[str, Any]] = []
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+        return rows
+
+    def cut_lines(self, path: Path, last_step: int) -> None:
+        """Drop the rows after `last_step`: the steps that a crash left without a checkpoint are done again."""
+        rows = self.read_lines(path)
+        kept = [row for row in rows if row.get("step", 0) <= last_step]
+        if path.exists():
+            write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept).encode())
+
+    def write_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Replace the weights that the run is used with."""
+        write_whole(self.path / WEIGHTS, save({name: tensor.cpu().contiguous() for name, tensor in weights.items()}))
+        write_manifest(self.path, [WEIGHTS])
+
+    def read_weights(self) -> dict[str, Tensor]:
+        """Read the best weights. Raises CheckpointError if they are missing or damaged."""
+        check_manifest(self.path)
+        try:
+            return load_file(self.path / WEIGHTS)
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"{self.path / WEIGHTS}: unreadable ({error})") from None

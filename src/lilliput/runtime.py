@@ -1,0 +1,98 @@
+"""What this machine is, and what was chosen for it: device, precision, threads.
+
+Every choice carries its reason, so that the command line can say it.
+"""
+
+import os
+import platform
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import torch
+
+from lilliput.errors import RecipeError
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The device and number format of one training run, and why they were chosen."""
+
+    device: torch.device
+    precision: Literal["float32", "bfloat16", "float16"]
+    reason: str
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Return the context in which forward passes run; weights stay in float32."""
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, _DTYPES[self.precision])
+
+    @property
+    def needs_scaler(self) -> bool:
+        """Whether gradients must be scaled (float16 has too small a range for them)."""
+        return self.precision == "float16"
+
+
+def choose_device() -> torch.device:
+    """Return the fastest device that is there: CUDA, then Apple's MPS, then the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def choose_runtime(precision: Precision = "auto") -> Runtime:
+    """Choose device and precision for training.
+
+    Raises RecipeError if the asked precision does not exist on the device.
+    """
+    device = choose_device()
+    if precision == "auto":
+        if device.type == "cuda":
+            if torch.cuda.is_bf16_supported():
+                return Runtime(device, "bfloat16", "this GPU computes bfloat16 at full speed and needs no loss scaling")
+            return Runtime(device, "float16", "this GPU has no bfloat16; the loss is scaled to keep float16 in range")
+        return Runtime(device, "float32", "at the size of tiny models float32 is the fastest here")
+    if precision == "float16" and device.type != "cuda":
+        raise RecipeError(
+            f'training.precision: "float16" needs a CUDA GPU; on {device.type} use "float32" or "bfloat16"'
+        )
+    return Runtime(device, precision, "as the recipe asks")
+
+
+def describe_environment() -> dict[str, object]:
+    """Return what a reader needs to know about the machine to judge a measured figure."""
+    names = ("lilliput", "torch", "numpy", "tokenizers", "safetensors", "pydantic")
+    packages = {}
+    for name in names:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "not installed as a package"
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "packages": packages,
+    }
+
+
+def _processor_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - a kernel file, not a path of ours
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

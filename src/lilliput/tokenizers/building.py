@@ -1,0 +1,105 @@
+"""Making tokenizers: trained on a text, or loaded from a folder.
+
+The kinds are imported when they are needed, so that settings and `--help` cost nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from lilliput.errors import TokenizerError
+from lilliput.tokenizers.protocol import KINDS, NORMALIZATIONS, Kind, Normalization, Tokenizer, apply_normalization
+
+
+def train(
+    kind: Kind,
+    text: str | Iterable[str],
+    vocabulary: int | None = None,
+    normalize: Sequence[Normalization] = (),
+    ranks: Path | None = None,
+) -> Tokenizer:
+    """Train a tokenizer on a text, or on several that are not joined.
+
+    Without `vocabulary`: char takes every character, byte has 256, gpt2 what its file holds, the others about one token
+    a thousand characters. `ranks` is the vocabulary file that gpt2, and only gpt2, is built from.
+
+    TokenizerError: the kind or a normalisation is unknown, the text is empty, or the vocabulary is impossible; the
+    message names the least or the most possible. DependencyError: gpt2 without tiktoken.
+    """
+    if kind not in KINDS:
+        raise TokenizerError(f"unknown tokenizer kind {kind!r}: choose one of {', '.join(KINDS)}")
+    for step in normalize:
+        if step not in NORMALIZATIONS:
+            raise TokenizerError(f"unknown normalisation {step!r}: choose from {', '.join(NORMALIZATIONS)}")
+    if kind == "gpt2":
+        return _open_gpt2(vocabulary, normalize, ranks)
+    if ranks is not None:
+        raise TokenizerError(f"a ranks file is for gpt2 only: leave it out for {kind}")
+    given = [text] if isinstance(text, str) else text
+    texts = [normalized for part in given if (normalized := apply_normalization(part, normalize))]
+    if not texts:
+        raise TokenizerError(f"the text is empty: {kind} needs at least one character to train on")
+    return _train_counted(kind, texts, vocabulary, normalize)
+
+
+def _train_counted(
+    kind: Kind, texts: list[str], vocabulary: int | None, normalize: Sequence[Normalization]
+) -> Tokenizer:
+    from lilliput.tokenizers.character import ByteTokenizer, CharTokenizer
+    from lilliput.tokenizers.escape import LEAST_VOCABULARY
+    from lilliput.tokenizers.subword import SubwordTokenizer
+
+    tokenizer: CharTokenizer | ByteTokenizer | SubwordTokenizer
+    if kind == "byte":
+        _must_be(kind, vocabulary, ByteTokenizer.SIZE)
+        tokenizer = ByteTokenizer(normalize)
+    elif vocabulary is not None and vocabulary < LEAST_VOCABULARY:
+        raise TokenizerError(f"vocabulary {vocabulary} is too small: {kind} needs at least {LEAST_VOCABULARY}")
+    elif kind == "char":
+        tokenizer = CharTokenizer.train(texts, vocabulary, normalize)
+    else:
+        tokenizer = SubwordTokenizer.train(kind, texts, vocabulary, normalize)
+    tokenizer.count(texts)
+    return tokenizer
+
+
+def _open_gpt2(vocabulary: int | None, normalize: Sequence[Normalization], ranks: Path | None) -> Tokenizer:
+    from lilliput.tokenizers.gpt2 import GPT2Tokenizer
+
+    if ranks is None:
+        raise TokenizerError("gpt2 is not trained but read from a file: give gpt2.tiktoken or vocab.bpe as ranks")
+    tokenizer = GPT2Tokenizer.from_file(ranks, normalize)
+    _must_be("gpt2", vocabulary, tokenizer.vocab_size)
+    return tokenizer
+
+
+def _must_be(kind: Kind, vocabulary: int | None, size: int) -> None:
+    if vocabulary not in (None, size):
+        raise TokenizerError(f"vocabulary {vocabulary} is impossible: {kind} has exactly {size}; leave it out")
+
+
+def load(folder: Path) -> Tokenizer:
+    """Load the tokenizer that was saved to a folder; nothing in it is executed.
+
+    TokenizerError: a file is missing, damaged, foreign or newer than this program.
+    DependencyError: gpt2 without tiktoken.
+    """
+    from lilliput.tokenizers import storage
+    from lilliput.tokenizers.character import ByteTokenizer, CharTokenizer
+    from lilliput.tokenizers.gpt2 import GPT2Tokenizer
+    from lilliput.tokenizers.subword import SubwordTokenizer
+
+    folder = Path(folder)
+    stored = storage.read(folder)
+    tokenizer: CharTokenizer | ByteTokenizer | GPT2Tokenizer | SubwordTokenizer
+    if stored.kind == "char":
+        tokenizer = CharTokenizer.restore(stored)
+    elif stored.kind == "byte":
+        tokenizer = ByteTokenizer.restore(stored)
+    elif stored.kind == "gpt2":
+        tokenizer = GPT2Tokenizer.restore(stored, folder)
+    else:
+        tokenizer = SubwordTokenizer.restore(stored, folder)
+    if stored.counts is not None and len(stored.counts) != tokenizer.vocab_size:
+        raise storage.broken(folder / storage.FILE, "there is not one count for each piece")
+    tokenizer.counts = stored.counts
+    return tokenizer

@@ -1,0 +1,102 @@
+"""Tokens that need no training beyond counting: one a character, or one a byte.
+
+A character tokenizer looks code points up in a table, so it encodes tens of millions of characters a second.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lilliput.errors import TokenizerError
+from lilliput.tokenizers.base import Ids, PieceTokenizer, kept_alphabet
+from lilliput.tokenizers.escape import NIBBLES, keepable, to_nibbles
+from lilliput.tokenizers.protocol import Normalization
+from lilliput.tokenizers.storage import Stored
+
+CODE_POINTS = 0x110000
+_SLICE = 1 << 22  # characters counted at once: bounds the memory
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """Give the code point of every character."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def frequent_characters(texts: Sequence[str]) -> list[str]:
+    """List the characters that an alphabet may keep, the most frequent first; equals in the order of code points."""
+    counts = np.zeros(CODE_POINTS, dtype=np.int64)
+    for text in texts:
+        for start in range(0, len(text), _SLICE):
+            points = code_points(text[start : start + _SLICE])
+            found = np.bincount(points)
+            counts[: len(found)] += found
+    ranked = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    return [chr(point) for point in ranked.tolist() if keepable(chr(point))]
+
+
+class CharTokenizer(PieceTokenizer):
+    """One token a kept character and sixteen nibbles for all others."""
+
+    def __init__(self, pieces: Sequence[str], normalize: Sequence[Normalization] = ()) -> None:
+        super().__init__("char", pieces, normalize)
+        self._alphabet = kept_alphabet(pieces)
+        points = [ord(piece) for piece in pieces]
+        # The last slot stands for all higher code points; no id is as large as the mark of an unknown one.
+        self._unknown = self.vocab_size
+        self._escaped_table = np.full(max(points) + 2, self._unknown, dtype=np.uint32)
+        self._escaped_table[points] = np.arange(self.vocab_size)
+        # A nibble in the text itself is a character like any other: it must be escaped.
+        self._table = self._escaped_table.copy()
+        self._table[[ord(nibble) for nibble in NIBBLES]] = self._unknown
+
+    @classmethod
+    def train(cls, texts: Sequence[str], vocabulary: int | None, normalize: Sequence[Normalization]) -> "CharTokenizer":
+        """Keep all characters, or the most frequent ones that fit. TokenizerError: there are not so many."""
+        characters = frequent_characters(texts)
+        most = len(characters) + len(NIBBLES)
+        if vocabulary is None:
+            vocabulary = most
+        if vocabulary > most:
+            raise TokenizerError(f"vocabulary {vocabulary} is too large: this text allows at most {most} for char")
+        kept = sorted(characters[: vocabulary - len(NIBBLES)])
+        return cls([*kept, *NIBBLES], normalize)
+
+    @classmethod
+    def restore(cls, stored: Stored) -> "CharTokenizer":
+        """Build what was saved."""
+        return cls(stored.pieces, stored.normalize)
+
+    def _encode(self, text: str) -> Ids:
+        ids = self._look_up(text, self._table)
+        if ids is None:
+            ids = self._look_up(self._alphabet.escape(text), self._escaped_table)
+        assert ids is not None, "escaped text has only characters of the alphabet"
+        return ids
+
+    def _look_up(self, text: str, table: NDArray[np.uint32]) -> Ids | None:
+        points = code_points(text)
+        ids = table[np.minimum(points, len(table) - 1)]
+        if len(ids) and int(ids.max()) == self._unknown:
+            return None
+        return ids.astype(self.dtype)
+
+
+class ByteTokenizer(PieceTokenizer):
+    """One token a byte of UTF-8: 256 of them."""
+
+    SIZE = 256
+
+    def __init__(self, normalize: Sequence[Normalization] = ()) -> None:
+        super().__init__("byte", [to_nibbles(bytes([value])) for value in range(self.SIZE)], normalize)
+
+    @classmethod
+    def restore(cls, stored: Stored) -> "ByteTokenizer":
+        """Build what was saved."""
+        return cls(stored.normalize)
+
+    def _encode(self, text: str) -> Ids:
+        return np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8).astype(self.dtype)
+
+    def _stored(self) -> Stored:
+        return Stored(kind=self.kind, normalize=self.normalize, counts=self.counts)

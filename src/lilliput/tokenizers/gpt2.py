@@ -1,0 +1,143 @@
+"""GPT-2's own vocabulary: 50,257 tokens of byte-level BPE, with the ids of tiktoken (Radford et al. 2019, section 2.2).
+
+The ranks come from a file: `gpt2.tiktoken` (a token in base64 and its rank on each line) or `vocab.bpe` (the merges as
+OpenAI first published them). tiktoken's downloader is not used. Text that looks like a special token is ordinary text.
+
+tiktoken puts U+FFFD for lone surrogates; here their bytes become tokens, so that every Python string survives.
+"""
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lilliput.errors import DependencyError, TokenizerError
+from lilliput.tokenizers.base import Ids, PieceTokenizer
+from lilliput.tokenizers.escape import to_nibbles
+from lilliput.tokenizers.pretokenize import cut_batches
+from lilliput.tokenizers.protocol import Normalization
+from lilliput.tokenizers.storage import FILE, Stored, broken
+
+if TYPE_CHECKING:
+    import tiktoken
+
+RANKS_FILE = "gpt2.tiktoken"
+END_OF_TEXT = "<|endoftext|>"
+PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_SURROGATE = re.compile("([\ud800-\udfff])")
+_THREADS = min(8, os.cpu_count() or 1)
+
+# GPT-2 wrote bytes as printable characters and ordered them so: first those that Latin-1 prints, then the others.
+_PRINTED = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+_BYTE_ORDER = (*_PRINTED, *(value for value in range(256) if value not in _PRINTED))
+_WRITTEN = [chr(value) for value in _PRINTED] + [chr(256 + rank) for rank in range(256 - len(_PRINTED))]
+_BYTE_OF = dict(zip(_WRITTEN, _BYTE_ORDER, strict=True))
+
+
+def read_ranks(path: Path) -> list[bytes]:
+    """Read the tokens in the order of their ranks from a tiktoken or a merges file.
+
+    TokenizerError: the file is missing, damaged or neither of the two.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise TokenizerError(f"cannot read the GPT-2 vocabulary {path}: {error.strerror}") from error
+    try:
+        # Only the first line can be the header: a later one that begins with "#" is a merge.
+        tokens = _from_merges(lines[1:]) if lines and lines[0].startswith(b"#version") else _from_tiktoken(lines)
+    except (ValueError, KeyError) as error:
+        raise TokenizerError(f"{path} is not a GPT-2 vocabulary: give gpt2.tiktoken or vocab.bpe") from error
+    if len(set(tokens)) != len(tokens) or not {bytes([value]) for value in range(256)}.issubset(tokens):
+        raise TokenizerError(f"{path} is damaged (tokens are missing or twice there): fetch it again")
+    return tokens
+
+
+def _from_merges(lines: list[bytes]) -> list[bytes]:
+    tokens = [bytes([value]) for value in _BYTE_ORDER]
+    for line in filter(None, lines):
+        left, right = line.decode("utf-8").split(" ")
+        tokens.append(bytes(_BYTE_OF[character] for character in left + right))
+    return tokens
+
+
+def _from_tiktoken(lines: list[bytes]) -> list[bytes]:
+    tokens: list[bytes] = []
+    for line in filter(None, lines):
+        token, rank = line.split()
+        if int(rank) != len(tokens):
+            raise ValueError("ranks are not in order")
+        tokens.append(base64.b64decode(token, validate=True))
+    return tokens
+
+
+def _to_tiktoken(tokens: Sequence[bytes]) -> bytes:
+    return b"".join(b"%s %d\n" % (base64.b64encode(token), rank) for rank, token in enumerate(tokens))
+
+
+def _encoding(tokens: Sequence[bytes]) -> "tiktoken.Encoding":
+    try:
+        import tiktoken
+    except ImportError as error:
+        raise DependencyError("tiktoken", "gpt2", "the gpt2 tokenizer") from error
+    return tiktoken.Encoding(
+        "gpt2",
+        pat_str=PATTERN,
+        mergeable_ranks={token: rank for rank, token in enumerate(tokens)},
+        special_tokens={END_OF_TEXT: len(tokens)},
+    )
+
+
+class GPT2Tokenizer(PieceTokenizer):
+    """Byte-level BPE with given ranks; the last id is the end-of-text token, which no text encodes to."""
+
+    def __init__(self, tokens: Sequence[bytes], normalize: Sequence[Normalization] = ()) -> None:
+        super().__init__("gpt2", [*map(to_nibbles, tokens), END_OF_TEXT], normalize)
+        self._tokens = tuple(tokens)
+        self._encoding = _encoding(tokens)
+
+    @classmethod
+    def from_file(cls, path: Path, normalize: Sequence[Normalization] = ()) -> "GPT2Tokenizer":
+        """Build the tokenizer from `gpt2.tiktoken` or `vocab.bpe`.
+
+        TokenizerError: the file is missing or damaged. DependencyError: tiktoken is not installed.
+        """
+        return cls(read_ranks(path), normalize)
+
+    @classmethod
+    def restore(cls, stored: Stored, folder: Path) -> "GPT2Tokenizer":
+        """Build what was saved, from the ranks file beside. TokenizerError: that file is missing or was changed."""
+        path = folder / RANKS_FILE
+        tokens = read_ranks(path)
+        if hashlib.sha256(_to_tiktoken(tokens)).hexdigest() != stored.ranks_sha256:
+            raise broken(path, f"it does not match {FILE}")
+        return cls(tokens, stored.normalize)
+
+    def save(self, folder: Path) -> None:
+        """Write the ranks beside tokenizer.json and vocabulary.txt: loading needs no other file."""
+        super().save(folder)
+        (folder / RANKS_FILE).write_bytes(_to_tiktoken(self._tokens))
+
+    def _encode(self, text: str) -> Ids:
+        arrays = []
+        for index, part in enumerate(_SURROGATE.split(text)):
+            if index % 2:
+                data = part.encode("utf-8", "surrogatepass")
+                lists = [[self._encoding.encode_single_token(bytes([value])) for value in data]]
+            else:
+                lists = [
+                    ids
+                    for batch in cut_batches(part)
+                    for ids in self._encoding.encode_ordinary_batch(batch, num_threads=_THREADS)
+                ]
+            arrays += [np.asarray(ids, dtype=self.dtype) for ids in lists]
+        return np.concatenate(arrays) if arrays else np.empty(0, dtype=self.dtype)
+
+    def _stored(self) -> Stored:
+        checksum = hashlib.sha256(_to_tiktoken(self._tokens)).hexdigest()
+        return Stored(kind=self.kind, normalize=self.normalize, counts=self.counts, ranks_sha256=checksum)

@@ -1,0 +1,90 @@
+"""What every tokenizer offers, whatever its kind, and the settings that choose one.
+
+Left out: unknown-token symbols (nothing is unknown, see `escape`), padding and begin-of-text symbols (a batch carries
+weights instead), offsets into the text.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+from pydantic import Field
+
+from lilliput.errors import TokenizerError
+from lilliput.settings import Settings
+
+if TYPE_CHECKING:
+    from lilliput.tokenizers.base import Ids
+
+Kind = Literal["char", "byte", "bpe", "wordpiece", "unigram", "word", "gpt2"]
+Normalization = Literal["nfc", "nfkc", "lowercase"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
+
+
+class TokenizerSettings(Settings):
+    """Choose a tokenizer: its kind, how many tokens it has, and how a text is normalised before it is encoded."""
+
+    kind: Kind = "char"
+    vocabulary: int | None = Field(default=None, ge=1)
+    normalize: tuple[Normalization, ...] = ("nfc",)
+
+
+class Tokenizer(Protocol):
+    """Turn text into ids and back: `decode(encode(text)) == normalized(text)` for every string, if `lossless`."""
+
+    @property
+    def kind(self) -> Kind:
+        """Name the method."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Count the tokens; ids run from 0 to one less."""
+
+    @property
+    def lossless(self) -> bool:
+        """Say whether every string survives encoding and decoding."""
+
+    @property
+    def normalize(self) -> tuple[Normalization, ...]:
+        """List the normalisations that `encode` applies first, in order."""
+
+    @property
+    def pieces(self) -> Sequence[str]:
+        """Give each token's text in escaped form (see `escape`): part of a character is a run of nibbles."""
+
+    def normalized(self, text: str) -> str:
+        """Apply the stored normalisations."""
+
+    def encode(self, text: str) -> "Ids":
+        """Give the ids of a text: one axis, uint16 up to 65,536 tokens and uint32 above."""
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Give the text of ids; bytes that form no character become U+FFFD. TokenizerError: an id out of range."""
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json for `load` and vocabulary.txt for people into a folder."""
+
+
+def apply_normalization(text: str, normalize: Sequence[Normalization]) -> str:
+    """Apply normalisations in the order given."""
+    for step in normalize:
+        if step == "nfc":
+            text = unicodedata.normalize("NFC", text)
+        elif step == "nfkc":
+            text = unicodedata.normalize("NFKC", text)
+        else:
+            text = text.lower()
+    return text
+
+
+def check_id(token: int, vocab_size: int) -> int:
+    """Give the id back as a plain integer.
+
+    TokenizerError: it is out of range; a negative one would count from the end.
+    """
+    number = int(token)
+    if not 0 <= number < vocab_size:
+        raise TokenizerError(f"token {number} does not exist: this vocabulary has 0 to {vocab_size - 1}")
+    return number

@@ -1,0 +1,125 @@
+"""A tokenizer in a folder: tokenizer.json for `load`, vocabulary.txt for people.
+
+The JSON is our own (pieces in the order of their ids, then what the method needs), so that it outlives versions of the
+libraries that trained it. Nothing in it is executed.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import ValidationError
+
+from lilliput.errors import TokenizerError
+from lilliput.settings import Settings
+from lilliput.tokenizers.escape import NIBBLE_RUN, NIBBLES, to_hex
+from lilliput.tokenizers.protocol import Kind, Normalization
+
+FILE = "tokenizer.json"
+VOCABULARY_FILE = "vocabulary.txt"
+FORMAT: Final = "lilliput.tokenizer"
+VERSION: Final = 1
+
+
+class Stored(Settings):
+    """The contents of tokenizer.json."""
+
+    format: Literal["lilliput.tokenizer"] = FORMAT
+    version: Literal[1] = VERSION
+    kind: Kind
+    normalize: tuple[Normalization, ...]
+    pieces: tuple[str, ...] = ()  # empty where the kind implies them
+    merges: tuple[tuple[int, int], ...] = ()  # bpe: ids of the two pieces that join, most urgent first
+    scores: tuple[float, ...] = ()  # unigram: log probability of each piece
+    ranks_sha256: str | None = None  # gpt2: checksum of the ranks file beside
+    counts: tuple[int, ...] | None = None
+
+
+def write(folder: Path, stored: Stored, pieces: Sequence[str]) -> None:
+    """Write both files. TokenizerError: the folder cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILE).write_text(json.dumps(stored.model_dump()), encoding="utf-8")
+        with (folder / VOCABULARY_FILE).open("w", encoding="utf-8", newline="\n") as file:
+            file.write("# id, token (␣ is a space, ‹c3a9› are bytes in hexadecimal), count in the training text\n")
+            counts = stored.counts or (None,) * len(pieces)
+            for number, (piece, count) in enumerate(zip(pieces, counts, strict=True)):
+                file.write(f"{number}\t{visible(piece)}\t{'-' if count is None else count}\n")
+    except OSError as error:
+        raise TokenizerError(f"cannot write the tokenizer to {folder}: {error.strerror or error}") from error
+
+
+def visible(piece: str) -> str:
+    """Show a piece on one line: spaces, line ends, invisible characters and bytes made visible."""
+    shown = ""
+    for index, part in enumerate(NIBBLE_RUN.split(piece)):
+        if index % 2:
+            shown += f"‹{to_hex(part)}›"
+        else:
+            shown += "".join(map(_visible_character, part))
+    return shown
+
+
+def _visible_character(character: str) -> str:
+    if character == " ":
+        return "␣"
+    if character.isprintable() and character != "\\":
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def read(folder: Path) -> Stored:
+    """Read and check tokenizer.json. TokenizerError: it is missing, broken, foreign or newer than this program."""
+    path = folder / FILE
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise TokenizerError(f"no tokenizer in {folder} ({error.strerror}): give the folder it was saved to") from error
+    except (ValueError, RecursionError) as error:
+        raise broken(path, "it is not JSON") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise TokenizerError(f"{path} was not written by Lilliput: give the folder that a tokenizer was saved to")
+    version = content.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise TokenizerError(f"{path} has version {version}, this program reads up to {VERSION}: upgrade lilliput")
+    try:
+        stored = Stored.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise broken(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    fault = _fault(stored)
+    if fault:
+        raise broken(path, fault)
+    return stored
+
+
+def broken(path: Path, fault: str) -> TokenizerError:
+    """Word the error of a damaged file."""
+    return TokenizerError(f"{path} is damaged ({fault}): restore it from a copy or train again")
+
+
+def _fault(stored: Stored) -> str | None:
+    """Find what would make a tokenizer lossy or break it later."""
+    if stored.kind in ("byte", "gpt2"):
+        return None
+    pieces = stored.pieces
+    alphabet = {piece for piece in pieces if len(piece) == 1}
+    if len(set(pieces)) != len(pieces) or "" in pieces:
+        return "pieces are empty or twice there"
+    if not alphabet.issuperset(NIBBLES):
+        return "nibbles are missing"
+    if not alphabet.issuperset("".join(pieces)):
+        return "a piece has a character that is not itself a piece"
+    if stored.kind == "char" and len(alphabet) != len(pieces):
+        return "a piece is longer than one character"
+    if stored.kind == "unigram" and len(stored.scores) != len(pieces):
+        return "there is not one score for each piece"
+    if stored.counts is not None and len(stored.counts) != len(pieces):
+        return "there is not one count for each piece"
+    known = set(pieces)
+    size = len(pieces)
+    for left, right in stored.merges:
+        if not (0 <= left < size and 0 <= right < size and pieces[left] + pieces[right] in known):
+            return "a merge names no piece"
+    return None

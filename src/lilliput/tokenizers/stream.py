@@ -1,0 +1,44 @@
+"""Text from tokens one at a time, as a model writes them.
+
+A token may be part of a character. What has not become whole is held back, so the strings that come out, joined, are
+exactly `decode` of all the ids.
+"""
+
+import codecs
+
+from lilliput.tokenizers.escape import BROKEN, ERRORS, NIBBLE_RUN, to_hex
+from lilliput.tokenizers.protocol import Tokenizer, check_id
+
+
+class TextStream:
+    """Decode ids one by one.
+
+    >>> stream = TextStream(tokenizer)
+    >>> text = "".join(stream.push(token) for token in ids) + stream.finish()
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._pieces = tokenizer.pieces
+        self._decoder = codecs.getincrementaldecoder("utf-8")(ERRORS)
+        self._half = ""  # a hexadecimal digit that waits for the other half of its byte
+
+    def push(self, token: int) -> str:
+        """Give the text that this id makes whole, perhaps none. TokenizerError: an id out of range."""
+        piece = self._pieces[check_id(token, len(self._pieces))]
+        text = ""
+        for index, part in enumerate(NIBBLE_RUN.split(piece)):
+            if index % 2:
+                digits = self._half + to_hex(part)
+                even = len(digits) - len(digits) % 2
+                self._half = digits[even:]
+                text += self._decoder.decode(bytes.fromhex(digits[:even]))
+            elif part:
+                text += self.finish() + part
+        return text
+
+    def finish(self) -> str:
+        """Give U+FFFD for what never became whole, and start afresh."""
+        text = self._decoder.decode(b"", True) + BROKEN * len(self._half)
+        self._decoder.reset()
+        self._half = ""
+        return text

@@ -1,0 +1,206 @@
+"""The four trained kinds: BPE, WordPiece, Unigram and whole words, from the `tokenizers` library.
+
+- bpe: join the pair that stands side by side most often, again and again (Sennrich et al. 2016, section 3.2).
+- wordpiece: the same way to learn, but a word is spelled by the longest piece that fits, from the left (Devlin et al.
+  2019; the library learns by pair counts, not by the likelihood of Schuster and Nakajima 2012). No "##": a piece may
+  stand anywhere, which lets a vocabulary of 40 do.
+- unigram: the most probable spelling under independent pieces (Kudo 2018, section 3.2).
+- word: the most frequent words whole, each with the space before it; every other word in characters.
+
+The library sees escaped text only, so no character is unknown to it.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lilliput.errors import TokenizerError
+from lilliput.tokenizers.base import Ids, PieceTokenizer, kept_alphabet
+from lilliput.tokenizers.character import frequent_characters
+from lilliput.tokenizers.escape import NIBBLES, Alphabet
+from lilliput.tokenizers.pretokenize import LONGEST_WORD, WORD_PATTERN, cut, cut_batches
+from lilliput.tokenizers.protocol import Kind, Normalization
+from lilliput.tokenizers.storage import FILE, Stored, broken
+from tokenizers import Regex, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer as Library
+
+_SEEN_AT_LEAST = 2  # a piece that stands once in the text teaches nothing
+
+# Measured on French and English verse and on synthetic Chinese, 40 to 2048 tokens: a third gives a text within 4 % of
+# the fewest tokens that any share gives; from a half on, it grows fast. Whole words want a half: there no piece joins
+# the nibbles of a frequent character.
+_ALPHABET_SHARES: dict[Kind, int] = {"bpe": 3, "wordpiece": 3, "unigram": 3, "word": 2}
+
+# The library's threads do not survive a fork. Saying so in the environment is its own way to avoid a warning and a
+# deadlock in child processes; a choice that the user made stays.
+if "TOKENIZERS_PARALLELISM" not in os.environ:
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: os.environ.update(TOKENIZERS_PARALLELISM="false"))
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What training finds: pieces in the order of their ids, and what the method needs beside them."""
+
+    pieces: tuple[str, ...]
+    merges: tuple[tuple[int, int], ...] = ()
+    scores: tuple[float, ...] = ()
+
+
+def _library(model: Any) -> Library:
+    library = Library(model)
+    library.pre_tokenizer = pre_tokenizers.Split(Regex(WORD_PATTERN), "isolated")
+    return library
+
+
+def _learn(model: Any, trainer: Any, text: Iterator[str]) -> dict[str, Any]:
+    """Train the library and give its model as data."""
+    library = _library(model)
+    library.train_from_iterator(text, trainer)
+    content: dict[str, Any] = json.loads(library.to_str())["model"]
+    return content
+
+
+def _by_id(vocabulary: dict[str, int]) -> tuple[str, ...]:
+    return tuple(sorted(vocabulary, key=vocabulary.__getitem__))
+
+
+def _learn_bpe(text: Iterator[str], alphabet: list[str], vocabulary: int) -> Vocabulary:
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, min_frequency=_SEEN_AT_LEAST, initial_alphabet=alphabet, show_progress=False
+    )
+    content = _learn(models.BPE(), trainer, text)
+    ids = content["vocab"]
+    return Vocabulary(_by_id(ids), merges=tuple((ids[left], ids[right]) for left, right in content["merges"]))
+
+
+def _learn_wordpiece(text: Iterator[str], alphabet: list[str], vocabulary: int) -> Vocabulary:
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary,
+        min_frequency=_SEEN_AT_LEAST,
+        initial_alphabet=alphabet,
+        special_tokens=[],
+        continuing_subword_prefix="",
+        show_progress=False,
+    )
+    return Vocabulary(_by_id(_learn(_wordpiece({}), trainer, text)["vocab"]))
+
+
+def _learn_unigram(text: Iterator[str], alphabet: list[str], vocabulary: int) -> Vocabulary:
+    trainer = trainers.UnigramTrainer(
+        vocab_size=vocabulary, initial_alphabet=alphabet, special_tokens=[], show_progress=False
+    )
+    scores = dict(_learn(models.Unigram(), trainer, text)["vocab"])
+    # The library visits words in an order that changes from run to run. It shows in the last digits, and in the scores
+    # of characters that training lost: it spaces them by a ten-thousandth above the least score, in that order. One
+    # score for all of them, and rounding, give the same text the same tokenizer.
+    least = min(scores.values())
+    lost = least + 1e-4 * (len(alphabet) + 1)
+    steady = {piece: round(least if len(piece) == 1 and score < lost else score, 6) for piece, score in scores.items()}
+    pieces = sorted(steady, key=lambda piece: (-steady[piece], piece))
+    return Vocabulary(tuple(pieces), scores=tuple(steady[piece] for piece in pieces))
+
+
+def _learn_word(text: Iterator[str], alphabet: list[str], vocabulary: int) -> Vocabulary:
+    trainer = trainers.WordLevelTrainer(
+        vocab_size=vocabulary, min_frequency=_SEEN_AT_LEAST, special_tokens=[], show_progress=False
+    )
+    ranked = _by_id(_learn(models.WordLevel(), trainer, text)["vocab"])
+    words = [word for word in ranked if len(word) > 1]
+    return Vocabulary((*alphabet, *words[: vocabulary - len(alphabet)]))
+
+
+def _wordpiece(ids: dict[str, int]) -> Any:
+    return models.WordPiece(ids, unk_token="", max_input_chars_per_word=LONGEST_WORD, continuing_subword_prefix="")
+
+
+def _model(kind: Kind, found: Vocabulary) -> Any:
+    """Give the library's model of a vocabulary."""
+    pieces = found.pieces
+    ids = {piece: number for number, piece in enumerate(pieces)}
+    if kind == "unigram":
+        return models.Unigram(list(zip(pieces, found.scores, strict=True)), None, False)
+    if kind == "wordpiece":
+        return _wordpiece(ids)
+    merges = [(pieces[left], pieces[right]) for left, right in found.merges]
+    # Without merges BPE spells in characters; ignoring merges for a known word leaves that word whole.
+    return models.BPE(ids, merges, ignore_merges=kind == "word")
+
+
+_LEARN: dict[Kind, Callable[[Iterator[str], list[str], int], Vocabulary]] = {
+    "bpe": _learn_bpe,
+    "wordpiece": _learn_wordpiece,
+    "unigram": _learn_unigram,
+    "word": _learn_word,
+}
+
+
+def _find(kind: Kind, texts: Sequence[str], characters: Sequence[str], vocabulary: int) -> Vocabulary:
+    """Learn a vocabulary of at most a given size."""
+    room = min(vocabulary // _ALPHABET_SHARES[kind], vocabulary - len(NIBBLES))
+    alphabet = Alphabet(characters[:room])
+    parts = (part for text in texts for part in cut(alphabet.escape(text)))
+    return _LEARN[kind](parts, [*alphabet.characters, *NIBBLES], vocabulary)
+
+
+def default_vocabulary(kind: Kind, characters: int) -> int:
+    """Give the size for a text of so many characters: a token a thousand characters, a power of two, 128 to 8192.
+
+    Whole words are spread thinner: four times as many.
+    """
+    exponent = max(7, min(13, (characters // 1000).bit_length() - 1))
+    return (4 if kind == "word" else 1) << exponent
+
+
+class SubwordTokenizer(PieceTokenizer):
+    """A vocabulary learnt by the library: bpe, wordpiece, unigram or word."""
+
+    def __init__(self, kind: Kind, found: Vocabulary, normalize: Sequence[Normalization] = ()) -> None:
+        super().__init__(kind, found.pieces, normalize)
+        self._found = found
+        self._alphabet = kept_alphabet(found.pieces)
+        self._library = _library(_model(kind, found))
+
+    @classmethod
+    def train(
+        cls, kind: Kind, texts: Sequence[str], vocabulary: int | None, normalize: Sequence[Normalization]
+    ) -> "SubwordTokenizer":
+        """Learn exactly the vocabulary asked for, or by default what the text allows up to `default_vocabulary`.
+
+        TokenizerError: more tokens are asked for than the text gives; it names the most possible.
+        """
+        characters = frequent_characters(texts)
+        size = vocabulary or default_vocabulary(kind, sum(map(len, texts)))
+        found = _find(kind, texts, characters, size)
+        # A smaller vocabulary keeps fewer characters, so what it finds may be less again: go down to a size that holds.
+        while len(found.pieces) < size:
+            size = len(found.pieces)
+            found = _find(kind, texts, characters, size)
+        if vocabulary is not None and size < vocabulary:
+            raise TokenizerError(f"vocabulary {vocabulary} is too large: this text allows at most {size} for {kind}")
+        return cls(kind, found, normalize)
+
+    @classmethod
+    def restore(cls, stored: Stored, folder: Path) -> "SubwordTokenizer":
+        """Build what was saved. TokenizerError: the library refuses it."""
+        try:
+            return cls(stored.kind, Vocabulary(stored.pieces, stored.merges, stored.scores), stored.normalize)
+        except Exception as error:  # the library raises bare Exception
+            raise broken(folder / FILE, str(error)) from error
+
+    def _encode(self, text: str) -> Ids:
+        arrays = [
+            np.asarray(encoding.ids, dtype=self.dtype)
+            for batch in cut_batches(self._alphabet.escape(text))
+            for encoding in self._library.encode_batch_fast(batch, add_special_tokens=False)
+        ]
+        return np.concatenate(arrays) if arrays else np.empty(0, dtype=self.dtype)
+
+    def _stored(self) -> Stored:
+        return super()._stored().model_copy(update={"merges": self._found.merges, "scores": self._found.scores})

@@ -1,0 +1,64 @@
+"""How long a run is: so many steps, or so many minutes.
+
+Under a time budget the schedule runs on the clock, so the run ends on time whatever else the machine does. Everything
+counts: preparing the text, training, evaluations on the way, and the final evaluation, for which time is set aside.
+"""
+
+import math
+import time
+from collections.abc import Callable
+
+from lilliput.recipe import TrainingSettings
+
+EVALUATIONS = 10
+"""Evaluations over a run whose recipe does not say how often."""
+
+
+class Budget:
+    """The share of a run that is done, by steps or by the clock.
+
+    `seconds` were spent on the run before now; `rounds` says how many times its whole length the run is to be.
+    """
+
+    def __init__(
+        self, settings: TrainingSettings, seconds: float, rounds: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.steps = None if settings.steps is None else settings.steps * rounds
+        self.seconds = None if settings.minutes is None else settings.minutes * 60 * rounds
+        self.reserved = 0.0
+        """Seconds set aside for the final evaluation."""
+        self._every = settings.evaluate_every
+        if self._every is None and settings.steps is not None:
+            self._every = math.ceil(settings.steps / EVALUATIONS)
+        self._pause = None if settings.minutes is None else settings.minutes * 60 / EVALUATIONS
+        self._clock = clock
+        self._started = clock() - seconds
+
+    def elapsed(self) -> float:
+        """Return the seconds spent on the run, over all its sittings."""
+        return self._clock() - self._started
+
+    def progress(self, step: int) -> float:
+        """Return the share of the run that is done when `step` steps are; 1 or more means that it is over."""
+        if self.steps is not None:
+            return step / self.steps
+        assert self.seconds is not None
+        return self.elapsed() / max(self.seconds - self.reserved, 1e-9)
+
+    def over(self, step: int) -> bool:
+        """Whether the run is over after `step` steps; a time budget grants at least one."""
+        return self.progress(step) >= 1 and (self.steps is not None or step > 0)
+
+    def seconds_left(self, step: int, seconds_per_step: float) -> float:
+        """Return the seconds until training ends, at the present speed."""
+        if self.steps is not None:
+            return (self.steps - step) * seconds_per_step
+        assert self.seconds is not None
+        return max(0.0, self.seconds - self.reserved - self.elapsed())
+
+    def evaluation_due(self, step: int, evaluated_seconds: float) -> bool:
+        """Whether to evaluate after `step` steps; the last evaluation was at `evaluated_seconds`."""
+        if self._every is not None:
+            return step % self._every == 0
+        assert self._pause is not None
+        return self.elapsed() - evaluated_seconds >= self._pause

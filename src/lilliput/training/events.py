@@ -1,0 +1,85 @@
+"""What a training run tells its caller, in the order in which it happens.
+
+There are no callbacks: console, plots and trackers are the body of the caller's loop over these.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line for the reader."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Everything is ready; training starts or goes on after `step` steps."""
+
+    folder: Path
+    step: int
+    steps: int | None
+    minutes: float | None
+    parameters: int
+    vocab_size: int
+    context: int
+    training_tokens: int
+    validation_tokens: int
+    floors: dict[str, Any]
+    characters_per_token: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """One optimiser step was taken. `loss` is a tensor: reading it may wait for the device."""
+
+    step: int
+    progress: float
+    loss: Tensor
+    learning_rate: float
+    tokens_per_second: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The model was measured on the validation text (nats per token); `share` of the text was looked at."""
+
+    step: int
+    validation_loss: float
+    bits_per_character: float
+    best: bool
+    best_loss: float
+    best_step: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """The model wrote something."""
+
+    step: int
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Training ended: it is complete, was stopped early, or was interrupted (then nothing is evaluated)."""
+
+    reason: str
+    interrupted: bool
+    folder: Path
+    step: int
+    best_step: int
+    seconds: float
+    parameters: int
+    evaluation: dict[str, Any] | None
+
+
+Event = Note | Started | Stepped | Evaluated | Sampled | Finished

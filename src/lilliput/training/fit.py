@@ -1,0 +1,101 @@
+"""The training loop: a generator of one report per step.
+
+A step is a function of (weights, optimiser state, recipe, step number): its batch and its dropout follow from
+(seed, step) alone. So a run that was stopped and continued equals one that was not, to the bit, and nothing that
+happens between two steps can change what is learnt.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lilliput.data.batch import Batch
+from lilliput.objectives import Objective
+from lilliput.optimization.optimizers import Optimizers
+from lilliput.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did: `number` steps are done now; `loss` is the mean over the step's weighted targets, in nats."""
+
+    number: int
+    loss: Tensor
+    rate_factor: float
+    tokens: int
+
+
+class Scaler:
+    """The loss scaler of float16; in other formats it does nothing."""
+
+    def __init__(self, runtime: Runtime, state: dict[str, float]) -> None:
+        self._scaler = torch.amp.GradScaler(runtime.device.type, enabled=runtime.needs_scaler)
+        if state and runtime.needs_scaler:
+            self._scaler.load_state_dict(state)
+
+    def backward(self, loss: Tensor) -> None:
+        """Propagate the scaled loss."""
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+
+    def step(self, optimizers: Optimizers, parameters: Iterable[Tensor], clip: float | None) -> None:
+        """Unscale, clip and step; a step whose gradients overflowed is left out and the scale halved."""
+        for part in optimizers.parts:
+            self._scaler.unscale_(part)
+        if clip is not None:
+            nn.utils.clip_grad_norm_(parameters, clip)
+        for part in optimizers.parts:
+            self._scaler.step(part)
+        self._scaler.update()
+
+    def state(self) -> dict[str, float]:
+        """Return the scaler's state as plain numbers."""
+        return dict(self._scaler.state_dict())
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Return the seed of one step's dropout."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def fit(
+    model: nn.Module,
+    objective: Objective,
+    batch_of: Callable[[int], Batch],
+    optimizers: Optimizers,
+    rate_factor: Callable[[int], float | None],
+    *,
+    runtime: Runtime,
+    scaler: Scaler,
+    seed: int,
+    first: int = 0,
+    accumulation: int = 1,
+    clip: float | None = None,
+) -> Iterator[Step]:
+    """Train from step number `first` on, yielding after every step, until `rate_factor(step)` is None.
+
+    `batch_of(step)` returns all rows of a step; they are cut into `accumulation` micro-batches. The loss is the
+    sum over all micro-batches over the sum of all their weights.
+    """
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for step in count(first):
+        factor = rate_factor(step)
+        if factor is None:
+            return
+        model.train()
+        torch.manual_seed(step_seed(seed, step))
+        batch = batch_of(step).to(runtime.device)
+        weight = batch.weights_BT.sum()
+        loss = torch.zeros((), device=runtime.device)
+        for part in batch.split(accumulation):
+            with runtime.autocast():
+                part_loss = objective(model, part) / weight
+            scaler.backward(part_loss)
+            loss += part_loss.detach()
+        optimizers.set_rate(factor)
+        scaler.step(optimizers, parameters, clip)
+        optimizers.clear_gradients()
+        yield Step(step + 1, loss, factor, batch.targets_BT.numel())

@@ -1,0 +1,93 @@
+"""What is to be trained on what: a text or a recipe's name or file, and the settings beside it."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lilliput.corpus import Corpus, Progress, known_corpora, open_corpus, read_named_validation
+from lilliput.errors import CorpusError, RecipeError
+from lilliput.recipe import Recipe, named_recipe, read_recipe, recipe_names
+from lilliput.training.plan import plan_recipe
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recipe, the text to learn, the text to be measured on (None: a part of the text), and a name for the run."""
+
+    name: str
+    recipe: Recipe
+    corpus: Corpus
+    validation: Corpus | None
+
+
+def resolve(
+    targets: Sequence[str],
+    *,
+    corpus: str | None = None,
+    validation: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Task:
+    """Find out what `targets` are (texts, or one recipe) and open everything that training needs.
+
+    `corpus` puts another text under a recipe; `settings` are dotted keys and values laid over the recipe.
+    Raises RecipeError or CorpusError for what does not exist or does not fit.
+    """
+    values = dict(settings or {})
+    if validation is not None:
+        values["data.validation"] = validation
+    if _is_recipe(targets):
+        return _from_recipe(targets[0], corpus, values, progress)
+    if corpus is not None:
+        raise RecipeError(f"--corpus puts another text under a recipe, and {targets[0]} is a text; give one")
+    values["data.corpus"] = [str(target) for target in targets]
+    text = _open(targets, progress)
+    name = _run_name(targets[0])
+    recipe = plan_recipe(name, text, values)
+    return Task(name, recipe, text, _validation(recipe, targets, progress))
+
+
+def _is_recipe(targets: Sequence[str]) -> bool:
+    if len(targets) != 1:
+        return False
+    path = Path(targets[0])
+    return path.suffix in (".toml", ".json") or (not path.exists() and targets[0] in recipe_names())
+
+
+def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], progress: Progress | None) -> Task:
+    if corpus is not None:
+        settings["data.corpus"] = [corpus]
+    path = Path(target)
+    recipe = read_recipe(path, settings) if path.suffix in (".toml", ".json") else named_recipe(target, settings)
+    if not recipe.data.corpus:
+        raise RecipeError(f"{target}: data.corpus names no text; set it in the recipe or give --corpus FILE")
+    name = recipe.name if corpus is None else f"{recipe.name}-{_run_name(corpus)}"
+    text = _open(recipe.data.corpus, progress)
+    return Task(name, recipe, text, _validation(recipe, recipe.data.corpus, progress))
+
+
+def _open(targets: Sequence[str], progress: Progress | None) -> Corpus:
+    try:
+        return open_corpus(targets, progress)
+    except CorpusError as error:
+        # A mistyped recipe is looked for as a text; say what it may have been.
+        near = difflib.get_close_matches(targets[0], recipe_names(), n=1, cutoff=0.6)
+        if len(targets) == 1 and near and not Path(targets[0]).exists():
+            raise RecipeError(f"{targets[0]}: no such file, corpus or recipe (did you mean {near[0]!r}?)") from None
+        raise error
+
+
+def _validation(recipe: Recipe, targets: Sequence[str], progress: Progress | None) -> Corpus | None:
+    """Open the text to be measured on: the recipe's, or the one that a named corpus brings along."""
+    if recipe.data.validation is not None:
+        return open_corpus([recipe.data.validation], progress)
+    named = {info.name for info in known_corpora()}
+    if len(targets) == 1 and targets[0] in named and not Path(targets[0]).exists():
+        return read_named_validation(targets[0])
+    return None
+
+
+def _run_name(target: str) -> str:
+    return "stdin" if target == "-" else Path(target).name.split(".")[0] or "text"

@@ -1,0 +1,294 @@
+"""One sitting of a run: steps, looks at the validation text, checkpoints, and the final evaluation."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from lilliput.data.windows import Windows
+from lilliput.evaluation.loss import score_tokens
+from lilliput.models import Model, build, count_parameters
+from lilliput.objectives import next_token
+from lilliput.optimization.optimizers import build_optimizers
+from lilliput.optimization.schedules import rate_factor
+from lilliput.recipe import Recipe
+from lilliput.runs import Checkpoint, Progress, RunFolder, newest_checkpoint, prune_checkpoints, save_checkpoint
+from lilliput.runtime import choose_runtime
+from lilliput.training.budget import Budget
+from lilliput.training.compiling import compile_or_not
+from lilliput.training.evaluating import evaluate_both, evaluation_report
+from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Started, Stepped
+from lilliput.training.fit import Scaler, Step, fit
+from lilliput.training.journal import Journal
+from lilliput.training.prepare import Prepared
+from lilliput.writer import Writer, put_weights
+
+SAVE_SECONDS = 300
+"""At most so much work is lost in a crash."""
+LOOK_SHARE = 0.005
+"""Under a time budget, the share of it that one evaluation on the way may take."""
+FINAL_SHARE = 0.15
+"""The same for the final evaluation; a text that takes longer is sampled evenly, and the result says so."""
+SLIDING_COST = 4.0
+"""Sliding windows compute every position four times."""
+SAMPLE_LENGTH = 200
+"""Tokens of a sample on the way."""
+
+
+class Session:
+    """Trains from where the run folder stands; `started` is when the sitting began (`time.monotonic`)."""
+
+    def __init__(
+        self, recipe: Recipe, run: RunFolder, prepared: Prepared, stop: Callable[[], bool], started: float
+    ) -> None:
+        self.recipe = recipe
+        self.settings = recipe.training
+        self.run = run
+        self.prepared = prepared
+        self.stop = stop
+        self.notes: list[str] = []
+        self.runtime = choose_runtime(self.settings.precision)
+        self.window = min(recipe.data.window, len(prepared.training) - 1)
+        torch.manual_seed(recipe.seed)
+        self.model: Model = build(recipe.model, prepared.tokenizer.vocab_size, self.window)
+        self.model.to(self.runtime.device)
+        self.optimizers = build_optimizers(self.model, self.settings)
+        self.progress = self._resume()
+        self.scaler = Scaler(self.runtime, self.progress.scaler)
+        self.writer = Writer(self.model, prepared.tokenizer, recipe.sample)
+        self.budget = Budget(self.settings, self.progress.seconds + time.monotonic() - started, self._count_rounds())
+        self._reserve()
+        self.journal = Journal(run)
+        self.saved = time.monotonic()
+        self.seconds_per_step = 0.0
+
+    def events(self) -> Iterator[Event]:
+        """Train to the end, or until the caller wants to stop."""
+        yield from self._opening()
+        rows = self.settings.batch * self.settings.accumulation
+        windows = Windows(self.prepared.training, self.window, rows, self.recipe.seed)
+        model: torch.nn.Module = self.model
+        if self.settings.compile:
+            yield Note("compiling the model, which may take a minute")
+            example = windows.batch(0).split(self.settings.accumulation)[0]
+            model, note = compile_or_not(self.model, example, self.runtime)
+            yield Note(note)
+        reason = "complete"
+        resumed = time.monotonic()
+        for step in self._fit(model, windows):
+            yield self._record(step, time.monotonic() - resumed)
+            over = self.budget.over(step.number)
+            if over or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds):
+                yield from self._look()
+                if self._stale():
+                    reason = f"stopped early: no better for {self.settings.patience} evaluations"
+                    break
+            elif self._save_due(step.number):
+                self._save()
+            if self.stop() and not over:
+                self._save()
+                yield self._finished("interrupted", interrupted=True)
+                return
+            resumed = time.monotonic()
+        yield from self._closing(reason)
+
+    def _resume(self) -> Progress:
+        checkpoint = newest_checkpoint(self.run.checkpoints, self.notes.append)
+        if checkpoint is None:
+            return Progress()
+        put_weights(self.model, checkpoint.weights)
+        self.optimizers.load_state(checkpoint.optimizer)
+        self.run.cut_lines(self.run.metrics, checkpoint.progress.step)
+        self.run.cut_lines(self.run.samples, checkpoint.progress.step)
+        return checkpoint.progress
+
+    def _count_rounds(self) -> int:
+        progress = self.progress
+        over = Budget(self.settings, progress.seconds, progress.rounds).over(progress.step)
+        if over and self.settings.go_on:
+            progress.rounds += 1
+            progress.stale_evaluations = 0
+        return progress.rounds
+
+    def _opening(self) -> Iterator[Event]:
+        vocab_size = self.prepared.tokenizer.vocab_size
+        self.run.write_json(
+            self.run.model,
+            {"settings": self.recipe.model.model_dump(mode="json"), "vocab_size": vocab_size, "context": self.window},
+        )
+        yield Note(f"{self.runtime.device.type}, {self.runtime.precision}: {self.runtime.reason}")
+        if self.window < self.recipe.data.window:
+            yield Note(f"the text is short: the context shrinks from {self.recipe.data.window} to {self.window} tokens")
+        yield from (Note(note) for note in self.notes)
+        yield Started(
+            folder=self.run.path,
+            step=self.progress.step,
+            steps=self.budget.steps,
+            minutes=None if self.budget.seconds is None else self.budget.seconds / 60,
+            parameters=count_parameters(self.model),
+            vocab_size=vocab_size,
+            context=self.window,
+            training_tokens=len(self.prepared.training),
+            validation_tokens=len(self.prepared.validation),
+            floors=self.prepared.facts["floors"],
+            characters_per_token=self.prepared.facts["characters_per_token"],
+        )
+        if self.budget.over(self.progress.step):
+            yield Note("this run is finished; more training.steps, or more --minutes, make it go on")
+
+    def _fit(self, model: torch.nn.Module, windows: Windows) -> Iterator[Step]:
+        def factor(step: int) -> float | None:
+            if self.budget.over(step) or self._stale():
+                return None
+            return rate_factor(self.settings, self.budget.progress(step))
+
+        return fit(
+            model,
+            next_token,
+            windows.batch,
+            self.optimizers,
+            factor,
+            runtime=self.runtime,
+            scaler=self.scaler,
+            seed=self.recipe.seed,
+            first=self.progress.step,
+            accumulation=self.settings.accumulation,
+            clip=self.settings.clip,
+        )
+
+    def _record(self, step: Step, seconds: float) -> Stepped:
+        self.progress.step = step.number
+        self.progress.tokens += step.tokens
+        # A running mean over about twenty steps.
+        share = 1.0 if not self.seconds_per_step else 0.05
+        self.seconds_per_step += share * (seconds - self.seconds_per_step)
+        rate = self.settings.learning_rate * step.rate_factor
+        row = {
+            "step": step.number,
+            "learning_rate": rate,
+            "seconds": round(self.budget.elapsed(), 3),
+            "tokens": self.progress.tokens,
+        }
+        self.journal.step(row, step.loss)
+        return Stepped(
+            step=step.number,
+            progress=min(1.0, self.budget.progress(step.number)),
+            loss=step.loss,
+            learning_rate=rate,
+            tokens_per_second=step.tokens / max(self.seconds_per_step, 1e-9),
+            seconds_left=self.budget.seconds_left(step.number, self.seconds_per_step),
+        )
+
+    def _look(self) -> Iterator[Event]:
+        """Evaluate, keep the weights if they are the best so far, write a sample, save."""
+        self.journal.flush()
+        progress = self.progress
+        if self.budget.seconds is not None and not progress.seconds_per_scored_token:
+            self._measure_evaluation()
+        loss, scored = self._score(progress.evaluation_limit)
+        if progress.best_loss is None or loss < progress.best_loss:
+            progress.best_loss, progress.best_step, progress.stale_evaluations = loss, progress.step, 0
+            self.run.write_weights(dict(self.model.named_parameters()))
+        else:
+            progress.stale_evaluations += 1
+        progress.evaluated_seconds = self.budget.elapsed()
+        share = scored / (len(self.prepared.validation) - 1)
+        row = {"step": progress.step, "validation_loss": loss, "share": round(share, 4)}
+        self.journal.evaluation(row | {"seconds": round(progress.evaluated_seconds, 3)})
+        yield Evaluated(
+            step=progress.step,
+            validation_loss=loss,
+            bits_per_character=loss / self.prepared.facts["characters_per_token"] / math.log(2),
+            best=progress.best_step == progress.step,
+            best_loss=progress.best_loss,
+            best_step=progress.best_step,
+            share=share,
+        )
+        yield self._sample()
+        self._save()
+
+    def _score(self, limit: int | None) -> tuple[float, int]:
+        with self.runtime.autocast():
+            loss, scored = score_tokens(self.model, self.prepared.validation, self.window, "separate", limit=limit)
+        return loss / scored, scored
+
+    def _measure_evaluation(self) -> None:
+        """Time a part of an evaluation, and from that choose how much of the text evaluations may look at."""
+        assert self.budget.seconds is not None
+        seconds = self.budget.seconds / self.progress.rounds
+        targets = len(self.prepared.validation) - 1
+        started = time.monotonic()
+        _, scored = self._score(min(targets, 8192))
+        cost = self.progress.seconds_per_scored_token = (time.monotonic() - started) / scored
+        affordable = int(seconds * LOOK_SHARE / cost)
+        if affordable < targets:
+            self.progress.evaluation_limit = max(affordable, min(targets, 8192))
+        self._reserve()
+
+    def _final_limit(self) -> int | None:
+        """Return how many targets the final evaluation may look at; None is all of them."""
+        cost = self.progress.seconds_per_scored_token * (1 + SLIDING_COST)
+        if self.budget.seconds is None or not cost:
+            return None
+        affordable = int(self.budget.seconds / self.progress.rounds * FINAL_SHARE / cost)
+        return None if affordable >= len(self.prepared.validation) - 1 else max(affordable, 8192)
+
+    def _reserve(self) -> None:
+        scored = self._final_limit() or len(self.prepared.validation)
+        self.budget.reserved = scored * self.progress.seconds_per_scored_token * (1 + SLIDING_COST)
+
+    def _sample(self) -> Sampled:
+        prompt = self.recipe.sample.prompts[0]
+        length = min(self.recipe.sample.length, SAMPLE_LENGTH)
+        with self.runtime.autocast():
+            text = self.writer.write(prompt, seed=self.progress.step, length=length)
+        self.run.append_lines(self.run.samples, [{"step": self.progress.step, "prompt": prompt, "text": text}])
+        return Sampled(self.progress.step, prompt, text)
+
+    def _stale(self) -> bool:
+        return self.settings.patience is not None and self.progress.stale_evaluations >= self.settings.patience
+
+    def _save_due(self, step: int) -> bool:
+        every = self.settings.keep_every
+        return (every is not None and step % every == 0) or time.monotonic() - self.saved > SAVE_SECONDS
+
+    def _save(self) -> None:
+        self.journal.flush()
+        self.progress.seconds = self.budget.elapsed()
+        self.progress.scaler = self.scaler.state()
+        weights = dict(self.model.named_parameters())
+        save_checkpoint(self.run.checkpoints, Checkpoint(self.progress, weights, self.optimizers.state()))
+        every = self.settings.keep_every
+        prune_checkpoints(
+            self.run.checkpoints, self.progress.best_step, lambda step: every is not None and step % every == 0
+        )
+        self.saved = time.monotonic()
+
+    def _closing(self, reason: str) -> Iterator[Event]:
+        """Measure the best weights in both definitions over the whole validation text."""
+        put_weights(self.model, self.run.read_weights())
+        with self.runtime.autocast():
+            scores = evaluate_both(
+                self.model,
+                self.prepared.validation,
+                self.window,
+                self.prepared.facts["validation"],
+                self._final_limit(),
+            )
+        report = evaluation_report(scores, self.prepared.facts["floors"])
+        self.run.write_json(self.run.evaluation, {"step": self.progress.best_step} | report)
+        yield self._finished(reason, report)
+
+    def _finished(self, reason: str, evaluation: dict[str, Any] | None = None, interrupted: bool = False) -> Finished:
+        return Finished(
+            reason=reason,
+            interrupted=interrupted,
+            folder=self.run.path,
+            step=self.progress.step,
+            best_step=self.progress.best_step,
+            seconds=self.budget.elapsed(),
+            parameters=count_parameters(self.model),
+            evaluation=evaluation,
+        )

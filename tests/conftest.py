@@ -1,0 +1,43 @@
+"""What many tests need: a text that was made up, one thread, and no data of the machine's user."""
+
+import os
+
+# Two test processes with two spinning threads each would wait for one another most of the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import random
+from pathlib import Path
+
+import pytest
+
+WORDS = [
+    *("the", "a", "old", "small", "bright", "river", "house", "boat", "lamp", "stone", "wind", "night", "morning"),
+    *("keeper", "sailor", "child", "dog", "door", "hill", "road", "walks", "sleeps", "waits", "sings", "finds"),
+    *("opens", "follows", "remembers", "carries", "leaves", "under", "over", "near", "behind", "with", "without"),
+]
+
+
+def made_up_text(characters: int, seed: int = 1) -> str:
+    """Sentences of random words: enough structure to learn from, nobody's text."""
+    draw = random.Random(seed)
+    lines = []
+    length = 0
+    while length < characters:
+        words = draw.choices(WORDS, k=draw.randint(4, 9))
+        line = " ".join(words).capitalize() + draw.choice(".!?,") + "\n" * draw.choice((1, 1, 2))
+        lines.append(line)
+        length += len(line)
+    return "".join(lines)[:characters]
+
+
+@pytest.fixture(autouse=True)
+def _no_user_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LILLIPUT_DATA", raising=False)
+    monkeypatch.setenv("LILLIPUT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def text_file(tmp_path: Path) -> Path:
+    path = tmp_path / "story.txt"
+    path.write_text(made_up_text(6000), encoding="utf-8")
+    return path

@@ -1,0 +1,144 @@
+import gzip
+import io
+import json
+import lzma
+import zipfile
+
+import pytest
+
+from lilliput.corpus import unpacking
+from lilliput.corpus.unpacking import unpack
+from lilliput.errors import CorpusError
+
+
+def texts(name, data):
+    return [document.text for found in unpack(name, data) for document in found.documents]
+
+
+def names(name, data):
+    return [document.name for found in unpack(name, data) for document in found.documents]
+
+
+def zipped(**members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("__", "/"), data)
+    return buffer.getvalue()
+
+
+def test_json_lines_use_the_field_text():
+    data = b'{"text": "one", "author": "x"}\n\n{"author": "y", "text": "two\\nlines"}\n'
+    assert texts("a.jsonl", data) == ["one", "two\nlines"]
+    assert names("a.jsonl", data) == ["a.jsonl:1", "a.jsonl:3"]
+
+
+def test_json_lines_use_the_only_string_field():
+    assert texts("a.jsonl", b'{"poem": "one", "year": 1857}\n') == ["one"]
+
+
+def test_a_line_separator_inside_a_string_does_not_end_the_line():
+    row = json.dumps({"text": "a\u2028b\u0085c"}, ensure_ascii=False)
+    assert texts("a.jsonl", row.encode()) == ["a\u2028b\u0085c"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"text": "cut', "a.jsonl, line 2 is not JSON"),
+        ('{"a": "x", "b": "y"}', r'line 2 has no field "text" \(fields with a string: a, b\)'),
+        ('{"text": 5}', r'line 2 has no field "text" \(fields with a string: none\)'),
+        ("[1, 2]", 'line 2 has no field "text"'),
+        ("[" * 100_000, "line 2 is not JSON"),
+    ],
+)
+def test_a_broken_line_is_named(line, message):
+    with pytest.raises(CorpusError, match=message):
+        texts("a.jsonl", f'{{"text": "fine"}}\n{line}\n'.encode())
+
+
+def test_a_table_uses_the_column_text():
+    (found,) = unpack("a.csv", b'id,text,note\r\n1,"one, with\r\nbreak",a much longer note than that\r\n2,two,x\r\n')
+    assert [document.text for document in found.documents] == ["one, with\r\nbreak", "two"]
+    assert found.note == "a.csv: column 'text' taken as the text; 2 rows"
+
+
+def test_a_table_without_it_uses_the_longest_column_and_says_so():
+    (found,) = unpack("a.csv", "id;vers\n1;Là, tout n'est qu'ordre\n2;et beauté\n".encode())
+    assert [document.text for document in found.documents] == ["Là, tout n'est qu'ordre", "et beauté"]
+    assert found.note == "a.csv: column 'vers' taken as the text, the longest of 2; 2 rows"
+
+
+def test_a_long_field_and_a_short_row():
+    long = "word " * 40_000
+    assert texts("a.csv", f"text,b\n{long},1\nshort\n".encode()) == [long, "short"]
+
+
+def test_broken_tables():
+    with pytest.raises(CorpusError, match=r"a.csv is not a table"):
+        texts("a.csv", b'text\n"never closed\n')
+    with pytest.raises(CorpusError, match=r"a.csv has no row below its first"):
+        texts("a.csv", b"text\n")
+
+
+def test_packed_files_hold_any_kind():
+    rows = b'{"text": "one"}\n{"text": "two"}\n'
+    assert texts("poems.jsonl.gz", gzip.compress(rows)) == ["one", "two"]
+    assert texts("poems.txt.xz", lzma.compress("été".encode())) == ["été"]
+    assert texts("poems.gz", gzip.compress(b"plain")) == ["plain"]
+    assert texts("POEMS.TXT.GZ", gzip.compress(b"plain")) == ["plain"]
+
+
+def test_members_of_a_zip_are_documents_in_sorted_order():
+    data = zipped(
+        **{"b.txt": b"B", "a__c.jsonl": b'{"text": "C"}', "deep.txt.gz": gzip.compress(b"D"), "cover.png": b"\0"}
+    )
+    assert texts("x.zip", data) == ["C", "B", "D"]
+    assert names("x.zip", data) == ["a/c.jsonl:1", "b.txt", "deep.txt.gz"]
+
+
+def test_hidden_members_are_left_out():
+    assert texts("x.zip", zipped(**{".hidden.txt": b"no", "a.txt": b"yes", "__MACOSX____._a.txt": b"no"})) == ["yes"]
+
+
+def test_a_zip_without_texts():
+    with pytest.raises(CorpusError, match=r"x.zip holds no text: its members must end in one of .txt"):
+        texts("x.zip", zipped(**{"cover.png": b"x"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.txt.gz", gzip.compress(b"some text" * 100)[:-20]),
+        ("a.txt.gz", b"this is no gzip file"),
+        ("a.txt.xz", lzma.compress(b"some text" * 100)[:-20]),
+        ("a.zip", zipped(a=b"x")[:-10]),
+        ("a.zip", b"no zip"),
+    ],
+)
+def test_broken_archives_are_refused_in_one_line(name, data):
+    with pytest.raises(CorpusError, match="fetch or pack the file again") as caught:
+        texts(name, data)
+    assert str(caught.value).startswith(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_member_that_fails_its_checksum():
+    data = zipped(**{"a.txt": b"some text that is long enough to be packed " * 9})
+    at = data.index(b"a.txt") + len(b"a.txt") + 4
+    broken = data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+    with pytest.raises(CorpusError, match=r"x.zip/a.txt cannot be unpacked"):
+        texts("x.zip", broken)
+
+
+def test_absurd_expansion_is_refused(monkeypatch):
+    monkeypatch.setattr(unpacking, "_ALWAYS_ALLOWED", 1000)
+    with pytest.raises(CorpusError, match="unpacks to more than"):
+        texts("bomb.txt.gz", gzip.compress(b"a" * 1_000_000))
+    with pytest.raises(CorpusError, match="unpacks to more than"):
+        texts("bomb.zip", zipped(**{"a.txt": b"a" * 1_000_000}))
+
+
+def test_empty_files_hold_nothing():
+    assert texts("a.txt", b"") == []
+    assert texts("a.csv", b" \r\n") == []

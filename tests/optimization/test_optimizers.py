@@ -1,0 +1,107 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lilliput.errors import CheckpointError, RecipeError
+from lilliput.optimization.optimizers import build_optimizers
+from lilliput.optimization.settings import OptimizerSettings
+
+KINDS = ["adamw", "adam", "sgd", "rmsprop", "muon"]
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(7, 4)
+        self.block = nn.Linear(4, 4)
+        self.output = nn.Linear(4, 7, bias=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.output(torch.tanh(self.block(self.embedding(ids))))
+
+
+def small(seed: int = 0) -> Small:
+    torch.manual_seed(seed)
+    return Small()
+
+
+def settings(kind: str, **values: object) -> OptimizerSettings:
+    return OptimizerSettings.model_validate({"optimizer": kind, "learning_rate": 0.01} | values)
+
+
+def take_steps(model: nn.Module, optimizers, count: int, factor: float = 1.0) -> float:
+    generator = torch.Generator().manual_seed(5)
+    for _ in range(count):
+        ids = torch.randint(7, (16,), generator=generator)
+        loss = nn.functional.cross_entropy(model(ids), (ids + 1) % 7)
+        loss.backward()
+        optimizers.set_rate(factor)
+        for part in optimizers.parts:
+            part.step()
+        optimizers.clear_gradients()
+    return loss.item()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_optimizer_learns(kind: str) -> None:
+    model = small()
+    optimizers = build_optimizers(model, settings(kind, learning_rate=0.1 if kind == "sgd" else 0.01))
+    first = take_steps(model, optimizers, 1)
+    assert take_steps(model, optimizers, 150) < 0.5 * first
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_state_that_was_stored_goes_on_to_the_bit(kind: str) -> None:
+    whole, halves, resumed = small(), small(), small()
+    take_steps(whole, build_optimizers(whole, settings(kind)), 10)
+    before = build_optimizers(halves, settings(kind))
+    take_steps(halves, before, 5)
+    state = {name: tensor.clone() for name, tensor in before.state().items()}
+    resumed.load_state_dict(halves.state_dict())
+    after = build_optimizers(resumed, settings(kind))
+    after.load_state(state)
+    reference = build_optimizers(halves, settings(kind))
+    reference.load_state(state)
+    generator_steps = [take_steps(model, optimizers, 5) for model, optimizers in ((halves, before), (resumed, after))]
+    assert generator_steps[0] == generator_steps[1]
+    for one, other in zip(halves.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rate_of_zero_moves_nothing(kind: str) -> None:
+    model = small()
+    before = [parameter.clone() for parameter in model.parameters()]
+    take_steps(model, build_optimizers(model, settings(kind)), 3, factor=0.0)
+    for old, new in zip(before, model.parameters(), strict=True):
+        assert torch.equal(old, new)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_only_matrices_decay(kind: str) -> None:
+    model = small()
+    with torch.no_grad():
+        model.block.bias.fill_(1.0)
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    optimizers = build_optimizers(model, settings(kind, weight_decay=0.5))
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    for part in optimizers.parts:
+        part.step()
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 1:
+            assert torch.equal(parameter, before[name])
+        else:
+            assert parameter.norm() < before[name].norm()
+
+
+def test_a_foreign_state_is_refused() -> None:
+    optimizers = build_optimizers(small(), settings("adamw"))
+    with pytest.raises(CheckpointError, match="which this model does not have"):
+        optimizers.load_state({"other.weight/exp_avg": torch.zeros(2)})
+
+
+def test_an_old_pytorch_without_muon_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(RecipeError, match=r"torch 2\.9"):
+        build_optimizers(small(), settings("muon"))

@@ -1,0 +1,65 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from lilliput.report.tables import evaluation_table, table
+
+SEPARATE = {"loss": 1.68812, "perplexity": 5.4097, "bits_per_character": 2.4354, "bits_per_byte": 2.4301}
+SLIDING = {"loss": 1.61012, "perplexity": 5.0031, "bits_per_character": 2.3228, "bits_per_byte": 2.3101}
+FLOORS = {"ngram": {"order": 5, "bits_per_character": 2.408}, "xz": {"bits_per_character": 2.518}}
+ROWS = [
+    {
+        "name": "french-poetry",
+        "description": "Hugo, Baudelaire [red]and[/] Verlaine",
+        "characters": 4525992,
+        "fetched": True,
+    },
+    {"name": "shakespeare", "description": "forty thousand lines of plays", "characters": 1115394, "fetched": False},
+]
+
+
+def rendered(renderable, width):
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(renderable)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [30, 45, 60, 80, 120])
+def test_no_figure_of_an_evaluation_is_cut_at_any_width(width):
+    text = rendered(evaluation_table({"separate": SEPARATE, "sliding": SLIDING}, FLOORS, "better than counting"), width)
+    for part in ["1.6881", "5.410", "2.435", "2.430", "1.6101", "5.003", "2.323", "2.310", "2.408", "2.518"]:
+        assert part in text
+    for name in ["separate windows", "sliding windows", "count model, order 5", "xz", "Better than counting."]:
+        assert name in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_an_evaluation_is_a_table_at_sixty_columns():
+    lines = rendered(evaluation_table({"separate": SEPARATE, "sliding": SLIDING}, FLOORS), 60).splitlines()
+    assert any(line.split() == ["separate", "windows", "1.6881", "5.410", "2.435", "2.430"] for line in lines)
+    assert any(line.split() == ["count", "model,", "order", "5", "2.408"] for line in lines)
+
+
+def test_figures_that_are_not_finite_are_named():
+    text = rendered(evaluation_table({"separate": SEPARATE | {"perplexity": None}}), 80)
+    assert "not finite" in text
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 100])
+def test_names_and_numbers_stay_whole_and_markup_is_only_text(width):
+    text = rendered(table(ROWS, ["name", "description", "characters", "fetched"]), width)
+    for part in ["french-poetry", "shakespeare", "4,525,992", "1,115,394", "[red]and[/]", "yes", "no"]:
+        assert part in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_headings_can_be_given_and_missing_cells_are_empty():
+    text = rendered(table([{"name": "a", "size": 0.5}, {"name": "b"}], {"name": "recipe", "size": "how large"}), 60)
+    assert "recipe" in text
+    assert "how large" in text
+    assert "None" not in text
+
+
+def test_no_rows_give_a_table_of_headings():
+    assert "description" in rendered(table([], ["name", "description"]), 60)

@@ -1,0 +1,256 @@
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from lilliput.data.batch import Batch
+from lilliput.errors import CorpusError, RunError
+from lilliput.models import build
+from lilliput.objectives import next_token
+from lilliput.optimization.optimizers import build_optimizers
+from lilliput.recipe import Recipe
+from lilliput.runs import RunFolder
+from lilliput.runtime import Runtime
+from lilliput.training.budget import Budget
+from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
+from lilliput.training.fit import Scaler, fit
+from lilliput.writer import load
+from tests.training.building import corpus, finished, recipe, run
+
+CPU = Runtime(torch.device("cpu"), "float32", "a test")
+
+
+def fitted(recipe: Recipe, *, steps: int = 3, runtime: Runtime = CPU, between=lambda model: None) -> nn.Module:
+    """Train on random tokens and return the model; `between` is called after every step."""
+    torch.manual_seed(0)
+    model = build(recipe.model, 20, 16)
+    tokens = torch.randint(20, (400,), generator=torch.Generator().manual_seed(1))
+
+    def batch_of(step: int) -> Batch:
+        starts = torch.randint(380, (32,), generator=torch.Generator().manual_seed(step))
+        ids_BT = tokens[starts[:, None] + torch.arange(17)]
+        weights_BT = torch.rand(32, 16, generator=torch.Generator().manual_seed(step))
+        return Batch(ids_BT[:, :-1], ids_BT[:, 1:], weights_BT)
+
+    loop = fit(
+        model,
+        next_token,
+        batch_of,
+        build_optimizers(model, recipe.training),
+        lambda step: 1.0 if step < steps else None,
+        runtime=runtime,
+        scaler=Scaler(runtime, {}),
+        seed=1,
+        accumulation=recipe.training.accumulation,
+        clip=recipe.training.clip,
+    )
+    for _ in loop:
+        between(model)
+    return model
+
+
+def weights(model: nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+@pytest.mark.parametrize("kind", ["gpt", "lstm", "gru"])
+def test_four_micro_batches_of_eight_are_one_of_thirty_two(kind: str) -> None:
+    model = {"kind": kind, "width": 16} | ({"heads": 2, "layers": 2} if kind == "gpt" else {})
+    one, four = (
+        fitted(recipe(**{"model": model, "training.accumulation": parts, "training.optimizer": "sgd"}))
+        for parts in (1, 4)
+    )
+    assert (weights(one) - weights(four)).abs().max() < 1e-5
+
+
+def test_what_happens_between_steps_does_not_change_what_is_learnt() -> None:
+    def disturb(model: nn.Module) -> None:
+        model.eval()
+        torch.manual_seed(99)
+        torch.rand(3)
+        with torch.no_grad():
+            model(torch.zeros(1, 4, dtype=torch.int64))
+
+    quiet, disturbed = fitted(recipe()), fitted(recipe(), between=disturb)
+    assert torch.equal(weights(quiet), weights(disturbed))
+
+
+def test_float16_with_its_scaler_learns_the_same_in_coarser_numbers() -> None:
+    exact = weights(fitted(recipe(**{"model.dropout": 0.0})))
+    coarse = weights(
+        fitted(recipe(**{"model.dropout": 0.0}), runtime=Runtime(torch.device("cpu"), "float16", "a test"))
+    )
+    assert 0 < (exact - coarse).abs().max() < 0.05
+
+
+def test_evaluating_more_often_changes_nothing_that_is_learnt(tmp_path: Path) -> None:
+    run(tmp_path / "often", recipe(**{"training.evaluate_every": 1}))
+    run(tmp_path / "once", recipe(**{"training.evaluate_every": 12}))
+    losses = [
+        [
+            row["loss"]
+            for row in RunFolder(tmp_path / name).read_lines(tmp_path / name / "metrics.jsonl")
+            if "loss" in row
+        ]
+        for name in ("often", "once")
+    ]
+    assert len(losses[0]) == 12
+    assert losses[0] == losses[1]
+
+
+def test_a_run_tells_what_it_does_and_its_folder_is_complete(tmp_path: Path) -> None:
+    events = run(tmp_path / "run", recipe())
+    kinds = [type(event) for event in events]
+    assert kinds.count(Stepped) == 12
+    assert kinds.count(Evaluated) == kinds.count(Sampled) == 3
+    assert kinds.index(Started) < kinds.index(Stepped)
+    assert isinstance(events[0], Note)
+    assert kinds[-1] is Finished
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names >= {
+        "recipe.toml", "model.json", "tokenizer", "weights.safetensors", "manifest.json", "facts.json", "tokens",
+        "environment.json", "metrics.jsonl", "samples.jsonl", "evaluation.json", "checkpoints",
+    }  # fmt: skip
+    assert not list((tmp_path / "run").rglob("*.pkl")) + list((tmp_path / "run").rglob("*.pt"))
+    files = RunFolder(tmp_path / "run")
+    samples = files.read_lines(files.samples)
+    assert [sample["step"] for sample in samples] == [4, 8, 12]
+    assert all(sample["text"] for sample in samples)
+
+
+def test_the_final_evaluation_is_that_of_the_best_weights(tmp_path: Path) -> None:
+    # A rate far too high at the end: the last weights are not the best.
+    options = {"training.schedule": "constant", "training.optimizer": "sgd", "training.learning_rate": 0.5}
+    events = run(tmp_path / "run", recipe(**options | {"training.steps": 40, "training.clip": 100.0}))
+    looks = [event for event in events if isinstance(event, Evaluated)]
+    best = min(looks, key=lambda event: event.validation_loss)
+    last = finished(events)
+    assert last.evaluation is not None
+    assert last.best_step == best.step
+    assert math.isclose(last.evaluation["windows"]["separate"]["loss"], best.validation_loss, abs_tol=1e-5)
+    assert last.evaluation["floors"]["ngram"]["order"] >= 1
+    assert last.evaluation["floors"]["xz"]["bits_per_character"] > 0
+
+
+def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
+    options = {"training.patience": 2, "training.steps": 400, "training.learning_rate": 0.05, "data.window": 8}
+    events = run(tmp_path / "run", recipe(**options), text=corpus(400))
+    last = finished(events)
+    assert last.step < 400
+    assert "no better for 2 evaluations" in last.reason
+    assert last.best_step == last.step - 8
+    assert (tmp_path / "run" / "checkpoints" / f"step-{last.best_step:08d}").exists()
+    again = finished(run(tmp_path / "run", recipe(**options), text=corpus(400)))
+    assert again.step == last.step
+
+
+def test_the_best_the_last_two_and_every_nth_checkpoint_stay(tmp_path: Path) -> None:
+    run(tmp_path / "run", recipe(**{"training.steps": 30, "training.evaluate_every": 5, "training.keep_every": 10}))
+    steps = sorted(int(path.name.removeprefix("step-")) for path in (tmp_path / "run" / "checkpoints").iterdir())
+    files = RunFolder(tmp_path / "run")
+    looks = [row for row in files.read_lines(files.metrics) if "validation_loss" in row]
+    best = min(looks, key=lambda row: row["validation_loss"])["step"]
+    assert steps == sorted({10, 20, 25, 30, best})
+
+
+def test_a_time_budget_ends_on_time_by_the_clock() -> None:
+    now = [100.0]
+    settings = recipe(**{"training.minutes": 1.0, "training.evaluate_every": None}).training
+    settings = settings.model_copy(update={"evaluate_every": None})
+    budget = Budget(settings, 6.0, 1, clock=lambda: now[0])
+    assert budget.progress(3) == pytest.approx(0.1)
+    assert not budget.over(0)
+    assert not budget.evaluation_due(3, 6.0)
+    now[0] += 6.0
+    assert budget.evaluation_due(3, 6.0)
+    budget.reserved = 10.0
+    now[0] += 38.5
+    assert budget.over(3)
+    assert not budget.over(0)  # one step at least
+    assert budget.seconds_left(3, 1.0) == 0.0
+
+
+@pytest.mark.slow
+def test_a_run_of_so_many_minutes_finishes(tmp_path: Path) -> None:
+    last = finished(run(tmp_path / "run", recipe(**{"training.minutes": 0.05})))
+    assert last.step >= 1
+    assert last.evaluation is not None
+
+
+def test_a_run_that_diverges_is_told(tmp_path: Path) -> None:
+    options = {"training.optimizer": "sgd", "training.learning_rate": 1e30, "model.shape": "gpt2"}
+    with pytest.raises(RunError, match=r"became (nan|inf) at step \d+.*smaller training.learning_rate"):
+        run(tmp_path / "run", recipe(**options))
+
+
+@pytest.mark.parametrize("characters", [60, 200])
+def test_a_tiny_text_trains_with_a_smaller_context(tmp_path: Path, characters: int) -> None:
+    events = run(tmp_path / "run", recipe(**{"data.window": 512}), text=corpus(characters))
+    started = next(event for event in events if isinstance(event, Started))
+    assert started.context < characters
+    assert any(isinstance(event, Note) and "the context shrinks from 512" in event.text for event in events)
+    assert load(tmp_path / "run").write("The", length=5).startswith("The")
+
+
+def test_a_text_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError):
+        run(tmp_path / "run", recipe(), text=corpus(2))
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
+    from lilliput.training.train import train
+
+    events: Iterator[object] = train(recipe(), corpus(), None, tmp_path / "run")
+    next(events)
+    with pytest.raises(RunError, match="in use by another process"):
+        run(tmp_path / "run", recipe())
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("dear all")
+    with pytest.raises(RunError, match="not empty and not a run"):
+        run(tmp_path, recipe())
+    assert (tmp_path / "letters.txt").read_text() == "dear all"
+
+
+def test_fresh_deletes_the_run_and_nothing_else(tmp_path: Path) -> None:
+    run(tmp_path / "run", recipe())
+    (tmp_path / "run" / "my notes.md").write_text("mine")
+    run(tmp_path / "run", recipe(), fresh=True)
+    assert (tmp_path / "run" / "my notes.md").read_text() == "mine"
+
+
+def test_compiling_falls_back_with_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **options: object) -> object:
+        def fail(*_: object) -> object:
+            raise RuntimeError("no compiler here\nand a long story")
+
+        module = nn.Module()
+        module.forward = fail  # type: ignore[method-assign]
+        return module
+
+    monkeypatch.setattr(torch, "compile", broken)
+    run(tmp_path / "plain", recipe())
+    events = run(tmp_path / "run", recipe(**{"training.compile": True}))
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert "torch.compile fails here, going on without it (no compiler here)" in notes
+    assert (tmp_path / "run" / "weights.safetensors").read_bytes() == (
+        tmp_path / "plain" / "weights.safetensors"
+    ).read_bytes()
+
+
+@pytest.mark.slow
+def test_compiling_learns_the_same(tmp_path: Path) -> None:
+    options = {"model.dropout": 0.0}
+    run(tmp_path / "plain", recipe(**options))
+    events = run(tmp_path / "run", recipe(**options | {"training.compile": True}))
+    assert any(isinstance(event, Note) and "compile" in event.text for event in events)
+    one, other = (finished_loss(tmp_path / name) for name in ("plain", "run"))
+    assert abs(one - other) < 1e-3
+
+
+def finished_loss(folder: Path) -> float:
+    return float(RunFolder(folder).read_json(folder / "evaluation.json")["loss"])
