@@ -1,5 +1,4 @@
-"""The transformer against a second one, written slowly and differently: loops, explicit softmax, rotation in the complex
-plane, norms from their definitions."""
+"""The transformer against a second one, written slowly: loops, explicit softmax, rotation by complex numbers."""
 
 import math
 

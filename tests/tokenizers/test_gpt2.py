@@ -105,13 +105,13 @@ def test_the_folder_needs_no_other_file(ranks, tokenizer, tmp_path):
 def test_a_wrong_file_is_one_line(tmp_path, content):
     path = tmp_path / "gpt2.tiktoken"
     path.write_bytes(content)
-    with pytest.raises(TokenizerError, match="gpt2.tiktoken") as caught:
+    with pytest.raises(TokenizerError, match=r"gpt2\.tiktoken") as caught:
         train("gpt2", "", ranks=path)
     assert "\n" not in str(caught.value)
 
 
 def test_ranks_and_vocabulary_must_fit(ranks):
-    with pytest.raises(TokenizerError, match="give gpt2.tiktoken or vocab.bpe"):
+    with pytest.raises(TokenizerError, match=r"give gpt2\.tiktoken or vocab\.bpe"):
         train("gpt2", "text")
     with pytest.raises(TokenizerError, match="exactly 266"):
         train("gpt2", "text", 50257, ranks=ranks[0] / "vocab.bpe")

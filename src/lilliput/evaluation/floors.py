@@ -137,9 +137,14 @@ def verdict(bits_per_character: float | None, floors: Mapping[str, Any]) -> str:
     if bits_per_character is None or not math.isfinite(bits_per_character):
         return f"NOT better than counting: the network's loss is not finite, against {opponent}"
     gap = abs(bits_per_character - counting)
+    # Where the held-out text repeats the training text, copying beats predicting, and that is worth a look.
+    copying = floors["xz"]["bits_per_character"]
+    note = f"; but xz, which copies, needs only {copying:.2f}" if copying < bits_per_character else ""
     if bits_per_character < counting:
-        return f"better than counting by {gap:.2f} bits per character: {bits_per_character:.2f} against {opponent}"
-    return f"NOT better than counting yet: {bits_per_character:.2f} bits per character, {gap:.2f} more than {opponent}"
+        better = f"better than counting by {gap:.2f} bits per character"
+        return f"{better}: {bits_per_character:.2f} against {opponent}{note}"
+    worse = f"NOT better than counting yet: {bits_per_character:.2f} bits per character"
+    return f"{worse}, {gap:.2f} more than {opponent}{note}"
 
 
 def _require_text(validation: str) -> None:

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tokenizers import Regex, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer as Library
 
 from lilliput.errors import TokenizerError
 from lilliput.tokenizers.base import Ids, PieceTokenizer, kept_alphabet
@@ -26,8 +28,6 @@ from lilliput.tokenizers.escape import NIBBLES, Alphabet
 from lilliput.tokenizers.pretokenize import LONGEST_WORD, WORD_PATTERN, cut, cut_batches
 from lilliput.tokenizers.protocol import Kind, Normalization
 from lilliput.tokenizers.storage import FILE, Stored, broken
-from tokenizers import Regex, models, pre_tokenizers, trainers
-from tokenizers import Tokenizer as Library
 
 _SEEN_AT_LEAST = 2  # a piece that stands once in the text teaches nothing
 
@@ -96,15 +96,20 @@ def _learn_unigram(text: Iterator[str], alphabet: list[str], vocabulary: int) ->
     trainer = trainers.UnigramTrainer(
         vocab_size=vocabulary, initial_alphabet=alphabet, special_tokens=[], show_progress=False
     )
-    scores = dict(_learn(models.Unigram(), trainer, text)["vocab"])
+    learnt: dict[str, float | None] = dict(_learn(models.Unigram(), trainer, text)["vocab"])
+    # A text of hardly more than one word leaves the library with scores that are no numbers; they come as None. A
+    # negative score keeps the spelling with the fewest pieces the most probable.
+    least = min((score for score in learnt.values() if score is not None), default=-1.0)
     # The library visits words in an order that changes from run to run. It shows in the last digits, and in the scores
     # of characters that training lost: it spaces them by a ten-thousandth above the least score, in that order. One
     # score for all of them, and rounding, give the same text the same tokenizer.
-    least = min(scores.values())
     lost = least + 1e-4 * (len(alphabet) + 1)
-    steady = {piece: round(least if len(piece) == 1 and score < lost else score, 6) for piece, score in scores.items()}
-    pieces = sorted(steady, key=lambda piece: (-steady[piece], piece))
-    return Vocabulary(tuple(pieces), scores=tuple(steady[piece] for piece in pieces))
+    steady: dict[str, float] = {}
+    for piece, score in learnt.items():
+        steady[piece] = round(score if score is not None and (len(piece) > 1 or score >= lost) else least, 6)
+    # Near the size of the alphabet the library keeps more pieces than it was asked for.
+    ranked = sorted(steady, key=lambda piece: (len(piece) > 1, -steady[piece], piece))[:vocabulary]
+    return Vocabulary(tuple(ranked), scores=tuple(steady[piece] for piece in ranked))
 
 
 def _learn_word(text: Iterator[str], alphabet: list[str], vocabulary: int) -> Vocabulary:

@@ -1,0 +1,189 @@
+"""Lilliput against nanoGPT's documented CPU recipe: time and loss on the whole validation text, both sides in one run.
+
+    python benchmarks/nanogpt.py --checkout PATH/TO/nanoGPT [--text tinyshakespeare.txt] [--seeds 3]
+
+Both sides learn the first nine tenths of the text and are scored on the last tenth by the same code. A side's time is
+the wall time of its whole command, imports, tokenizing and its own evaluations included. The model of ours has the same
+layers, width, heads, context and rows per step; its vocabulary has 16 tokens more (the escapes that keep it lossless).
+Lilliput runs at nanoGPT's own wall time and at fractions of it; the result is the greatest speed-up at which its median
+loss is not above the peer's.
+"""
+
+import argparse
+import json
+import pickle
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lilliput.corpus import read_named
+from lilliput.evaluation.loss import Definition, score_tokens
+from lilliput.runtime import describe_environment
+from lilliput.writer import load
+
+SPEEDUPS = (1.0, 2.0, 4.0, 6.0, 8.0)
+LAYERS, HEADS, WIDTH, WINDOW, BATCH, ITERATIONS = 4, 4, 128, 64, 12, 2000
+# The flags of the peer's README, section "I only have a macbook" (CPU).
+PEER_FLAGS = (
+    "--device=cpu --compile=False --eval_iters=20 --log_interval=1 "
+    f"--block_size={WINDOW} --batch_size={BATCH} --n_layer={LAYERS} --n_head={HEADS} --n_embd={WIDTH} "
+    f"--max_iters={ITERATIONS} --lr_decay_iters={ITERATIONS} --dropout=0.0"
+).split()
+
+
+class Peer(nn.Module):
+    """nanoGPT's network behind the face that our evaluation needs. Shapes: B batch, T time, D width, V vocabulary."""
+
+    def __init__(self, network: Any, vocab_size: int) -> None:
+        super().__init__()
+        self.network = network
+        self.vocab_size = vocab_size
+        self.context = WINDOW
+
+    def features(self, ids_BT: Tensor) -> Tensor:
+        parts = self.network.transformer
+        x_BTD = parts.wte(ids_BT) + parts.wpe(torch.arange(ids_BT.shape[1]))
+        for block in parts.h:
+            x_BTD = block(x_BTD)
+        return parts.ln_f(x_BTD)
+
+    def head(self, features_BTD: Tensor) -> Tensor:
+        return self.network.lm_head(features_BTD)
+
+
+def losses(model: Any, ids: np.ndarray) -> dict[Definition, float]:
+    scores: dict[Definition, float] = {}
+    for definition in ("separate", "sliding"):
+        total, count = score_tokens(model, ids, WINDOW, definition)
+        scores[definition] = total / count
+    return scores
+
+
+def run_peer(checkout: Path, work: Path, training: str, validation: str, seed: int) -> dict[str, Any]:
+    folder = work / "peer"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(checkout, folder, ignore=shutil.ignore_patterns(".git"))
+    alphabet = sorted(set(training + validation))
+    ids = {character: index for index, character in enumerate(alphabet)}
+    data = folder / "data" / "shakespeare_char"
+    encoded = {
+        name: np.array([ids[character] for character in text], np.uint16)
+        for name, text in (("train", training), ("val", validation))
+    }
+    for name, part in encoded.items():
+        part.tofile(data / f"{name}.bin")
+    (data / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": len(alphabet), "stoi": ids}))
+    # The peer fixes its seed in the source; this is the only line that is changed.
+    source = (folder / "train.py").read_text(encoding="utf-8")
+    line = "torch.manual_seed(1337 + seed_offset)"
+    assert line in source, "this checkout of nanoGPT sets its seed elsewhere"
+    (folder / "train.py").write_text(source.replace(line, f"torch.manual_seed({seed})"), encoding="utf-8")
+    command = [sys.executable, "train.py", "config/train_shakespeare_char.py", *PEER_FLAGS]
+    started = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    seconds = time.perf_counter() - started
+    sys.path.insert(0, str(folder))
+    from model import GPT, GPTConfig  # the peer's own code, from its checkout
+
+    state = torch.load(folder / "out-shakespeare-char" / "ckpt.pt", weights_only=False)
+    network = GPT(GPTConfig(**state["model_args"]))
+    network.load_state_dict(state["model"])
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return {"seconds": seconds, "parameters": parameters} | losses(Peer(network, len(alphabet)), encoded["val"])
+
+
+def run_ours(work: Path, validation: str, seconds: float, seed: int) -> dict[str, Any]:
+    settings = {
+        "model.shape": "modern",
+        "model.layers": LAYERS,
+        "model.width": WIDTH,
+        "model.heads": HEADS,
+        "model.dropout": 0.0,
+        "data.window": WINDOW,
+        "training.batch": BATCH,
+    }
+    options = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    folder = work / "ours"
+    command = [
+        *(sys.executable, "-c", "from lilliput.cli import main; main()", "train", str(work / "training.txt")),
+        *("--validation", str(work / "validation.txt"), "--out", str(folder), "--fresh", "--seed", str(seed)),
+        *("--minutes", str(seconds / 60), *options),
+    ]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    spent = time.perf_counter() - started
+    writer = load(folder)
+    parameters = sum(parameter.numel() for parameter in writer.model.parameters())
+    return {"seconds": spent, "parameters": parameters} | losses(writer.model, writer.tokenizer.encode(validation))
+
+
+def median(rows: list[dict[str, Any]], key: str) -> float:
+    return statistics.median(row[key] for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkout", type=Path, required=True, help="a checkout of nanoGPT")
+    parser.add_argument("--text", type=Path, help="tiny shakespeare; default: the known corpus `shakespeare`")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("results/nanogpt.json"))
+    arguments = parser.parse_args()
+    text = arguments.text.read_text(encoding="utf-8") if arguments.text else read_named("shakespeare").text
+    cut = int(len(text) * 0.9)
+    peers: list[dict[str, Any]] = []
+    ours: dict[float, list[dict[str, Any]]] = {speedup: [] for speedup in SPEEDUPS}
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        (work / "training.txt").write_text(text[:cut], encoding="utf-8")
+        (work / "validation.txt").write_text(text[cut:], encoding="utf-8")
+        for seed in range(1, arguments.seeds + 1):
+            peers.append(run_peer(arguments.checkout, work, text[:cut], text[cut:], seed))
+            print(f"seed {seed}  nanoGPT   {_line(peers[-1])}", flush=True)
+            for speedup, rows in ours.items():
+                # The peer's time of this very seed: both sides share the machine's mood.
+                rows.append(run_ours(work, text[cut:], peers[-1]["seconds"] / speedup, seed))
+                print(f"seed {seed}  ours 1/{speedup:g}  {_line(rows[-1])}", flush=True)
+    report = summary(peers, ours)
+    arguments.out.parent.mkdir(exist_ok=True)
+    arguments.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps({key: report[key] for key in ("nanogpt", "lilliput", "times_faster_to_its_loss")}, indent=2))
+
+
+def summary(peers: list[dict[str, Any]], ours: dict[float, list[dict[str, Any]]]) -> dict[str, Any]:
+    keys = ("seconds", "parameters", "separate", "sliding")
+    reached = [
+        median(peers, "seconds") / median(rows, "seconds")
+        for rows in ours.values()
+        if median(rows, "sliding") <= median(peers, "sliding") and median(rows, "separate") <= median(peers, "separate")
+    ]
+    return {
+        "benchmark": "nanogpt",
+        "command": "python benchmarks/nanogpt.py --checkout PATH",
+        "seeds": len(peers),
+        "unit": "nats per character over the whole validation text; wall seconds of the whole command; medians",
+        "nanogpt": {key: round(median(peers, key), 4) for key in keys},
+        "lilliput": {
+            f"1/{speedup:g} of its time": {key: round(median(rows, key), 4) for key in keys}
+            for speedup, rows in ours.items()
+        },
+        "times_faster_to_its_loss": round(max(reached, default=0.0), 2),
+        "runs": {"nanogpt": peers, "lilliput": {str(speedup): rows for speedup, rows in ours.items()}},
+        "environment": describe_environment(),
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    return f"{row['seconds']:6.1f} s  separate {row['separate']:.4f}  sliding {row['sliding']:.4f}"
+
+
+if __name__ == "__main__":
+    main()
