@@ -1,6 +1,7 @@
 """Imports run only downward, and what must be light stays light."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "lilliput"
 # From the ground up; parts in one group do not import one another.
 LAYERS = [
-    {"errors", "settings"},
+    {"errors", "settings", "waiting"},
     {"runtime"},
     {"corpus", "tokenizers", "models"},
     {"data", "generation"},
@@ -91,3 +92,11 @@ def test_the_public_names() -> None:
     for name in lilliput.__all__:
         assert getattr(lilliput, name) is not None
     assert set(lilliput.__all__) <= set(dir(lilliput))
+
+
+def test_the_threads_are_told_how_to_wait_before_torch_is_loaded() -> None:
+    code = "import os, lilliput; print(os.environ['GOMP_SPINCOUNT'])"
+    environment = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}
+    for given, expected in (({}, "1000"), ({"GOMP_SPINCOUNT": "5"}, "5")):
+        result = subprocess.run([sys.executable, "-c", code], env=environment | given, capture_output=True, text=True)
+        assert result.stdout.strip() == expected

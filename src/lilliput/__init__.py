@@ -8,7 +8,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lilliput import errors
+from lilliput import errors, waiting  # noqa: F401 - waiting acts when it is imported, before torch
 from lilliput.errors import LilliputError
 
 if TYPE_CHECKING:

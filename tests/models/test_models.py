@@ -15,7 +15,7 @@ VOCABULARY, CONTEXT = 11, 12
 
 @st.composite
 def gpt_settings(draw):
-    heads, head_width = draw(st.sampled_from([1, 2, 4])), draw(st.sampled_from([2, 4, 6]))
+    heads, head_width = draw(st.sampled_from([1, 2, 4])), draw(st.sampled_from([4, 6]))
     return GPTSettings(
         shape=draw(st.sampled_from(["gpt2", "llama", "modern"])),
         layers=draw(st.integers(1, 3)),
@@ -35,12 +35,12 @@ def gpt_settings(draw):
 
 @st.composite
 def recurrent_settings(draw):
-    tied, width = draw(st.booleans()), draw(st.integers(1, 8))
+    tied, width = draw(st.booleans()), draw(st.integers(4, 8))
     return RecurrentSettings(
         kind=draw(st.sampled_from(["lstm", "gru"])),
         layers=draw(st.integers(1, 3)),
         width=width,
-        embedding=width if tied else draw(st.integers(1, 8)),
+        embedding=width if tied else draw(st.integers(4, 8)),
         tied=tied,
         dropout=draw(st.sampled_from([0.0, 0.5])),
     )

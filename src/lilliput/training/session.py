@@ -137,6 +137,8 @@ class Session:
         )
         if self.budget.over(self.progress.step):
             yield Note("this run is finished; more training.steps, or more --minutes, make it go on")
+        elif self._stale():
+            yield Note("this run was stopped early; a greater training.patience makes it go on")
 
     def _fit(self, model: torch.nn.Module, windows: Windows) -> Iterator[Step]:
         def factor(step: int) -> float | None:
