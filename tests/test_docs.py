@@ -9,17 +9,15 @@ Blocks of a page are taken in their order, in an empty folder with made-up texts
 - `toml NAME`, `json NAME`: written to the file NAME. `json NAME.output.json` is compared with real output.
 
 Texts that are known by name come from a folder LILLIPUT_DATA with made-up contents; nothing reaches the network.
-Write the generated parts of the pages anew with `python -m tests.test_docs`.
+The generated parts are those of `tests.generated_docs`.
 """
 
 import ast
 import contextlib
 import io
 import json
-import os
 import re
 import shlex
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,18 +25,17 @@ from typing import Any, NamedTuple
 import pytest
 
 import lilliput.api
-from lilliput.cli import VERBS
 from lilliput.cli import main as run_lilliput
 from lilliput.corpus.catalogue import CATALOGUE
-from lilliput.models.settings import GPTSettings, RecurrentSettings
-from lilliput.recipe import _FREE_KEYS, Recipe, recipe_names
+from lilliput.recipe import _FREE_KEYS, recipe_names
 from tests.conftest import made_up_text
+from tests.generated_docs import RECIPES, REFERENCE, generated, settings
 from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "lilliput"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-RECIPES, REFERENCE, GUIDE = (ROOT / "docs" / name for name in ("recipes.md", "reference.md", "guide.md"))
+GUIDE = ROOT / "docs" / "guide.md"
 TEXTS = ("poems.txt", "letters.txt", "diary.md", "heldout.txt", "stories/first.txt", "stories/second.txt")
 SHORT = {"training.steps": 1, "sample.length": 20}
 
@@ -211,151 +208,9 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
     assert {path.name for path in (place / run).iterdir()} - {".lock"} == listed
 
 
-# The parts that are generated.
-
-
-def help_text() -> str:
-    commands = [[], *([verb] for verb in VERBS), ["recipes", "show"], ["corpora", "get"]]
-    parts = []
-    # The first line of a help text and its width depend on where it is shown.
-    former = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "80"
-    try:
-        for command in sorted(commands, key=lambda words: [VERBS.index(words[0]), *words[1:]] if words else []):
-            out = io.StringIO()
-            with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
-                run_lilliput([*command, "--help"])
-            lines = "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())
-            parts.append(f"### {' '.join(['lilliput', *command])}\n\n```text\n{lines}\n```")
-    finally:
-        if former is None:
-            del os.environ["COLUMNS"]
-        else:
-            os.environ["COLUMNS"] = former
-    return "\n\n".join(parts)
-
-
-def value(plain: Any) -> str:
-    if isinstance(plain, float) and (plain >= 1000 or 0 < plain < 1e-3):
-        return f"{plain:g}"
-    return json.dumps(plain, ensure_ascii=False)
-
-
-def code(plain: Any) -> str:
-    return f"`{value(plain)}`"
-
-
-def type_of(schema: dict[str, Any]) -> str:
-    if "anyOf" in schema:
-        (schema,) = (inner for inner in schema["anyOf"] if inner != {"type": "null"})
-    if "const" in schema:
-        return code(schema["const"])
-    if "enum" in schema:
-        return ", ".join(map(code, schema["enum"]))
-    match schema["type"]:
-        case "array" if "prefixItems" in schema:
-            return f"{len(schema['prefixItems'])} values: {type_of(schema['prefixItems'][0])}"
-        case "array":
-            return f"list: {type_of(schema['items'])}"
-        case "integer" | "number" as kind:
-            bounds = [("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<")]
-            words = [
-                f"{sign} {schema[key]:,g}" if schema[key] < 1e6 else f"{sign} {schema[key]:,}"
-                for key, sign in bounds
-                if key in schema
-            ]
-            return " ".join([kind, ", ".join(words)]).strip()
-        case "boolean":
-            return "true or false"
-        case kind:
-            return str(kind)
-
-
-def settings() -> dict[str, dict[str, tuple[str, str]]]:
-    """The tables of the page: heading -> key -> (type, default)."""
-    schema = Recipe.model_json_schema()
-    classes = schema["$defs"]
-    headings = {
-        "At the top": {"properties": {name: schema["properties"][name] for name in ("name", "description", "seed")}},
-        "[data]": classes["DataSettings"],
-        "[data.split]": classes["SplitSettings"],
-        "[tokenizer]": classes["TokenizerSettings"],
-        '[model] with kind = "gpt"': classes["GPTSettings"],
-        '[model] with kind = "lstm" or "gru"': classes["RecurrentSettings"],
-        "[training]": classes["TrainingSettings"],
-        "[objective]": classes["ObjectiveSettings"],
-        "[sample]": classes["SampleSettings"],
-    }
-    return {
-        heading: {
-            name: (type_of(part), default_of(heading, name, part))
-            for name, part in content["properties"].items()
-            if "$ref" not in part
-        }
-        for heading, content in headings.items()
-    }
-
-
-def default_of(heading: str, name: str, schema: dict[str, Any]) -> str:
-    if heading.startswith("[model]"):
-        gpt = "gpt" in heading
-        plain, wider = (
-            (GPTSettings(), GPTSettings(width=256, heads=8))
-            if gpt
-            else (RecurrentSettings(), RecurrentSettings(width=256))
-        )
-        if gpt and name in shapes()["gpt2"]:
-            return "by `shape`"
-        if name not in ("width", "heads") and getattr(plain, name) != getattr(wider, name):
-            return "from others"
-    default = schema.get("default")
-    return "not set" if default is None else code(default)
-
-
-def shapes() -> dict[str, dict[str, Any]]:
-    """What each shape sets, for the keys in which they differ or might."""
-    named = ("gpt2", "llama", "modern")
-    made = {name: GPTSettings(shape=name).model_dump() for name in named}
-    size = ("kind", "shape", "layers", "width", "heads", "key_value_heads", "feed_forward", "dropout")
-    return {name: {key: made[name][key] for key in made[name] if key not in size} for name in named}
-
-
-def shape_table() -> str:
-    made = shapes()
-    lines = ["| key | " + " | ".join(map(code, made)).replace('"', "") + " |", "| --- " * (len(made) + 1) + "|"]
-    lines += [f"| `{key}` | " + " | ".join(code(made[name][key]) for name in made) + " |" for key in made["gpt2"]]
-    return "\n".join(lines)
-
-
-def settings_page(text: str) -> str:
-    """The recipes page with types and defaults put in; what a key means is kept, and an unknown key is dropped."""
-    for heading, rows in settings().items():
-        title = f"### {heading}\n"
-        before, _, rest = text.partition(title)
-        end = re.search(r"^##", rest, re.MULTILINE)
-        assert end and rest, f"docs/recipes.md has no heading {heading!r}"
-        meanings = dict(re.findall(r"^\| `(\w+)` \|.*\| (.*?) \|$", rest[: end.start()], re.MULTILINE))
-        order = [key for key in meanings if key in rows] + [key for key in rows if key not in meanings]
-        table = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
-        table += [f"| `{key}` | {rows[key][0]} | {rows[key][1]} | {meanings.get(key, '')} |" for key in order]
-        text = before + title + "\n" + "\n".join(table) + "\n\n" + rest[end.start() :]
-    return between(text, "shapes", shape_table())
-
-
-def between(text: str, name: str, content: str) -> str:
-    pattern = rf"(<!-- {name}: do not edit by hand -->\n).*?(<!-- end of {name} -->)"
-    assert re.search(pattern, text, re.DOTALL)
-    return re.sub(pattern, lambda match: f"{match[1]}\n{content}\n\n{match[2]}", text, flags=re.DOTALL)
-
-
-def generated() -> Iterator[tuple[Path, str]]:
-    yield RECIPES, settings_page(RECIPES.read_text(encoding="utf-8"))
-    yield REFERENCE, between(REFERENCE.read_text(encoding="utf-8"), "help", help_text())
-
-
 def test_generated_parts_are_up_to_date() -> None:
     for page, text in generated():
-        assert page.read_text(encoding="utf-8") == text, f"write {page.name} anew: python -m tests.test_docs"
+        assert page.read_text(encoding="utf-8") == text, f"write {page.name} anew: python -m tests.generated_docs"
 
 
 def test_every_key_has_a_meaning() -> None:
@@ -434,8 +289,3 @@ def test_messages_in_the_guide_are_in_the_source() -> None:
     assert len(messages) > 20
     for message in messages:
         assert any(message.lower() in string.lower() for string in strings), message
-
-
-if __name__ == "__main__":
-    for _page, _text in generated():
-        _page.write_text(_text, encoding="utf-8")
