@@ -6,7 +6,7 @@ from typing import Any
 
 from lilliput.report.console import TrainingView
 from lilliput.report.follow import draw_curves, follow
-from lilliput.report.tracking import open_trackers
+from lilliput.report.tracking import open_trackers, require_trackers
 from lilliput.training.events import Finished
 from lilliput.training.resolve import Task, resolve
 from lilliput.training.train import train as train_events
@@ -46,15 +46,11 @@ def train(
 
 def run_task(task: Task, folder: Path, *, fresh: bool = False, stop: Callable[[], bool] = lambda: False) -> Finished:
     """Train a task, showing it on standard error, tracking it where the recipe asks, and drawing its curves."""
-    # A missing tracker is to be told before anything else is done.
-    trackers = open_trackers(task.recipe.training.track, folder, task.recipe.as_dict())
-    try:
-        with TrainingView() as view:
-            events = train_events(task.recipe, task.corpus, task.validation, folder, fresh=fresh, stop=stop)
-            finished = follow(events, view, trackers)
-    finally:
-        for tracker in trackers:
-            tracker.close()
+    track = task.recipe.training.track
+    require_trackers(track)
+    with TrainingView() as view:
+        events = train_events(task.recipe, task.corpus, task.validation, folder, fresh=fresh, stop=stop)
+        finished = follow(events, view, lambda: open_trackers(track, folder, task.recipe.as_dict()))
     draw_curves(folder)
     return finished
 

@@ -5,6 +5,7 @@ written, checked and compared. All errors of a file are told at once, each with 
 nearest known one.
 """
 
+import copy
 import difflib
 import json
 import tomllib
@@ -15,7 +16,8 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import tomli_w
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from lilliput.data.settings import DataSettings
 from lilliput.errors import RecipeError
@@ -31,6 +33,8 @@ _FREE_KEYS = frozenset(
     | {f"training.{key}" for key in ("steps", "minutes", "evaluate_every", "patience", "keep_every", "go_on", "track")}
 )
 
+_MODEL_KINDS = frozenset({"gpt", "lstm", "gru"})
+
 
 class TrainingSettings(OptimizerSettings, ScheduleSettings):
     """How long to train, in which portions, and when to look."""
@@ -43,8 +47,8 @@ class TrainingSettings(OptimizerSettings, ScheduleSettings):
     """Rows (windows) per forward pass."""
     accumulation: Annotated[int, Field(ge=1)] = 1
     """Forward passes per step; a step sees batch x accumulation rows."""
-    clip: Annotated[float, Field(gt=0)] | None = 1.0
-    """Greatest norm of the gradient."""
+    clip: Annotated[float, Field(ge=0)] = 1.0
+    """Greatest norm of the gradient; 0 does not clip."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     compile: bool = False
     evaluate_every: Annotated[int, Field(ge=1)] | None = None
@@ -56,6 +60,11 @@ class TrainingSettings(OptimizerSettings, ScheduleSettings):
     go_on: bool = False
     """Whether the same command on a finished run trains for the whole length once more."""
     track: tuple[Literal["tensorboard", "wandb"], ...] = ()
+
+    @field_validator("track", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_length(self) -> "TrainingSettings":
@@ -75,13 +84,13 @@ class ObjectiveSettings(Settings):
 class SampleSettings(SamplingSettings):
     """The samples shown while training, and the defaults of `lilliput sample`."""
 
-    prompts: tuple[str, ...] = ("\n",)
+    prompts: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = ("\n",)
 
 
 class Recipe(Settings):
     """A complete description of a training run."""
 
-    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
+    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     data: DataSettings = DataSettings()
@@ -90,6 +99,11 @@ class Recipe(Settings):
     training: TrainingSettings
     objective: ObjectiveSettings = ObjectiveSettings()
     sample: SampleSettings = SampleSettings()
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _gpt_unless_said(cls, value: object) -> object:
+        return {"kind": "gpt"} | value if isinstance(value, dict) else value
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values; settings that are not set are left out (TOML has no null)."""
@@ -100,11 +114,12 @@ class Recipe(Settings):
         path.write_text(tomli_w.dumps(self.as_dict()), encoding="utf-8")
 
 
-def read_recipe(path: Path, settings: Mapping[str, Any] | None = None) -> Recipe:
+def read_recipe(path: str | Path, settings: Mapping[str, Any] | None = None) -> Recipe:
     """Read a TOML or JSON recipe, with `settings` (dotted key -> value) laid over it.
 
     Raises RecipeError for a file that cannot be read or parsed, and for anything that the recipe may not hold.
     """
+    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -143,7 +158,7 @@ def make_recipe(values: Mapping[str, Any], settings: Mapping[str, Any] | None = 
 
     Raises RecipeError with every error in one line.
     """
-    merged = json.loads(json.dumps(dict(values)))
+    merged = copy.deepcopy(dict(values))
     for key, value in (settings or {}).items():
         _put(merged, key, value)
     if settings:
@@ -151,7 +166,7 @@ def make_recipe(values: Mapping[str, Any], settings: Mapping[str, Any] | None = 
     try:
         return Recipe.model_validate(merged)
     except ValidationError as error:
-        raise RecipeError(f"{where}: " + "; ".join(_explain(error))) from None
+        raise RecipeError(f"{where}: {explain(error, Recipe)}") from None
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -160,9 +175,11 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise RecipeError(f"--set {text!r}: write KEY=VALUE, for example --set model.layers=6")
     try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+        parsed = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
         return key.strip(), value
+    # A line end in the value would begin further keys.
+    return key.strip(), parsed["value"] if len(parsed) == 1 else value
 
 
 def differences(old: Recipe, new: Recipe) -> list[str]:
@@ -202,19 +219,24 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str,
             yield prefix + key, value
 
 
-def _explain(error: ValidationError) -> Iterable[str]:
-    for item in error.errors(include_url=False):
-        path = [str(part) for part in item["loc"] if part not in ("gpt", "lstm", "gru")]
-        key = ".".join(path) or "recipe"
-        match item["type"]:
-            case "extra_forbidden":
-                yield f"{key}: unknown key{_did_you_mean(path[-1], _known_keys(item['loc'][:-1]))}"
-            case "missing":
-                yield f"{key}: missing"
-            case "value_error":
-                yield f"{key}: {item['ctx']['error']}"
-            case _:
-                yield f"{key}: {item['msg'][0].lower()}{item['msg'][1:]}, not {item['input']!r}"
+def explain(error: ValidationError, root: type[BaseModel]) -> str:
+    """Tell every error of a check of `root` in one line, each with its key, and for an unknown key the nearest one."""
+    return "; ".join(_explain(item, root) for item in error.errors(include_url=False))
+
+
+def _explain(item: ErrorDetails, root: type[BaseModel]) -> str:
+    path = [str(part) for part in item["loc"] if part not in _MODEL_KINDS]
+    key = ".".join(path) or "recipe"
+    match item["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown key{_did_you_mean(path[-1], _known_keys(root, item['loc'][:-1]))}"
+        case "missing":
+            return f"{key}: missing"
+        case "value_error":
+            return f"{key}: {item['ctx']['error']}"
+        case "union_tag_invalid":
+            return f"{key}.kind: should be one of {item['ctx']['expected_tags']}, not {item['ctx']['tag']!r}"
+    return f"{key}: {item['msg'][0].lower()}{item['msg'][1:]}, not {item['input']!r}"
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -222,11 +244,14 @@ def _did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    classes: list[type[BaseModel]] = [Recipe]
+def _known_keys(root: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that may stand at a location, which names the kind of a model right after `model`."""
+    classes = [root]
     for part in location:
-        fields = [cls.model_fields[part] for cls in classes if part in cls.model_fields]
-        if fields:  # a union's tag is part of the location and no field
+        if part in _MODEL_KINDS:
+            classes = [cls for cls in classes if part in get_args(cls.model_fields["kind"].annotation)]
+        else:
+            fields = [cls.model_fields[part] for cls in classes if part in cls.model_fields]
             classes = [cls for field in fields for cls in _model_classes(field.annotation)]
     return [name for cls in classes for name in cls.model_fields]
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunError
 from lilliput.generation import Token, generate
 from lilliput.models import Model, ModelSettings, build
-from lilliput.recipe import SampleSettings, read_recipe
+from lilliput.recipe import SampleSettings, explain, read_recipe
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import choose_device
 from lilliput.tokenizers import TextStream, Tokenizer
@@ -55,6 +55,8 @@ class Writer:
         The options and the errors are those of `write`.
         """
         settings = self._sampling(sampling)
+        if seed < 0:
+            raise GenerationError(f"sampling: seed: should be 0 or more, not {seed}")
         ids = [int(id) for id in self.tokenizer.encode(self.start(prompt))]
         tokens = generate(self.model, ids, settings, seed)
         return _until_stop(_pieces(tokens, TextStream(self.tokenizer)), settings.stop)
@@ -67,9 +69,7 @@ class Writer:
         try:
             return SampleSettings.model_validate(self.settings.model_dump() | options)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise GenerationError(f"sampling: {key or 'options'}: {first['msg']}, not {first['input']!r}") from None
+            raise GenerationError(f"sampling: {explain(error, SampleSettings)}") from None
 
 
 def load(run: str | Path, note: Callable[[str], None] = print) -> Writer:
@@ -83,7 +83,7 @@ def load(run: str | Path, note: Callable[[str], None] = print) -> Writer:
     try:
         settings = TypeAdapter[ModelSettings](ModelSettings).validate_python(facts["settings"])
         model = build(settings, int(facts["vocab_size"]), int(facts["context"]))
-    except (KeyError, TypeError, ValueError, RecipeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecipeError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"{folder.model}: does not describe a model this version knows ({reason})") from None
     put_weights(model, _best_weights(folder, note))
@@ -128,21 +128,27 @@ def _pieces(tokens: Iterator[Token], text: TextStream) -> Iterator[Piece]:
 
 
 def _until_stop(pieces: Iterator[Piece], stops: tuple[str, ...]) -> Iterator[Piece]:
-    """Yield the text up to the first stop string, holding back what may become the beginning of one."""
+    """Yield the text up to the first stop string, holding back what may become one."""
     held, count = "", 0
     for piece in pieces:
         held += piece.text
         count = piece.tokens
-        found = [place for stop in stops if (place := held.find(stop)) >= 0]
-        if found:
-            yield Piece(held[: min(found)], count)
+        found = _first(held, stops)
+        # What may become a stop string counts from where it begins: it may begin before one that is already whole.
+        open_from = len(held) - max((_overlap(held, stop) for stop in stops), default=0)
+        if found <= open_from and found < len(held):
+            yield Piece(held[:found], count)
             return
-        safe = len(held) - max((_overlap(held, stop) for stop in stops), default=0)
-        if safe:
-            yield Piece(held[:safe], count)
-            held = held[safe:]
+        if open_from:
+            yield Piece(held[:open_from], count)
+            held = held[open_from:]
     if held:
-        yield Piece(held, count)
+        yield Piece(held[: _first(held, stops)], count)
+
+
+def _first(text: str, stops: tuple[str, ...]) -> int:
+    """Return where the first stop string begins, or the text's length."""
+    return min((place for stop in stops if (place := text.find(stop)) >= 0), default=len(text))
 
 
 def _overlap(text: str, stop: str) -> int:

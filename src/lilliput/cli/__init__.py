@@ -5,6 +5,7 @@ runs.
 """
 
 import importlib
+import io
 import os
 import sys
 
@@ -19,6 +20,10 @@ VERBS = ("train", "sample", "eval", "plot", "recipes", "corpora", "demo")
 def main(arguments: list[str] | None = None) -> None:
     """Run `lilliput` with `arguments` (default: those of the process) and exit."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A model may write what the terminal's encoding lacks; that is no reason to stop.
+            stream.reconfigure(errors="replace")
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     verbs = arguments[:1] if arguments and arguments[0] in VERBS else VERBS
@@ -30,7 +35,7 @@ def build_app(verbs: tuple[str, ...] | list[str] = VERBS) -> typer.Typer:
     app = typer.Typer(
         name="lilliput",
         help="Train tiny language models from scratch, on your own text, on the machine that is there.",
-        no_args_is_help=True,
+        invoke_without_command=True,
         add_completion=False,
         rich_markup_mode=None,
     )
@@ -45,6 +50,7 @@ def build_app(verbs: tuple[str, ...] | list[str] = VERBS) -> typer.Typer:
 
 
 def _options(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error (may stand anywhere)."),
 ) -> None:
@@ -52,7 +58,8 @@ def _options(
         from importlib.metadata import version as installed
 
         typer.echo(f"lilliput {installed('lilliput')}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def _run(app: typer.Typer, arguments: list[str], debug: bool) -> int:
@@ -62,10 +69,9 @@ def _run(app: typer.Typer, arguments: list[str], debug: bool) -> int:
     except TyperException as error:
         if debug:
             raise
-        message = error.format_message()
-        if message:
-            verb = arguments[0] + " " if arguments and arguments[0] in VERBS else ""
-            typer.echo(f"error: {message} See lilliput {verb}--help.", err=True)
+        verb = arguments[0] + " " if arguments and arguments[0] in VERBS else ""
+        message = " ".join(error.format_message().split()).rstrip(".")
+        typer.echo(f"error: {message}. See lilliput {verb}--help.", err=True)
         return 2
     except LilliputError as error:
         if debug:
@@ -74,7 +80,9 @@ def _run(app: typer.Typer, arguments: list[str], debug: bool) -> int:
         return 2
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
         # The reader of our output went away (`lilliput sample RUN | head`); that is no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0

@@ -7,7 +7,7 @@ import typer
 
 
 def run(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
     out: Annotated[
         Path | None, typer.Option(help="The picture; a PNG and an SVG are written. Default: loss.png in the first run.")
     ] = None,

@@ -36,7 +36,7 @@ def list_recipes(
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="A recipe's name.")]) -> None:
+def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name.")]) -> None:
     """Print a recipe's file."""
     from lilliput.recipe import named_recipe, recipe_source
 

@@ -22,6 +22,7 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
 ) -> None:
     """Write with a trained model; the text appears while it is written."""
+    from lilliput.corpus.decoding import decode
     from lilliput.writer import load
 
     given: dict[str, Any] = {"length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p}
@@ -29,15 +30,18 @@ def run(
     if stop:
         options["stop"] = tuple(stop)
     writer = load(run, note=lambda text: typer.echo(text, err=True))
-    start = writer.start(sys.stdin.read() if prompt == "-" else prompt)
+    if prompt == "-":
+        prompt = decode(sys.stdin.buffer.read(), "standard input").text
+    start = writer.start(prompt)
     for number in range(count):
         if json_:
             _print_json(writer, start, seed + number, options)
             continue
         if number:
             typer.echo("\n" + "-" * 8)
+        pieces = writer.stream(start, seed=seed + number, **options)  # impossible options are told before anything else
         typer.echo(start, nl=False)
-        for piece in writer.stream(start, seed=seed + number, **options):
+        for piece in pieces:
             sys.stdout.write(piece.text)
             sys.stdout.flush()
         typer.echo()
@@ -49,4 +53,4 @@ def _print_json(writer: Any, start: str, seed: int, options: dict[str, Any]) -> 
     seconds = time.perf_counter() - began
     tokens = pieces[-1].tokens if pieces else 0
     row = {"text": start + "".join(piece.text for piece in pieces), "prompt": start, "seed": seed, "tokens": tokens}
-    typer.echo(json.dumps(row | {"tokens_per_second": round(tokens / seconds, 1)}, ensure_ascii=False))
+    typer.echo(json.dumps(row | {"tokens_per_second": round(tokens / seconds, 1)}))

@@ -13,7 +13,7 @@ def run(
     target: Annotated[
         list[str],
         typer.Argument(
-            metavar="TEXT...|RECIPE",
+            metavar="TARGET",
             help="Texts (files, folders, - for standard input, or a known corpus), or a recipe's name or file.",
         ),
     ],

@@ -84,7 +84,7 @@ def read_named_validation(name: str, progress: Progress | None = None) -> Corpus
     return _present(name, entry, entry.validation, path, [])
 
 
-def fetch(name: str, file: Path | None = None, progress: Progress | None = None) -> Path:
+def fetch(name: str, file: str | Path | None = None, progress: Progress | None = None) -> Path:
     """Put the cleaned text of a named corpus into the cache and return its path; `file` is the user's own copy of it.
 
     Raises CorpusError if no source has it, or the copy is another text.
@@ -95,6 +95,7 @@ def fetch(name: str, file: Path | None = None, progress: Progress | None = None)
         if validation := read_named_validation(name, progress):
             _keep(_cached_validation(name), validation)
         return _cached(name)
+    file = Path(file)
     if entry.made:
         raise CorpusError(f"{name} is made by the running Python and takes no file: train on it as it is")
     archive = entry.training.archive

@@ -26,7 +26,7 @@ def read_tokens(path: Path) -> Tokens:
     """Open a token file as a read-only memory map. Raises RunError if it is missing or broken."""
     try:
         ids: Tokens = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise RunError(f"{path}: the token file is missing or broken ({error}); start over with --fresh") from None
     if ids.ndim != 1 or ids.dtype.kind != "u":
         raise RunError(f"{path}: not a token file (it holds {ids.dtype} of {ids.ndim} axes); start over with --fresh")

@@ -130,7 +130,7 @@ class TrainingView:
             # A run that stopped early is as finished as any other: a bar that stands still at half would say it hangs.
             self._progress.update(self._progress.task_ids[0], completed=1.0, left=None)
         best = "" if best_validation_loss is None else f", best validation {best_validation_loss:.4f} nats per token"
-        self._print(f"finished: {steps:,} steps in {clock(seconds)}{best}")
+        self._print(f"finished: {steps:,} step{'s' * (steps != 1)} in {clock(seconds)}{best}")
 
     def _elapsed(self) -> float:
         return self._clock() - self._started

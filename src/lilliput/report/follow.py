@@ -1,6 +1,6 @@
 """The body of the loop over a training run's events: show them, track them, draw the curves."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lilliput.report.console import TrainingView
@@ -12,8 +12,27 @@ TRACK_EVERY = 10
 """Steps between two losses that go to a tracker."""
 
 
-def follow(events: Iterator[Event], view: TrainingView, trackers: Sequence[Tracker] = ()) -> Finished:
-    """Run through a training run's events, showing each, and return the last."""
+def follow(
+    events: Iterator[Event], view: TrainingView, open_trackers: Callable[[], Sequence[Tracker]] = lambda: ()
+) -> Finished:
+    """Run through a training run's events, showing each, and return the last.
+
+    `open_trackers` is called when the run folder is ready, and what it returns is closed at the end.
+    """
+    trackers: list[Tracker] = []
+    try:
+        return _follow(events, view, open_trackers, trackers)
+    finally:
+        for tracker in trackers:
+            tracker.close()
+
+
+def _follow(
+    events: Iterator[Event],
+    view: TrainingView,
+    open_trackers: Callable[[], Sequence[Tracker]],
+    trackers: list[Tracker],
+) -> Finished:
     steps: int | None = None
     best: float | None = None
     last: float | None = None
@@ -25,6 +44,7 @@ def follow(events: Iterator[Event], view: TrainingView, trackers: Sequence[Track
                 view.note(text)
             case Started():
                 steps = event.steps
+                trackers += open_trackers()
                 _started(event, view)
             case Evaluated():
                 best, last = event.best_loss, event.validation_loss
@@ -37,9 +57,10 @@ def follow(events: Iterator[Event], view: TrainingView, trackers: Sequence[Track
                 for tracker in trackers:
                     tracker.text(event.step, event.text)
             case Finished():
-                view.finished(event.step, event.seconds, best)
-                if not event.interrupted and event.evaluation is not None and event.best_step < event.step:
-                    view.note(f"the best weights are those of step {event.best_step:,}; they are kept and used")
+                if not event.interrupted:
+                    view.finished(event.step, event.seconds, best)
+                    if event.best_step < event.step:
+                        view.note(f"the best weights are those of step {event.best_step:,}; they are kept and used")
                 return event
     raise RuntimeError("a training run ended without saying how")
 

@@ -31,6 +31,13 @@ class Tracker(Protocol):
         """Write what is held back; the tracker is not used afterwards."""
 
 
+def require_trackers(names: Sequence[TrackerName]) -> None:
+    """Raise DependencyError if a tracker is not installed: to be told before a run starts, not in its middle."""
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            raise DependencyError(name, "track", f"tracking with {name}")
+
+
 def open_trackers(names: Sequence[TrackerName], folder: Path, settings: Mapping[str, Any]) -> list[Tracker]:
     """Open trackers that write into the run folder; `settings` is the run's recipe as plain values.
 
@@ -38,9 +45,7 @@ def open_trackers(names: Sequence[TrackerName], folder: Path, settings: Mapping[
     """
     kinds: dict[TrackerName, type[TensorBoard | WeightsAndBiases]]
     kinds = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases}
-    for name in names:
-        if importlib.util.find_spec(name) is None:
-            raise DependencyError(name, "track", f"tracking with {name}")
+    require_trackers(names)
     return [kinds[name](folder, settings) for name in names]
 
 

@@ -16,7 +16,8 @@ loss.png, loss.svg     the loss curves
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,9 @@ from lilliput.errors import CheckpointError, RunError
 from lilliput.runs.manifest import check_manifest, write_manifest, write_whole
 
 WEIGHTS = "weights.safetensors"
-LOSS_CURVE = "loss.png"
 # Everything that Lilliput writes into a run folder; nothing else there is ever deleted.
 _OURS = frozenset(
-    [
+    {
         "recipe.toml",
         "model.json",
         "tokenizer",
@@ -49,9 +49,15 @@ _OURS = frozenset(
         "loss.svg",
         "tensorboard",
         "wandb",
-        ".lock",
-    ]
+    }
 )
+_LOCK = ".lock"
+# A lone surrogate is no UTF-8, but as a backslash escape it is JSON.
+_ESCAPE = "backslashreplace"
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 class RunFolder:
@@ -76,11 +82,11 @@ class RunFolder:
 
         Raises RunError if another process holds it, or if the folder holds something that is not a run.
         """
-        if self.path.is_dir() and not self.recipe.exists() and self._strangers():
+        if self.path.is_dir() and not self._is_run() and any(self.path.iterdir()):
             raise RunError(f"{self.path}: not empty and not a run; choose another folder with --out")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")
+            lock = FileLock(self.path / _LOCK)
             lock.acquire(timeout=0)
         except Timeout:
             raise RunError(
@@ -90,20 +96,49 @@ class RunFolder:
             raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another with --out") from None
         return lock
 
-    def _strangers(self) -> bool:
-        return any(path.name not in _OURS and not path.name.endswith(".part") for path in self.path.iterdir())
+    def _is_run(self) -> bool:
+        # The lock is the first thing that is made; a copy without hidden files is known by what a run always has.
+        always = (self.facts, self.recipe, self.tokenizer)
+        return (self.path / _LOCK).exists() or all(path.exists() for path in always)
+
+    def release(self, lock: FileLock) -> None:
+        """Let go of the folder; one in which nothing came to be is taken away."""
+        lock.release()
+        if not self.facts.exists():
+            (self.path / _LOCK).unlink(missing_ok=True)
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
+
+    @contextmanager
+    def staged(self) -> Iterator["RunFolder"]:
+        """Yield a folder for the beginnings of a run, which take the place of the earlier run if all goes well.
+
+        facts.json comes last, so it vouches for the rest.
+        """
+        aside = RunFolder(self.path / ".part")
+        shutil.rmtree(aside.path, ignore_errors=True)
+        aside.path.mkdir()
+        try:
+            yield aside
+            self.clear()
+            for path in sorted(aside.path.iterdir(), key=lambda path: path.name == self.facts.name):
+                path.rename(self.path / path.name)
+        finally:
+            shutil.rmtree(aside.path, ignore_errors=True)
 
     def clear(self) -> None:
         """Delete everything of the run but its lock, and nothing that is not the run's."""
-        for name in _OURS - {".lock"}:
+        for name in _OURS:
             path = self.path / name
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
 
     def read_json(self, path: Path) -> dict[str, Any]:
         """Read one of the folder's JSON files. Raises RunError if it is missing or broken."""
+        if self.path.is_file():
+            raise RunError(f"{self.path}: a file, and not a run folder; lilliput train makes one")
         if not self.path.is_dir():
             raise RunError(f"{self.path}: there is no such run; lilliput train TEXT --out {self.path} makes one")
         try:
@@ -118,19 +153,19 @@ class RunFolder:
 
     def write_json(self, path: Path, values: Mapping[str, Any]) -> None:
         """Write one of the folder's JSON files."""
-        write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
+        write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode("utf-8", _ESCAPE))
 
     def append_lines(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rows to one of the folder's JSON-lines files."""
-        with path.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        with path.open("a", encoding="utf-8", errors=_ESCAPE) as file:
+            file.writelines(_line(row) for row in rows)
 
     def read_lines(self, path: Path) -> list[dict[str, Any]]:
         """Read a JSON-lines file; a last line that was cut off by a crash is left out."""
         if not path.exists():
             return []
         rows: list[dict[str, Any]] = []
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
                 rows.append(json.loads(line))
             except ValueError:
@@ -142,7 +177,7 @@ class RunFolder:
         rows = self.read_lines(path)
         kept = [row for row in rows if row.get("step", 0) <= last_step]
         if path.exists():
-            write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept).encode())
+            write_whole(path, "".join(_line(row) for row in kept).encode("utf-8", _ESCAPE))
 
     def write_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Replace the weights that the run is used with."""

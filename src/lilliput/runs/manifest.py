@@ -45,10 +45,13 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
         with path.open("rb") as file:
             os.fsync(file.fileno())
     flush_folder(aside)
+    former = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(former, ignore_errors=True)
     if folder.exists():
-        shutil.rmtree(folder)
+        folder.rename(former)
     aside.rename(folder)
     flush_folder(folder.parent)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def write_manifest(folder: Path, names: list[str] | None = None) -> None:
@@ -62,6 +65,8 @@ def check_manifest(folder: Path) -> None:
     """Raise CheckpointError unless every listed file is there with the bytes that were written."""
     try:
         sums = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+        if not sums:
+            raise CheckpointError(f"{folder / MANIFEST}: damaged, it lists nothing")
         for name, expected in sums.items():
             if _sha256(folder / name) != expected:
                 raise CheckpointError(f"{folder / name}: damaged, its SHA-256 is not the one in {MANIFEST}")

@@ -41,11 +41,11 @@ class Scaler:
         """Propagate the scaled loss."""
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
-    def step(self, optimizers: Optimizers, parameters: Iterable[Tensor], clip: float | None) -> None:
+    def step(self, optimizers: Optimizers, parameters: Iterable[Tensor], clip: float) -> None:
         """Unscale, clip and step; a step whose gradients overflowed is left out and the scale halved."""
         for part in optimizers.parts:
             self._scaler.unscale_(part)
-        if clip is not None:
+        if clip:
             nn.utils.clip_grad_norm_(parameters, clip)
         for part in optimizers.parts:
             self._scaler.step(part)
@@ -73,7 +73,7 @@ def fit(
     seed: int,
     first: int = 0,
     accumulation: int = 1,
-    clip: float | None = None,
+    clip: float = 0.0,
 ) -> Iterator[Step]:
     """Train from step number `first` on, yielding after every step, until `rate_factor(step)` is None.
 

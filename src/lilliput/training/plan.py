@@ -1,7 +1,7 @@
 """A recipe for a text that comes without one: sizes by the length of the text.
 
-A text of its own gets characters as tokens (or byte-pair tokens where its script has too many characters), the modern
-shape and Muon; the shorter the text, the smaller the model and the stronger the dropout, or it would learn by heart.
+A text of its own gets characters as tokens, the modern shape and Muon; the shorter the text, the smaller the model and
+the stronger the dropout, or it would learn by heart.
 """
 
 from typing import Any
@@ -10,8 +10,8 @@ from lilliput.corpus import Corpus
 from lilliput.recipe import Recipe, make_recipe
 
 DEFAULT_MINUTES = 5.0
-CHARACTERS_MANY = 400
-"""Above so many distinct characters a script is better cut into pieces than spelled."""
+MOST_CHARACTERS = 4000
+"""A script with more characters than this keeps its most frequent ones as tokens and escapes the others."""
 
 # Characters of text (less than) -> layers, width, heads, window, dropout.
 _SIZES = (
@@ -26,23 +26,18 @@ def plan_recipe(name: str, corpus: Corpus, settings: dict[str, Any]) -> Recipe:
     """Choose a recipe for `corpus`; `settings` (dotted key -> value) have the last word."""
     length = corpus.characters
     layers, width, heads, window, dropout = next(size for bound, size in _SIZES if bound is None or length < bound)
-    distinct = len(set(corpus.text))
     tokenizer: dict[str, Any] = {"kind": "char"}
-    if distinct > CHARACTERS_MANY:
-        tokenizer = {"kind": "bpe", "vocabulary": 2048 if length > 200_000 else 512}
+    if len(set(corpus.text)) > MOST_CHARACTERS:
+        tokenizer["vocabulary"] = MOST_CHARACTERS
+    model: dict[str, Any] = {"kind": "gpt", "layers": layers, "width": width, "dropout": dropout}
+    if settings.get("model.kind", "gpt") == "gpt":
+        model |= {"shape": "modern", "heads": heads}
     values = {
         "name": name,
         "description": f"planned for a text of {length:,} characters",
         "data": {"window": window},
         "tokenizer": tokenizer,
-        "model": {
-            "kind": "gpt",
-            "shape": "modern",
-            "layers": layers,
-            "width": width,
-            "heads": heads,
-            "dropout": dropout,
-        },
+        "model": model,
         "training": {
             "minutes": DEFAULT_MINUTES,
             "batch": 12,

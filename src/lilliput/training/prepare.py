@@ -29,8 +29,8 @@ def text_checksum(corpus: Corpus, validation: Corpus | None) -> str:
     return corpus.sha256 if validation is None else f"{corpus.sha256}+{validation.sha256}"
 
 
-def prepare(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Corpus | None) -> Prepared:
-    """Encode the texts into the run folder; facts.json is written last, so it vouches for the rest.
+def prepare(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Corpus | None) -> None:
+    """Encode the texts into the run folder.
 
     Raises CorpusError if a part is too short to learn from or to measure on.
     """
@@ -58,7 +58,6 @@ def prepare(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Corpus |
         "floors": floors.as_dict(),
     }
     run.write_json(run.facts, facts)
-    return open_prepared(run)
 
 
 def open_prepared(run: RunFolder) -> Prepared:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lilliput.corpus import Corpus, Progress, known_corpora, open_corpus, read_named_validation
-from lilliput.errors import CorpusError, RecipeError
+from lilliput.errors import RecipeError
 from lilliput.recipe import Recipe, named_recipe, read_recipe, recipe_names
 from lilliput.training.plan import plan_recipe
 
@@ -35,6 +35,8 @@ def resolve(
     `corpus` puts another text under a recipe; `settings` are dotted keys and values laid over the recipe.
     Raises RecipeError or CorpusError for what does not exist or does not fit.
     """
+    if not targets:
+        raise RecipeError("no text and no recipe was given; name a file, a known corpus or a recipe")
     values = dict(settings or {})
     if validation is not None:
         values["data.validation"] = validation
@@ -53,7 +55,7 @@ def _is_recipe(targets: Sequence[str]) -> bool:
     if len(targets) != 1:
         return False
     path = Path(targets[0])
-    return path.suffix in (".toml", ".json") or (not path.exists() and targets[0] in recipe_names())
+    return path.suffix in (".toml", ".json") or (targets[0] in recipe_names() and not path.exists())
 
 
 def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], progress: Progress | None) -> Task:
@@ -69,14 +71,18 @@ def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], prog
 
 
 def _open(targets: Sequence[str], progress: Progress | None) -> Corpus:
-    try:
-        return open_corpus(targets, progress)
-    except CorpusError as error:
-        # A mistyped recipe is looked for as a text; say what it may have been.
-        near = difflib.get_close_matches(targets[0], recipe_names(), n=1, cutoff=0.6)
-        if len(targets) == 1 and near and not Path(targets[0]).exists():
-            raise RecipeError(f"{targets[0]}: no such file, corpus or recipe (did you mean {near[0]!r}?)") from None
-        raise error
+    first = Path(targets[0])
+    if _exists(first / "recipe.toml") and _exists(first / "facts.json"):
+        raise RecipeError(
+            f"{first} is a run, not a text: give again the command that made it to go on, or lilliput sample {first}"
+        )
+    names = {info.name for info in known_corpora()}
+    if len(targets) == 1 and targets[0] not in names and not _exists(first):
+        # A mistyped recipe would be looked for as a text; say what it may have been.
+        near = difflib.get_close_matches(targets[0], [*names, *recipe_names()], n=1, cutoff=0.6)
+        if near and near[0] in recipe_names():
+            raise RecipeError(f"{targets[0]}: no such file, corpus or recipe (did you mean {near[0]!r}?)")
+    return open_corpus(targets, progress)
 
 
 def _validation(recipe: Recipe, targets: Sequence[str], progress: Progress | None) -> Corpus | None:
@@ -84,9 +90,16 @@ def _validation(recipe: Recipe, targets: Sequence[str], progress: Progress | Non
     if recipe.data.validation is not None:
         return open_corpus([recipe.data.validation], progress)
     named = {info.name for info in known_corpora()}
-    if len(targets) == 1 and targets[0] in named and not Path(targets[0]).exists():
+    if len(targets) == 1 and targets[0] in named and not _exists(Path(targets[0])):
         return read_named_validation(targets[0])
     return None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
 
 
 def _run_name(target: str) -> str:

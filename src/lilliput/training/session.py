@@ -2,19 +2,28 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 
 from lilliput.data.windows import Windows
+from lilliput.errors import CheckpointError
 from lilliput.evaluation.loss import score_tokens
 from lilliput.models import Model, build, count_parameters
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.schedules import rate_factor
 from lilliput.recipe import Recipe
-from lilliput.runs import Checkpoint, Progress, RunFolder, newest_checkpoint, prune_checkpoints, save_checkpoint
+from lilliput.runs import (
+    Checkpoint,
+    Progress,
+    RunFolder,
+    load_checkpoint,
+    newest_checkpoint,
+    prune_checkpoints,
+    save_checkpoint,
+)
 from lilliput.runtime import choose_runtime
 from lilliput.training.budget import Budget
 from lilliput.training.compiling import compile_or_not
@@ -96,13 +105,14 @@ class Session:
 
     def _resume(self) -> Progress:
         checkpoint = newest_checkpoint(self.run.checkpoints, self.notes.append)
-        if checkpoint is None:
-            return Progress()
-        put_weights(self.model, checkpoint.weights)
-        self.optimizers.load_state(checkpoint.optimizer)
-        self.run.cut_lines(self.run.metrics, checkpoint.progress.step)
-        self.run.cut_lines(self.run.samples, checkpoint.progress.step)
-        return checkpoint.progress
+        progress = Progress() if checkpoint is None else checkpoint.progress
+        if checkpoint is not None:
+            put_weights(self.model, checkpoint.weights)
+            self.optimizers.load_state(checkpoint.optimizer)
+        # What a crash left behind without a checkpoint is done again.
+        self.run.cut_lines(self.run.metrics, progress.step)
+        self.run.cut_lines(self.run.samples, progress.step)
+        return progress
 
     def _count_rounds(self) -> int:
         progress = self.progress
@@ -270,7 +280,7 @@ class Session:
 
     def _closing(self, reason: str) -> Iterator[Event]:
         """Measure the best weights in both definitions over the whole validation text."""
-        put_weights(self.model, self.run.read_weights())
+        put_weights(self.model, self._best_weights())
         with self.runtime.autocast():
             scores = evaluate_both(
                 self.model,
@@ -282,6 +292,16 @@ class Session:
         report = evaluation_report(scores, self.prepared.facts["floors"])
         self.run.write_json(self.run.evaluation, {"step": self.progress.best_step} | report)
         yield self._finished(reason, report)
+
+    def _best_weights(self) -> Mapping[str, torch.Tensor]:
+        try:
+            return self.run.read_weights()
+        except CheckpointError:
+            # The best checkpoint holds the same weights; with them the file is made anew.
+            best = self.run.checkpoints / f"step-{self.progress.best_step:08d}"
+            weights = load_checkpoint(best).weights
+            self.run.write_weights(weights)
+            return weights
 
     def _finished(self, reason: str, evaluation: dict[str, Any] | None = None, interrupted: bool = False) -> Finished:
         return Finished(

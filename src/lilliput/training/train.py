@@ -12,7 +12,7 @@ from lilliput.corpus import Corpus
 from lilliput.errors import RunError
 from lilliput.recipe import Recipe, differences, read_recipe
 from lilliput.runs import RunFolder
-from lilliput.runtime import describe_environment
+from lilliput.runtime import choose_runtime, describe_environment
 from lilliput.training.events import Event, Note
 from lilliput.training.prepare import open_prepared, prepare, text_checksum
 from lilliput.training.session import Session
@@ -34,23 +34,23 @@ def train(
     recipe or text; what it holds is then left as it was.
     """
     started = time.monotonic()
+    choose_runtime(recipe.training.precision)  # what the device cannot do is told before anything is touched
     run = RunFolder(folder)
     lock = run.claim()
     try:
-        if fresh:
-            run.clear()
-        if run.facts.exists():
+        if run.facts.exists() and not fresh:
             _refuse_changes(run, recipe, text_checksum(corpus, validation))
-            prepared = open_prepared(run)
         else:
-            run.clear()
-            prepared = prepare(recipe, run, corpus, validation)
+            # Prepared aside: an earlier run goes only when the new one can begin.
+            with run.staged() as aside:
+                prepare(recipe, aside, corpus, validation)
+        prepared = open_prepared(run)
         recipe.write(run.recipe)
         run.write_json(run.environment, describe_environment())
         yield from (Note(note) for note in prepared.facts["text"]["notes"])
         yield from Session(recipe, run, prepared, stop, started).events()
     finally:
-        lock.release()
+        run.release(lock)
 
 
 def _refuse_changes(run: RunFolder, recipe: Recipe, checksum: str) -> None:

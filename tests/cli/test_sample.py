@@ -1,0 +1,105 @@
+"""`lilliput sample`: seeds, options, prompts, and output that goes elsewhere."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import PROGRAM, Lilliput, Outcome, assert_refused, process, start
+
+
+def test_a_seed_writes_its_text_and_several_are_told_apart(lilliput: Lilliput, finished: Path) -> None:
+    arguments = ("sample", str(finished), "--prompt", "The", "--length", "20")
+    first, second = lilliput(*arguments).out, lilliput(*arguments, "--seed", "2").out
+    assert first == lilliput(*arguments).out
+    assert first != second
+    assert lilliput(*arguments, "--count", "2").out == f"{first}\n--------\n{second}"
+
+
+def test_options_reach_the_sampler(lilliput: Lilliput, finished: Path) -> None:
+    arguments = ("sample", str(finished), "--prompt", "The", "--length", "30")
+    likeliest = lilliput(*arguments, "--temperature", "0").out
+    assert lilliput(*arguments, "--top-k", "1", "--seed", "3").out == likeliest
+    assert lilliput(*arguments, "--top-p", "0.000001", "--seed", "4").out == likeliest
+    stop = likeliest[8:10]
+    stopped = lilliput(*arguments, "--temperature", "0", "--stop", "never", "--stop", stop).out
+    assert stopped == "The" + likeliest[3:].split(stop)[0] + "\n"
+
+
+def test_a_prompt_from_standard_input(lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"A child")))
+    assert lilliput("sample", str(finished), "--prompt", "-", "--length", "3").out.startswith("A child")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--temperature", "-1"),
+        ("--temperature", "nan"),
+        ("--temperature", "hot"),
+        ("--top-k", "0"),
+        ("--top-p", "1.5"),
+        ("--length", "0"),
+        ("--count", "0"),
+        ("--seed", "-1"),
+        ("--stop", ""),
+    ],
+)
+def test_impossible_options_print_nothing_but_their_error(
+    lilliput: Lilliput, finished: Path, options: tuple[str, str]
+) -> None:
+    for more in ((), ("--json",)):
+        outcome = lilliput("sample", str(finished), *options, *more)
+        # Typer calls it --top-k and the recipe top_k.
+        assert_refused(Outcome(outcome.code, outcome.out, outcome.err.replace("_", "-")), options[0].strip("-"))
+
+
+# Output that goes elsewhere.
+
+
+@pytest.mark.slow
+def test_a_reader_that_goes_away_is_no_error(finished: Path) -> None:
+    running = start("sample", str(finished), "--count", "50", "--length", "3000")
+    assert running.stdout is not None
+    assert running.stderr is not None
+    assert running.stdin is not None
+    running.stdin.close()
+    running.stdout.readline()
+    running.stdout.close()
+    assert running.stderr.read() == ""
+    try:
+        assert running.wait(timeout=60) == 0
+    except subprocess.TimeoutExpired:
+        running.kill()
+        raise
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8:strict"])
+def test_a_terminal_that_lacks_a_character_gets_another(finished: Path, encoding: str) -> None:
+    outcome = process(
+        *("sample", str(finished), "--prompt", "日本 \udcff!", "--length", "200", "--temperature", "5"),
+        PYTHONIOENCODING=encoding,
+    )
+    assert outcome.code == 0, outcome.err
+    assert "Traceback" not in outcome.err
+    assert "!" in outcome.out
+
+
+@pytest.mark.slow
+def test_a_prompt_in_another_encoding_is_read(finished: Path) -> None:
+    outcome = subprocess.run(
+        [PROGRAM, "sample", finished, "--prompt", "-", "--length", "3", "--json"],
+        input="été".encode("latin-1"),
+        capture_output=True,
+        timeout=60,
+    )
+    assert b"Traceback" not in outcome.stderr
+    assert outcome.returncode in (0, 2)
+    if outcome.returncode == 0:
+        assert json.loads(outcome.stdout.decode("utf-8"))["tokens"] == 3
+    else:
+        assert outcome.stderr.startswith(b"error: ")

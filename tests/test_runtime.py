@@ -1,0 +1,85 @@
+"""What is chosen for a machine, and why."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from lilliput import runtime
+from lilliput.errors import RecipeError
+from lilliput.runtime import Runtime, choose_device, choose_runtime, describe_environment
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, *, cuda: bool = False, bfloat16: bool = True, mps: bool = False) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bfloat16)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+
+@pytest.mark.parametrize(
+    ("machine", "device"),
+    [({}, "cpu"), ({"mps": True}, "mps"), ({"cuda": True}, "cuda"), ({"cuda": True, "mps": True}, "cuda")],
+)
+def test_the_fastest_device_is_taken(monkeypatch: pytest.MonkeyPatch, machine: dict[str, bool], device: str) -> None:
+    pretend(monkeypatch, **machine)
+    assert choose_device().type == device
+
+
+@pytest.mark.parametrize(
+    ("machine", "precision", "scaled"),
+    [
+        ({}, "float32", False),
+        ({"mps": True}, "float32", False),
+        ({"cuda": True}, "bfloat16", False),
+        ({"cuda": True, "bfloat16": False}, "float16", True),
+    ],
+)
+def test_the_format_follows_from_the_device_and_has_its_reason(
+    monkeypatch: pytest.MonkeyPatch, machine: dict[str, bool], precision: str, scaled: bool
+) -> None:
+    pretend(monkeypatch, **machine)
+    chosen = choose_runtime()
+    assert chosen.precision == precision
+    assert chosen.needs_scaler is scaled
+    assert len(chosen.reason) > 20
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_format_asked_for_is_taken(monkeypatch: pytest.MonkeyPatch, precision: Any) -> None:
+    pretend(monkeypatch)
+    assert choose_runtime(precision).precision == precision
+
+
+@pytest.mark.parametrize(("machine", "device"), [({}, "cpu"), ({"mps": True}, "mps")])
+def test_float16_needs_a_gpu(monkeypatch: pytest.MonkeyPatch, machine: dict[str, bool], device: str) -> None:
+    pretend(monkeypatch, **machine)
+    with pytest.raises(RecipeError, match=f"needs a CUDA GPU; on {device} use") as caught:
+        choose_runtime("float16")
+    assert "training.precision" in str(caught.value)
+    pretend(monkeypatch, cuda=True)
+    assert choose_runtime("float16").needs_scaler
+
+
+def test_autocast_computes_in_the_format_and_leaves_the_weights() -> None:
+    layer = torch.nn.Linear(2, 2)
+    inputs = torch.ones(1, 2)
+    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        with Runtime(torch.device("cpu"), precision, "a test").autocast():  # type: ignore[arg-type]
+            assert layer(inputs).dtype == dtype
+        assert layer.weight.dtype == torch.float32
+        assert layer(inputs).dtype == torch.float32
+
+
+def test_the_environment_is_plain_and_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment: dict[str, Any] = json.loads(json.dumps(describe_environment()))
+    assert environment.keys() == {"python", "system", "processor", "cores", "threads", "gpu", "packages"}
+    assert environment["packages"]["torch"] == torch.__version__
+    assert environment["threads"] == torch.get_num_threads()
+    assert environment["processor"]
+    monkeypatch.setattr(runtime, "version", missing)
+    assert set(describe_environment()["packages"].values()) == {"not installed as a package"}  # type: ignore[attr-defined]
+
+
+def missing(name: str) -> str:
+    raise runtime.PackageNotFoundError(name)

@@ -1,0 +1,328 @@
+"""A run opened for use: what it writes, and what it does when the run is damaged, moved or from the future."""
+
+import itertools
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lilliput.errors import CheckpointError, GenerationError, LilliputError, RunError
+from lilliput.writer import Piece, Writer, _until_stop, load
+from tests.training.building import recipe, run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a lower-casing tokenizer; tests that change it take a copy."""
+    folder = tmp_path_factory.mktemp("writer") / "run"
+    run(folder, recipe(**{"tokenizer.normalize": ["nfc", "lowercase"], "sample.prompts": ["The old", "b"]}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def writer(trained: Path) -> Writer:
+    return load(trained)
+
+
+@pytest.fixture
+def copied(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "elsewhere" / "copy"))
+
+
+# Writing.
+
+
+def test_the_same_seed_writes_the_same_text(trained: Path, writer: Writer) -> None:
+    text = writer.write("the", seed=5, length=40)
+    assert text == writer.write("the", seed=5, length=40)
+    assert text == load(trained).write("the", seed=5, length=40)
+    assert len({writer.write("the", seed=seed, length=40) for seed in range(4)}) == 4
+
+
+def test_the_text_is_the_prompt_and_what_is_streamed(writer: Writer) -> None:
+    pieces = list(writer.stream("the", seed=2, length=30))
+    text = writer.write("the", seed=2, length=30)
+    assert text == "the" + "".join(piece.text for piece in pieces)
+    assert [piece.tokens for piece in pieces] == sorted(piece.tokens for piece in pieces)
+    assert pieces[-1].tokens == 30
+
+
+def test_without_a_prompt_the_recipe_s_is_taken(writer: Writer) -> None:
+    assert writer.write(length=3).startswith("The old")
+    assert writer.write("", length=3).startswith("The old")
+    assert writer.settings.length == 8
+    assert len(list(writer.stream())) <= 9
+
+
+def test_the_prompt_is_kept_as_given_and_read_as_the_tokenizer_reads(writer: Writer) -> None:
+    upper, lower = writer.write("THE OLD", seed=3), writer.write("the old", seed=3)
+    assert upper.startswith("THE OLD")
+    assert upper.removeprefix("THE OLD") == lower.removeprefix("the old")
+    # NFC: e and a combining accent are one letter.
+    assert writer.write("e\u0301", seed=3)[2:] == writer.write("é", seed=3)[1:]
+
+
+@pytest.mark.parametrize("prompt", ["é", "日本語", "\U0001f600", "\ud800", "\x00", "\u200b\r\n", "œuvre ﬁn"])
+def test_a_prompt_may_hold_characters_that_training_never_saw(writer: Writer, prompt: str) -> None:
+    text = writer.write(prompt, seed=1, length=5)
+    assert text.startswith(prompt)
+    assert text == writer.write(prompt, seed=1, length=5)
+
+
+def test_a_prompt_may_be_longer_than_the_context(writer: Writer) -> None:
+    assert writer.write("the old river " * 50, length=40).startswith("the old river " * 50)
+
+
+def test_temperature_zero_takes_the_likeliest_whatever_the_seed(writer: Writer) -> None:
+    assert len({writer.write("the", seed=seed, temperature=0, length=30) for seed in range(4)}) == 1
+    assert writer.write("the", temperature=0, length=30) == writer.write("the", top_k=1, length=30)
+
+
+def test_writing_leaves_the_model_as_it_is(writer: Writer) -> None:
+    before = {name: value.clone() for name, value in writer.model.state_dict().items()}
+    writer.write("the", length=5)
+    assert not writer.model.training
+    assert all(value.equal(before[name]) for name, value in writer.model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"temperature": -1},
+        {"temperature": float("nan")},
+        {"temperature": float("inf")},
+        {"temperature": "hot"},
+        {"top_k": 0},
+        {"top_k": 1.5},
+        {"top_p": 0},
+        {"top_p": 1.1},
+        {"length": 0},
+        {"length": None},
+        {"stop": ("",)},
+        {"stop": 3},
+        {"tempature": 1},
+        {"seed": -1},
+    ],
+)
+def test_impossible_options_are_one_line(writer: Writer, options: dict[str, Any]) -> None:
+    with pytest.raises(GenerationError) as caught:
+        writer.write("the", **options)
+    message = str(caught.value)
+    assert next(iter(options)) in message
+    assert "\n" not in message
+    # `stream` says so at the call, not at the first piece.
+    with pytest.raises(GenerationError):
+        writer.stream("the", **options)
+
+
+# Stop strings.
+
+
+def naive(text: str, stops: tuple[str, ...]) -> str:
+    """The whole text up to where the first stop string begins."""
+    return text[: min((text.find(stop) for stop in stops if stop in text), default=len(text))]
+
+
+def cut(text: str, sizes: list[int]) -> Iterator[Piece]:
+    """The text in chunks of these sizes, then one by one."""
+    start = 0
+    for count, size in enumerate(itertools.chain(sizes, itertools.repeat(1)), start=1):
+        if start >= len(text):
+            return
+        yield Piece(text[start : start + size], count)
+        start += size
+
+
+few_letters = st.text("ab\n", max_size=14)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    text=few_letters,
+    stops=st.lists(st.text("ab\n", min_size=1, max_size=4), max_size=3).map(tuple),
+    sizes=st.lists(st.integers(0, 5), max_size=8),
+)
+def test_any_stop_strings_and_chunks_give_the_whole_text_s_beginning(
+    text: str, stops: tuple[str, ...], sizes: list[int]
+) -> None:
+    pieces = list(_until_stop(cut(text, sizes), stops))
+    assert "".join(piece.text for piece in pieces) == naive(text, stops)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "stops", "expected"),
+    [
+        (["ab", "cd"], ("bc",), "a"),
+        (["a", "b", "c"], ("abc",), ""),
+        (["aab"], ("ab",), "a"),
+        (["a", "a", "b"], ("ab",), "a"),
+        (["ab", "ab", "x"], ("abx",), "ab"),
+        (["ab", "c"], ("b", "abc"), ""),
+        (["ab", "d"], ("b", "abc"), "a"),
+        (["ab"], ("b", "abc"), "a"),
+        (["ab"], ("abc",), "ab"),
+        (["ab"], (), "ab"),
+        ([""], ("a",), ""),
+    ],
+)
+def test_stop_strings(chunks: list[str], stops: tuple[str, ...], expected: str) -> None:
+    pieces = _until_stop((Piece(chunk, number) for number, chunk in enumerate(chunks, 1)), stops)
+    assert "".join(piece.text for piece in pieces) == expected
+
+
+def test_text_that_begins_no_stop_string_is_not_held_back() -> None:
+    reader = _until_stop((Piece(letter, number) for number, letter in enumerate("xyaz", 1)), ("ab",))
+    assert [piece.text for piece in reader] == ["x", "y", "az"]
+
+
+def test_nothing_is_drawn_after_a_stop_string() -> None:
+    drawn = []
+
+    def pieces() -> Iterator[Piece]:
+        for number, letter in enumerate("abcdef", 1):
+            drawn.append(letter)
+            yield Piece(letter, number)
+
+    assert list(_until_stop(pieces(), ("c",)))[-1].tokens == 3
+    assert drawn == ["a", "b", "c"]
+
+
+def test_a_writer_stops_before_its_stop_string(writer: Writer) -> None:
+    whole = writer.write("the", seed=1, length=60)
+    written = whole.removeprefix("the")
+    for start, length in ((10, 1), (20, 3), (30, 8)):
+        stop = written[start : start + length]
+        text = writer.write("the", seed=1, length=60, stop=("never written", stop))
+        assert text == "the" + written[: written.find(stop)]
+    # What stands in the prompt stops nothing.
+    assert writer.write("the", seed=1, length=3, stop=("the",)) == whole[:6]
+
+
+# Opening.
+
+
+def test_a_run_moves_without_its_text(copied: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tokens", "metrics.jsonl", "samples.jsonl", "facts.json", "environment.json", "checkpoints"):
+        path = copied / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    monkeypatch.chdir(copied.parent)
+    notes: list[str] = []
+    assert load("copy", notes.append).write("the", seed=4) == writer.write("the", seed=4)
+    assert load(Path("copy"), notes.append).folder == Path("copy")
+    assert notes == []
+
+
+def test_a_run_without_a_recipe_still_writes(copied: Path, writer: Writer) -> None:
+    (copied / "recipe.toml").unlink()
+    assert load(copied).write("the", seed=4, length=8) == writer.write("the", seed=4, length=8)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "delete", "manifest", "both"])
+def test_damaged_weights_fall_back_to_the_checkpoint_and_say_so(copied: Path, writer: Writer, damage: str) -> None:
+    if damage != "manifest":
+        hurt(copied / "weights.safetensors", damage)
+    if damage in ("manifest", "both"):
+        hurt(copied / "manifest.json", damage)
+    notes: list[str] = []
+    opened = load(copied, notes.append)
+    # The best weights of this run are its last.
+    assert opened.write("the", seed=4) == writer.write("the", seed=4)
+    assert len(notes) == 1
+    assert notes[0].endswith("using the checkpoint of step 12")
+
+
+def hurt(path: Path, damage: str) -> None:
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "flip":
+        content[-3] ^= 4
+        path.write_bytes(content)
+    else:
+        path.unlink()
+
+
+def test_a_broken_newest_checkpoint_is_passed_over(copied: Path) -> None:
+    (copied / "weights.safetensors").unlink()
+    hurt(copied / "checkpoints" / "step-00000012" / "weights.safetensors", "flip")
+    notes: list[str] = []
+    load(copied, notes.append)
+    assert "step 12 is broken" in notes[0]
+    assert notes[-1].endswith("using the checkpoint of step 8")
+
+
+def test_damaged_everything_is_one_error(copied: Path) -> None:
+    for path in copied.rglob("weights.safetensors"):
+        hurt(path, "flip")
+    with pytest.raises(CheckpointError, match="every checkpoint is broken") as caught:
+        load(copied, lambda note: None)
+    assert "\n" not in str(caught.value)
+    shutil.rmtree(copied / "checkpoints")
+    with pytest.raises(CheckpointError, match="no checkpoint to use instead; train again") as caught:
+        load(copied, lambda note: None)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": {"kind": "mamba", "layers": 3}},
+        {"settings": {"kind": "gpt", "window_pattern": "SSL"}},
+        {"settings": {"kind": "gpt", "heads": 3}},
+        {"settings": None},
+        {"vocab_size": "many"},
+        {"vocab_size": None},
+        {"vocab_size": -1},
+        {"context": 0},
+        {"context": []},
+        {"context": float("inf")},
+    ],
+)
+def test_a_model_of_an_unknown_future_is_one_line(copied: Path, change: dict[str, Any]) -> None:
+    model = json.loads((copied / "model.json").read_text())
+    (copied / "model.json").write_text(json.dumps(model | change))
+    with pytest.raises(RunError, match=r"model\.json: does not describe a model this version knows") as caught:
+        load(copied)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["settings", "vocab_size", "context"])
+def test_a_model_file_without_a_key_is_one_line(copied: Path, key: str) -> None:
+    model = json.loads((copied / "model.json").read_text())
+    del model[key]
+    (copied / "model.json").write_text(json.dumps(model))
+    with pytest.raises(RunError, match=key):
+        load(copied)
+
+
+@pytest.mark.parametrize("change", [{"vocab_size": 3}, {"settings": {"kind": "lstm"}}])
+def test_weights_of_another_model_are_refused(copied: Path, change: dict[str, Any]) -> None:
+    model = json.loads((copied / "model.json").read_text())
+    (copied / "model.json").write_text(json.dumps(model | change))
+    with pytest.raises(CheckpointError, match="do not belong to this model") as caught:
+        load(copied)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["model.json", "recipe.toml", "tokenizer/tokenizer.json"])
+@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"[]", b"{}"])
+def test_any_broken_file_is_one_of_our_errors(copied: Path, name: str, content: bytes) -> None:
+    (copied / name).write_bytes(content)
+    with pytest.raises(LilliputError) as caught:
+        load(copied)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no such run"):
+        load(tmp_path / "none")
+    with pytest.raises(RunError, match="not a run"):
+        load(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RunError):
+        load(tmp_path / "file")
