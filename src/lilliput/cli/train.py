@@ -40,10 +40,10 @@ def run(
         settings["training.minutes"] = minutes
     if seed is not None:
         settings["seed"] = seed
+    with download_progress() as progress:
+        task = resolve(target, corpus=corpus, validation=validation, settings=settings, progress=progress)
+    folder = out or Path("runs") / task.name
     with Interrupts() as interrupts:
-        with download_progress() as progress:
-            task = resolve(target, corpus=corpus, validation=validation, settings=settings, progress=progress)
-        folder = out or Path("runs") / task.name
         finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted)
     if finished.interrupted:
         command = shlex.join(["lilliput", *(word for word in sys.argv[1:] if word != "--fresh")])

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lilliput.errors import CheckpointError
-from lilliput.runs.manifest import check_manifest, write_folder
+from lilliput.runs.manifest import check_manifest, mend_folders, write_folder
 
 _NAME = re.compile(r"step-(\d{8,})")
 
@@ -94,6 +94,7 @@ def newest_checkpoint(folder: Path, note: Callable[[str], None]) -> Checkpoint |
 
     Raises CheckpointError if there are checkpoints and all are broken.
     """
+    mend_folders(folder)
     steps = checkpoint_steps(folder)
     for step in steps:
         try:

@@ -54,6 +54,18 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     shutil.rmtree(former, ignore_errors=True)
 
 
+def mend_folders(parent: Path) -> None:
+    """Put right what a crash in `write_folder` left below `parent`: half-written folders go, former ones come back."""
+    for path in parent.glob(".*.part"):
+        shutil.rmtree(path, ignore_errors=True)
+    for former in parent.glob(".*.old"):
+        folder = former.with_name(former.name.removeprefix(".").removesuffix(".old"))
+        if folder.exists():
+            shutil.rmtree(former, ignore_errors=True)
+        else:
+            former.rename(folder)
+
+
 def write_manifest(folder: Path, names: list[str] | None = None) -> None:
     """List the SHA-256 of the folder's files (or of `names` among them) in its manifest."""
     listed = names if names is not None else sorted(path.name for path in folder.iterdir() if path.is_file())

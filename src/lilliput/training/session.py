@@ -71,6 +71,7 @@ class Session:
         self._reserve()
         self.journal = Journal(run)
         self.saved = time.monotonic()
+        self.saved_step = self.progress.step
         self.seconds_per_step = 0.0
 
     def events(self) -> Iterator[Event]:
@@ -97,7 +98,8 @@ class Session:
             elif self._save_due(step.number):
                 self._save()
             if self.stop() and not over:
-                self._save()
+                if self.saved_step != step.number:
+                    self._save()
                 yield self._finished("interrupted", interrupted=True)
                 return
             resumed = time.monotonic()
@@ -276,7 +278,7 @@ class Session:
         prune_checkpoints(
             self.run.checkpoints, self.progress.best_step, lambda step: every is not None and step % every == 0
         )
-        self.saved = time.monotonic()
+        self.saved, self.saved_step = time.monotonic(), self.progress.step
 
     def _closing(self, reason: str) -> Iterator[Event]:
         """Measure the best weights in both definitions over the whole validation text."""
