@@ -30,7 +30,7 @@ from lilliput.evaluation.loss import Definition, score_tokens
 from lilliput.runtime import describe_environment
 from lilliput.writer import load
 
-SPEEDUPS = (1.0, 2.0, 4.0, 6.0, 8.0)
+SPEEDUPS = (1.0, 2.0, 2.5, 3.0, 4.0)
 LAYERS, HEADS, WIDTH, WINDOW, BATCH, ITERATIONS = 4, 4, 128, 64, 12, 2000
 # The flags of the peer's README, section "I only have a macbook" (CPU).
 PEER_FLAGS = (

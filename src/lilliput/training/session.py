@@ -38,12 +38,16 @@ SAVE_SECONDS = 300
 """At most so much work is lost in a crash."""
 LOOK_SHARE = 0.005
 """Under a time budget, the share of it that one evaluation on the way may take."""
-FINAL_SHARE = 0.15
+FINAL_SHARE = 0.08
 """The same for the final evaluation; a text that takes longer is sampled evenly, and the result says so."""
 SLIDING_COST = 4.0
 """Sliding windows compute every position four times."""
 SAMPLE_LENGTH = 200
-"""Tokens of a sample on the way."""
+"""Most tokens of a sample on the way."""
+SAMPLE_LEAST = 60
+"""What a sample has at least, however short the budget."""
+SAMPLE_SHARE = 0.003
+"""Under a time budget, the share of it that one sample may take."""
 
 
 class Session:
@@ -256,8 +260,15 @@ class Session:
     def _sample(self) -> Sampled:
         prompt = self.recipe.sample.prompts[0]
         length = min(self.recipe.sample.length, SAMPLE_LENGTH)
+        deadline = math.inf
+        if self.budget.seconds is not None:
+            deadline = time.monotonic() + self.budget.seconds / self.progress.rounds * SAMPLE_SHARE
+        text = prompt
         with self.runtime.autocast():
-            text = self.writer.write(prompt, seed=self.progress.step, length=length)
+            for piece in self.writer.stream(prompt, seed=self.progress.step, length=length):
+                text += piece.text
+                if piece.tokens >= SAMPLE_LEAST and time.monotonic() > deadline:
+                    break
         self.run.append_lines(self.run.samples, [{"step": self.progress.step, "prompt": prompt, "text": text}])
         return Sampled(self.progress.step, prompt, text)
 
