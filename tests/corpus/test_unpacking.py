@@ -115,6 +115,7 @@ def test_a_zip_without_texts():
         ("a.zip", zipped(a=b"x")[:-10]),
         ("a.zip", b"no zip"),
     ],
+    ids=["cut gz", "no gz", "cut xz", "cut zip", "no zip"],  # the data hold the time, and xdist compares names
 )
 def test_broken_archives_are_refused_in_one_line(name, data):
     with pytest.raises(CorpusError, match="fetch or pack the file again") as caught:
