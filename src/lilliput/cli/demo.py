@@ -33,9 +33,9 @@ def run(
                 typer.echo(f"{name} cannot be had ({error}); taking another text", err=True)
         return resolve([TEXTS[-1]], settings=settings)
 
+    task = find()
+    typer.echo(f"A model is born: {minutes:g} minutes on {task.name}.", err=True)
     with Interrupts() as interrupts:
-        task = find()
-        typer.echo(f"A model is born: {minutes:g} minutes on {task.name}.", err=True)
         finished = run_task(task, out, fresh=True, stop=interrupts.wanted)
     if finished.evaluation is None:
         return interrupts.exit_code
