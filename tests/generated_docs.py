@@ -1,6 +1,7 @@
 """The parts of the pages that follow from the code: what `--help` says, and the tables of a recipe's keys.
 
-Write them anew with `python -m tests.generated_docs`. What a key means is written by hand in the page and kept.
+Write them anew with `python -m tests.generated_docs`. What a key means is written by hand in the page and kept,
+and so is what stands above a table.
 """
 
 import contextlib
@@ -16,9 +17,10 @@ from lilliput.cli import VERBS
 from lilliput.cli import main as run_lilliput
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.recipe import Recipe
+from tests.recorded_results import results_table
 
 DOCS = Path(__file__).parents[1] / "docs"
-RECIPES, REFERENCE = DOCS / "recipes.md", DOCS / "reference.md"
+README, RECIPES, REFERENCE = DOCS.parent / "README.md", DOCS / "recipes.md", DOCS / "reference.md"
 
 
 def help_text() -> str:
@@ -74,6 +76,8 @@ def type_of(schema: dict[str, Any]) -> str:
             return " ".join([kind, ", ".join(words)]).strip()
         case "boolean":
             return "true or false"
+        case "object":
+            return f"table: name -> {type_of(schema['additionalProperties'])}"
         case kind:
             return str(kind)
 
@@ -86,18 +90,23 @@ def settings() -> dict[str, dict[str, tuple[str, str]]]:
         "At the top": {"properties": {name: schema["properties"][name] for name in ("name", "description", "seed")}},
         "[data]": classes["DataSettings"],
         "[data.split]": classes["SplitSettings"],
+        "[data.arithmetic]": classes["ArithmeticSettings"],
         "[tokenizer]": classes["TokenizerSettings"],
         '[model] with kind = "gpt"': classes["GPTSettings"],
         '[model] with kind = "lstm" or "gru"': classes["RecurrentSettings"],
         "[training]": classes["TrainingSettings"],
         "[objective]": classes["ObjectiveSettings"],
         "[sample]": classes["SampleSettings"],
+        "[expected]": classes["ExpectedSettings"],
     }
     return {
         heading: {
-            name: (type_of(part), default_of(heading, name, part))
+            name: (
+                type_of(part),
+                "required" if name in content.get("required", ()) else default_of(heading, name, part),
+            )
             for name, part in content["properties"].items()
-            if "$ref" not in part
+            if "$ref" not in json.dumps(part)  # a section of its own
         }
         for heading, content in headings.items()
     }
@@ -135,17 +144,18 @@ def shape_table() -> str:
 
 
 def settings_page(text: str) -> str:
-    """The recipes page with types and defaults put in; what a key means is kept, and an unknown key is dropped."""
+    """The recipes page with types and defaults put in; prose and meanings are kept, and an unknown key is dropped."""
     for heading, rows in settings().items():
         title = f"### {heading}\n"
         before, _, rest = text.partition(title)
         end = re.search(r"^##", rest, re.MULTILINE)
         assert end and rest, f"docs/recipes.md has no heading {heading!r}"
+        prose, _, _ = rest[: end.start()].partition("| key |")
         meanings = dict(re.findall(r"^\| `(\w+)` \|.*\| (.*?) \|$", rest[: end.start()], re.MULTILINE))
         order = [key for key in meanings if key in rows] + [key for key in rows if key not in meanings]
         table = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
         table += [f"| `{key}` | {rows[key][0]} | {rows[key][1]} | {meanings.get(key, '')} |" for key in order]
-        text = before + title + "\n" + "\n".join(table) + "\n\n" + rest[end.start() :]
+        text = before + "\n\n".join(filter(None, [title.strip(), prose.strip(), "\n".join(table), rest[end.start() :]]))
     return between(text, "shapes", shape_table())
 
 
@@ -157,6 +167,7 @@ def between(text: str, name: str, content: str) -> str:
 
 def generated() -> Iterator[tuple[Path, str]]:
     yield RECIPES, settings_page(RECIPES.read_text(encoding="utf-8"))
+    yield README, between(README.read_text(encoding="utf-8"), "results", results_table())
     yield REFERENCE, between(REFERENCE.read_text(encoding="utf-8"), "help", help_text())
 
 

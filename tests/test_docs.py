@@ -4,7 +4,8 @@ Blocks of a page are taken in their order, in an empty folder with made-up texts
 
 - `sh`: every line is run. `make X` is only looked up in the Makefile. `lilliput ...` is run in this process, perhaps
   with `cat FILE |` before it; `export NAME=VALUE` sets the environment. Training is cut short by one rule: `--minutes`
-  is left out, and one step and short samples are asked for. Any other command is a fault of the page.
+  is left out, and one step and short samples are asked for; `lilliput judge` gets ten lines. Any other command is a
+  fault of the page.
 - `python`: executed; `lilliput.train` is cut short in the same way.
 - `toml NAME`, `json NAME`: written to the file NAME. `json NAME.output.json` is compared with real output.
 
@@ -30,6 +31,7 @@ from lilliput.corpus.catalogue import CATALOGUE
 from lilliput.recipe import _FREE_KEYS, recipe_names
 from tests.conftest import made_up_text
 from tests.generated_docs import RECIPES, REFERENCE, generated, settings
+from tests.recorded_results import wrong_figures
 from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
@@ -69,6 +71,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(made_up_text(6000, number), encoding="utf-8")
     (folder / "opening.txt").write_text("The river", encoding="utf-8")
+    (folder / "questions.jsonl").write_text(questions(), encoding="utf-8")
+    (folder / "books").mkdir()
+    for book in CATALOGUE["french-poetry"].books:
+        (folder / "books" / book.name).write_text(f"A TITLE\n\n{made_up_text(2000, book.number)}", encoding="utf-8")
     data = folder / "texts"
     data.mkdir()
     for name, entry in list(CATALOGUE.items()):
@@ -84,6 +90,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def questions() -> str:
+    rows = ({"prompt": f"{number}=", "answer": str(number)[::-1]} for number in range(1000, 1060))
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
 def shortened_train(train: Any) -> Any:
     def short(
         *targets: Any, minutes: float | None = None, training: Any = None, sample: Any = None, **rest: Any
@@ -96,6 +107,8 @@ def shortened_train(train: Any) -> Any:
 
 
 def shortened(arguments: list[str]) -> list[str]:
+    if arguments[0] == "judge":
+        return [*arguments, "--lines", "10"]
     if arguments[0] not in ("train", "demo"):
         return arguments
     kept = list(arguments)
@@ -172,17 +185,26 @@ def test_no_command_hides_in_an_unmarked_block() -> None:
 def keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: keys(inner) for key, inner in value.items()}
+    if isinstance(value, list) and value:
+        return keys(value[0])
     return None
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.slow
 def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Path("runs/poems")
     trained = output_of(shortened(["train", "poems.txt", "--json"]), monkeypatch)
-    metrics = (place / run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    metrics = lines_of(place / run / "metrics.jsonl")
+    answers = Path("runs/questions")
+    answered = output_of(shortened(["train", "questions.jsonl", "--json"]), monkeypatch)
     found = {
         "train": trained,
         "eval": output_of(["eval", str(run), "--json"], monkeypatch),
+        "judge": output_of(shortened(["judge", str(run), "--json"]), monkeypatch),
         "sample": output_of(["sample", str(run), "--json"], monkeypatch),
         "recipes": output_of(["recipes", "--json"], monkeypatch).splitlines()[0],
         "corpora": output_of(["corpora", "--json"], monkeypatch).splitlines()[0],
@@ -191,6 +213,11 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         "samples": (place / run / "samples.jsonl").read_text(encoding="utf-8"),
         "facts": (place / run / "facts.json").read_text(encoding="utf-8"),
         "model": (place / run / "model.json").read_text(encoding="utf-8"),
+        "answers-train": answered,
+        "answers-eval": output_of(["eval", str(answers), "--json"], monkeypatch),
+        "answers-evaluation": lines_of(place / answers / "metrics.jsonl")[1],
+        "answers-samples": lines_of(place / answers / "samples.jsonl")[0],
+        "answers-facts": (place / answers / "facts.json").read_text(encoding="utf-8"),
     }
     documented = {block.name.split(".")[0]: block.text for block in blocks(REFERENCE) if block.kind == "json"}
     assert documented.keys() == found.keys()
@@ -289,6 +316,10 @@ def test_messages_in_the_guide_are_in_the_source() -> None:
     assert len(messages) > 20
     for message in messages:
         assert any(message.lower() in string.lower() for string in strings), message
+
+
+def test_recipes_promise_what_was_recorded() -> None:
+    assert wrong_figures() == []
 
 
 def test_the_comparison_in_the_readme_is_the_recorded_one() -> None:

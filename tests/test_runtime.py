@@ -45,6 +45,30 @@ def test_the_format_follows_from_the_device_and_has_its_reason(
     assert len(chosen.reason) > 20
 
 
+@pytest.mark.parametrize(
+    ("machine", "units", "parameters", "positions", "precision"),
+    [
+        ({}, True, runtime.LARGE, runtime.MANY, "bfloat16"),
+        ({}, False, runtime.LARGE, runtime.MANY, "float32"),
+        ({}, True, runtime.LARGE - 1, runtime.MANY, "float32"),
+        ({}, True, runtime.LARGE, runtime.MANY - 1, "float32"),
+        ({"mps": True}, True, runtime.LARGE, runtime.MANY, "float32"),
+    ],
+)
+def test_a_processor_with_units_for_it_takes_bfloat16_for_large_models(
+    monkeypatch: pytest.MonkeyPatch,
+    machine: dict[str, bool],
+    units: bool,
+    parameters: int,
+    positions: int,
+    precision: str,
+) -> None:
+    pretend(monkeypatch, **machine)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: units)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert choose_runtime("auto", parameters, positions).precision == precision
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_format_asked_for_is_taken(monkeypatch: pytest.MonkeyPatch, precision: Any) -> None:
     pretend(monkeypatch)

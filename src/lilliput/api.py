@@ -1,6 +1,7 @@
 """Training from Python: the same thing as `lilliput train`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,18 @@ def run_task(task: Task, folder: Path, *, fresh: bool = False, stop: Callable[[]
     """Train a task, showing it on standard error, tracking it where the recipe asks, and drawing its curves."""
     track = task.recipe.training.track
     require_trackers(track)
-    with TrainingView() as view:
-        events = train_events(task.recipe, task.corpus, task.validation, folder, fresh=fresh, stop=stop)
+    view = TrainingView()
+
+    def preparing(what: str, done: int, total: int) -> None:
+        if stop():
+            raise KeyboardInterrupt
+        view.preparing(what, done / max(1, total))
+
+    events = train_events(
+        task.recipe, task.corpus, task.validation, folder, fresh=fresh, stop=stop, preparing=preparing
+    )
+    # Closed here, the run folder is free at once, whatever else still refers to the events.
+    with view, closing(events):
         finished = follow(events, view, lambda: open_trackers(track, folder, task.recipe.as_dict()))
     draw_curves(folder)
     return finished

@@ -87,6 +87,16 @@ class SampleSettings(SamplingSettings):
     prompts: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = ("\n",)
 
 
+class ExpectedSettings(Settings):
+    """What the recipe was measured to give; it is for the reader and changes nothing."""
+
+    minutes: Annotated[float, Field(gt=0)]
+    """Of the whole command."""
+    machine: str
+    figures: dict[str, float] = Field(default_factory=dict)
+    """The results by name, medians over several seeds."""
+
+
 class Recipe(Settings):
     """A complete description of a training run."""
 
@@ -99,6 +109,7 @@ class Recipe(Settings):
     training: TrainingSettings
     objective: ObjectiveSettings = ObjectiveSettings()
     sample: SampleSettings = SampleSettings()
+    expected: ExpectedSettings | None = None
 
     @field_validator("model", mode="before")
     @classmethod
@@ -188,7 +199,7 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
     return [
         f"{key}: {before.get(key, 'not set')} -> {after.get(key, 'not set')}"
         for key in sorted(before.keys() | after.keys())
-        if key not in _FREE_KEYS and not key.startswith("sample.") and before.get(key) != after.get(key)
+        if key not in _FREE_KEYS and not key.startswith(("sample.", "expected.")) and before.get(key) != after.get(key)
     ]
 
 

@@ -19,6 +19,10 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
+LARGE, MANY = 1_500_000, 1024
+"""Parameters, and positions in a forward pass, from which on bfloat16 pays on a processor that has it."""
+
+
 @dataclass(frozen=True)
 class Runtime:
     """The device and number format of one training run, and why they were chosen."""
@@ -48,8 +52,8 @@ def choose_device() -> torch.device:
     return torch.device("cpu")
 
 
-def choose_runtime(precision: Precision = "auto") -> Runtime:
-    """Choose device and precision for training.
+def choose_runtime(precision: Precision = "auto", parameters: int = 0, positions: int = 0) -> Runtime:
+    """Choose device and precision for training so many parameters on so many positions in each forward pass.
 
     Raises RecipeError if the asked precision does not exist on the device.
     """
@@ -59,12 +63,20 @@ def choose_runtime(precision: Precision = "auto") -> Runtime:
             if torch.cuda.is_bf16_supported():
                 return Runtime(device, "bfloat16", "this GPU computes bfloat16 at full speed and needs no loss scaling")
             return Runtime(device, "float16", "this GPU has no bfloat16; the loss is scaled to keep float16 in range")
+        if parameters >= LARGE and positions >= MANY and device.type == "cpu" and _multiplies_bfloat16():
+            return Runtime(device, "bfloat16", "this processor multiplies bfloat16, which pays at this size")
         return Runtime(device, "float32", "at the size of tiny models float32 is the fastest here")
     if precision == "float16" and device.type != "cuda":
         raise RecipeError(
             f'training.precision: "float16" needs a CUDA GPU; on {device.type} use "float32" or "bfloat16"'
         )
     return Runtime(device, precision, "as the recipe asks")
+
+
+def _multiplies_bfloat16() -> bool:
+    """Tell whether the processor has units for bfloat16; one without them is slower with it than without."""
+    probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(probe() for probe in probes if probe is not None)
 
 
 def describe_environment() -> dict[str, object]:

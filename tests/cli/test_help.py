@@ -13,6 +13,7 @@ OPTIONS = {
     "train": ("--out", "--minutes", "--set", "--corpus", "--validation", "--seed", "--fresh", "--json"),
     "sample": ("--prompt", "--count", "--length", "--temperature", "--top-k", "--top-p", "--stop", "--seed", "--json"),
     "eval": ("--text", "--json"),
+    "judge": ("--text", "--lines", "--temperature", "--language", "--seed", "--out", "--json"),
     "plot": ("--out",),
     "recipes": ("--json", "show"),
     "corpora": ("--json", "get"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lilliput.corpus.decoding import decode
+from lilliput.corpus.decoding import TextDecoder, decode
 from lilliput.errors import CorpusError
 
 # Text: no control characters but the line ends and the tabulator, no halves of pairs, no byte-order mark inside.
@@ -110,3 +110,71 @@ def test_binary_data_are_refused_in_one_line(data):
 def test_a_mark_that_promises_too_much():
     with pytest.raises(CorpusError, match="begins as UTF-8 with byte-order mark and is broken at byte 2"):
         decode(codecs.BOM_UTF8 + b"ab\xff", "x")
+
+
+def streamed(chunks):
+    decoder = TextDecoder("x")
+    texts = list(decoder.decode(iter(chunks)))
+    assert not any(text.endswith("\r") for text in texts[:-1])
+    return "".join(texts), decoder.encoding, decoder.line_ends
+
+
+def in_chunks(data, sizes):
+    """Cut bytes at the given distances; the rest is the last chunk."""
+    chunks = []
+    for size in sizes:
+        chunks.append(data[:size])
+        data = data[size:]
+    return [chunk for chunk in [*chunks, data] if chunk]
+
+
+AWKWARD = st.sampled_from(["a", "b ", "\n", "\r\n", "\r", "\x1a", "é", "œ", "漢", "😀", "\u2028", "word " * 40])
+CODECS = ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be"]
+
+
+@given(st.lists(AWKWARD, max_size=8).map("".join), st.sampled_from(CODECS), st.lists(st.integers(1, 9)))
+def test_a_stream_is_decoded_like_the_whole(text, codec, sizes):
+    data = ("Words at the beginning. " * 40 + text).encode(codec)
+    decoded = decode(data, "x")
+    assert streamed(in_chunks(data, [800, *sizes])) == (decoded.text, decoded.encoding, decoded.line_ends)
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"a", b" ", b"\n", b"\xe9", b"\x92", b"\x81", "é".encode(), "漢".encode()]), max_size=10
+    ).map(b"".join)
+)
+def test_a_stream_is_decoded_like_the_whole_or_refused(tail):
+    western = "été, où le vent\n".encode("cp1252")
+    for data in (western * 100 + tail, FRENCH.encode() * 20 + tail, b"plain words\n" * 100 + tail):
+        decoded = decode(data, "x")
+        try:
+            text, encoding, _ = streamed(in_chunks(data, [17, 1, 1]))
+        except CorpusError as error:
+            assert "save it again as UTF-8" in str(error)
+            assert "\n" not in str(error)
+        else:
+            assert (text, encoding) == (decoded.text, decoded.encoding)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "message"),
+    [
+        ([b"plain", "déjà vu été".encode("latin-1")], "begins as UTF-8 and has 4 bytes that are not"),
+        (["né là".encode("cp1252"), FRENCH.encode() * 9], r"begins as Latin-1 \(cp1252\) and goes on as UTF-8"),
+        (["né là".encode("cp1252"), b"\x81"], r"begins as Latin-1 \(cp1252\) and ceases to be at byte 5"),
+        ([codecs.BOM_UTF8 + b"a", b"\xff"], "begins as UTF-8 with byte-order mark and has 1 bytes that are not"),
+        (["Words".encode("utf-16"), b"\x00\xd8"], "begins as UTF-16 and ceases to be"),
+    ],
+)
+def test_a_stream_that_changes_its_encoding_is_refused(chunks, message):
+    with pytest.raises(CorpusError, match=message) as caught:
+        streamed(chunks)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_stream_that_turns_binary_is_refused():
+    with pytest.raises(CorpusError, match="x is binary, not text"):
+        streamed([b"words", b"a\x00b"])
+    with pytest.raises(CorpusError, match="x is binary, not text"):
+        streamed([random.Random(0).randbytes(2000)])

@@ -4,10 +4,22 @@ import os
 import zipfile
 from dataclasses import replace
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
-from lilliput.corpus import JOINT, fetch, known_corpora, open_corpus, read_named, read_named_validation
+from lilliput.corpus import (
+    JOINT,
+    fetch,
+    known_corpora,
+    open_corpus,
+    open_large_corpus,
+    read_named,
+    read_named_validation,
+    streaming,
+)
 from lilliput.corpus.catalogue import CATALOGUE, Entry, Part
+from lilliput.corpus.download import NotFetched
 from lilliput.errors import CorpusError
 
 BODY = "The body of the book.\n\nIt has two paragraphs.\n"
@@ -81,7 +93,8 @@ def test_when_all_fails_one_line_names_what_was_tried_and_the_remedy(book, serve
     assert str(caught.value) == (
         f"the corpus book was not found: {data / 'book.txt'} is another text (its checksum differs); "
         f"{server.address}/book.txt: the server answered 404 Not Found; "
-        "get it by hand (1 KB) from there and run: lilliput corpora get book --from FILE"
+        f"get it by hand (1 KB) from {server.address}/book.txt and run: lilliput corpora get book --from FILE, "
+        "or put it as book.txt into a folder that LILLIPUT_DATA names"
     )
 
 
@@ -179,9 +192,80 @@ def test_an_archive_of_ones_own_gives_training_and_validation(tmp_path, monkeypa
     assert validation.text == " \n = valid = \n \n"
 
 
-def test_a_corpus_that_must_be_fetched_by_hand_says_where():
-    with pytest.raises(CorpusError, match=r"541 MB.*https://huggingface.co/datasets/Salesforce/wikitext"):
-        read_named("wikitext-103")
+@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if not entry.made])
+def test_a_missing_corpus_names_address_size_and_place(name, monkeypatch):
+    def fail(*arguments):
+        raise NotFetched("no connection")
+
+    for module in ("fetching.download", "fetching.read_archive", "books.download"):
+        monkeypatch.setattr(f"lilliput.corpus.{module}", fail)
+    with pytest.raises(CorpusError, match=rf" MB.* lilliput corpora get {name} --from F.* LILLIPUT_DATA") as caught:
+        read_named(name)
+    entry = CATALOGUE[name]
+    addresses = {*entry.training.addresses, *entry.training.by_hand, *(book.address for book in entry.books)}
+    assert all(address in str(caught.value) for address in addresses)
+    assert "https://" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_test_set_of_wikitext_is_a_corpus_of_its_own(data, monkeypatch):
+    (data / "wikitext103.test.tokens").write_text(" \n = A title = \n \n")
+    entry = CATALOGUE["wikitext-103-test"]
+    monkeypatch.setitem(CATALOGUE, "wikitext-103-test", replace(entry, training=replace(entry.training, sha256=None)))
+    assert open_corpus(["wikitext-103-test"]).text == " \n = A title = \n \n"
+
+
+def test_a_file_that_could_not_be_read_is_not_fetched(book, server, monkeypatch):
+    part = Part(files=("rows.txt",), size="1 KB", addresses=(f"{server.address}/rows.parquet",))
+    monkeypatch.setitem(CATALOGUE, "book", replace(book, training=part))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(CorpusError, match=r"needs the package pyarrow .*get it by hand"):
+        read_named("book")
+    assert server.requests == []
+
+
+def shard(lines: list[str]) -> bytes:
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"text": lines}), buffer)
+    return buffer.getvalue()
+
+
+def test_the_files_of_one_text_are_joined_without_a_gap(book, server, own_places, monkeypatch):
+    server.files["/one.parquet"] = shard(["", " = A title = \n", " First words . \n"])
+    server.files["/two.parquet"] = shard([" Second words . \n", ""])
+    addresses = (f"{server.address}/one.parquet", f"{server.address}/two.parquet")
+    entry = replace(book, training=Part(files=("rows.txt",), size="1 KB", addresses=addresses))
+    monkeypatch.setitem(CATALOGUE, "book", entry)
+    assert read_named("book").text == " \n = A title = \n First words . \n Second words . \n \n"
+    other = replace(entry, training=replace(entry.training, sha256="0" * 64))
+    monkeypatch.setitem(CATALOGUE, "book", other)
+    (own_places / "corpora" / "book.txt").unlink()
+    with pytest.raises(CorpusError, match="another text"):
+        read_named("book")
+    assert {path.suffix for path in (own_places / "corpora").iterdir()} <= {".lock"}
+
+
+def test_a_large_text_known_by_name_is_read_as_a_stream(book, server, data, monkeypatch):
+    part = Part(files=("rows.txt",), size="1 KB", addresses=(f"{server.address}/rows.txt",))
+    monkeypatch.setitem(CATALOGUE, "book", replace(book, training=part, separator=None))
+    server.files["/rows.txt"] = b"Words and more words.\n" * 20
+    assert open_large_corpus(["book"]) is None
+    monkeypatch.setattr(streaming, "LARGE", 100)
+    large = open_large_corpus(["book"])
+    assert large is not None
+    assert large.name == "book"
+    assert "".join(large.pieces()) == read_named("book").text
+    (data / "rows.txt").write_text("Other words, still too many of them.\n" * 20)
+    large = open_large_corpus([data / "rows.txt"])
+    assert large is not None
+    assert "".join(large.pieces()).startswith("Other words")
+
+
+def test_the_suffix_at_the_address_says_how_the_file_is_read(book, server, monkeypatch):
+    server.files["/rows.jsonl"] = b'{"text": "One row."}\n{"text": "Another."}\n'
+    part = Part(files=("rows.txt",), size="1 KB", addresses=(f"{server.address}/rows.jsonl",))
+    monkeypatch.setitem(CATALOGUE, "book", replace(book, training=part))
+    assert read_named("book").text == "One row." + JOINT + "Another."
 
 
 def test_python_docs_are_always_there():

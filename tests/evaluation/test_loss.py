@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from lilliput.corpus.words import count_words
 from lilliput.errors import CorpusError, RecipeError
 from lilliput.evaluation import Score, evaluate, score_tokens
 from lilliput.evaluation import loss as loss_module
@@ -205,6 +206,23 @@ def test_a_score_divides_by_the_original_text():
     assert score.bits_per_character == pytest.approx(0.5, rel=1e-6)
     assert score.bits_per_byte == pytest.approx(1 / 3, rel=1e-6)
     assert (score.stride, score.window, score.sampled_share) == (2, 8, 1.0)
+
+
+def test_word_perplexity_spreads_the_nats_over_words_and_line_ends():
+    text = " \n = A title = \n \n Some words , and a sign . \n"
+    words = count_words(text)
+    assert words == 4 + 7 + 4
+    tokens = np.zeros(60, dtype=np.uint16)
+    score = evaluate(Counter(2), tokens, 8, "sliding", characters=len(text), bytes=len(text), words=words)
+    assert score.word_perplexity == pytest.approx(2 ** (60 / 15), rel=1e-6)
+    assert score.as_dict()["word_perplexity"] == pytest.approx(16, rel=1e-5)
+    assert score.as_dict()["words"] == 15
+
+
+def test_without_words_there_is_no_word_perplexity():
+    score = evaluate(Counter(2), np.zeros(20, dtype=np.uint16), 8, "sliding", characters=40, bytes=60)
+    assert score.as_dict()["word_perplexity"] is None
+    assert Score(1e3, 10, 10, 10, "separate", 8, 8, words=1).as_dict()["word_perplexity"] is None
 
 
 def test_a_sampled_score_says_so():

@@ -5,7 +5,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from lilliput.report.console import TrainingView, clock, printable
+from lilliput.report.console import TrainingView, clock, percent, printable
 
 
 class Clock:
@@ -143,3 +143,18 @@ def test_everything_goes_to_standard_error_and_imports_stay_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "hello\n")
+
+
+def test_an_evaluation_of_answers_shows_how_many_are_right():
+    view, stream, _ = plain_view()
+    with view:
+        view.evaluated(50, 0.0123, best=True, exact_match=0.987)
+    assert "step 50  validation 0.0123  98.7% right  (best so far)\n" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0, "0%"), (1, "100%"), (0.5, "50.0%"), (0.9996, "99.96%"), (0.99999, "99.999%"), (0.0001, "0.01%")],
+)
+def test_a_percentage_is_only_whole_where_all_is_right(share, shown):
+    assert percent(share) == shown

@@ -30,6 +30,15 @@ def test_a_run_is_read_with_its_facts(tmp_path):
     assert curve.floors == {"count model, order 4": 2.4, "xz": 2.6}
 
 
+def test_the_share_of_right_answers_is_read(tmp_path):
+    floors = {"most_frequent_answer": {"answer": "9", "exact_match": 0.1}}
+    lines = [*STEPS[:2], {**STEPS[2], "exact_match": 0.25}]
+    curve = read_curve(write(tmp_path / "sums", lines, {"floors": floors}))
+    assert list(curve.exact_match) == [(2, 0.25)]
+    assert curve.floors == {}
+    assert read_curve(write(tmp_path / "text", STEPS)).exact_match == []
+
+
 @pytest.mark.parametrize("facts", [None, {}, {"floors": None}])
 def test_facts_may_be_missing(tmp_path, facts):
     curve = read_curve(write(tmp_path / "run", STEPS, facts))

@@ -115,6 +115,25 @@ def test_everything_is_shown_in_its_order_and_the_last_event_comes_back() -> Non
     assert text.count("The old river") == 1
 
 
+def test_a_run_on_answers_tells_problems_and_right_answers() -> None:
+    shown, stream = view()
+    recorder = Recorder()
+    floors = {"most_frequent_answer": {"answer": "9", "exact_match": 0.1}}
+    look = Evaluated(10, 0.5, None, True, 0.5, 10, 1.0, exact_match=0.75)
+    problems = {"training_problems": 900, "validation_problems": 100, "characters_per_token": None, "floors": floors}
+    events: list[Event] = [started(**problems), look, Sampled(10, "", "right  1+1=2"), finished()]
+    follow(iter(events), shown, lambda: [recorder])
+    text = stream.getvalue()
+    for line in (
+        "context 16; 900 problems to learn, 100 held out; 30 steps",
+        "to beat: 10.0% right by giving the commonest answer every time",
+        "step 10  validation 0.5000  75.0% right  (best so far)",
+        "  right  1+1=2\n",
+    ):
+        assert line in text
+    assert recorder.values == [(10, {"validation_loss": 0.5, "exact_match": 0.75})]
+
+
 def test_a_sample_is_shown_with_its_prompt_once() -> None:
     for written in ("The old", " old"):
         shown, stream = view()

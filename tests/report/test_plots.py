@@ -72,6 +72,15 @@ def test_without_the_unit_the_axis_is_nats_and_no_floor_is_drawn(tmp_path):
     assert not any("count model" in text for text in texts)
 
 
+def test_right_answers_have_their_curve_and_axis(tmp_path):
+    sums = {"characters_per_token": None, "floors": {}, "exact_match": [(10, 0.1), (20, 0.6), (40, 0.9995)]}
+    texts = comments(plot_runs([run("sums", **sums)], tmp_path / "a")[1])
+    assert {"nats per token", "answers right", "answers right: 99.95%", "100%"} <= set(texts)
+    both = comments(plot_runs([run("sums", **sums), run()], tmp_path / "b")[1])
+    assert any(text.startswith("sums: best") and text.endswith("99.95% right") for text in both)
+    assert "answers right" not in comments(plot_runs([run()], tmp_path / "c")[1])
+
+
 def test_a_run_of_one_step_and_a_diverged_one_are_drawn(tmp_path):
     short = RunCurve("short", [1], [2.0], [0.0], [0.1])
     broken = RunCurve("broken", [1, 2, 3], [2.0, math.nan, math.inf], [0.1] * 3, [1, 2, 3], [(3, math.nan)], 1.0)

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from lilliput.report.tables import evaluation_table, table
+from lilliput.report.tables import answers_table, evaluation_table, table
 
 SEPARATE = {"loss": 1.68812, "perplexity": 5.4097, "bits_per_character": 2.4354, "bits_per_byte": 2.4301}
 SLIDING = {"loss": 1.61012, "perplexity": 5.0031, "bits_per_character": 2.3228, "bits_per_byte": 2.3101}
@@ -63,3 +63,36 @@ def test_headings_can_be_given_and_missing_cells_are_empty():
 
 def test_no_rows_give_a_table_of_headings():
     assert "description" in rendered(table([], ["name", "description"]), 60)
+
+
+ANSWERS = {
+    "exact_match": 0.9998,
+    "right": 9998,
+    "problems": 10_000,
+    "loss": 0.00071,
+    "perplexity": 1.00071,
+    "floors": {"most_frequent_answer": {"answer": "999", "exact_match": 0.0012}},
+    "wrong": [
+        {"prompt": "12+34=", "expected": "46", "given": "47"},
+        {"prompt": "a\nb", "expected": "[c]", "given": ""},
+    ],
+}
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_answers_have_their_share_their_floor_and_some_that_are_wrong(width):
+    text = rendered(answers_table(ANSWERS), width)
+    for part in ("99.98%", "0.1%", "0.0007", "1.001", "12+34=", "46", "47", "a\u23ceb", "[c]"):
+        assert part in text
+    flat = " ".join(text.split())
+    assert "Better than guessing: 9,998 of 10,000 answers are right (99.98%), against 0.1% by giving" in flat
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_answers_that_are_all_wrong_or_all_right():
+    perfect = rendered(answers_table(ANSWERS | {"exact_match": 1.0, "right": 10_000, "wrong": []}), 80)
+    assert "100%" in perfect
+    assert "wrong" not in perfect
+    poor = rendered(answers_table(ANSWERS | {"exact_match": 0.0, "right": 0, "loss": None, "perplexity": None}), 80)
+    assert "NOT better than guessing yet: 0 of 10,000 answers are right (0%)" in " ".join(poor.split())
+    assert "not finite" in poor

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from lilliput.errors import TokenizerError
@@ -30,7 +31,9 @@ def test_normalisation_is_loaded(tmp_path):
 
 
 def test_people_can_read_the_vocabulary(tmp_path):
-    train("char", "aab \n\t\\é☃").save(tmp_path)
+    tokenizer = train("char", "aab \n\t\\é☃")
+    tokenizer.count([tokenizer.encode("aab \n\t\\é☃")])
+    tokenizer.save(tmp_path)
     lines = (tmp_path / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines[1:]]
     assert lines[0].startswith("#")
@@ -49,11 +52,30 @@ def test_people_can_read_the_vocabulary(tmp_path):
     assert visible("a\u2028\x00") == r"a\u2028\x00"
 
 
-def test_counts_are_of_the_training_text(tmp_path, text):
+def test_counts_are_of_all_parts_and_are_loaded(tmp_path, text):
     tokenizer = train("bpe", text, 64)
+    ids = tokenizer.encode(text)
+    tokenizer.count([ids[:100], ids[100:]])
     tokenizer.save(tmp_path)
     rows = [line.split("\t") for line in (tmp_path / "vocabulary.txt").read_text(encoding="utf-8").splitlines()[1:]]
-    assert sum(int(row[2]) for row in rows) == len(tokenizer.encode(text))
+    assert [int(row[2]) for row in rows] == np.bincount(ids, minlength=64).tolist()
+    assert load(tmp_path).counts == tokenizer.counts
+
+
+def test_a_tokenizer_that_was_not_counted_says_so(tmp_path):
+    train("char", "ab").save(tmp_path)
+    lines = (tmp_path / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[1] == "0\ta\t-"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_fingerprint_is_that_of_the_ids(tokenizer_of, text, tmp_path, kind):
+    tokenizer = tokenizer_of(kind, None if kind in ("char", "byte") else 128)
+    tokenizer.save(tmp_path)
+    loaded = load(tmp_path)
+    loaded.count([loaded.encode("la")])
+    assert loaded.fingerprint == tokenizer.fingerprint
+    assert train(kind, text, tokenizer.vocab_size, ["nfc"]).fingerprint != tokenizer.fingerprint
 
 
 def test_a_missing_folder_is_one_line(tmp_path):
@@ -101,7 +123,9 @@ def test_a_broken_file_is_one_line(tmp_path, content, message):
     ],
 )
 def test_a_damaged_content_is_found(tokenizer_of, tmp_path, kind, key, change):
-    tokenizer_of(kind, None if kind in ("char", "byte") else 64).save(tmp_path)
+    tokenizer = tokenizer_of(kind, None if kind in ("char", "byte") else 64)
+    tokenizer.count([tokenizer.encode("la")])
+    tokenizer.save(tmp_path)
     path = tmp_path / "tokenizer.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     content[key] = change(content.get(key))

@@ -1,4 +1,4 @@
-"""`lilliput eval`: how good is a run, over the whole held-out text."""
+"""`lilliput eval`: how good is a run, over all that was held out."""
 
 import json
 from pathlib import Path
@@ -9,10 +9,10 @@ import typer
 
 def run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    text: Annotated[str | None, typer.Option(help="Measure on this text instead of the run's held-out text.")] = None,
+    text: Annotated[str | None, typer.Option(help="Measure on this text, or file of answers, instead.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
-    """Measure a run: loss, perplexity, bits per character and byte, beside what counting reaches."""
+    """Measure a run: loss, perplexity, bits per character and byte, or right answers, beside what counting reaches."""
     from lilliput.cli.showing import print_evaluation
     from lilliput.training.evaluating import evaluate_run
     from lilliput.writer import load

@@ -23,7 +23,10 @@ def list_recipes(
     from lilliput.recipe import named_recipe, recipe_names
 
     recipes = [named_recipe(name) for name in recipe_names()]
-    rows = [{"name": recipe.name, "description": recipe.description} for recipe in recipes]
+    rows = [
+        {"name": recipe.name, "description": recipe.description, "minutes": recipe.expected and recipe.expected.minutes}
+        for recipe in recipes
+    ]
     if json_:
         for row in rows:
             typer.echo(json.dumps(row))
@@ -32,7 +35,7 @@ def list_recipes(
 
     from lilliput.report.tables import table
 
-    Console(highlight=False).print(table(rows, ["name", "description"]))
+    Console(highlight=False).print(table(rows, ["name", "description", "minutes"]))
 
 
 @app.command()

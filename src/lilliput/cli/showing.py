@@ -17,21 +17,26 @@ def show_evaluation(finished: "Finished") -> None:
     console = Console(highlight=False)
     print_evaluation(console, finished.evaluation)
     console.print(f"loss curves: {finished.folder / 'loss.png'}", soft_wrap=True)
-    console.print(f'to write:    lilliput sample {finished.folder} --prompt "..."', soft_wrap=True)
+    what = "to ask:     " if "exact_match" in finished.evaluation else "to write:   "
+    console.print(f'{what} lilliput sample {finished.folder} --prompt "..."', soft_wrap=True)
 
 
 def print_evaluation(console: Any, evaluation: dict[str, Any]) -> None:
-    """Print the table of an evaluation, the floors and the verdict."""
+    """Print the table of an evaluation, the floors and the verdict; of answers also some that are wrong."""
     from lilliput.evaluation.floors import verdict
-    from lilliput.report.tables import evaluation_table
+    from lilliput.report.console import percent
+    from lilliput.report.tables import answers_table, evaluation_table
 
     floors = evaluation["floors"]
     share = evaluation["sampled_share"]
-    sentence = verdict(evaluation["bits_per_character"], floors)
-    console.print(evaluation_table(evaluation["windows"], floors, sentence))
+    if "exact_match" in evaluation:
+        console.print(answers_table(evaluation))
+    else:
+        sentence = verdict(evaluation["bits_per_character"], floors)
+        console.print(evaluation_table(evaluation["windows"], floors, sentence))
     if share < 1:
         console.print(
-            f"Measured on {share:.0%} of the held-out text, evenly spread, to keep within the time budget; "
+            f"Measured on {percent(share)} of what is held out, evenly spread, to keep within the time budget; "
             "lilliput eval RUN measures all of it.",
             soft_wrap=True,
         )

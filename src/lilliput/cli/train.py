@@ -4,9 +4,12 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from lilliput.training.events import Finished
 
 
 def run(
@@ -14,7 +17,8 @@ def run(
         list[str],
         typer.Argument(
             metavar="TARGET",
-            help="Texts (files, folders, - for standard input, or a known corpus), or a recipe's name or file.",
+            help="Texts (files, folders, - for standard input, or a known corpus), a .jsonl file of prompts and "
+            "answers, or a recipe's name or file.",
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="The run folder. Default: runs/NAME.")] = None,
@@ -22,13 +26,15 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set model.layers=6.")
     ] = None,
-    corpus: Annotated[str | None, typer.Option(help="Put another text under the recipe.")] = None,
-    validation: Annotated[str | None, typer.Option(help="Measure on this text instead of a part of the other.")] = None,
+    corpus: Annotated[str | None, typer.Option(help="Put another text or file of answers under the recipe.")] = None,
+    validation: Annotated[
+        str | None, typer.Option(help="Measure on this text or file instead of a part of the other.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed gives another run.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder and start over.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, for programs.")] = False,
 ) -> int:
-    """Train a model on a text, or continue: the same command again goes on where it stopped."""
+    """Train a model on a text or on answers, or continue: the same command again goes on where it stopped."""
     from lilliput.api import run_task
     from lilliput.cli.interrupts import Interrupts
     from lilliput.cli.showing import download_progress, show_evaluation
@@ -43,23 +49,32 @@ def run(
     with download_progress() as progress:
         task = resolve(target, corpus=corpus, validation=validation, settings=settings, progress=progress)
     folder = out or Path("runs") / task.name
-    with Interrupts() as interrupts:
-        finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted)
+    command = shlex.join(["lilliput", *(word for word in sys.argv[1:] if word != "--fresh")])
+    try:
+        with Interrupts() as interrupts:
+            finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted)
+    except KeyboardInterrupt:
+        typer.echo(f"stopped before the first step; to continue: {command}", err=True)
+        return interrupts.exit_code
     if finished.interrupted:
-        command = shlex.join(["lilliput", *(word for word in sys.argv[1:] if word != "--fresh")])
         typer.echo(f"stopped after step {finished.step}; to continue: {command}", err=True)
         return interrupts.exit_code
     if not json_:
         show_evaluation(finished)
         return 0
-    assert finished.evaluation is not None
+    typer.echo(json.dumps(_summary(finished)))
+    return 0
+
+
+def _summary(finished: "Finished") -> dict[str, Any]:
+    evaluation = finished.evaluation
+    assert evaluation is not None
     summary = {
         "run": str(finished.folder),
         "steps": finished.step,
         "seconds": round(finished.seconds, 1),
         "parameters": finished.parameters,
-        "bits_per_character": finished.evaluation["bits_per_character"],
-        "validation_loss": finished.evaluation["loss"],
     }
-    typer.echo(json.dumps(summary))
-    return 0
+    if "exact_match" in evaluation:
+        return summary | {"validation_loss": evaluation["loss"]} | evaluation
+    return summary | {"bits_per_character": evaluation["bits_per_character"], "validation_loss": evaluation["loss"]}

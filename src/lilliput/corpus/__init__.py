@@ -2,31 +2,50 @@
 
 from lilliput.corpus.data_files import find_file
 from lilliput.corpus.document import JOINT, Corpus, Document, Progress
+from lilliput.corpus.examples import END, Example, Examples, open_examples, shared_prompts, split_examples
 from lilliput.corpus.named import (
     CorpusInfo,
     fetch,
     known_corpora,
     open_corpus,
+    open_large_corpus,
     read_named,
     read_named_validation,
 )
 from lilliput.corpus.reading import read_files
 from lilliput.corpus.splitting import Split, SplitSettings, split
+from lilliput.corpus.streaming import LargeSplit, LargeText, Survey, divide, is_large, open_large, survey
+from lilliput.corpus.words import count_words
 
 __all__ = [
+    "END",
     "JOINT",
     "Corpus",
     "CorpusInfo",
     "Document",
+    "Example",
+    "Examples",
+    "LargeSplit",
+    "LargeText",
     "Progress",
     "Split",
     "SplitSettings",
+    "Survey",
+    "count_words",
+    "divide",
     "fetch",
     "find_file",
+    "is_large",
     "known_corpora",
     "open_corpus",
+    "open_examples",
+    "open_large",
+    "open_large_corpus",
     "read_files",
     "read_named",
     "read_named_validation",
+    "shared_prompts",
     "split",
+    "split_examples",
+    "survey",
 ]

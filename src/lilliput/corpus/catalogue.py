@@ -17,6 +17,11 @@ class Archive:
     members: str  # a pattern as in fnmatch
     skip: tuple[str, ...] = ()
 
+    @property
+    def address(self) -> str:
+        """Return the page where a person finds the archive."""
+        return f"https://pypi.org/project/{self.project}/{self.version}/#files"
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -32,6 +37,31 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Book:
+    """Name a book of Project Gutenberg from which poems are taken."""
+
+    number: int
+    title: str
+    size: str
+
+    @property
+    def name(self) -> str:
+        """Return the name under which Project Gutenberg serves the book now."""
+        return f"pg{self.number}.txt"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the names in a folder under which the book is known; the later ones are older."""
+        names = (self.name, f"{self.number}-0.txt", f"{self.number}-8.txt")
+        return (*names, *(f"gutenberg/{name}" for name in names))
+
+    @property
+    def address(self) -> str:
+        """Return where the book can be had."""
+        return _GUTENBERG.format(self.number)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """Describe one named corpus."""
 
@@ -43,6 +73,7 @@ class Entry:
     validation: Part | None = None
     separator: str | None = None  # "poems" and "plays" stand two empty lines apart
     made: bool = False  # made by this Python, needs no source
+    books: tuple[Book, ...] = ()  # their poems make the corpus where there is no finished file
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +93,8 @@ _WIKIPEDIA = "CC BY-SA (Wikipedia)"
 _GUTENBERG = "https://www.gutenberg.org/cache/epub/{0}/pg{0}.txt"
 _WORD_MODEL = "https://raw.githubusercontent.com/pytorch/examples/main/word_language_model/data/wikitext-2/"
 _WIKITEXT = "https://huggingface.co/datasets/Salesforce/wikitext"
+_PARQUET = _WIKITEXT + "/resolve/main/wikitext-103-v1/{}.parquet"
+_WIKITEXT_ZIP = "https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-103-v1.zip"
 
 CATALOGUE: dict[str, Entry] = {
     "shakespeare": Entry(
@@ -108,17 +141,20 @@ CATALOGUE: dict[str, Entry] = {
         ),
     ),
     "french-poetry": Entry(
-        description="Hugo, Baudelaire, Verlaine: 1,682 poems, every 20th for validation (else four books)",
+        description="Baudelaire, Hugo, Verlaine: the poems of six books, every 20th for validation",
         language="French",
         licence=_PUBLIC_DOMAIN,
-        characters=4_367_138,
         separator="poems",
-        training=Part(
-            files=("french-poetry.train.txt",),
-            size="0.8 MB",
-            addresses=tuple(_GUTENBERG.format(number) for number in (6099, 26710, 29843, 29844)),
+        training=Part(files=("french-poetry.train.txt",), size="1.5 MB"),
+        validation=Part(files=("french-poetry.val.txt",), size="1.5 MB"),
+        books=(
+            Book(6099, "Baudelaire: Les Fleurs du mal", "0.2 MB"),
+            Book(26710, "Baudelaire: Les Épaves", "0.1 MB"),
+            Book(29843, "Hugo: Les Contemplations, I", "0.3 MB"),
+            Book(29844, "Hugo: Les Contemplations, II", "0.3 MB"),
+            Book(12137, "Hugo: La Légende des siècles, a selection", "0.4 MB"),
+            Book(15112, "Verlaine: Oeuvres complètes, I", "0.3 MB"),
         ),
-        validation=Part(files=("french-poetry.val.txt",), size="0.2 MB"),
     ),
     "wikitext-103": Entry(
         description="WikiText-103: 28,475 articles as tokens, with the official validation set",
@@ -126,16 +162,32 @@ CATALOGUE: dict[str, Entry] = {
         licence=_WIKIPEDIA,
         training=Part(
             files=("wikitext103.train.tokens", "wikitext-103-v1.zip"),
-            size="541 MB",
-            by_hand=(_WIKITEXT, "https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-103-v1.zip"),
+            size="541 MB, packed 312 MB",
+            addresses=(_PARQUET.format("train-00000-of-00002"), _PARQUET.format("train-00001-of-00002")),
+            by_hand=(_WIKITEXT_ZIP,),
             member="*train*",
         ),
         validation=Part(
             files=("wikitext103.valid.tokens", "wikitext-103-v1.zip"),
             size="1.1 MB",
-            by_hand=(_WIKITEXT,),
+            addresses=(_PARQUET.format("validation-00000-of-00001"),),
+            by_hand=(_WIKITEXT_ZIP,),
             sha256="9aee9f52d6e77de6c7751fc5e7c44287db3ec0eaf15477098acc6b93c1c4250b",
             member="*valid*",
+        ),
+    ),
+    "wikitext-103-test": Entry(
+        description="WikiText-103: the official test set, to measure on",
+        language="English",
+        licence=_WIKIPEDIA,
+        characters=1_279_333,
+        training=Part(
+            files=("wikitext103.test.tokens", "wikitext-103-v1.zip"),
+            size="1.3 MB",
+            addresses=(_PARQUET.format("test-00000-of-00001"),),
+            by_hand=(_WIKITEXT_ZIP,),
+            sha256="56db52eb157b1ab5c89646eef70510c1eca6e12a3bfdb99f0d6b05b4eacb75b9",
+            member="*test*",
         ),
     ),
     "wikitext-2": Entry(

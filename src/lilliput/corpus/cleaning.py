@@ -13,8 +13,8 @@ from dataclasses import dataclass
 _EBOOK = r"(?:THE |THIS )?PROJECT GUTENBERG"
 _TITLE = r"(?:(?:[^*\n]*\n){0,3}?[^*\n]*\*\*\*)?"  # may run over several lines
 # "*** START: FULL LICENSE ***" must not match.
-_START = re.compile(rf"^\*\*\* ?START OF {_EBOOK}{_TITLE}[^\n]*\n?", re.MULTILINE | re.IGNORECASE)
-_END = re.compile(rf"^\*\*\* ?END OF {_EBOOK}{_TITLE}[^\n]*", re.MULTILINE | re.IGNORECASE)
+FRAME_START = re.compile(rf"^\*\*\* ?START OF {_EBOOK}{_TITLE}[^\n]*\n?", re.MULTILINE | re.IGNORECASE)
+FRAME_END = re.compile(rf"^\*\*\* ?END OF {_EBOOK}{_TITLE}[^\n]*", re.MULTILINE | re.IGNORECASE)
 _SMALL_PRINT = re.compile(
     r"^\*\*\*START\*\*THE SMALL PRINT!.*?^\*END\*\s?THE SMALL PRINT![^\n]*(?:\n|\Z)",
     re.MULTILINE | re.DOTALL | re.IGNORECASE,
@@ -58,13 +58,13 @@ def without_frame(text: str) -> str:
     text = _NOTICE.sub("", text)
     bodies = []
     position = 0
-    while start := _START.search(text, position):
-        end = _END.search(text, start.end())
+    while start := FRAME_START.search(text, position):
+        end = FRAME_END.search(text, start.end())
         position = end.end() if end else len(text)
         bodies.append(_without_credits(_without_small_print(text[start.end() : end.start() if end else len(text)])))
     if bodies:
         return "\n\n".join(body for body in bodies if body)
-    end = _END.search(text)
+    end = FRAME_END.search(text)
     inside = _without_small_print(text[: end.start()] if end else text)
     return text if inside is text else _without_credits(inside)
 

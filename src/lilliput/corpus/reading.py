@@ -7,12 +7,12 @@ things too. What was found out on the way (encoding, line ends, frame) comes bac
 import difflib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lilliput.corpus.catalogue import CATALOGUE
-from lilliput.corpus.cleaning import clean
 from lilliput.corpus.document import Corpus, Document
+from lilliput.corpus.findings import Reading
 from lilliput.corpus.unpacking import KNOWN, PACKED, Found, unpack
 from lilliput.errors import CorpusError
 
@@ -29,29 +29,29 @@ def read_files(paths: Sequence[Path | str]) -> Corpus:
         raise CorpusError(
             "no text was given: name a file, a folder, a corpus from `lilliput corpora`, or - for standard input"
         )
-    found: list[Found] = []
-    notes: list[str] = []
+    reading = Reading()
+    documents: list[Document] = []
+    twice: list[str] = []
     seen: set[Path] = set()
     for given in paths:
         if str(given) == STANDARD_INPUT:
-            found.extend(unpack(_STANDARD_INPUT_NAME, sys.stdin.buffer.read()))
+            documents += _documents(unpack(_STANDARD_INPUT_NAME, sys.stdin.buffer.read()), reading)
             continue
-        for path, name in _files(Path(given).expanduser()):
+        for path, name in files_of(Path(given).expanduser()):
             if path.resolve() in seen:
-                notes.append(f"{name} was given twice and read once")
+                twice.append(f"{name} was given twice and read once")
                 continue
             seen.add(path.resolve())
-            found.extend(unpack(name, _bytes(path)))
-    documents, cleaning_notes = _cleaned(found)
+            documents += _documents(unpack(name, _bytes(path)), reading)
     if not documents:
         names = ", ".join(str(path) if str(path) != STANDARD_INPUT else _STANDARD_INPUT_NAME for path in paths)
         raise CorpusError(
             f"there is no text in {names}: it is empty or only blank space; give a text of some hundred characters"
         )
-    return Corpus(_corpus_name(paths), documents, (*_reading_notes(found), *notes, *cleaning_notes))
+    return Corpus(corpus_name(paths), tuple(documents), (*reading.notes(), *twice))
 
 
-def _files(path: Path) -> Iterator[tuple[Path, str]]:
+def files_of(path: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files that a path stands for, with the names to call them by."""
     try:
         if not path.is_dir():
@@ -60,7 +60,7 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
             yield path, path.name
             return
     except OSError as error:  # no permission, or a name longer than any file's
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     known = list(_folder(path))
     if not known:
         raise CorpusError(f"the folder {path} holds no text: its files must end in one of {' '.join(KNOWN)}")
@@ -69,7 +69,7 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
 
 def _folder(folder: Path) -> Iterator[tuple[Path, str]]:
     def fail(error: OSError) -> None:
-        raise _unreadable(Path(error.filename or folder), error) from error
+        raise unreadable(Path(error.filename or folder), error) from error
 
     files = []
     for parent, folders, names in os.walk(folder, onerror=fail):
@@ -85,10 +85,11 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: OSError) -> CorpusError:
+def unreadable(path: Path, error: OSError) -> CorpusError:
+    """Return the error for a file or folder that may not or cannot be read."""
     remedy = "allow reading it (chmod +r)" if isinstance(error, PermissionError) else "check the file and the disk"
     return CorpusError(f"{path} cannot be read ({error.strerror or error}): {remedy}")
 
@@ -107,45 +108,22 @@ def missing(path: Path) -> CorpusError:
     return CorpusError(f"there is no file, folder or named corpus {path}: {hint}")
 
 
-def _cleaned(found: Sequence[Found]) -> tuple[tuple[Document, ...], list[str]]:
-    documents: list[Document] = []
-    frames: list[int] = []
-    replaced = empty = 0
-    for raw in (raw for file in found for raw in file.documents):
-        cleaned = clean(raw.text)
-        if not cleaned.text.strip():
-            empty += 1
-            continue
-        documents.append(Document(raw.name, cleaned.text))
-        replaced += cleaned.replaced
-        if cleaned.frame:
-            frames.append(cleaned.frame)
-    empty += sum(not file.documents for file in found)
-    notes = []
-    if frames:
-        files = f" from {len(frames):,} texts" if len(frames) > 1 else ""
-        notes.append(f"Project Gutenberg frame removed{files}: {sum(frames):,} characters")
-    if replaced:
-        notes.append(f"{replaced:,} halves of surrogate pairs replaced by U+FFFD")
-    if empty:
-        notes.append(f"{empty:,} empty documents left out")
-    return tuple(documents), notes
-
-
-def _reading_notes(found: Sequence[Found]) -> list[str]:
-    groups: dict[tuple[str, str], list[Found]] = {}
+def _documents(found: Iterable[Found], reading: Reading) -> Iterator[Document]:
+    """Yield the cleaned documents that hold more than blank space."""
     for file in found:
-        if file.documents:
-            groups.setdefault((file.encoding, file.line_ends), []).append(file)
-    notes = [
-        f"read {files[0].name if len(files) == 1 else f'{len(files):,} files'} as {encoding}, {line_ends}, "
-        f"{sum(file.bytes for file in files):,} bytes"
-        for (encoding, line_ends), files in groups.items()
-    ]
-    return [*notes, *(file.note for file in found if file.note)]
+        if not file.documents:
+            reading.empty += 1
+            continue
+        reading.files.append(file)
+        for raw, [text] in zip(file.documents, reading.clean(file.documents), strict=True):
+            if text.strip():
+                yield Document(raw.name, text)
+            else:
+                reading.empty += 1
 
 
-def _corpus_name(paths: Sequence[Path | str]) -> str:
+def corpus_name(paths: Sequence[Path | str]) -> str:
+    """Return what to call the text in these files."""
     first = Path(paths[0]).expanduser()
     if str(paths[0]) == STANDARD_INPUT:
         name = "standard-input"

@@ -7,6 +7,9 @@ evaluation of Baevski & Auli, "Adaptive Input Representations for Neural Languag
 context for scoring is traded for speed). Both score every token but the first exactly once, so both are exact means
 and differ only in the context that is given.
 
+Perplexity per word, as published for WikiText, spreads the nats of all tokens over the words and line ends of the text
+(`count_words`), so models with different tokenizers can be compared.
+
 Left out: the state of a recurrent network is not carried from window to window; every window starts fresh.
 
 Shapes: B windows, T time, D width, V vocabulary, N scored positions of all windows of a batch.
@@ -35,8 +38,8 @@ Progress = Callable[[int, int], None]
 
 POSITIONS_AT_ONCE = 2**15
 """Bounds the activations of a batch of windows."""
-LOGITS_AT_ONCE = 2**24
-"""Bounds the logits that exist at one time: 64 MiB in single precision."""
+LOGITS_AT_ONCE = 2**22
+"""Bounds the logits that exist at one time: 16 MiB in single precision; larger blocks go back to the system."""
 
 
 class Span(NamedTuple):
@@ -64,14 +67,18 @@ class Score:
     stride: int
     sampled_share: float = 1.0
     """Share of the targets that was scored: 1 unless a limit was set."""
+    words: int | None = None
+    """Words and line ends of the original text, if they were counted."""
 
     @property
     def perplexity(self) -> float:
         """Return e to the loss; infinity where that overflows."""
-        try:
-            return math.exp(self.loss_nats_per_token)
-        except OverflowError:
-            return math.inf
+        return _exponential(self.loss_nats_per_token)
+
+    @property
+    def word_perplexity(self) -> float | None:
+        """Return e to the nats that a word of the original text costs; None if the words were not counted."""
+        return _exponential(self.loss_nats_per_token * self.tokens / self.words) if self.words else None
 
     @property
     def bits_per_character(self) -> float:
@@ -88,11 +95,13 @@ class Score:
         return {
             "loss": _rounded(self.loss_nats_per_token),
             "perplexity": _rounded(self.perplexity),
+            "word_perplexity": _rounded(self.word_perplexity),
             "bits_per_character": _rounded(self.bits_per_character),
             "bits_per_byte": _rounded(self.bits_per_byte),
             "tokens": self.tokens,
             "characters": self.characters,
             "bytes": self.bytes,
+            "words": self.words,
             "definition": self.definition,
             "window": self.window,
             "stride": self.stride,
@@ -100,8 +109,15 @@ class Score:
         }
 
 
-def _rounded(value: float) -> float | None:
-    return round(value, 5) if math.isfinite(value) else None
+def _exponential(nats: float) -> float:
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return math.inf
+
+
+def _rounded(value: float | None) -> float | None:
+    return round(value, 5) if value is not None and math.isfinite(value) else None
 
 
 def evaluate(
@@ -112,14 +128,15 @@ def evaluate(
     *,
     characters: int,
     bytes: int,
+    words: int | None = None,
     batch: int = 64,
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> Score:
     """Score a text of which the tokens are given.
 
-    `characters` and `bytes` are the counts of the text that `tokens` encode. The rest, and the errors, are those of
-    `score_tokens`.
+    `characters`, `bytes` and `words` (see `count_words`) are the counts of the text that `tokens` encode. The rest, and
+    the errors, are those of `score_tokens`.
     """
     total, scored = score_tokens(model, tokens, window, definition, batch=batch, limit=limit, progress=progress)
     return Score(
@@ -131,6 +148,7 @@ def evaluate(
         window=window,
         stride=stride_of(window, definition),
         sampled_share=scored / (len(tokens) - 1),
+        words=words,
     )
 
 

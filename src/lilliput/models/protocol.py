@@ -38,6 +38,7 @@ class Model(nn.Module, ABC):
     settings: GPTSettings | RecurrentSettings
     vocab_size: int
     context: int
+    output: nn.Linear
 
     def forward(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
         """Return logits_BTV for the token after each position.

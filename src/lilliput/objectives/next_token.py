@@ -1,14 +1,24 @@
 """Next-token prediction: the weighted negative log-likelihood of every target.
 
-Shapes: B rows, T time, V vocabulary.
+Shapes: B rows, T time, D width.
 """
 
 from typing import Protocol
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lilliput.data.batch import Batch
+from lilliput.objectives.output_loss import output_loss
+
+
+class Network(Protocol):
+    """What an objective needs of a model: features, and the output matrix that makes logits of them."""
+
+    output: nn.Linear
+
+    def features(self, ids_BT: Tensor) -> Tensor:
+        """Return features_BTD."""
+        ...
 
 
 class Objective(Protocol):
@@ -18,13 +28,12 @@ class Objective(Protocol):
     never changes the result.
     """
 
-    def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
+    def __call__(self, model: Network, batch: Batch) -> Tensor:
         """Return the summed loss of `batch`."""
         ...
 
 
-def next_token(model: nn.Module, batch: Batch) -> Tensor:
+def next_token(model: Network, batch: Batch) -> Tensor:
     """Return the sum of weight x negative log-likelihood (nats) over all targets of the batch."""
-    logits_BTV = model(batch.inputs_BT)
-    losses = F.cross_entropy(logits_BTV.float().flatten(0, 1), batch.targets_BT.flatten(), reduction="none")
-    return losses @ batch.weights_BT.flatten()
+    features_BTD = model.features(batch.inputs_BT)
+    return output_loss(features_BTD.flatten(0, 1), model.output, batch.targets_BT.flatten(), batch.weights_BT.flatten())

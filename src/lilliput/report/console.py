@@ -35,6 +35,8 @@ class TrainingView:
         self._started = clock()
         self._shown: float | None = None
         self._validation: float | None = None
+        self._stage: str | None = None
+        self._stage_began = self._started
 
     def __enter__(self) -> "TrainingView":
         self._started = self._clock()
@@ -101,13 +103,38 @@ class TrainingView:
             parts.append(f"left {clock(seconds_left)}")
         self._print("  ".join(parts))
 
+    def preparing(self, what: str, progress: float) -> None:
+        """Show how far the preparation of a text is, as a share from 0 to 1; each `what` begins anew."""
+        now = self._clock()
+        if what != self._stage:
+            self._stage, self._stage_began = what, now
+        elif not self.due():
+            return
+        self._shown = now
+        left = (now - self._stage_began) * (1 - progress) / progress if progress else None
+        line = f"{what} the text"
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], completed=progress, line=line, left=left)
+            return
+        self._print(f"{line}  {progress:.0%}" + ("" if left is None else f"  left {clock(left)}"))
+
     def evaluated(
-        self, step: int, validation_loss: float, *, best: bool = False, bits_per_character: float | None = None
+        self,
+        step: int,
+        validation_loss: float,
+        *,
+        best: bool = False,
+        bits_per_character: float | None = None,
+        exact_match: float | None = None,
     ) -> None:
-        """Show an evaluation: nats per token, and bits per character where they are known."""
+        """Show an evaluation: nats per token, and where they are known bits per character and the share right."""
         self._validation = validation_loss
-        bits = "" if bits_per_character is None else f"  {bits_per_character:.3f} bits per character"
-        self._print(f"step {step:,}  validation {validation_loss:.4f}{bits}{'  (best so far)' if best else ''}")
+        line = f"step {step:,}  validation {validation_loss:.4f}"
+        if bits_per_character is not None:
+            line += f"  {bits_per_character:.3f} bits per character"
+        if exact_match is not None:
+            line += f"  {percent(exact_match)} right"
+        self._print(line + "  (best so far)" * best)
 
     def sample(self, text: str, step: int, validation_loss: float | None = None) -> None:
         """Show a sample under a rule that names its step and validation loss."""
@@ -161,6 +188,14 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage that says 100 only where it is all, and 0 only where it is nothing."""
+    if share in (0, 1):
+        return f"{share:.0%}"
+    digits = next((digits for digits in range(1, 5) if 0 < round(share, digits + 2) < 1), 5)
+    return f"{share:.{digits}%}"
 
 
 def printable(text: str) -> str:

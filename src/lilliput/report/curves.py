@@ -26,6 +26,8 @@ class RunCurve:
     characters_per_token: float | None = None
     floors: Mapping[str, float] = field(default_factory=dict)
     """Bits per character by the label that the line gets."""
+    exact_match: Sequence[tuple[int, float]] = ()
+    """(step, share of the answers that are right) of every evaluation, where answers are learnt."""
 
 
 def read_curve(folder: Path) -> RunCurve:
@@ -42,12 +44,15 @@ def read_curve(folder: Path) -> RunCurve:
         raise RunError(f"{file} cannot be read ({error}): give the folder of a run that has trained") from None
     steps: dict[int, tuple[float, float, float]] = {}
     validation: dict[int, float] = {}
+    exact_match: dict[int, float] = {}
     for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
             step = int(entry["step"])
             if "validation_loss" in entry:
                 validation[step] = float(entry["validation_loss"])
+            if "exact_match" in entry:
+                exact_match[step] = float(entry["exact_match"])
             if "loss" in entry:
                 steps[step] = (float(entry["loss"]), float(entry["learning_rate"]), float(entry["seconds"]))
         except (ValueError, KeyError, TypeError):
@@ -66,7 +71,15 @@ def read_curve(folder: Path) -> RunCurve:
     except (AttributeError, KeyError, TypeError, ValueError):
         raise RunError(f"{folder / 'facts.json'}: characters_per_token or floors are not numbers") from None
     return RunCurve(
-        folder.resolve().name, ordered, losses, rates, seconds, sorted(validation.items()), characters_per_token, floors
+        folder.resolve().name,
+        ordered,
+        losses,
+        rates,
+        seconds,
+        sorted(validation.items()),
+        characters_per_token,
+        floors,
+        sorted(exact_match.items()),
     )
 
 

@@ -1,9 +1,10 @@
 """The body of the loop over a training run's events: show them, track them, draw the curves."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from lilliput.report.console import TrainingView
+from lilliput.report.console import TrainingView, percent
 from lilliput.report.curves import read_curve
 from lilliput.report.tracking import Tracker
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Started, Stepped
@@ -49,9 +50,14 @@ def _follow(
             case Evaluated():
                 best, last = event.best_loss, event.validation_loss
                 view.evaluated(
-                    event.step, event.validation_loss, best=event.best, bits_per_character=event.bits_per_character
+                    event.step,
+                    event.validation_loss,
+                    best=event.best,
+                    bits_per_character=event.bits_per_character,
+                    exact_match=event.exact_match,
                 )
-                _track(trackers, event.step, {"validation_loss": event.validation_loss})
+                right = {} if event.exact_match is None else {"exact_match": event.exact_match}
+                _track(trackers, event.step, {"validation_loss": event.validation_loss} | right)
             case Sampled():
                 view.sample(event.prompt + event.text.removeprefix(event.prompt), event.step, last)
                 for tracker in trackers:
@@ -78,16 +84,25 @@ def draw_curves(folder: Path) -> Path | None:
 
 def _started(event: Started, view: TrainingView) -> None:
     length = f"{event.steps:,} steps" if event.steps is not None else f"{event.minutes:g} minutes"
+    amount = f"{event.training_tokens:,} tokens to learn, {event.validation_tokens:,} held out"
+    if event.training_problems is not None:
+        amount = f"{event.training_problems:,} problems to learn, {event.validation_problems:,} held out"
     view.note(
-        f"{event.parameters:,} parameters, vocabulary {event.vocab_size:,}, context {event.context}; "
-        f"{event.training_tokens:,} tokens to learn, {event.validation_tokens:,} held out; {length}"
+        f"{event.parameters:,} parameters, vocabulary {event.vocab_size:,}, context {event.context}; {amount}; {length}"
     )
-    ngram = event.floors["ngram"]
-    view.note(f"to beat: {ngram['bits_per_character']:.3f} bits per character by counting (order {ngram['order']})")
+    view.note(f"to beat: {_floor(event.floors)}")
     if event.step:
         view.note(f"continuing {event.folder} after step {event.step:,}")
     else:
         view.note(f"writing to {event.folder}")
+
+
+def _floor(floors: Mapping[str, Any]) -> str:
+    if "most_frequent_answer" in floors:
+        share = floors["most_frequent_answer"]["exact_match"]
+        return f"{percent(share)} right by giving the commonest answer every time"
+    ngram = floors["ngram"]
+    return f"{ngram['bits_per_character']:.3f} bits per character by counting (order {ngram['order']})"
 
 
 def _stepped(event: Stepped, steps: int | None, view: TrainingView, trackers: Sequence[Tracker]) -> None:

@@ -1,7 +1,8 @@
 """Loss curves as PNG and SVG.
 
 The left axis is bits per character where that is known, because it alone compares runs with different tokenizers and is
-the unit of the floors; a single run also gets nats per token on the right. Colours are those of Okabe & Ito ("Color
+the unit of the floors; a single run also gets nats per token on the right. Runs that learn answers have nats per token
+on the left and the share of right answers on the right. Colours are those of Okabe & Ito ("Color
 Universal Design", 2008), which readers with colour-blindness can tell apart. Left out: interactive windows; figures are
 drawn without pyplot, so no display is ever needed.
 """
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import RunError
+from lilliput.report.console import percent
 from lilliput.report.curves import RunCurve, read_curve
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ def plot_runs(runs: Sequence[RunCurve], out: Path, *, against: Literal["steps", 
         floors = _floors(runs) if in_bits else {}
         _limit(upper, curves, floors)
         _draw_floors(upper, floors, max(float(curve.x[-1]) for curve in curves))
+        _draw_exact_match(upper, curves)
         _label(upper, lower, runs, curves, in_bits=in_bits)
         lower.set_xlabel(x_label)
         return _write(figure, out)
@@ -81,6 +84,8 @@ class _Drawn:
     rates: NDArray[np.float64]
     validation_x: NDArray[np.float64]
     validation: NDArray[np.float64]
+    exact_match_x: NDArray[np.float64]
+    exact_match: NDArray[np.float64]
     unit: float
     """The plot's unit in nats per token."""
 
@@ -90,6 +95,7 @@ class _Drawn:
         steps = np.asarray(run.steps, dtype=float)
         x = steps if against == "steps" else np.asarray(run.seconds, dtype=float) / scale
         validation = np.asarray(run.validation, dtype=float).reshape(-1, 2)
+        exact_match = np.asarray(run.exact_match, dtype=float).reshape(-1, 2)
         return cls(
             run.name,
             x,
@@ -97,6 +103,8 @@ class _Drawn:
             np.asarray(run.learning_rates, dtype=float),
             np.interp(validation[:, 0], steps, x),
             validation[:, 1] / unit,
+            np.interp(exact_match[:, 0], steps, x),
+            exact_match[:, 1],
             unit,
         )
 
@@ -129,6 +137,20 @@ def _draw_run(upper: "Axes", lower: "Axes", curve: _Drawn, colour: str, *, singl
         at = (float(curve.validation_x[best]), float(curve.validation[best]))
         upper.plot(*at, marker="*", markersize=13, color=validation_colour, markeredgecolor="white", zorder=5)
     lower.plot(curve.x, curve.rates, color=colour, linewidth=1.3)
+
+
+def _draw_exact_match(upper: "Axes", curves: Sequence[_Drawn]) -> None:
+    if not any(len(curve.exact_match) for curve in curves):
+        return
+    right = upper.twinx()
+    right.spines["right"].set_visible(True)
+    right.set_ylim(0, 1.02)
+    right.set_ylabel("answers right")
+    right.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    for index, curve in enumerate(curves):
+        colour = COLOURS[2] if len(curves) == 1 else COLOURS[index % len(COLOURS)]
+        marked: dict[str, Any] = {"marker": "s", "markersize": 3.5, "linewidth": 1.4, "linestyle": (0, (1, 1))}
+        right.plot(curve.exact_match_x, curve.exact_match, color=colour, zorder=4, **marked)
 
 
 def _floors(runs: Sequence[RunCurve]) -> dict[str, float]:
@@ -194,7 +216,7 @@ def _label(upper: "Axes", lower: "Axes", runs: Sequence[RunCurve], curves: Seque
         handles=_handles(curves[0]) if single else _handles_of_many(curves),
         loc="lower left",
         bbox_to_anchor=(-0.01, 1.0),
-        ncols=3 if single else 2,
+        ncols=len(_handles(curves[0])) if single else 2,
         frameon=False,
         fontsize=9,
     )
@@ -222,6 +244,9 @@ def _handles(curve: _Drawn) -> list["Line2D"]:
         label = f"best validation: {np.nanmin(curve.validation):.3f}"
         star: dict[str, Any] = {"marker": "*", "markersize": 11, "markeredgecolor": "white", "linestyle": ""}
         handles.append(Line2D([], [], color=COLOURS[1], label=label, **star))
+    if len(curve.exact_match):
+        label = f"answers right: {percent(float(curve.exact_match[-1]))}"
+        handles.append(Line2D([], [], color=COLOURS[2], marker="s", linestyle=(0, (1, 1)), label=label))
     return handles
 
 
@@ -231,6 +256,8 @@ def _handles_of_many(curves: Sequence[_Drawn]) -> list["Line2D"]:
     handles = []
     for index, curve in enumerate(curves):
         best = f": best {np.nanmin(curve.validation):.3f}" if np.isfinite(curve.validation).any() else ""
+        if len(curve.exact_match):
+            best += f", {percent(float(curve.exact_match[-1]))} right"
         handles.append(Line2D([], [], color=COLOURS[index % len(COLOURS)], linewidth=2, label=curve.name + best))
     handles.append(Line2D([], [], color=QUIET, linewidth=1, linestyle=(0, (3, 1.2)), label="training (smoothed)"))
     handles.append(Line2D([], [], color=QUIET, linewidth=1.7, marker="o", markersize=3.5, label="validation"))

@@ -15,6 +15,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lilliput.report.console import percent, printable
+
 READABLE_WIDTH = 16
 """A column of words that gets less than this is no longer read but deciphered."""
 GAP = 2
@@ -118,6 +120,39 @@ def evaluation_table(
     if verdict:
         parts += [Text(""), Text(verdict[0].upper() + verdict[1:] + ".", style="bold")]
     return Group(*parts)
+
+
+def answers_table(evaluation: Mapping[str, Any]) -> Group:
+    """Return the figures of a model that answers prompts, the floor below them, the verdict, and some wrong answers.
+
+    `evaluation` has the shape of `lilliput eval --json`: the keys of `AnswerScore.as_dict`, `floors` and `wrong`.
+    """
+    floor = evaluation["floors"]["most_frequent_answer"]
+    ours, theirs = evaluation["exact_match"], floor["exact_match"]
+    rows: list[dict[str, object]] = [
+        {
+            "name": "this model",
+            "exact_match": percent(ours),
+            "loss": _figure(evaluation["loss"], 4),
+            "perplexity": _figure(evaluation["perplexity"], 3),
+        },
+        {"name": "the commonest answer every time", "exact_match": percent(theirs)},
+    ]
+    columns = {"name": "", "exact_match": "answers right", "loss": "nats per token", "perplexity": "perplexity"}
+    shown = Rows(rows, columns)
+    shown.numeric = set(columns) - {"name"}
+    counts = f"{evaluation['right']:,} of {evaluation['problems']:,} answers are right ({percent(ours)})"
+    better = "Better than guessing" if ours > theirs else "NOT better than guessing yet"
+    verdict = f"{better}: {counts}, against {percent(theirs)} by giving the commonest answer every time."
+    parts: list[RenderableType] = [shown, Text(""), Text(verdict, style="bold")]
+    if wrong := evaluation["wrong"]:
+        parts += [Text(""), Text("Some that are wrong:")]
+        parts += [Padding(table(_wrong_rows(wrong), ["prompt", "expected", "given"]), (0, 0, 0, 2))]
+    return Group(*parts)
+
+
+def _wrong_rows(wrong: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    return [{key: printable(text).replace("\n", "\u23ce") for key, text in row.items()} for row in wrong]
 
 
 def _figure(value: float | None, digits: int) -> str:

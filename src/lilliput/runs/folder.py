@@ -26,7 +26,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from lilliput.errors import CheckpointError, RunError
+from lilliput.errors import CheckpointError, CorpusError, RunError
 from lilliput.runs.manifest import check_manifest, write_manifest, write_whole
 
 WEIGHTS = "weights.safetensors"
@@ -65,6 +65,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.aside = path / ".part"
         self.recipe = path / "recipe.toml"
         self.model = path / "model.json"
         self.tokenizer = path / "tokenizer"
@@ -99,7 +100,8 @@ class RunFolder:
     def _is_run(self) -> bool:
         # The lock is the first thing that is made; a copy without hidden files is known by what a run always has.
         always = (self.facts, self.recipe, self.tokenizer)
-        return (self.path / _LOCK).exists() or all(path.exists() for path in always)
+        ours = (self.path / _LOCK).exists() or self.aside.is_dir()
+        return ours or all(path.exists() for path in always)
 
     def release(self, lock: FileLock) -> None:
         """Let go of the folder; one in which nothing came to be is taken away."""
@@ -110,21 +112,28 @@ class RunFolder:
                 self.path.rmdir()
 
     @contextmanager
-    def staged(self) -> Iterator["RunFolder"]:
+    def staged(self, keep: bool = False) -> Iterator["RunFolder"]:
         """Yield a folder for the beginnings of a run, which take the place of the earlier run if all goes well.
 
-        facts.json comes last, so it vouches for the rest.
+        facts.json comes last, so it vouches for the rest. With `keep` an interruption leaves the beginnings there, and
+        the next call finds them.
         """
-        aside = RunFolder(self.path / ".part")
-        shutil.rmtree(aside.path, ignore_errors=True)
-        aside.path.mkdir()
+        aside = RunFolder(self.aside)
+        if not keep:
+            shutil.rmtree(aside.path, ignore_errors=True)
+        aside.path.mkdir(exist_ok=True)
         try:
             yield aside
             self.clear()
             for path in sorted(aside.path.iterdir(), key=lambda path: path.name == self.facts.name):
                 path.rename(self.path / path.name)
+            keep = False
+        except CorpusError:
+            keep = False  # a text that cannot be used has no beginnings worth keeping
+            raise
         finally:
-            shutil.rmtree(aside.path, ignore_errors=True)
+            if not keep:
+                shutil.rmtree(aside.path, ignore_errors=True)
 
     def clear(self) -> None:
         """Delete everything of the run but its lock, and nothing that is not the run's."""

@@ -3,6 +3,7 @@
 A subclass adds how a text is taken apart (`_encode`) and what `load` needs beside the pieces (`_stored`).
 """
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ class PieceTokenizer(ABC):
     """A list of pieces; a piece's place in the list is its id."""
 
     lossless = True
+    cuts_before = " \n"  # see `Tokenizer.cuts_before`
 
     def __init__(self, kind: Kind, pieces: Sequence[str], normalize: Sequence[Normalization] = ()) -> None:
         self.kind = kind
@@ -28,7 +30,13 @@ class PieceTokenizer(ABC):
         self.normalize = tuple(normalize)
         self.vocab_size = len(self.pieces)
         self.counts: tuple[int, ...] | None = None  # how often each token stands in the training text
-        self.dtype = np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
+        self.dtype: np.dtype[np.unsignedinteger] = np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
+
+    @property
+    def fingerprint(self) -> str:
+        """Give a checksum of all that decides which ids a text gets; the counts do not."""
+        content = self._stored().model_copy(update={"counts": None})
+        return hashlib.sha256(content.model_dump_json().encode()).hexdigest()
 
     def normalized(self, text: str) -> str:
         """Apply the stored normalisations."""
@@ -47,11 +55,11 @@ class PieceTokenizer(ABC):
         """Write tokenizer.json for `load` and vocabulary.txt for people into a folder."""
         write(folder, self._stored(), self.pieces)
 
-    def count(self, texts: Iterable[str]) -> None:
-        """Count each token in texts that are normalised already; the counts are saved with the tokenizer."""
+    def count(self, parts: Iterable[Ids]) -> None:
+        """Count each token in the ids of the training text, part by part; the counts are saved with the tokenizer."""
         counts = np.zeros(self.vocab_size, dtype=np.int64)
-        for text in texts:
-            counts += np.bincount(self._encode(text), minlength=self.vocab_size)
+        for ids in parts:
+            counts += np.bincount(ids, minlength=self.vocab_size)
         self.counts = tuple(counts.tolist())
 
     @abstractmethod

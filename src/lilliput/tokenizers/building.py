@@ -3,7 +3,8 @@
 The kinds are imported when they are needed, so that settings and `--help` cost nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from lilliput.errors import TokenizerError
@@ -17,7 +18,7 @@ def train(
     normalize: Sequence[Normalization] = (),
     ranks: Path | None = None,
 ) -> Tokenizer:
-    """Train a tokenizer on a text, or on several that are not joined.
+    """Train a tokenizer on a text, or on several that are not joined; char and byte hold one of them at a time.
 
     Without `vocabulary`: char takes every character, byte has 256, gpt2 what its file holds, the others about one token
     a thousand characters. `ranks` is the vocabulary file that gpt2, and only gpt2, is built from.
@@ -35,31 +36,26 @@ def train(
     if ranks is not None:
         raise TokenizerError(f"a ranks file is for gpt2 only: leave it out for {kind}")
     given = [text] if isinstance(text, str) else text
-    texts = [normalized for part in given if (normalized := apply_normalization(part, normalize))]
-    if not texts:
+    texts = (normalized for part in given if (normalized := apply_normalization(part, normalize)))
+    first = next(texts, None)
+    if first is None:
         raise TokenizerError(f"the text is empty: {kind} needs at least one character to train on")
-    return _train_counted(kind, texts, vocabulary, normalize)
+    return _train(kind, chain([first], texts), vocabulary, normalize)
 
 
-def _train_counted(
-    kind: Kind, texts: list[str], vocabulary: int | None, normalize: Sequence[Normalization]
-) -> Tokenizer:
+def _train(kind: Kind, texts: Iterator[str], vocabulary: int | None, normalize: Sequence[Normalization]) -> Tokenizer:
     from lilliput.tokenizers.character import ByteTokenizer, CharTokenizer
     from lilliput.tokenizers.escape import LEAST_VOCABULARY
     from lilliput.tokenizers.subword import SubwordTokenizer
 
-    tokenizer: CharTokenizer | ByteTokenizer | SubwordTokenizer
     if kind == "byte":
         _must_be(kind, vocabulary, ByteTokenizer.SIZE)
-        tokenizer = ByteTokenizer(normalize)
-    elif vocabulary is not None and vocabulary < LEAST_VOCABULARY:
+        return ByteTokenizer(normalize)
+    if vocabulary is not None and vocabulary < LEAST_VOCABULARY:
         raise TokenizerError(f"vocabulary {vocabulary} is too small: {kind} needs at least {LEAST_VOCABULARY}")
-    elif kind == "char":
-        tokenizer = CharTokenizer.train(texts, vocabulary, normalize)
-    else:
-        tokenizer = SubwordTokenizer.train(kind, texts, vocabulary, normalize)
-    tokenizer.count(texts)
-    return tokenizer
+    if kind == "char":
+        return CharTokenizer.train(texts, vocabulary, normalize)
+    return SubwordTokenizer.train(kind, list(texts), vocabulary, normalize)
 
 
 def _open_gpt2(vocabulary: int | None, normalize: Sequence[Normalization], ranks: Path | None) -> Tokenizer:

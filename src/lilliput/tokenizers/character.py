@@ -3,7 +3,7 @@
 A character tokenizer looks code points up in a table, so it encodes tens of millions of characters a second.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
-def frequent_characters(texts: Sequence[str]) -> list[str]:
+def frequent_characters(texts: Iterable[str]) -> list[str]:
     """List the characters that an alphabet may keep, the most frequent first; equals in the order of code points."""
     counts = np.zeros(CODE_POINTS, dtype=np.int64)
     for text in texts:
@@ -51,7 +51,7 @@ class CharTokenizer(PieceTokenizer):
         self._table[[ord(nibble) for nibble in NIBBLES]] = self._unknown
 
     @classmethod
-    def train(cls, texts: Sequence[str], vocabulary: int | None, normalize: Sequence[Normalization]) -> "CharTokenizer":
+    def train(cls, texts: Iterable[str], vocabulary: int | None, normalize: Sequence[Normalization]) -> "CharTokenizer":
         """Keep all characters, or the most frequent ones that fit. TokenizerError: there are not so many."""
         characters = frequent_characters(texts)
         most = len(characters) + len(NIBBLES)

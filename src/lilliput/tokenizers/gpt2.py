@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ import numpy as np
 from lilliput.errors import DependencyError, TokenizerError
 from lilliput.tokenizers.base import Ids, PieceTokenizer
 from lilliput.tokenizers.escape import to_nibbles
-from lilliput.tokenizers.pretokenize import cut_batches
+from lilliput.tokenizers.pretokenize import cut
 from lilliput.tokenizers.protocol import Normalization
 from lilliput.tokenizers.storage import FILE, Stored, broken
 
@@ -31,6 +32,7 @@ END_OF_TEXT = "<|endoftext|>"
 PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _SURROGATE = re.compile("([\ud800-\udfff])")
 _THREADS = min(8, os.cpu_count() or 1)
+_WORTH_THREADS = 1 << 20  # characters; shorter texts are prompts, or pieces of which several are encoded at a time
 
 # GPT-2 wrote bytes as printable characters and ordered them so: first those that Latin-1 prints, then the others.
 _PRINTED = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
@@ -128,15 +130,23 @@ class GPT2Tokenizer(PieceTokenizer):
         for index, part in enumerate(_SURROGATE.split(text)):
             if index % 2:
                 data = part.encode("utf-8", "surrogatepass")
-                lists = [[self._encoding.encode_single_token(bytes([value])) for value in data]]
+                ids = [self._encoding.encode_single_token(bytes([value])) for value in data]
+                arrays.append(np.asarray(ids, dtype=self.dtype))
             else:
-                lists = [
-                    ids
-                    for batch in cut_batches(part)
-                    for ids in self._encoding.encode_ordinary_batch(batch, num_threads=_THREADS)
-                ]
-            arrays += [np.asarray(ids, dtype=self.dtype) for ids in lists]
+                arrays += self._encode_plain(part)
         return np.concatenate(arrays) if arrays else np.empty(0, dtype=self.dtype)
+
+    def _encode_plain(self, text: str) -> list[Ids]:
+        parts = cut(text)
+        if len(text) < _WORTH_THREADS:
+            return list(map(self._encode_part, parts))
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return list(pool.map(self._encode_part, parts))
+
+    def _encode_part(self, part: str) -> Ids:
+        # An array costs a tenth of a list's memory. That no special token is disallowed makes all of them plain text.
+        ids: Ids = self._encoding.encode_to_numpy(part, disallowed_special=()).astype(self.dtype)
+        return ids
 
     def _stored(self) -> Stored:
         checksum = hashlib.sha256(_to_tiktoken(self._tokens)).hexdigest()

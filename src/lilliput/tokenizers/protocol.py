@@ -15,6 +15,8 @@ from lilliput.errors import TokenizerError
 from lilliput.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lilliput.tokenizers.base import Ids
 
 Kind = Literal["char", "byte", "bpe", "wordpiece", "unigram", "word", "gpt2"]
@@ -54,6 +56,25 @@ class Tokenizer(Protocol):
     def pieces(self) -> Sequence[str]:
         """Give each token's text in escaped form (see `escape`): part of a character is a run of nibbles."""
 
+    @property
+    def dtype(self) -> "np.dtype[np.unsignedinteger]":
+        """Name the number format of ids: uint16 up to 65,536 tokens and uint32 above."""
+
+    @property
+    def cuts_before(self) -> str:
+        """List the characters before which a text may be cut.
+
+        If a visible character stands before the cut, the ids of the two parts are together those of the whole.
+        """
+
+    @property
+    def fingerprint(self) -> str:
+        """Give a checksum of all that decides which ids a text gets."""
+
+    @property
+    def counts(self) -> tuple[int, ...] | None:
+        """Tell how often each token stands in the training text, if that was counted."""
+
     def normalized(self, text: str) -> str:
         """Apply the stored normalisations."""
 
@@ -62,6 +83,9 @@ class Tokenizer(Protocol):
 
     def decode(self, ids: Iterable[int]) -> str:
         """Give the text of ids; bytes that form no character become U+FFFD. TokenizerError: an id out of range."""
+
+    def count(self, parts: "Iterable[Ids]") -> None:
+        """Count each token in the ids of the training text, part by part; the counts are saved with the tokenizer."""
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json for `load` and vocabulary.txt for people into a folder."""

@@ -1,10 +1,11 @@
-"""Text from tokens one at a time, as a model writes them.
+"""Text from tokens as they come: one at a time, as a model writes them, or in portions.
 
 A token may be part of a character. What has not become whole is held back, so the strings that come out, joined, are
 exactly `decode` of all the ids.
 """
 
 import codecs
+from collections.abc import Iterable
 
 from lilliput.tokenizers.escape import BROKEN, ERRORS, NIBBLE_RUN, to_hex
 from lilliput.tokenizers.protocol import Tokenizer, check_id
@@ -24,7 +25,11 @@ class TextStream:
 
     def push(self, token: int) -> str:
         """Give the text that this id makes whole, perhaps none. TokenizerError: an id out of range."""
-        piece = self._pieces[check_id(token, len(self._pieces))]
+        return self.push_all([token])
+
+    def push_all(self, tokens: Iterable[int]) -> str:
+        """Give the text that these ids make whole. TokenizerError: an id out of range."""
+        piece = "".join([self._pieces[check_id(token, len(self._pieces))] for token in tokens])
         text = ""
         for index, part in enumerate(NIBBLE_RUN.split(piece)):
             if index % 2:

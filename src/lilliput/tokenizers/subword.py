@@ -171,6 +171,8 @@ class SubwordTokenizer(PieceTokenizer):
         self._found = found
         self._alphabet = kept_alphabet(found.pieces)
         self._library = _library(_model(kind, found))
+        # A white space that is escaped is a letter to the library, and belongs to the word beside it.
+        self.cuts_before = "".join(character for character in " \n" if character in self._alphabet.characters)
 
     @classmethod
     def train(

@@ -1,22 +1,39 @@
 """`torch.compile` as an option that never stands in the way."""
 
-from typing import cast
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lilliput.data.batch import Batch
+from lilliput.models import Model
 from lilliput.objectives import next_token
 from lilliput.runtime import Runtime
 
 
-def compile_or_not(model: nn.Module, example: Batch, runtime: Runtime) -> tuple[nn.Module, str]:
+class Compiled(nn.Module):
+    """A model for training only: its features are compiled, weights and output matrix are the model's own."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+        self.output = model.output
+        self._features = torch.compile(model.features, dynamic=False)
+
+    def features(self, ids_BT: Tensor) -> Tensor:
+        """Return features_BTD."""
+        features_BTD: Tensor = self._features(ids_BT)
+        return features_BTD
+
+
+Trainable = Model | Compiled
+
+
+def compile_or_not(model: Model, example: Batch, runtime: Runtime) -> tuple[Trainable, str]:
     """Compile the model and try it on one micro-batch, forward and backward.
 
     Returns the compiled model, or the model itself where compiling fails, and one line that says which.
     """
-    candidate = cast(nn.Module, torch.compile(model, dynamic=False))
     try:
+        candidate = Compiled(model)
         with runtime.autocast():
             loss = next_token(candidate, example.to(runtime.device))
         torch.autograd.backward(loss)

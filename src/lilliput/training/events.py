@@ -31,7 +31,10 @@ class Started:
     training_tokens: int
     validation_tokens: int
     floors: dict[str, Any]
-    characters_per_token: float
+    characters_per_token: float | None
+    training_problems: int | None = None
+    """Prompts with their answers, where it is these that are learnt."""
+    validation_problems: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +51,24 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """The model was measured on the validation text (nats per token); `share` of the text was looked at."""
+    """The model was measured on the validation text (nats per token); `share` of the text was looked at.
+
+    Where answers are learnt, the loss is over their tokens, and `exact_match` is the share of them that are right.
+    """
 
     step: int
     validation_loss: float
-    bits_per_character: float
+    bits_per_character: float | None
     best: bool
     best_loss: float
     best_step: int
     share: float
+    exact_match: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """The model wrote something."""
+    """The model wrote something, or solved some of the held-out problems (then without one prompt)."""
 
     step: int
     prompt: str

@@ -17,6 +17,7 @@ from lilliput.data.batch import Batch
 from lilliput.objectives import Objective
 from lilliput.optimization.optimizers import Optimizers
 from lilliput.runtime import Runtime
+from lilliput.training.compiling import Trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def step_seed(seed: int, step: int) -> int:
 
 
 def fit(
-    model: nn.Module,
+    model: Trainable,
     objective: Objective,
     batch_of: Callable[[int], Batch],
     optimizers: Optimizers,

@@ -1,71 +1,160 @@
-"""From a text to tokens on disk: split, train the tokenizer, encode, and measure what counting alone would reach."""
+"""From a text, or from prompts and answers, to tokens on disk: split, train the tokenizer, encode, measure the floors.
 
-from dataclasses import dataclass
+The floors are what can be had without a network: by counting, or by always giving the commonest answer.
+"""
+
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lilliput.corpus import Corpus, find_file, split
-from lilliput.data.tokens import Tokens, read_tokens, write_tokens
-from lilliput.errors import CorpusError, RunError
+from lilliput.corpus import (
+    END,
+    Corpus,
+    Examples,
+    LargeText,
+    count_words,
+    find_file,
+    shared_prompts,
+    split,
+    split_examples,
+    survey,
+)
+from lilliput.data.examples import encode_examples, write_examples
+from lilliput.data.tokens import write_tokens
+from lilliput.errors import CorpusError
+from lilliput.evaluation.answers import answer_floors, most_frequent_answer
 from lilliput.evaluation.floors import measure_floors
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
 from lilliput.tokenizers import train as train_tokenizer
+from lilliput.training.answering import ExampleMaterial
+from lilliput.training.large import Preparing, prepare_large
+from lilliput.training.material import Material
+from lilliput.training.text import TextMaterial
+
+Measure = Corpus | Examples
+"""What a run can be measured on."""
+Source = Measure | LargeText
+"""What a run can be given to learn from."""
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """The encoded text of a run, its tokenizer, and the facts about both."""
-
-    tokenizer: Tokenizer
-    training: Tokens
-    validation: Tokens
-    facts: dict[str, Any]
-
-
-def text_checksum(corpus: Corpus, validation: Corpus | None) -> str:
-    """Return what identifies the texts of a run."""
-    return corpus.sha256 if validation is None else f"{corpus.sha256}+{validation.sha256}"
+def is_same_source(facts: dict[str, Any], source: Source, validation: Measure | None) -> bool:
+    """Tell whether a run with these facts is one on this source; a large text is read only if its files changed."""
+    if isinstance(source, LargeText):
+        held_out = "" if validation is None else validation.sha256
+        if facts["text"].get("files") == [source.stamp, held_out]:
+            return True
+        learnt = survey(source).sha256
+    else:
+        learnt = source.sha256
+    return bool(facts["text"]["sha256"] == _checksum(learnt, validation))
 
 
-def prepare(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Corpus | None) -> None:
-    """Encode the texts into the run folder.
+def prepare(
+    recipe: Recipe,
+    run: RunFolder,
+    source: Source,
+    validation: Measure | None,
+    progress: Preparing = lambda what, done, total: None,
+) -> None:
+    """Encode the texts or examples into the run folder; a large text tells `progress` how far it is.
 
-    Raises CorpusError if a part is too short to learn from or to measure on.
+    Raises CorpusError if a part is too short to learn from or to measure on, or an example too long, or if examples
+    are to be measured on a text or the other way round.
     """
+    text: dict[str, Any] = {"name": source.name}
+    if isinstance(source, LargeText) and not isinstance(validation, Examples):
+        facts = prepare_large(recipe, run, source, validation, lambda texts: _train_tokenizer(recipe, texts), progress)
+        text["files"] = [source.stamp, "" if validation is None else validation.sha256]
+    elif isinstance(source, Corpus) and not isinstance(validation, Examples):
+        facts = {"sha256": source.sha256, "notes": list(source.notes)} | _prepare_text(recipe, run, source, validation)
+    elif isinstance(source, Examples) and not isinstance(validation, Corpus):
+        facts = _prepare_examples(recipe, run, source, validation)
+        facts |= {"sha256": source.sha256, "notes": [*source.notes, *facts.pop("notes", [])]}
+    else:
+        raise CorpusError(
+            "a text is measured on a text, and prompts with answers on prompts with answers: give two of a kind"
+        )
+    text |= {"sha256": _checksum(facts.pop("sha256"), validation), "notes": facts.pop("notes")}
+    run.write_json(run.facts, {"text": text} | facts)
+
+
+def _checksum(learnt: str, validation: Measure | None) -> str:
+    return learnt if validation is None else f"{learnt}+{validation.sha256}"
+
+
+def open_material(run: RunFolder, window: int) -> Material:
+    """Open what `prepare` wrote; a text is seen through at most `window` tokens at once.
+
+    Raises RunError if a file is missing or broken.
+    """
+    facts = run.read_json(run.facts)
+    tokenizer = load_tokenizer(run.tokenizer)
+    if "problems" in facts["training"]:
+        return ExampleMaterial.open(run, tokenizer, facts)
+    return TextMaterial.open(run, tokenizer, facts, window)
+
+
+def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Corpus | None) -> dict[str, Any]:
     parts = split(corpus, recipe.data.split, validation)
-    settings = recipe.tokenizer
-    ranks = find_file("gpt2.tiktoken") if settings.kind == "gpt2" else None
-    tokenizer = train_tokenizer(settings.kind, parts.training, settings.vocabulary, settings.normalize, ranks=ranks)
-    tokenizer.save(run.tokenizer)
+    tokenizer = _train_tokenizer(recipe, [parts.training])
     ids = {"training": tokenizer.encode(parts.training), "validation": tokenizer.encode(parts.validation)}
     for name, part in ids.items():
         if len(part) < 2:
             raise CorpusError(f"the {name} text has {len(part)} tokens and at least 2 are needed; use a longer text")
+    tokenizer.count([ids["training"]])
+    tokenizer.save(run.tokenizer)
     write_tokens(run.training_tokens, ids["training"])
     write_tokens(run.validation_tokens, ids["validation"])
     floors = measure_floors(tokenizer.normalized(parts.training), tokenizer.normalized(parts.validation))
-    facts = {
-        "text": {"name": corpus.name, "sha256": text_checksum(corpus, validation), "notes": list(corpus.notes)},
+    return {
         "training": {"characters": len(parts.training), "tokens": len(ids["training"])},
         "validation": {
             "characters": len(parts.validation),
             "bytes": len(parts.validation.encode("utf-8", "surrogatepass")),
+            "words": count_words(parts.validation),
             "tokens": len(ids["validation"]),
         },
         "characters_per_token": len(parts.validation) / len(ids["validation"]),
         "floors": floors.as_dict(),
     }
-    run.write_json(run.facts, facts)
 
 
-def open_prepared(run: RunFolder) -> Prepared:
-    """Open what `prepare` wrote. Raises RunError if a file is missing or broken."""
-    facts = run.read_json(run.facts)
-    prepared = Prepared(
-        load_tokenizer(run.tokenizer), read_tokens(run.training_tokens), read_tokens(run.validation_tokens), facts
-    )
-    if len(prepared.training) != facts["training"]["tokens"]:
-        raise RunError(f"{run.training_tokens}: not the tokens that facts.json names; start over with --fresh")
-    return prepared
+def _prepare_examples(
+    recipe: Recipe, run: RunFolder, examples: Examples, validation: Examples | None
+) -> dict[str, Any]:
+    training, held_out = split_examples(examples, recipe.data.split.fraction, validation)
+    tokenizer = _train_tokenizer(recipe, _tokenizer_texts(training, recipe.tokenizer.kind))
+    facts: dict[str, Any] = {}
+    paths = (run.training_tokens, run.validation_tokens)
+    for name, part, path in zip(("training", "validation"), (training, held_out), paths, strict=True):
+        encoded = encode_examples(part, tokenizer, recipe.data.window)
+        write_examples(path, encoded)
+        if part is training:
+            tokenizer.count([encoded.ids])
+            tokenizer.save(run.tokenizer)
+        facts[name] = {"problems": len(part), "tokens": len(encoded.ids), "characters": len(part.text)}
+    facts["floors"] = answer_floors(most_frequent_answer(training), held_out)
+    # Problems that are made here are held out by their making.
+    if validation is not None and recipe.data.arithmetic is None and (shared := shared_prompts(training, validation)):
+        facts["notes"] = [f"{shared:,} of the {len(validation):,} prompts to be measured on are also learnt"]
+    return facts
+
+
+def _train_tokenizer(recipe: Recipe, texts: Iterable[str]) -> Tokenizer:
+    settings = recipe.tokenizer
+    ranks = find_file("gpt2.tiktoken") if settings.kind == "gpt2" else None
+    return train_tokenizer(settings.kind, texts, settings.vocabulary, settings.normalize, ranks=ranks)
+
+
+def _tokenizer_texts(examples: Examples, kind: str) -> Iterator[str]:
+    """Yield the texts that a tokenizer is trained on: apart, so that no token spans a prompt and its answer."""
+    if kind in ("char", "byte"):  # no token spans anything
+        yield examples.text
+        yield END * len(examples)
+        return
+    for example in examples:
+        yield example.prompt
+        yield example.answer
+        yield END

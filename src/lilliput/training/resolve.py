@@ -1,4 +1,4 @@
-"""What is to be trained on what: a text or a recipe's name or file, and the settings beside it."""
+"""What is to be trained on what: a text, prompts and answers, or a recipe's name or file, and the settings."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -6,20 +6,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lilliput.corpus import Corpus, Progress, known_corpora, open_corpus, read_named_validation
-from lilliput.errors import RecipeError
+from lilliput.corpus import (
+    Examples,
+    Progress,
+    known_corpora,
+    open_corpus,
+    open_examples,
+    open_large_corpus,
+    read_named_validation,
+)
+from lilliput.data.arithmetic import make_problems
+from lilliput.errors import CorpusError, RecipeError
 from lilliput.recipe import Recipe, named_recipe, read_recipe, recipe_names
 from lilliput.training.plan import plan_recipe
+from lilliput.training.prepare import Measure, Source
 
 
 @dataclass(frozen=True)
 class Task:
-    """A recipe, the text to learn, the text to be measured on (None: a part of the text), and a name for the run."""
+    """A recipe, what to learn, what to be measured on (None: a part of the former), and a name for the run."""
 
     name: str
     recipe: Recipe
-    corpus: Corpus
-    validation: Corpus | None
+    corpus: Source
+    validation: Measure | None
 
 
 def resolve(
@@ -45,10 +55,10 @@ def resolve(
     if corpus is not None:
         raise RecipeError(f"--corpus puts another text under a recipe, and {targets[0]} is a text; give one")
     values["data.corpus"] = [str(target) for target in targets]
-    text = _open(targets, progress)
+    source = _open(targets, progress)
     name = _run_name(targets[0])
-    recipe = plan_recipe(name, text, values)
-    return Task(name, recipe, text, _validation(recipe, targets, progress))
+    recipe = plan_recipe(name, source, values)
+    return Task(name, recipe, source, _validation(recipe, source, targets, progress))
 
 
 def _is_recipe(targets: Sequence[str]) -> bool:
@@ -63,14 +73,18 @@ def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], prog
         settings["data.corpus"] = [corpus]
     path = Path(target)
     recipe = read_recipe(path, settings) if path.suffix in (".toml", ".json") else named_recipe(target, settings)
+    # What was measured belongs to the recipe as it was; a run has figures of its own.
+    recipe = recipe.model_copy(update={"expected": None})
+    if recipe.data.arithmetic is not None:
+        return Task(recipe.name, recipe, *make_problems(recipe.data.arithmetic, recipe.seed))
     if not recipe.data.corpus:
         raise RecipeError(f"{target}: data.corpus names no text; set it in the recipe or give --corpus FILE")
     name = recipe.name if corpus is None else f"{recipe.name}-{_run_name(corpus)}"
-    text = _open(recipe.data.corpus, progress)
-    return Task(name, recipe, text, _validation(recipe, recipe.data.corpus, progress))
+    source = _open(recipe.data.corpus, progress)
+    return Task(name, recipe, source, _validation(recipe, source, recipe.data.corpus, progress))
 
 
-def _open(targets: Sequence[str], progress: Progress | None) -> Corpus:
+def _open(targets: Sequence[str], progress: Progress | None) -> Source:
     first = Path(targets[0])
     if _exists(first / "recipe.toml") and _exists(first / "facts.json"):
         raise RecipeError(
@@ -82,11 +96,20 @@ def _open(targets: Sequence[str], progress: Progress | None) -> Corpus:
         near = difflib.get_close_matches(targets[0], [*names, *recipe_names()], n=1, cutoff=0.6)
         if near and near[0] in recipe_names():
             raise RecipeError(f"{targets[0]}: no such file, corpus or recipe (did you mean {near[0]!r}?)")
-    return open_corpus(targets, progress)
+    examples = open_examples(targets[0]) if len(targets) == 1 else None
+    return examples or open_large_corpus(targets, progress) or open_corpus(targets, progress)
 
 
-def _validation(recipe: Recipe, targets: Sequence[str], progress: Progress | None) -> Corpus | None:
-    """Open the text to be measured on: the recipe's, or the one that a named corpus brings along."""
+def _validation(recipe: Recipe, source: Source, targets: Sequence[str], progress: Progress | None) -> Measure | None:
+    """Open what is to be measured on: what the recipe names, or the text that a named corpus brings along."""
+    if recipe.data.validation is not None and isinstance(source, Examples):
+        examples = open_examples(recipe.data.validation)
+        if examples is None:
+            raise CorpusError(
+                f"{recipe.data.validation} holds no prompts and answers, and {source.name} does: give a .jsonl file "
+                'with lines like {"prompt": "...", "answer": "..."}'
+            )
+        return examples
     if recipe.data.validation is not None:
         return open_corpus([recipe.data.validation], progress)
     named = {info.name for info in known_corpora()}

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from lilliput.data.windows import Windows
+from lilliput.data.batch import Batch
 from lilliput.errors import CheckpointError
-from lilliput.evaluation.loss import score_tokens
 from lilliput.models import Model, build, count_parameters
+from lilliput.models.settings import GPTSettings
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.schedules import rate_factor
@@ -26,12 +26,11 @@ from lilliput.runs import (
 )
 from lilliput.runtime import choose_runtime
 from lilliput.training.budget import Budget
-from lilliput.training.compiling import compile_or_not
-from lilliput.training.evaluating import evaluate_both, evaluation_report
+from lilliput.training.compiling import Trainable, compile_or_not
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Started, Stepped
 from lilliput.training.fit import Scaler, Step, fit
 from lilliput.training.journal import Journal
-from lilliput.training.prepare import Prepared
+from lilliput.training.material import Look, Material
 from lilliput.writer import Writer, put_weights
 
 SAVE_SECONDS = 300
@@ -40,12 +39,6 @@ LOOK_SHARE = 0.005
 """Under a time budget, the share of it that one evaluation on the way may take."""
 FINAL_SHARE = 0.08
 """The same for the final evaluation; a text that takes longer is sampled evenly, and the result says so."""
-SLIDING_COST = 4.0
-"""Sliding windows compute every position four times."""
-SAMPLE_LENGTH = 200
-"""Most tokens of a sample on the way."""
-SAMPLE_LEAST = 60
-"""What a sample has at least, however short the budget."""
 SAMPLE_SHARE = 0.003
 """Under a time budget, the share of it that one sample may take."""
 
@@ -54,23 +47,24 @@ class Session:
     """Trains from where the run folder stands; `started` is when the sitting began (`time.monotonic`)."""
 
     def __init__(
-        self, recipe: Recipe, run: RunFolder, prepared: Prepared, stop: Callable[[], bool], started: float
+        self, recipe: Recipe, run: RunFolder, material: Material, stop: Callable[[], bool], started: float
     ) -> None:
         self.recipe = recipe
         self.settings = recipe.training
         self.run = run
-        self.prepared = prepared
+        self.material = material
         self.stop = stop
         self.notes: list[str] = []
-        self.runtime = choose_runtime(self.settings.precision)
-        self.window = min(recipe.data.window, len(prepared.training) - 1)
         torch.manual_seed(recipe.seed)
-        self.model: Model = build(recipe.model, prepared.tokenizer.vocab_size, self.window)
+        self.model: Model = build(recipe.model, material.tokenizer.vocab_size, material.window)
+        # A recurrent layer steps through time: it has no large products, which half precision is for.
+        parameters = count_parameters(self.model) if isinstance(recipe.model, GPTSettings) else 0
+        self.runtime = choose_runtime(self.settings.precision, parameters, self.settings.batch * material.window)
         self.model.to(self.runtime.device)
         self.optimizers = build_optimizers(self.model, self.settings)
         self.progress = self._resume()
         self.scaler = Scaler(self.runtime, self.progress.scaler)
-        self.writer = Writer(self.model, prepared.tokenizer, recipe.sample)
+        self.writer = Writer(self.model, material.tokenizer, recipe.sample)
         self.budget = Budget(self.settings, self.progress.seconds + time.monotonic() - started, self._count_rounds())
         self._reserve()
         self.journal = Journal(run)
@@ -82,16 +76,16 @@ class Session:
         """Train to the end, or until the caller wants to stop."""
         yield from self._opening()
         rows = self.settings.batch * self.settings.accumulation
-        windows = Windows(self.prepared.training, self.window, rows, self.recipe.seed)
-        model: torch.nn.Module = self.model
+        batch_of = self.material.batches(rows, self.recipe.seed)
+        model: Trainable = self.model
         if self.settings.compile:
             yield Note("compiling the model, which may take a minute")
-            example = windows.batch(0).split(self.settings.accumulation)[0]
+            example = batch_of(0).split(self.settings.accumulation)[0]
             model, note = compile_or_not(self.model, example, self.runtime)
             yield Note(note)
         reason = "complete"
         resumed = time.monotonic()
-        for step in self._fit(model, windows):
+        for step in self._fit(model, batch_of):
             yield self._record(step, time.monotonic() - resumed)
             over = self.budget.over(step.number)
             if over or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds):
@@ -129,15 +123,14 @@ class Session:
         return progress.rounds
 
     def _opening(self) -> Iterator[Event]:
-        vocab_size = self.prepared.tokenizer.vocab_size
+        vocab_size, context = self.model.vocab_size, self.model.context
         self.run.write_json(
             self.run.model,
-            {"settings": self.recipe.model.model_dump(mode="json"), "vocab_size": vocab_size, "context": self.window},
+            {"settings": self.recipe.model.model_dump(mode="json"), "vocab_size": vocab_size, "context": context},
         )
         yield Note(f"{self.runtime.device.type}, {self.runtime.precision}: {self.runtime.reason}")
-        if self.window < self.recipe.data.window:
-            yield Note(f"the text is short: the context shrinks from {self.recipe.data.window} to {self.window} tokens")
-        yield from (Note(note) for note in self.notes)
+        yield from (Note(note) for note in [*self.material.notes(), *self.notes])
+        facts = self.material.facts
         yield Started(
             folder=self.run.path,
             step=self.progress.step,
@@ -145,18 +138,20 @@ class Session:
             minutes=None if self.budget.seconds is None else self.budget.seconds / 60,
             parameters=count_parameters(self.model),
             vocab_size=vocab_size,
-            context=self.window,
-            training_tokens=len(self.prepared.training),
-            validation_tokens=len(self.prepared.validation),
-            floors=self.prepared.facts["floors"],
-            characters_per_token=self.prepared.facts["characters_per_token"],
+            context=context,
+            training_tokens=facts["training"]["tokens"],
+            validation_tokens=facts["validation"]["tokens"],
+            floors=facts["floors"],
+            characters_per_token=facts.get("characters_per_token"),
+            training_problems=facts["training"].get("problems"),
+            validation_problems=facts["validation"].get("problems"),
         )
         if self.budget.over(self.progress.step):
             yield Note("this run is finished; more training.steps, or more --minutes, make it go on")
         elif self._stale():
             yield Note("this run was stopped early; a greater training.patience makes it go on")
 
-    def _fit(self, model: torch.nn.Module, windows: Windows) -> Iterator[Step]:
+    def _fit(self, model: Trainable, batch_of: Callable[[int], Batch]) -> Iterator[Step]:
         def factor(step: int) -> float | None:
             if self.budget.over(step) or self._stale():
                 return None
@@ -165,7 +160,7 @@ class Session:
         return fit(
             model,
             next_token,
-            windows.batch,
+            batch_of,
             self.optimizers,
             factor,
             runtime=self.runtime,
@@ -205,40 +200,43 @@ class Session:
         progress = self.progress
         if self.budget.seconds is not None and not progress.seconds_per_scored_token:
             self._measure_evaluation()
-        loss, scored = self._score(progress.evaluation_limit)
-        if progress.best_loss is None or loss < progress.best_loss:
-            progress.best_loss, progress.best_step, progress.stale_evaluations = loss, progress.step, 0
+        look = self._score(progress.evaluation_limit)
+        if progress.best_loss is None or look.loss < progress.best_loss:
+            progress.best_loss, progress.best_step, progress.stale_evaluations = look.loss, progress.step, 0
             self.run.write_weights(dict(self.model.named_parameters()))
         else:
             progress.stale_evaluations += 1
         progress.evaluated_seconds = self.budget.elapsed()
-        share = scored / (len(self.prepared.validation) - 1)
-        row = {"step": progress.step, "validation_loss": loss, "share": round(share, 4)}
+        share = look.scored / self.material.targets
+        row = {"step": progress.step, "validation_loss": look.loss, "share": round(share, 4)}
+        if look.exact_match is not None:
+            row["exact_match"] = look.exact_match
         self.journal.evaluation(row | {"seconds": round(progress.evaluated_seconds, 3)})
+        characters = self.material.facts.get("characters_per_token")
         yield Evaluated(
             step=progress.step,
-            validation_loss=loss,
-            bits_per_character=loss / self.prepared.facts["characters_per_token"] / math.log(2),
+            validation_loss=look.loss,
+            bits_per_character=None if characters is None else look.loss / characters / math.log(2),
             best=progress.best_step == progress.step,
             best_loss=progress.best_loss,
             best_step=progress.best_step,
             share=share,
+            exact_match=look.exact_match,
         )
         yield self._sample()
         self._save()
 
-    def _score(self, limit: int | None) -> tuple[float, int]:
+    def _score(self, limit: int | None) -> Look:
         with self.runtime.autocast():
-            loss, scored = score_tokens(self.model, self.prepared.validation, self.window, "separate", limit=limit)
-        return loss / scored, scored
+            return self.material.look(self.model, limit)
 
     def _measure_evaluation(self) -> None:
         """Time a part of an evaluation, and from that choose how much of the text evaluations may look at."""
         assert self.budget.seconds is not None
         seconds = self.budget.seconds / self.progress.rounds
-        targets = len(self.prepared.validation) - 1
+        targets = self.material.targets
         started = time.monotonic()
-        _, scored = self._score(min(targets, 8192))
+        scored = self._score(min(targets, 8192)).scored
         cost = self.progress.seconds_per_scored_token = (time.monotonic() - started) / scored
         affordable = int(seconds * LOOK_SHARE / cost)
         if affordable < targets:
@@ -247,30 +245,24 @@ class Session:
 
     def _final_limit(self) -> int | None:
         """Return how many targets the final evaluation may look at; None is all of them."""
-        cost = self.progress.seconds_per_scored_token * (1 + SLIDING_COST)
+        cost = self.progress.seconds_per_scored_token * self.material.final_cost
         if self.budget.seconds is None or not cost:
             return None
         affordable = int(self.budget.seconds / self.progress.rounds * FINAL_SHARE / cost)
-        return None if affordable >= len(self.prepared.validation) - 1 else max(affordable, 8192)
+        return None if affordable >= self.material.targets else max(affordable, 8192)
 
     def _reserve(self) -> None:
-        scored = self._final_limit() or len(self.prepared.validation)
-        self.budget.reserved = scored * self.progress.seconds_per_scored_token * (1 + SLIDING_COST)
+        scored = self._final_limit() or self.material.targets
+        self.budget.reserved = scored * self.progress.seconds_per_scored_token * self.material.final_cost
 
     def _sample(self) -> Sampled:
-        prompt = self.recipe.sample.prompts[0]
-        length = min(self.recipe.sample.length, SAMPLE_LENGTH)
         deadline = math.inf
         if self.budget.seconds is not None:
             deadline = time.monotonic() + self.budget.seconds / self.progress.rounds * SAMPLE_SHARE
-        text = prompt
         with self.runtime.autocast():
-            for piece in self.writer.stream(prompt, seed=self.progress.step, length=length):
-                text += piece.text
-                if piece.tokens >= SAMPLE_LEAST and time.monotonic() > deadline:
-                    break
-        self.run.append_lines(self.run.samples, [{"step": self.progress.step, "prompt": prompt, "text": text}])
-        return Sampled(self.progress.step, prompt, text)
+            sample = self.material.sample(self.writer, self.progress.step, deadline)
+        self.run.append_lines(self.run.samples, sample.rows)
+        return Sampled(self.progress.step, sample.prompt, sample.text)
 
     def _stale(self) -> bool:
         return self.settings.patience is not None and self.progress.stale_evaluations >= self.settings.patience
@@ -292,17 +284,10 @@ class Session:
         self.saved, self.saved_step = time.monotonic(), self.progress.step
 
     def _closing(self, reason: str) -> Iterator[Event]:
-        """Measure the best weights in both definitions over the whole validation text."""
+        """Measure the best weights on all that was held out."""
         put_weights(self.model, self._best_weights())
         with self.runtime.autocast():
-            scores = evaluate_both(
-                self.model,
-                self.prepared.validation,
-                self.window,
-                self.prepared.facts["validation"],
-                self._final_limit(),
-            )
-        report = evaluation_report(scores, self.prepared.facts["floors"])
+            report = self.material.report(self.writer, self._final_limit())
         self.run.write_json(self.run.evaluation, {"step": self.progress.best_step} | report)
         yield self._finished(reason, report)
 

@@ -1,0 +1,126 @@
+"""`lilliput judge`: how a run writes, beside real text that it has never seen and the same words shuffled."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_QUOTED = 300
+"""Characters of a copied span that are shown."""
+
+
+def run(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    text: Annotated[str | None, typer.Option(help="Judge this text instead of one that the run writes.")] = None,
+    lines: Annotated[int, typer.Option(min=1, help="How many lines the run writes.")] = 2000,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token; 1 follows the model.")] = 0.7,
+    language: Annotated[
+        str | None, typer.Option(help="Code of the language, as fr; a named corpus brings its own.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Keep the judged text in this file, which must be new.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+) -> None:
+    """Judge what a run writes: real words, agreement, what is copied, and variety."""
+    from lilliput.corpus import open_corpus
+    from lilliput.evaluation.agreement import DETERMINERS
+    from lilliput.training.judging import judge, read_texts, write_lines
+    from lilliput.writer import load
+
+    _refuse_existing(out)
+    writer = load(run, note=lambda line: typer.echo(line, err=True))
+    texts = read_texts(run)
+    language = language or texts.language
+    if language not in DETERMINERS:
+        known = ", ".join(DETERMINERS)
+        typer.echo(f"agreement is measured for these languages only: {known} (--language)", err=True)
+    if text is not None:
+        written = writer.tokenizer.normalized(open_corpus([text]).text)
+    else:
+        with _progress(lines) as progress:
+            written = write_lines(writer, lines, temperature=temperature, seed=seed, progress=progress)
+    if out is not None:
+        _keep(out, written)
+    report = judge(texts, written, language)
+    if json_:
+        how = {"text": text} if text is not None else {"lines": lines, "temperature": temperature, "seed": seed}
+        typer.echo(json.dumps(report | how))
+        return
+    _print(report)
+
+
+def _refuse_existing(out: Path | None) -> None:
+    from lilliput.errors import RunError
+
+    if out is not None and out.exists():
+        raise RunError(f"{out}: is there already; give --out a new name")
+    if out is not None and not out.parent.is_dir():
+        raise RunError(f"{out}: there is no folder {out.parent}; make it, or give --out another name")
+
+
+def _keep(out: Path, written: str) -> None:
+    from lilliput.errors import RunError
+
+    try:
+        with out.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.write(written)
+    except OSError as error:
+        raise RunError(f"{out}: cannot be written ({error.strerror}); give --out another name") from None
+
+
+@contextmanager
+def _progress(lines: int) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("writing"), BarColumn(), MofNCompleteColumn(), TextColumn("lines"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=lines)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _print(report: Mapping[str, Any]) -> None:
+    from rich.console import Console
+
+    from lilliput.report.tables import table
+
+    console = Console(highlight=False)
+    rows = []
+    for name in ("written", "held_out", "shuffled"):
+        figures = report[name]
+        row: dict[str, object] = {"name": name.replace("_", "-"), "words": figures["words"]}
+        row |= {key: _percent(figures[key]) for key in ("real_words", "gender", "number", "copied", "distinct_pairs")}
+        rows.append(row | {"longest_copied": figures["longest_copied"]})
+    columns = {
+        "name": "",
+        "words": "words",
+        "real_words": "real words",
+        "gender": "gender agrees",
+        "number": "number agrees",
+        "copied": "copied 5-grams",
+        "longest_copied": "longest copied span",
+        "distinct_pairs": "distinct pairs",
+    }
+    if report["written"]["gender_pairs"] is None:
+        columns = {key: heading for key, heading in columns.items() if key not in ("gender", "number")}
+    console.print(table(rows, columns))
+    written = report["written"]
+    if written["longest_copied"]:
+        quoted = " / ".join(filter(None, written["longest_text"].split("\n")))
+        quoted = quoted if len(quoted) <= _QUOTED else quoted[:_QUOTED] + "..."
+        console.print(
+            f"\nlongest copied span (line {written['longest_line']:,}, from line {written['longest_source_line']:,} of "
+            f"the training text): {quoted}",
+            soft_wrap=True,
+            markup=False,
+        )
+    if report["training_share"] < 1:
+        console.print(f"compared with the last {report['training_share']:.0%} of the training text", soft_wrap=True)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"

@@ -1,0 +1,46 @@
+"""What was found out while texts were read: encodings, frames taken off, what was left out. It becomes notes."""
+
+from collections.abc import Iterable, Iterator
+
+from lilliput.corpus.cleaning import clean
+from lilliput.corpus.tables import RawText
+from lilliput.corpus.unpacking import Found
+
+
+class Reading:
+    """What a pass over files has found out so far."""
+
+    def __init__(self) -> None:
+        self.files: list[Found] = []
+        self.frames: list[int] = []
+        self.replaced = 0
+        self.empty = 0
+
+    def notes(self) -> list[str]:
+        """Tell the user how the files were read and what was left out."""
+        groups: dict[tuple[str, str], list[Found]] = {}
+        for file in self.files:
+            groups.setdefault((file.encoding, file.line_ends), []).append(file)
+        notes = [
+            f"read {files[0].name if len(files) == 1 else f'{len(files):,} files'} as {encoding}, {line_ends}, "
+            f"{sum(file.bytes for file in files):,} bytes"
+            for (encoding, line_ends), files in groups.items()
+        ]
+        notes += [file.note for file in self.files if file.note]
+        if self.frames:
+            texts = f" from {len(self.frames):,} texts" if len(self.frames) > 1 else ""
+            notes.append(f"Project Gutenberg frame removed{texts}: {sum(self.frames):,} characters")
+        if self.replaced:
+            notes.append(f"{self.replaced:,} halves of surrogate pairs replaced by U+FFFD")
+        if self.empty:
+            notes.append(f"{self.empty:,} empty documents left out")
+        return notes
+
+    def clean(self, texts: Iterable[RawText]) -> Iterator[list[str]]:
+        """Yield every text as a document of one fragment."""
+        for raw in texts:
+            cleaned = clean(raw.text)
+            self.replaced += cleaned.replaced
+            if cleaned.frame and cleaned.text.strip():
+                self.frames.append(cleaned.frame)
+            yield [cleaned.text]

@@ -1,0 +1,185 @@
+"""Sums as prompts and answers: `12+34=` and `46`, made from a seed.
+
+The problems to be measured on are drawn first. Two problems count as the same if they add the same numbers in whatever
+order: a problem that is held out is learnt in no order. Problems to learn are all different as they are written, so
+12+34 and 34+12 may both be among them.
+
+Answers written units first, and numbers filled up to one length, make sums easy for small networks: each digit of the
+answer then depends on digits at fixed distances (Lee et al. 2023, "Teaching Arithmetic to Small Transformers",
+arXiv 2307.03381). A uniform draw hardly ever has a carry that runs through ten digits, so a share of the problems may
+be built with such runs. Left out: other operations, negative numbers, scratchpads.
+
+Axes: N problems, K numbers that are added, D digits, C characters of a problem.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lilliput.corpus import Examples
+from lilliput.data.settings import ArithmeticSettings
+from lilliput.errors import RecipeError
+
+Numbers = NDArray[np.int64]
+
+
+def make_problems(settings: ArithmeticSettings, seed: int) -> tuple[Examples, Examples]:
+    """Return the problems to learn and the problems held out; the same settings and seed give the same problems.
+
+    Raises RecipeError if more are asked for than there are.
+    """
+    random = np.random.default_rng([seed, settings.digits, settings.operands])
+    held_NK = _held_out(settings, random)
+    learnt_NK = _learnt(settings, held_NK, random)
+    name = f"sums of {settings.operands} numbers of up to {settings.digits} digit{'s' * (settings.digits > 1)}"
+    return write_problems(f"{name}, training", learnt_NK, settings), write_problems(name, held_NK, settings)
+
+
+def write_problems(name: str, numbers_NK: Numbers, settings: ArithmeticSettings) -> Examples:
+    """Write each row of numbers as a prompt, and their sum as its answer."""
+    width = len(str(settings.operands * (10**settings.digits - 1)))
+    columns: list[NDArray[np.uint8]] = []
+    kept: list[NDArray[np.bool_]] = []
+    for operand in range(settings.operands):
+        digits_ND, kept_ND = _digits(numbers_NK[:, operand], settings.digits, settings.padding)
+        sign = np.full((len(numbers_NK), 1), ord("=" if operand + 1 == settings.operands else "+"), np.uint8)
+        columns += [digits_ND, sign]
+        kept += [kept_ND, np.ones_like(sign, np.bool_)]
+    digits_ND, kept_ND = _digits(numbers_NK.sum(1), width, settings.padding)
+    columns.append(digits_ND[:, ::-1] if settings.reverse else digits_ND)
+    kept.append(kept_ND[:, ::-1] if settings.reverse else kept_ND)
+    characters_NC, kept_NC = np.concatenate(columns, 1), np.concatenate(kept, 1)
+    lengths_N2 = np.stack([kept_NC[:, :-width].sum(1), kept_NC[:, -width:].sum(1)], 1)
+    text = characters_NC[kept_NC].tobytes().decode("ascii")
+    return Examples(name, text, np.cumsum(lengths_N2).reshape(-1, 2).astype(np.int64))
+
+
+def edges(digits: int, operands: int) -> Numbers:
+    """Return the hand-picked problems: the smallest, the greatest, and carries through all digits and through none."""
+    whole = 10**digits
+
+    def repeated(pattern: str) -> int:
+        return int((pattern * digits)[:digits])
+
+    fives, nines = repeated("5"), whole - 1
+    pairs = [
+        (0, 0),
+        (0, nines),
+        (nines, 1),
+        (nines, nines),
+        (fives, whole - fives),
+        (fives, nines - fives),
+        (fives, fives),
+        (9 * whole // 10, whole // 10),
+        (repeated("90"), whole - repeated("90")),
+        (repeated("1234567890"), whole - repeated("1234567890")),
+    ]
+    rows = [(*pair, *[nines if min(pair) == nines else 0] * (operands - 2)) for pair in pairs if max(pair) < whole]
+    return _new(np.array(rows, np.int64), np.empty(0, np.uint64), digits, any_order=True)
+
+
+def _held_out(settings: ArithmeticSettings, random: np.random.Generator) -> Numbers:
+    digits, operands = settings.digits, settings.operands
+    wanted_edges = settings.edges if settings.edges is not None else digits >= 4
+    first_NK = edges(digits, operands) if wanted_edges else np.empty((0, operands), np.int64)
+    count = settings.validation + len(first_NK)
+    there_are = math.comb(10**digits + operands - 1, operands)
+    if count >= there_are:
+        raise RecipeError(
+            f"data.arithmetic.validation = {settings.validation:,}, with {len(first_NK)} hand-picked problems, leaves "
+            f"nothing to learn: there are {there_are:,} sums of {operands} numbers of up to {digits} digits; ask for "
+            "fewer, or for more digits"
+        )
+    none = np.empty(0, np.uint64)
+    return _fill(first_NK, count, settings, random, lambda rows: _new(rows, none, digits, any_order=True))
+
+
+def _learnt(settings: ArithmeticSettings, held_NK: Numbers, random: np.random.Generator) -> Numbers:
+    digits, operands = settings.digits, settings.operands
+    left = 10 ** (digits * operands) - sum(map(_orders, held_NK.tolist()))
+    if settings.training > left:
+        raise RecipeError(
+            f"data.arithmetic.training = {settings.training:,} is too many: {left:,} problems of {operands} numbers of "
+            f"up to {digits} digits are left beside the {len(held_NK):,} held out; ask for fewer, or for more digits"
+        )
+    held = _keys(np.sort(held_NK, 1), digits)
+    first_NK = _shorter(round(settings.training * settings.shorter), settings, random)
+    if settings.carries:
+        built_NK = _with_carries(round(settings.training * settings.carries), digits, random)
+        first_NK = np.concatenate([built_NK, first_NK])
+    return _fill(first_NK, settings.training, settings, random, lambda rows: _new(rows, held, digits, any_order=False))
+
+
+def _fill(
+    rows_NK: Numbers,
+    count: int,
+    settings: ArithmeticSettings,
+    random: np.random.Generator,
+    new: Callable[[Numbers], Numbers],
+) -> Numbers:
+    """Add problems that are drawn uniformly, until there are `count` that are new."""
+    limit, shape = 10**settings.digits, (settings.operands,)
+    rows_NK = new(rows_NK)
+    if count > limit**settings.operands // 2:  # most draws would be repeated ones, so all there are get shuffled
+        all_N = random.permutation(limit**settings.operands)
+        places_K = limit ** np.arange(settings.operands)
+        rows_NK = new(np.concatenate([rows_NK, all_N[:, None] // places_K % limit]))
+    while len(rows_NK) < count:
+        missing = count - len(rows_NK)
+        drawn_NK = random.integers(0, limit, (missing + missing // 10 + 16, *shape))
+        rows_NK = new(np.concatenate([rows_NK, drawn_NK]))
+    return rows_NK[:count]
+
+
+def _new(rows_NK: Numbers, refused: NDArray[np.uint64], digits: int, *, any_order: bool) -> Numbers:
+    """Return the rows less those that were there before and those whose numbers, in any order, are refused."""
+    keys, sorted_keys = _keys(rows_NK, digits), _keys(np.sort(rows_NK, 1), digits)
+    first = np.zeros(len(rows_NK), np.bool_)
+    first[np.unique(sorted_keys if any_order else keys, return_index=True)[1]] = True
+    return rows_NK[first & ~np.isin(sorted_keys, refused)]
+
+
+def _orders(row: list[int]) -> int:
+    """Count the different orders in which some numbers can stand."""
+    return math.factorial(len(row)) // math.prod(map(math.factorial, Counter(row).values()))
+
+
+def _keys(rows_NK: Numbers, digits: int) -> NDArray[np.uint64]:
+    """Give each row one number. Beyond 19 digits in all two rows may share one, so that one of them is left out."""
+    keys = np.zeros(len(rows_NK), np.uint64)
+    for column in rows_NK.T:
+        keys = keys * np.uint64(10**digits) + column.astype(np.uint64)
+    return keys
+
+
+def _shorter(count: int, settings: ArithmeticSettings, random: np.random.Generator) -> Numbers:
+    lengths_NK = random.integers(1, settings.digits + 1, (count, settings.operands))
+    return random.integers(0, 10**lengths_NK)
+
+
+def _with_carries(count: int, digits: int, random: np.random.Generator) -> Numbers:
+    """Draw pairs in which digits that add up to nine pass a carry on, over a stretch of any place and length."""
+    a_ND, b_ND = random.integers(0, 10, (2, count, digits))  # units first
+    start_N = random.integers(0, digits, count)
+    end_N = random.integers(start_N, digits) + 1
+    place_D = np.arange(digits)
+    passing_ND = (place_D > start_N[:, None]) & (place_D < end_N[:, None])
+    b_ND = np.where(passing_ND, 9 - a_ND, b_ND)
+    rows = np.arange(count)
+    a_N = random.integers(1, 10, count)
+    a_ND[rows, start_N], b_ND[rows, start_N] = a_N, random.integers(10 - a_N, 10)
+    places_D = 10**place_D
+    return np.stack([(a_ND * places_D).sum(1), (b_ND * places_D).sum(1)], 1)
+
+
+def _digits(numbers_N: Numbers, width: int, padding: bool) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the characters of numbers, and which of them are written: without padding, no zeros on the left."""
+    digits_ND = (numbers_N[:, None] // 10 ** np.arange(width - 1, -1, -1) % 10).astype(np.uint8)
+    kept_ND = np.ones_like(digits_ND, np.bool_)
+    if not padding:
+        kept_ND = np.logical_or.accumulate(digits_ND != 0, axis=1)
+        kept_ND[:, -1] = True
+    return digits_ND + np.uint8(ord("0")), kept_ND

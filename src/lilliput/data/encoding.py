@@ -1,0 +1,224 @@
+"""A text that comes in pieces becomes a token file: on all cores, with little memory, and from where it was broken off.
+
+The ids are exactly those of the whole text, because pieces are joined until they end where the tokenizer may be cut
+(`Tokenizer.cuts_before`). They are appended to a `.npy` file under another name; beside it a small file says how far it
+is and for which text and tokenizer. Every few seconds both are forced to the disk, the tokens first. What was written
+after the last entry is cut off by the next call, which reads up to there again and does not tokenise it again.
+
+Left out: a text of which no part may be cut. It is one piece, and takes the memory that it takes.
+"""
+
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from lilliput.data.tokens import Tokens
+from lilliput.errors import CorpusError, RunError
+from lilliput.tokenizers import Tokenizer
+
+Progress = Callable[[int, int], None]
+"""Called with the characters done so far and all that there are."""
+
+MOST_LEARNT = 32_000_000
+"""Characters of a large text that a tokenizer is trained on at most."""
+_ENTRY_SECONDS = 5.0
+_AT_ONCE = min(8, os.cpu_count() or 1)
+_READ_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """How far a token file has come."""
+
+    text: str
+    tokenizer: str
+    characters: int = 0
+    tokens: int = 0
+    complete: bool = False
+
+
+def encode_stream(
+    pieces: Iterable[str],
+    tokenizer: Tokenizer,
+    path: Path,
+    *,
+    text: str,
+    characters: int,
+    progress: Progress | None = None,
+) -> Encoded:
+    """Write the ids of a text to `path`, count them in `tokenizer.counts`, and return how many there are.
+
+    `pieces` are the whole text from its beginning, `characters` their number, and `text` a checksum of them. If an
+    earlier call with the same text and tokenizer was broken off, it is continued; if it was finished, nothing is done.
+    Whatever `progress` raises ends the call, and nothing that was done is lost.
+
+    Raises CorpusError if the text is not the one that was announced, RunError if the file cannot be written.
+    """
+    fresh = Encoded(text, tokenizer.fingerprint)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        done = _begun(path, fresh, tokenizer.dtype)
+        if not done.complete:
+            with _part(path).open("r+b" if done.tokens else "w+b") as file:
+                done = _append(file, pieces, tokenizer, path, done, characters, progress)
+            _part(path).replace(path)
+            done = replace(done, complete=True)
+            _write_entry(path, done)
+        tokenizer.count(_read_back(path))
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written ({error.strerror or error}): free some space or choose another folder; the same "
+            "command goes on from here"
+        ) from error
+    return done
+
+
+def spread_sample(pieces: Iterable[str], characters: int, most: int = MOST_LEARNT) -> Iterator[str]:
+    """Yield the same share of the beginning of every piece, at most `most` characters together.
+
+    That is what a tokenizer is trained on where a text is too large; one of up to `most` characters comes whole.
+    """
+    share = min(1.0, most / max(1, characters))
+    for piece in pieces:
+        length = int(len(piece) * share)
+        if length < len(piece):
+            length = max(piece.rfind(" ", 0, length), piece.rfind("\n", 0, length), 0) or length
+        yield piece[:length]
+
+
+def _append(
+    file: IO[bytes],
+    pieces: Iterable[str],
+    tokenizer: Tokenizer,
+    path: Path,
+    done: Encoded,
+    characters: int,
+    progress: Progress | None,
+) -> Encoded:
+    start = _write_header(file, tokenizer.dtype, 0)
+    file.seek(start + done.tokens * tokenizer.dtype.itemsize)
+    file.truncate()
+    units = _units(_behind(pieces, done.characters), tokenizer.cuts_before)
+    last = time.monotonic()
+    try:
+        for length, ids in _encoded(units, tokenizer):
+            file.write(ids.data)
+            done = replace(done, characters=done.characters + length, tokens=done.tokens + len(ids))
+            if time.monotonic() - last > _ENTRY_SECONDS:
+                _settle(file, path, done)
+                last = time.monotonic()
+            if progress:
+                progress(done.characters, characters)
+    except BaseException:
+        with suppress(OSError):  # the disk may be full
+            _settle(file, path, done)
+        raise
+    if done.characters != characters:
+        raise CorpusError(
+            f"the text has {done.characters:,} characters and had {characters:,} when it was measured: leave its files "
+            "alone while they are read, and start again"
+        )
+    if _write_header(file, tokenizer.dtype, done.tokens) != start:
+        raise AssertionError("NumPy's header grew; it is padded so that it does not")
+    _settle(file, path, done)
+    return done
+
+
+def _encoded(units: Iterator[str], tokenizer: Tokenizer) -> Iterator[tuple[int, Tokens]]:
+    """Yield the length and the ids of every unit, in order; some are encoded while others are read."""
+    waiting: deque[tuple[int, Future[Tokens]]] = deque()
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        while True:
+            waiting += (
+                (len(unit), pool.submit(tokenizer.encode, unit)) for unit in islice(units, _AT_ONCE + 1 - len(waiting))
+            )
+            if not waiting:
+                return
+            length, ids = waiting.popleft()
+            yield length, ids.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _behind(pieces: Iterable[str], characters: int) -> Iterator[str]:
+    """Yield what stands behind the first characters."""
+    for piece in pieces:
+        if characters < len(piece):
+            yield piece[characters:]
+        characters = max(0, characters - len(piece))
+
+
+def _units(pieces: Iterable[str], cuts_before: str) -> Iterator[str]:
+    """Join pieces until the text may be cut behind them: a visible character, and then one of `cuts_before`."""
+    waiting: list[str] = []
+    for piece in pieces:
+        if waiting and piece and piece[0] in cuts_before and not waiting[-1][-1].isspace():
+            yield "".join(waiting)
+            waiting = []
+        if piece:
+            waiting.append(piece)
+    if waiting:
+        yield "".join(waiting)
+
+
+def _begun(path: Path, fresh: Encoded, dtype: "np.dtype[np.unsignedinteger]") -> Encoded:
+    """Return how far an earlier call has come with the same text and tokenizer; `fresh` if not at all."""
+    try:
+        entry = Encoded(**json.loads(_entry(path).read_bytes()))
+        file = path if entry.complete else _part(path)
+        enough = file.stat().st_size >= entry.tokens * dtype.itemsize
+    except (OSError, ValueError, TypeError):
+        return fresh
+    same = (entry.text, entry.tokenizer) == (fresh.text, fresh.tokenizer)
+    return entry if same and enough else fresh
+
+
+def _settle(file: IO[bytes], path: Path, done: Encoded) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    _write_entry(path, done)
+
+
+def _write_entry(path: Path, done: Encoded) -> None:
+    aside = _entry(path).with_name(_entry(path).name + ".part")
+    with aside.open("w", encoding="utf-8") as file:
+        json.dump(asdict(done), file)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(_entry(path))
+
+
+def _write_header(file: IO[bytes], dtype: "np.dtype[np.unsignedinteger]", tokens: int) -> int:
+    """Write the header of a `.npy` file over the old one, and return its length."""
+    file.seek(0)
+    content = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (tokens,)}
+    np.lib.format.write_array_header_1_0(file, content)
+    return file.tell()
+
+
+def _read_back(path: Path) -> Iterator[Tokens]:
+    """Yield the ids in parts; a memory map would stay in the memory of this process."""
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        _, _, dtype = np.lib.format.read_array_header_1_0(file)
+        while data := file.read(_READ_AT_ONCE):
+            yield np.frombuffer(data, dtype)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def _entry(path: Path) -> Path:
+    return path.with_name(path.name + ".json")

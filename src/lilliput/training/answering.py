@@ -1,0 +1,117 @@
+"""A run on prompts and answers: only the answer counts, and it counts as right or wrong."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lilliput.corpus import END, Examples, open_examples
+from lilliput.data.batch import Batch
+from lilliput.data.examples import EncodedExamples, ExampleBatches, encode_examples, read_examples
+from lilliput.errors import CorpusError, RunError
+from lilliput.evaluation.answers import answer_floors, score_answers
+from lilliput.models import Model
+from lilliput.recipe import Recipe, SampleSettings
+from lilliput.runs import RunFolder
+from lilliput.tokenizers import Tokenizer
+from lilliput.training.material import Look, Sample
+from lilliput.writer import Writer
+
+SHOWN = 5
+"""Problems in a sample on the way, and wrong answers in a report."""
+
+
+def for_answers(recipe: Recipe, examples: Examples) -> Recipe:
+    """Return the recipe with the sampling that answers want: they end, the likeliest is meant, a prompt comes first."""
+    given = recipe.sample.model_fields_set
+    values = recipe.sample.model_dump() | {"stop": tuple(dict.fromkeys([*recipe.sample.stop, END]))}
+    if "temperature" not in given:
+        values["temperature"] = 0.0
+    if "prompts" not in given:
+        values["prompts"] = (examples[0].prompt,)
+    return recipe.model_copy(update={"sample": SampleSettings.model_validate(values)})
+
+
+class ExampleMaterial:
+    """Many prompts with their answers."""
+
+    final_cost = 1.0
+
+    def __init__(
+        self, tokenizer: Tokenizer, training: EncodedExamples, validation: EncodedExamples, facts: dict[str, Any]
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.facts = facts
+        self.window = max(training.positions, validation.positions)
+        self.targets = int(validation.answer_lengths_N.sum())
+        self._training = training
+        self._validation = validation
+
+    @classmethod
+    def open(cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any]) -> "ExampleMaterial":
+        """Open what `prepare` wrote. Raises RunError if a file is missing or broken."""
+        training = read_examples(run.training_tokens)
+        if len(training) != facts["training"]["problems"]:
+            raise RunError(f"{run.training_tokens}: not the examples that facts.json names; start over with --fresh")
+        return cls(tokenizer, training, read_examples(run.validation_tokens), facts)
+
+    def notes(self) -> list[str]:
+        """Tell nothing: a context as long as the longest example is what is meant."""
+        return []
+
+    def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
+        """Return the function that gives the examples of a step."""
+        return ExampleBatches(self._training, rows, seed).batch
+
+    def look(self, model: Model, limit: int | None) -> Look:
+        """Measure the model on held-out problems."""
+        score = score_answers(model, self._validation, limit=limit)
+        return Look(score.loss_nats_per_token, score.tokens, score.exact_match)
+
+    def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
+        """Let the model solve some of the held-out problems."""
+        count = min(SHOWN, len(self._validation))
+        rows: list[dict[str, Any]] = []
+        lines: list[str] = []
+        for place in np.random.default_rng(step).choice(len(self._validation), count, replace=False).tolist():
+            if rows and time.monotonic() > deadline:
+                break
+            row = self._answered(writer, self._validation, place)
+            right = row["given"] == row["expected"]
+            lines.append(("right  " if right else "WRONG  ") + row["prompt"] + row["given"])
+            if not right:
+                lines[-1] += f"   ({row['expected']} is right)"
+            text = row["prompt"] + row["given"]
+            rows.append({"step": step, "prompt": row["prompt"], "text": text, "answer": row["expected"]})
+        return Sample(rows, "", "\n".join(lines))
+
+    def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
+        """Measure the held-out problems, and show some that are answered wrong."""
+        return self._measured(writer, self._validation, self.facts["floors"], limit)
+
+    def report_on(self, writer: Writer, target: str) -> dict[str, Any]:
+        """Measure another file of prompts and answers."""
+        other = open_examples(target)
+        if other is None:
+            raise CorpusError(
+                f"{target} holds no prompts and answers, which is what this run learnt: give a .jsonl file with lines "
+                'like {"prompt": "...", "answer": "..."}'
+            )
+        encoded = encode_examples(other, self.tokenizer, writer.model.context)
+        commonest = self.facts["floors"]["most_frequent_answer"]["answer"]
+        return self._measured(writer, encoded, answer_floors(commonest, other), None)
+
+    def _measured(
+        self, writer: Writer, examples: EncodedExamples, floors: dict[str, Any], limit: int | None
+    ) -> dict[str, Any]:
+        score = score_answers(writer.model, examples, limit=limit)
+        wrong = [self._answered(writer, examples, place) for place in score.wrong_places[:SHOWN]]
+        return score.as_dict() | {"floors": floors, "wrong": wrong}
+
+    def _answered(self, writer: Writer, examples: EncodedExamples, place: int) -> dict[str, str]:
+        prompt = self.tokenizer.decode(examples.prompt(place))
+        longest = int(examples.answer_lengths_N.max())
+        pieces = writer.stream(prompt, temperature=0.0, length=longest, stop=(END,))
+        expected = self.tokenizer.decode(examples.answer(place)).removesuffix(END)
+        return {"prompt": prompt, "expected": expected, "given": "".join(piece.text for piece in pieces)}

@@ -1,0 +1,151 @@
+"""How a run writes, beside what it learnt from: its own text, real text that it has never seen, and that text shuffled.
+
+The held-out text is the ceiling and its words in random order are the floor: only between the two does a figure say
+anything. Both come from the run's folder, as the tokenizer sees them. Of a very long training text only the end is
+used, and the report says how much that is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lilliput.corpus import known_corpora
+from lilliput.data.tokens import read_tokens
+from lilliput.errors import CorpusError, GenerationError, RunError
+from lilliput.evaluation.agreement import learn_grammar
+from lilliput.evaluation.words import BREAK, shuffled, words_of
+from lilliput.evaluation.writing import Learnt, distinct_pairs
+from lilliput.runs import RunFolder
+from lilliput.tokenizers import load as load_tokenizer
+from lilliput.writer import Writer
+
+FEWEST_WORDS = 20
+MOST_TOKENS = 8_000_000
+"""Bounds memory and time: so many tokens of the training text are used, from its end."""
+LENGTHS = (200, 1000)
+"""Fewest and most tokens of one text; between them it is as long as the context."""
+_MOST_EMPTY = 10
+_CODES = {"French": "fr", "English": "en"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunTexts:
+    """The texts of a run as its tokenizer sees them, and the code of their language where it is known."""
+
+    training: str
+    held_out: str
+    training_share: float
+    """Share of the training text's tokens that `training` holds."""
+    language: str | None
+
+
+def read_texts(run: Path) -> RunTexts:
+    """Return the texts that a run learnt from and held out.
+
+    Raises RunError if its files are broken, CorpusError for a run on prompts and answers.
+    """
+    folder = RunFolder(run)
+    facts = folder.read_json(folder.facts)
+    if "problems" in facts["training"]:
+        raise CorpusError(
+            f"{run}: learnt prompts with answers and has no text to compare with; lilliput eval {run} measures it"
+        )
+    training = read_tokens(folder.training_tokens)
+    if len(training) != facts["training"]["tokens"]:
+        raise RunError(f"{folder.training_tokens}: not the tokens that facts.json names; start over with --fresh")
+    tokenizer = load_tokenizer(folder.tokenizer)
+    used = training[-MOST_TOKENS:]
+    name = facts["text"]["name"]
+    language = next((_CODES.get(info.language) for info in known_corpora() if info.name == name), None)
+    held_out = tokenizer.decode(read_tokens(folder.validation_tokens).tolist())
+    return RunTexts(tokenizer.decode(used.tolist()), held_out, len(used) / len(training), language)
+
+
+def write_lines(
+    writer: Writer, lines: int, *, temperature: float, seed: int = 1, progress: Callable[[int], None] | None = None
+) -> str:
+    """Let a run write so many lines that are not empty, in texts that start from its first prompt.
+
+    The texts stand apart by empty lines and take the seeds `seed`, `seed + 1`, ...; a line that a text had no room to
+    finish is dropped. `progress` is told the number of lines done. Raises GenerationError for impossible options and
+    for a run that writes empty lines only.
+    """
+    length = min(max(writer.model.context, LENGTHS[0]), LENGTHS[1])
+    texts: list[str] = []
+    done = empty = 0
+    while done < lines:
+        pieces = writer.stream(seed=seed, length=length, temperature=temperature)
+        text, count = _first_lines(_finished(writer.start(None), "".join(piece.text for piece in pieces)), lines - done)
+        seed += 1
+        done += count
+        empty = 0 if count else empty + 1
+        if empty == _MOST_EMPTY:
+            raise GenerationError(f"the run wrote {empty} texts without a word: train it for longer, then judge it")
+        if count:
+            texts.append(text)
+        if progress is not None:
+            progress(done)
+    return "\n\n".join(texts) + "\n"
+
+
+def _finished(prompt: str, written: str) -> str:
+    """Leave out the line that the prompt began and the one that was cut off; a text of one line stays whole."""
+    if not prompt.endswith("\n"):
+        written = written.partition("\n")[2] or written
+    return written.rpartition("\n")[0] or written
+
+
+def _first_lines(text: str, most: int) -> tuple[str, int]:
+    """Return the text up to its `most`-th line that is not empty, and how many such lines it has."""
+    kept: list[str] = []
+    count = 0
+    for line in text.strip("\n").split("\n"):
+        if count == most:
+            break
+        count += bool(line.strip())
+        kept.append(line)
+    return "\n".join(kept).rstrip(), count
+
+
+def judge(texts: RunTexts, written: str, language: str | None) -> dict[str, Any]:
+    """Return the object that `judge --json` prints: the figures of three texts, and how they were taken.
+
+    Raises CorpusError for a text of too few words.
+    """
+    compared = {"written": written, "held_out": texts.held_out, "shuffled": shuffled(texts.held_out, language)}
+    words = {name: words_of(text, language) for name, text in compared.items()}
+    counts = {name: sum(word != BREAK for word in found) for name, found in words.items()}
+    for name, count in counts.items():
+        if count < FEWEST_WORDS:
+            label = name.replace("_", "-")
+            raise CorpusError(f"the {label} text has {count} words: at least {FEWEST_WORDS} are needed to judge it")
+    learnt, grammar = Learnt(texts.training, language), learn_grammar(texts.training, language)
+    least = min(counts.values())
+    report: dict[str, Any] = {}
+    for name, text in compared.items():
+        measured = learnt.measure(text)
+        agreement = grammar.measure(text) if grammar else None
+        report[name] = {
+            "words": measured.words,
+            "real_words": _rounded(measured.real_words),
+            "gender": _rounded(agreement.gender) if agreement else None,
+            "gender_pairs": agreement.gender_pairs if agreement else None,
+            "number": _rounded(agreement.number) if agreement else None,
+            "number_pairs": agreement.number_pairs if agreement else None,
+            "copied": _rounded(measured.copied),
+            "longest_copied": measured.longest.words if measured.longest else 0,
+            "longest_text": measured.longest.text if measured.longest else "",
+            "longest_line": _line(text, measured.longest.start) if measured.longest else None,
+            "longest_source_line": _line(texts.training, measured.longest.source) if measured.longest else None,
+            "distinct_pairs": _rounded(distinct_pairs(words[name], least)),
+        }
+    return report | {"language": language, "distinct_words": least, "training_share": _rounded(texts.training_share)}
+
+
+def _line(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)

@@ -1,0 +1,123 @@
+"""A text that is too large for the memory, to tokens on disk: surveyed, divided and encoded as a stream.
+
+What was encoded before an interruption is kept in the run's folder and not done again, if text, split and tokenizer are
+the same. The count model and xz see the end of the training text only, as everywhere.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from lilliput.corpus import Corpus, LargeSplit, LargeText, Survey, count_words, divide, survey
+from lilliput.data.encoding import MOST_LEARNT, encode_stream, spread_sample
+from lilliput.data.tokens import Tokens, read_tokens, write_tokens
+from lilliput.errors import CorpusError, TokenizerError
+from lilliput.evaluation.floors import NGRAM_TRAINING_CHARACTERS, measure_floors
+from lilliput.recipe import Recipe
+from lilliput.runs import RunFolder
+from lilliput.runs.manifest import write_whole
+from lilliput.tokenizers import TextStream, Tokenizer
+from lilliput.tokenizers import load as load_tokenizer
+
+Preparing = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+_WHOLE_KINDS = ("char", "byte", "gpt2")
+"""Tokenizers that need no sample: they take any text as it comes, or none at all."""
+_DECODED_AT_ONCE = 1 << 20
+_BEGINNING = "beginning.json"  # says what the tokenizer that lies beside it was made from
+
+
+def prepare_large(
+    recipe: Recipe,
+    run: RunFolder,
+    large: LargeText,
+    validation: Corpus | None,
+    train_tokenizer: Callable[[Iterable[str]], Tokenizer],
+    progress: Preparing,
+) -> dict[str, Any]:
+    """Encode a large text into the run's folder and return its facts; whatever `progress` raises is passed on.
+
+    Raises CorpusError if a part is too short to learn from or to measure on.
+    """
+    found = survey(large, lambda done, total: progress("reading", done, total or done))
+    parts = divide(large, found, recipe.data.split, validation)
+    tokenizer = _tokenizer(recipe, run, parts, found, train_tokenizer)
+    encode_stream(
+        parts.training_pieces(),
+        tokenizer,
+        run.training_tokens,
+        text=f"{found.sha256}:{parts.characters}",
+        characters=parts.characters,
+        progress=lambda done, total: progress("tokenising", done, total),
+    )
+    tokenizer.save(run.tokenizer)  # now with its counts
+    held_out = tokenizer.encode(parts.validation)
+    training = read_tokens(run.training_tokens)
+    for name, ids in (("training", training), ("validation", held_out)):
+        if len(ids) < 2:
+            raise CorpusError(f"the {name} text has {len(ids)} tokens and at least 2 are needed; use a longer text")
+    write_tokens(run.validation_tokens, held_out)
+    floors = measure_floors(text_end(training, tokenizer), tokenizer.normalized(parts.validation))
+    (run.path / _BEGINNING).unlink()
+    notes = list(found.notes)
+    if recipe.tokenizer.kind not in _WHOLE_KINDS and parts.characters > MOST_LEARNT:
+        notes.append(f"the tokenizer was trained on {MOST_LEARNT:,} characters, spread evenly over the text")
+    return {
+        "sha256": found.sha256,
+        "notes": notes,
+        "training": {"characters": parts.characters, "tokens": len(training)},
+        "validation": {
+            "characters": len(parts.validation),
+            "bytes": len(parts.validation.encode("utf-8", "surrogatepass")),
+            "words": count_words(parts.validation),
+            "tokens": len(held_out),
+        },
+        "characters_per_token": len(parts.validation) / len(held_out),
+        "floors": floors.as_dict(),
+    }
+
+
+def text_end(training: Tokens, tokenizer: Tokenizer, characters: int = NGRAM_TRAINING_CHARACTERS) -> str:
+    """Return the end of an encoded text, as the tokenizer sees it, at most so many characters long."""
+    start, length = len(training), 0
+    # A few characters more: the first ones may be the rest of one that begins before.
+    while start > 0 and length < characters + 2:
+        end, start = start, max(0, start - _DECODED_AT_ONCE)
+        length += len(tokenizer.decode(training[start:end].tolist()))
+    stream = TextStream(tokenizer)
+    places = range(start, len(training), _DECODED_AT_ONCE)
+    parts = [stream.push_all(training[place : place + _DECODED_AT_ONCE].tolist()) for place in places]
+    return ("".join(parts) + stream.finish())[-characters:]
+
+
+def _tokenizer(
+    recipe: Recipe,
+    run: RunFolder,
+    parts: LargeSplit,
+    found: Survey,
+    train_tokenizer: Callable[[Iterable[str]], Tokenizer],
+) -> Tokenizer:
+    """Train the tokenizer, or take the one of an earlier beginning of the same work."""
+    identity = {"text": found.sha256, "characters": parts.characters, "tokenizer": recipe.tokenizer.model_dump()}
+    identity = json.loads(json.dumps(identity))
+    begun = run.path / _BEGINNING
+    if _read(begun) == identity:
+        try:
+            return load_tokenizer(run.tokenizer)
+        except TokenizerError:
+            pass  # the interruption came in the middle of saving it
+    pieces = parts.training_pieces()
+    whole = recipe.tokenizer.kind in _WHOLE_KINDS
+    tokenizer = train_tokenizer(pieces if whole else spread_sample(pieces, parts.characters))
+    tokenizer.save(run.tokenizer)
+    write_whole(begun, json.dumps(identity).encode())
+    return tokenizer
+
+
+def _read(path: Path) -> object:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,63 @@
+"""What a run learns from and is measured on, behind one face: a text (`text`), or prompts with answers (`answering`).
+
+The session asks for batches, looks, samples and the final report, and does not know which of the two it has.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lilliput.data.batch import Batch
+from lilliput.models import Model
+from lilliput.tokenizers import Tokenizer
+from lilliput.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one evaluation on the way found: the mean loss in nats per token, over `scored` targets."""
+
+    loss: float
+    scored: int
+    exact_match: float | None = None
+    """The share of the answers that are right, where there are answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the model wrote: the rows for samples.jsonl, and what is shown of them."""
+
+    rows: list[dict[str, Any]]
+    prompt: str
+    text: str
+
+
+class Material(Protocol):
+    """What a session needs of what it trains on."""
+
+    tokenizer: Tokenizer
+    facts: dict[str, Any]
+    window: int
+    """Positions that the model has."""
+    targets: int
+    """How many targets a look at the whole held-out part scores."""
+    final_cost: float
+    """What the final report costs, in looks over as many targets."""
+
+    def notes(self) -> list[str]:
+        """Return what the user should know before the first step."""
+
+    def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
+        """Return the function that gives the batch of a step."""
+
+    def look(self, model: Model, limit: int | None) -> Look:
+        """Measure the model on the held-out part, on about `limit` targets of it if that is given."""
+
+    def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
+        """Let the model write something; past `deadline` (`time.monotonic`) only what is needed to see anything."""
+
+    def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
+        """Return the object that `eval --json` prints, for the held-out part."""
+
+    def report_on(self, writer: Writer, target: str) -> dict[str, Any]:
+        """Return the same for another text or file. Raises CorpusError if it cannot be measured on."""

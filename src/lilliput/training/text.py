@@ -1,0 +1,128 @@
+"""A run on one long text: windows to learn from, both definitions of the loss, and what counting reaches."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lilliput.corpus import count_words, open_corpus
+from lilliput.data.batch import Batch
+from lilliput.data.tokens import Tokens, read_tokens
+from lilliput.data.windows import Windows
+from lilliput.errors import CorpusError, RunError
+from lilliput.evaluation.floors import measure_floors
+from lilliput.evaluation.loss import Definition, Score, evaluate, score_tokens
+from lilliput.models import Model
+from lilliput.runs import RunFolder
+from lilliput.tokenizers import Tokenizer
+from lilliput.training.large import text_end
+from lilliput.training.material import Look, Sample
+from lilliput.writer import Writer
+
+SLIDING_COST = 4.0
+"""Sliding windows compute every position four times."""
+SAMPLE_LENGTH = 200
+"""Most tokens of a sample on the way."""
+SAMPLE_LEAST = 60
+"""What a sample has at least, however short the budget."""
+
+
+class TextMaterial:
+    """One long text, in windows."""
+
+    final_cost = 1 + SLIDING_COST
+
+    def __init__(
+        self, tokenizer: Tokenizer, training: Tokens, validation: Tokens, facts: dict[str, Any], window: int
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.facts = facts
+        self.window = min(window, len(training) - 1)
+        self.targets = len(validation) - 1
+        self._training = training
+        self._validation = validation
+        self._wanted = window
+
+    @classmethod
+    def open(cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any], window: int) -> "TextMaterial":
+        """Open what `prepare` wrote, to be seen through at most `window` tokens at once.
+
+        Raises RunError if a file is missing or broken.
+        """
+        training = read_tokens(run.training_tokens)
+        if len(training) != facts["training"]["tokens"]:
+            raise RunError(f"{run.training_tokens}: not the tokens that facts.json names; start over with --fresh")
+        return cls(tokenizer, training, read_tokens(run.validation_tokens), facts, window)
+
+    def notes(self) -> list[str]:
+        """Tell if the text is shorter than the window."""
+        if self.window == self._wanted:
+            return []
+        return [f"the text is short: the context shrinks from {self._wanted} to {self.window} tokens"]
+
+    def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
+        """Return the function that gives the random windows of a step."""
+        return Windows(self._training, self.window, rows, seed).batch
+
+    def look(self, model: Model, limit: int | None) -> Look:
+        """Measure the model in separate windows."""
+        loss, scored = score_tokens(model, self._validation, self.window, "separate", limit=limit)
+        return Look(loss / scored, scored)
+
+    def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
+        """Continue the recipe's first prompt."""
+        prompt = writer.settings.prompts[0]
+        text = prompt
+        for piece in writer.stream(prompt, seed=step, length=min(writer.settings.length, SAMPLE_LENGTH)):
+            text += piece.text
+            if piece.tokens >= SAMPLE_LEAST and time.monotonic() > deadline:
+                break
+        return Sample([{"step": step, "prompt": prompt, "text": text}], prompt, text)
+
+    def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
+        """Measure both definitions over the held-out text."""
+        scores = evaluate_both(writer.model, self._validation, self.window, self.facts["validation"], limit)
+        return evaluation_report(scores, self.facts["floors"])
+
+    def report_on(self, writer: Writer, target: str) -> dict[str, Any]:
+        """Measure both definitions over another text, with the floors that the training text sets it."""
+        other = open_corpus([target]).text
+        tokens = self.tokenizer.encode(other)
+        if len(tokens) < 2:
+            raise CorpusError(f"{target}: {len(tokens)} tokens, and at least 2 are needed to measure anything")
+        facts = {
+            "characters": len(other),
+            "bytes": len(other.encode("utf-8", "surrogatepass")),
+            "words": count_words(other),
+        }
+        # The tokens hold the training text as the tokenizer sees it, so the counts need no other copy.
+        learned = text_end(self._training, self.tokenizer)
+        floors = measure_floors(learned, self.tokenizer.normalized(other)).as_dict()
+        return evaluation_report(evaluate_both(writer.model, tokens, self.window, facts), floors)
+
+
+def evaluate_both(
+    model: Model, tokens: Tokens, window: int, facts: dict[str, Any], limit: int | None = None
+) -> dict[Definition, Score]:
+    """Score `tokens` in non-overlapping and in sliding windows; `facts` has its characters, bytes and words."""
+    definitions: tuple[Definition, ...] = ("separate", "sliding")
+    return {
+        definition: evaluate(
+            model,
+            tokens,
+            window,
+            definition,
+            characters=facts["characters"],
+            bytes=facts["bytes"],
+            words=facts.get("words"),
+            limit=limit,
+        )
+        for definition in definitions
+    }
+
+
+def evaluation_report(scores: dict[Definition, Score], floors: dict[str, Any]) -> dict[str, Any]:
+    """Put scores and floors into the object that `eval --json` prints; the top figures are the sliding windows'."""
+    return scores["sliding"].as_dict() | {
+        "windows": {definition: score.as_dict() for definition, score in scores.items()},
+        "floors": floors,
+    }

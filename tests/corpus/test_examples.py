@@ -1,0 +1,167 @@
+import gzip
+import io
+import json
+import lzma
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lilliput.corpus import END, Example, Examples, open_examples, shared_prompts, split_examples
+from lilliput.corpus.examples import gather
+from lilliput.errors import CorpusError
+
+ROWS = [
+    {"prompt": "1+1=", "answer": "2", "id": 7},
+    {"prompt": "Où ?\u2028", "answer": "là\n"},
+    {"prompt": "1+1=", "answer": "two"},
+]
+
+
+def written(folder: Path, rows: list[object], name: str = "questions.jsonl") -> Path:
+    path = folder / name
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def numbered(prompts: list[str]) -> Examples:
+    return gather("made up", [Example(prompt, f"answer {number}") for number, prompt in enumerate(prompts)])
+
+
+def opened(path: Path) -> Examples:
+    examples = open_examples(path)
+    assert examples is not None
+    return examples
+
+
+def test_a_file_of_prompts_and_answers_is_read(tmp_path: Path) -> None:
+    examples = opened(written(tmp_path, ROWS))
+    assert list(examples) == [Example("1+1=", "2"), Example("Où ?\u2028", "là\n"), Example("1+1=", "two")]
+    assert [examples[index] for index in range(len(examples))] == list(examples)
+    assert examples.longest == len("Où ?\u2028là\n")
+    assert examples.where(2) == "questions.jsonl, line 3"
+    assert "3 prompts" in examples.notes[0]
+
+
+def test_packed_files_hold_the_same(tmp_path: Path) -> None:
+    plain = written(tmp_path, ROWS)
+    data = plain.read_bytes()
+    (tmp_path / "q.jsonl.gz").write_bytes(gzip.compress(data))
+    (tmp_path / "q.jsonl.xz").write_bytes(lzma.compress(data))
+    (tmp_path / "wide.jsonl").write_bytes(data.decode().encode("utf-16"))
+    with zipfile.ZipFile(tmp_path / "q.zip", "w") as archive:
+        archive.writestr("inner/q.jsonl", data)
+    for name in ("q.jsonl.gz", "q.jsonl.xz", "wide.jsonl", "q.zip"):
+        assert opened(tmp_path / name).sha256 == opened(plain).sha256
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("text.jsonl", b'{"text": "one", "prompt": "a", "answer": "b"}\n'),
+        ("other.jsonl", b'{"poem": "one"}\n'),
+        ("broken.jsonl", b"{\n"),
+        ("empty.jsonl", b"\n \n"),
+        ("nothing.jsonl", b""),
+        ("plain.txt", b'{"prompt": "a", "answer": "b"}\n'),
+        ("torn.zip", b"PK\x03\x04 torn"),
+    ],
+)
+def test_what_is_no_file_of_prompts_is_left_to_the_reader_of_texts(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert open_examples(tmp_path / name) is None
+
+
+def test_folders_missing_files_and_archives_of_several_are_left_too(tmp_path: Path) -> None:
+    (tmp_path / "folder.jsonl").mkdir()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.jsonl", '{"prompt": "a", "answer": "b"}')
+        archive.writestr("b.txt", "a text")
+    (tmp_path / "two.zip").write_bytes(buffer.getvalue())
+    for name in ("folder.jsonl", "none.jsonl", "two.zip"):
+        assert open_examples(tmp_path / name) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"prompt": "cut', r"questions\.jsonl, line 3 is not JSON .*: write \{"),
+        ("[1]", "line 3 is no object: write"),
+        ('{"prompt": "a"}', 'line 3 has no field "answer": every line needs'),
+        ('{"answer": "a"}', 'line 3 has no field "prompt"'),
+        ('{"prompt": "a", "answer": 5}', 'line 3: "answer" is 5, not a string: put it between'),
+        ('{"prompt": null, "answer": "b"}', 'line 3: "prompt" is null, not a string'),
+        ('{"prompt": "", "answer": "b"}', 'line 3: "prompt" is empty: .*take the line out'),
+        ('{"prompt": "a", "answer": ""}', 'line 3: "answer" is empty'),
+        (f'{{"prompt": "a", "answer": {json.dumps("b" + END)}}}', r'line 3: "answer" holds U\+0003.*: take it out'),
+        ('{"prompt": "a\\ud800", "answer": "b"}', 'line 3: "prompt" holds half of a surrogate pair'),
+    ],
+)
+def test_a_broken_line_is_refused_with_its_number_and_the_remedy(tmp_path: Path, line: str, told: str) -> None:
+    path = tmp_path / "questions.jsonl"
+    path.write_text(f'{{"prompt": "a", "answer": "b"}}\n\n{line}\n')
+    with pytest.raises(CorpusError, match=told) as error:
+        open_examples(path)
+    assert "\n" not in str(error.value)
+
+
+def test_the_first_row_decides_even_if_it_is_broken_otherwise(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match='line 1: "prompt" is 3, not a string'):
+        open_examples(written(tmp_path, [{"prompt": 3, "answer": "b"}]))
+
+
+def test_the_checksum_is_that_of_texts_and_bounds() -> None:
+    one, other = gather("a", [Example("ab", "c")]), gather("a", [Example("a", "bc")])
+    assert one.text == other.text
+    assert one.sha256 != other.sha256
+    assert one.sha256 == gather("b", [Example("ab", "c")]).sha256
+
+
+def test_a_share_of_the_prompts_is_held_out_by_chance() -> None:
+    examples = numbered([f"question {number}" for number in range(400)])
+    training, held_out = split_examples(examples, 0.1)
+    assert len(training) == 360
+    assert {*training, *held_out} == {*examples}
+    # A file in the order of its numbers must not hold out one last digit only.
+    assert len({example.prompt[-1] for example in held_out}) > 5
+    assert [*split_examples(examples, 0.1)[1]] == [*held_out]
+
+
+def test_a_prompt_stays_on_one_side_with_all_its_answers() -> None:
+    examples = numbered([f"question {number % 7}" for number in range(60)])
+    training, held_out = split_examples(examples, 0.3)
+    assert len(training) + len(held_out) == 60
+    assert shared_prompts(training, held_out) == 0
+    assert len({example.prompt for example in held_out}) == 2
+
+
+def test_lines_stay_those_of_the_file(tmp_path: Path) -> None:
+    rows = [{"prompt": f"question {number}", "answer": "yes"} for number in range(10)]
+    _, held_out = split_examples(opened(written(tmp_path, rows)), 0.1)
+    assert held_out.where(0) == f"questions.jsonl, line {int(held_out[0].prompt.split()[1]) + 1}"
+    assert numbered(["a", "b"]).where(1) == "made up, problem 2"
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.5, 0.999])
+def test_both_sides_have_something(fraction: float) -> None:
+    training, held_out = split_examples(numbered(["a", "b"]), fraction)
+    assert len(training) == len(held_out) == 1
+
+
+def test_one_prompt_cannot_be_divided() -> None:
+    with pytest.raises(CorpusError, match=r"holds 1 different prompt,.*give more"):
+        split_examples(numbered(["a", "a"]), 0.5)
+
+
+def test_a_file_to_be_measured_on_takes_the_place_of_the_division() -> None:
+    examples, other = numbered(["a", "b"]), numbered(["b", "c"])
+    assert split_examples(examples, 0.5, other) == (examples, other)
+    assert shared_prompts(examples, other) == 1
+
+
+def test_choosing_keeps_the_order() -> None:
+    chosen = numbered(["a", "b", "c"]).take(np.array([True, False, True]))
+    assert [example.prompt for example in chosen] == ["a", "c"]
+    assert chosen.bounds_N2.tolist() == [[1, 9], [10, 18]]

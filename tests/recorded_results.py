@@ -1,0 +1,55 @@
+"""What `benchmarks/recipes.py` recorded: the README's table, and the figures that recipes say of themselves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lilliput.recipe import named_recipe, recipe_names
+
+ROOT = Path(__file__).parents[1]
+
+
+def recorded() -> dict[str, dict[str, Any]]:
+    """The recorded result of every recipe that has one."""
+    paths = {name: ROOT / "results" / f"{name}.json" for name in recipe_names()}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths.items() if path.exists()}
+
+
+def results_table() -> str:
+    """The table of recipes in the README: the original's claim, ours in its measure, and an honest measure."""
+    lines = [
+        "| recipe | the project that it follows | ours in its measure | bits per character | parameters | minutes |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, result in recorded().items():
+        ours = result["ours"]
+        bits = ""
+        if "bits_per_character" in ours:
+            bits = f"{ours['bits_per_character']:.3f} (counting: {ours['count_model_bits_per_character']:.3f})"
+        seeds = f"{result['seeds']} seed{'s' * (result['seeds'] != 1)}"
+        cells = [f"`{name}`", result["original"], f"{result['headline']} ({seeds})", bits]
+        cells += [f"{ours['parameters']:,}", f"{ours['seconds'] / 60:.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def wrong_figures() -> list[str]:
+    """What a recipe's `[expected]` says that its recorded result does not."""
+    wrong = []
+    results = recorded()
+    for name in recipe_names():
+        expected = named_recipe(name).expected
+        if expected is None:
+            wrong += [f"{name}: a result is recorded, and the recipe has no [expected]"] if name in results else []
+            continue
+        if name not in results:
+            wrong.append(f"{name}: [expected] without a recorded result")
+            continue
+        ours = results[name]["ours"]
+        figures = expected.figures | {"minutes": expected.minutes}
+        truth = {"minutes": ours["seconds"] / 60, **ours}
+        for key, said in figures.items():
+            digits = len(f"{said}".partition(".")[2])
+            if round(float(truth[key]), digits) != said:
+                wrong.append(f"{name}: expected.{key} is {said}, recorded is {truth[key]}")
+    return wrong
