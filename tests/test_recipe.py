@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import tomli_w
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lilliput.errors import RecipeError
+from lilliput.models import build, count_parameters
 from lilliput.recipe import (
     Recipe,
     differences,
@@ -99,8 +101,32 @@ def test_every_recipe_that_comes_along_survives_writing_and_reading(tmp_path: Pa
     assert named_recipe(name) == make_recipe(tomllib.loads(recipe_source(name)))
 
 
+PROMISED = {
+    "addition": None,
+    "addition-ten": None,
+    "darwin-gpt": None,
+    "french-poetry": 39_960_576,
+    "french-poetry-small": None,
+    "shakespeare-gpt": None,
+    "shakespeare-lstm": None,
+    "wikitext-103": 51_213_824,
+    "wikitext-103-llama": 51_037_184,
+    "wikitext-small": None,
+}
+"""The recipes, and for those that name a size of their own how many parameters that is."""
+
+
 def test_the_promised_recipes_are_there() -> None:
-    assert {"shakespeare-lstm", "shakespeare-gpt", "darwin-gpt"} <= set(recipe_names())
+    assert set(recipe_names()) == PROMISED.keys()
+
+
+@pytest.mark.parametrize("name", [name for name, size in PROMISED.items() if size])
+def test_a_recipe_has_the_size_that_it_names(name: str) -> None:
+    recipe = named_recipe(name)
+    vocabulary = {"gpt2": 50_257, "bpe": recipe.tokenizer.vocabulary}[recipe.tokenizer.kind]
+    with torch.device("meta"):  # no weights are made
+        model = build(recipe.model, vocabulary or 0, recipe.data.window)
+    assert count_parameters(model) == PROMISED[name]
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
