@@ -173,6 +173,14 @@ def test_a_time_budget_ends_on_time_by_the_clock() -> None:
     assert budget.seconds_left(3, 1.0) == 0.0
 
 
+def test_a_budget_that_preparing_takes_is_told(tmp_path: Path) -> None:
+    events = run(tmp_path / "run", recipe(**{"training.minutes": 1e-4}))
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert any(note.startswith("preparing took ") and "--minutes" in note for note in notes)
+    events = run(tmp_path / "other", recipe())
+    assert not any(isinstance(event, Note) and event.text.startswith("preparing took") for event in events)
+
+
 @pytest.mark.slow
 def test_a_run_of_so_many_minutes_finishes(tmp_path: Path) -> None:
     last = finished(run(tmp_path / "run", recipe(**{"training.minutes": 0.05})))

@@ -59,6 +59,7 @@ def prepare_large(
         if len(ids) < 2:
             raise CorpusError(f"the {name} text has {len(ids)} tokens and at least 2 are needed; use a longer text")
     write_tokens(run.validation_tokens, held_out)
+    progress("counting in", 0, 1)  # takes seconds, and cannot be broken off itself
     floors = measure_floors(text_end(training, tokenizer), tokenizer.normalized(parts.validation))
     (run.path / _BEGINNING).unlink()
     notes = list(found.notes)

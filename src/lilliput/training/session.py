@@ -146,6 +146,11 @@ class Session:
             training_problems=facts["training"].get("problems"),
             validation_problems=facts["validation"].get("problems"),
         )
+        if self.budget.seconds and not self.progress.step and self.budget.elapsed() > self.budget.seconds / 2:
+            yield Note(
+                f"preparing took {self.budget.elapsed():.0f} of the {self.budget.seconds:.0f} seconds; "
+                "with more --minutes there is more time to train"
+            )
         if self.budget.over(self.progress.step):
             yield Note("this run is finished; more training.steps, or more --minutes, make it go on")
         elif self._stale():
