@@ -48,7 +48,7 @@ def small(monkeypatch):
     monkeypatch.setattr(passes, "_FRAME_LINES", 200)
 
 
-def same_as_whole(paths):
+def assert_same_as_whole(paths):
     """Compare the stream with the whole text, and return it."""
     corpus = read_files(paths)
     large = open_large(paths)
@@ -107,7 +107,7 @@ CONTENTS = {
 @pytest.mark.parametrize("name", CONTENTS)
 def test_a_stream_is_the_text_that_is_read_at_once(small, tmp_path, name):
     (tmp_path / name).write_bytes(CONTENTS[name])
-    same_as_whole([tmp_path / name])
+    assert_same_as_whole([tmp_path / name])
 
 
 def test_files_and_folders_are_joined_in_the_same_order(small, tmp_path):
@@ -115,7 +115,7 @@ def test_files_and_folders_are_joined_in_the_same_order(small, tmp_path):
         (tmp_path / name).write_bytes(data)
     (tmp_path / "blank.txt").write_text("\n" * 100)
     (tmp_path / "short.txt").write_text("short")
-    same_as_whole([tmp_path / "short.txt", tmp_path, tmp_path / "plain.txt"])
+    assert_same_as_whole([tmp_path / "short.txt", tmp_path, tmp_path / "plain.txt"])
 
 
 @settings(max_examples=150, deadline=None)
@@ -129,7 +129,7 @@ def test_the_canonical_form_does_not_depend_on_the_cuts(tmp_path_factory, text, 
         patch.setattr(passes.cut_stream, "__defaults__", (1 + seed,))
         for number, part in enumerate(texts):
             (folder / f"{number}.txt").write_text(part, encoding="utf-8", newline="")
-        same_as_whole([folder])
+        assert_same_as_whole([folder])
 
 
 def book(number, body):
@@ -140,7 +140,7 @@ def book(number, body):
 def test_a_large_file_of_books_keeps_their_bodies(small, tmp_path):
     file = tmp_path / "books.txt"
     file.write_text("".join(book(number, made_up_text(700, number)) for number in range(1, 9)))
-    text = same_as_whole([file])
+    text = assert_same_as_whole([file])
     assert "Licence" not in text
     assert "Produced" not in text
 
@@ -148,7 +148,7 @@ def test_a_large_file_of_books_keeps_their_bodies(small, tmp_path):
 def test_a_frame_without_an_end(small, tmp_path):
     file = tmp_path / "book.txt"
     file.write_text(book(1, TEXT) + "Header\n" + START.format(2) + TEXT)
-    same_as_whole([file])
+    assert_same_as_whole([file])
 
 
 def test_members_of_an_archive_are_chosen_by_name(small, tmp_path):

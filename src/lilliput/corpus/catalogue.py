@@ -18,9 +18,9 @@ class Archive:
     skip: tuple[str, ...] = ()
 
     @property
-    def address(self) -> str:
-        """Return the page where a person finds the archive."""
-        return f"https://pypi.org/project/{self.project}/{self.version}/#files"
+    def place(self) -> str:
+        """Say where a person finds the archive."""
+        return f"the package index (the source archive of {self.project} {self.version})"
 
 
 @dataclass(frozen=True, slots=True)

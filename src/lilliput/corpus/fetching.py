@@ -119,7 +119,7 @@ def not_found(name: str, part: Part, reasons: Sequence[str]) -> NotFetched:
     """Return the error for a text that no source had: what was tried, where it is, and where to put it by hand."""
     tried = "; ".join(reasons) or "it cannot be fetched automatically"
     sources = [" and ".join(part.addresses)] if part.addresses else []
-    sources += [*([part.archive.address] if part.archive else []), *part.by_hand]
+    sources += [*([part.archive.place] if part.archive else []), *part.by_hand]
     copy = "FOLDER" if len(part.addresses) > 1 else "FILE"
     return NotFetched(
         f"the corpus {name} was not found: {tried}; get it by hand ({part.size}) from {' or '.join(sources)} and run: "
