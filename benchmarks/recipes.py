@@ -1,13 +1,13 @@
 """The recipes, measured: every run whole, several seeds, each beside the plan of the project that it follows.
 
-    python benchmarks/recipes.py shakespeare-lstm [--seeds 3] [--machine "two cores"]
+    python benchmarks/recipes.py shakespeare-lstm [--seeds 3] [--add] [--machine "two cores"]
 
 Texts come from the folder that LILLIPUT_DATA names, or are fetched.
 
 A recipe is trained by the command that its users type, once for each seed. Where the project that it follows has no
 figure that can be compared, its architecture is trained by its own plan (`Case.peers`) on the same text for the same
 time, seeds in turn, and measured by the same code. Times are wall times of whole commands, imports, preparation and
-evaluations included. `results/NAME.json` gets every run and the medians.
+evaluations included. `results/NAME.json` gets every run and the medians; with `--add` the seeds that it has are kept.
 """
 
 import argparse
@@ -178,12 +178,13 @@ def medians(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def measure(recipe: str, case: Case, seeds: int) -> dict[str, Any]:
-    """Run the recipe and its peers over the seeds."""
-    runs: dict[str, list[dict[str, Any]]] = {"ours": [], **{name: [] for name in case.peers}}
-    parameters: dict[str, int] = {}
+def measure(recipe: str, case: Case, seeds: int, known: dict[str, Any]) -> dict[str, Any]:
+    """Run the recipe and its peers over the seeds that are not known yet."""
+    names = ["ours", *case.peers]
+    runs: dict[str, list[dict[str, Any]]] = {name: known[name]["runs"] if known else [] for name in names}
+    parameters: dict[str, int] = {name: known[name]["parameters"] for name in names if known}
     with tempfile.TemporaryDirectory() as work:
-        for seed in range(1, seeds + 1):
+        for seed in range(len(runs["ours"]) + 1, seeds + 1):
             for name, over in {"ours": {}, **case.peers}.items():
                 folder = Path(work) / f"{name}-{seed}"
                 settings = case.settings | over
@@ -207,9 +208,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("recipe", choices=CASES)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--add", action="store_true", help="keep the recorded runs and measure further seeds")
     parser.add_argument("--machine", default="two cores")
     arguments = parser.parse_args()
     case = CASES[arguments.recipe]
+    path = RESULTS / f"{arguments.recipe}.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if arguments.add else {}
     result = {
         "recipe": arguments.recipe,
         "command": f"python benchmarks/recipes.py {arguments.recipe}",
@@ -219,10 +223,9 @@ def main() -> None:
         "original": case.original,
         "settings": case.settings,
         "unit": "losses in nats per token, over the whole held-out text; seconds of the whole command; medians",
-        **measure(arguments.recipe, case, arguments.seeds),
+        **measure(arguments.recipe, case, arguments.seeds, known),
     }
     result["headline"] = case.headline.format(**result)
-    path = RESULTS / f"{arguments.recipe}.json"
     path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written: {path.name}")
 

@@ -15,6 +15,7 @@ from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.training.budget import Budget
+from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
 from lilliput.training.fit import Scaler, fit
 from lilliput.writer import load
@@ -133,6 +134,14 @@ def test_the_final_evaluation_is_that_of_the_best_weights(tmp_path: Path) -> Non
     assert math.isclose(last.evaluation["windows"]["separate"]["loss"], best.validation_loss, abs_tol=1e-5)
     assert last.evaluation["floors"]["ngram"]["order"] >= 1
     assert last.evaluation["floors"]["xz"]["bits_per_character"] > 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_final_evaluation_is_what_eval_finds_later(tmp_path: Path, precision: str) -> None:
+    last = finished(run(tmp_path / "run", recipe(**{"training.precision": precision})))
+    later = evaluate_run(load(tmp_path / "run"), tmp_path / "run")
+    assert last.evaluation is not None
+    assert last.evaluation == later
 
 
 def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:

@@ -236,12 +236,15 @@ class Session:
             return self.material.look(self.model, limit)
 
     def _measure_evaluation(self) -> None:
-        """Time a part of an evaluation, and from that choose how much of the text evaluations may look at."""
+        """Time a part of an evaluation, and from that choose how much of the text evaluations may look at.
+
+        In single precision, as the final one is; those on the way are no slower.
+        """
         assert self.budget.seconds is not None
         seconds = self.budget.seconds / self.progress.rounds
         targets = self.material.targets
         started = time.monotonic()
-        scored = self._score(min(targets, 8192)).scored
+        scored = self.material.look(self.model, min(targets, 8192)).scored
         cost = self.progress.seconds_per_scored_token = (time.monotonic() - started) / scored
         affordable = int(seconds * LOOK_SHARE / cost)
         if affordable < targets:
@@ -289,10 +292,9 @@ class Session:
         self.saved, self.saved_step = time.monotonic(), self.progress.step
 
     def _closing(self, reason: str) -> Iterator[Event]:
-        """Measure the best weights on all that was held out."""
+        """Measure the best weights on all that was held out, in single precision whatever they were trained in."""
         put_weights(self.model, self._best_weights())
-        with self.runtime.autocast():
-            report = self.material.report(self.writer, self._final_limit())
+        report = self.material.report(self.writer, self._final_limit())
         self.run.write_json(self.run.evaluation, {"step": self.progress.best_step} | report)
         yield self._finished(reason, report)
 
