@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lilliput.errors import CorpusError
-from lilliput.evaluation import NgramModel, floors, measure_floors, ngram_floor, verdict, xz_floor
+from lilliput.evaluation import NgramModel, floors, measure_floors, ngram, ngram_floor, verdict, xz_floor
 
 
 def words(seed, count):
@@ -26,7 +26,7 @@ def test_the_ngram_floor_is_the_mean_over_all_characters_but_the_first():
 def test_scoring_in_parts_changes_nothing(monkeypatch):
     training, validation = words(0, 300), words(1, 150)
     whole = ngram_floor(training, validation)
-    monkeypatch.setattr(floors, "SCORED_AT_ONCE", 13)
+    monkeypatch.setattr(ngram, "AT_ONCE", 13)
     assert ngram_floor(training, validation).losses == pytest.approx(whole.losses, rel=1e-12)
 
 

@@ -49,7 +49,7 @@ class AnswerScore:
         return self.right / self.problems
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures for JSON, rounded; None stands for one that is infinite or not a number."""
+        """Return the figures for JSON, the loss rounded; None stands for one that is infinite or not a number."""
         loss = self.loss_nats_per_token
         finite = math.isfinite(loss)
         return {

@@ -14,16 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from lilliput.errors import CorpusError
-from lilliput.evaluation.ngram import NgramModel
+from lilliput.evaluation.ngram import losses_by_order
 
 NGRAM_TRAINING_CHARACTERS = 8_000_000
 XZ_TRAINING_CHARACTERS = 4_000_000
 XZ_VALIDATION_CHARACTERS = 1_000_000
-SCORED_AT_ONCE = 1_000_000
-"""Bounds the memory of scoring; the result does not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +95,7 @@ def ngram_floor(training: str, validation: str, max_order: int = 8) -> NgramFloo
     """
     _require_text(validation)
     training = training[-NGRAM_TRAINING_CHARACTERS:]
-    model = NgramModel.fit(training, max_order)
-    totals = np.zeros(model.order)
-    for start in range(1, len(validation), SCORED_AT_ONCE):
-        context = validation[max(0, start - max_order) : start]
-        part = validation[start : start + SCORED_AT_ONCE]
-        totals += [-np.log(probabilities).sum() for probabilities in model.probabilities_by_order(part, context)]
-    losses = totals / (len(validation) - 1)
+    losses = losses_by_order(training, validation, max_order)
     return NgramFloor(tuple(losses.tolist()), len(training))
 
 

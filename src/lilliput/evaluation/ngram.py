@@ -27,6 +27,8 @@ from lilliput.errors import CorpusError
 
 CODE_POINTS = 0x110000
 """The number of Unicode code points, over which the escape is uniform."""
+AT_ONCE = 250_000
+"""Characters that are looked up at a time: bounds the memory; the result does not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +63,7 @@ class NgramModel:
 
         Raises CorpusError for an empty text.
         """
-        if not text:
-            raise CorpusError("the training text has no characters to count: give a text of at least one character")
-        points = _code_points(text)
-        alphabet = np.unique(points)
-        ids = _ids(points, alphabet)
-        tables: list[_Order] = []
-        contexts, distinct = np.zeros(len(ids) + 1, dtype=np.int64), 1
-        for n in range(1, min(order, len(ids)) + 1):
-            table, contexts = _count(contexts[:-1], ids[n - 1 :], distinct, len(alphabet) + 1)
-            tables.append(table)
-            distinct = len(table.codes)
+        alphabet, tables = _count_orders(text, order)
         return cls(alphabet, tuple(tables))
 
     def log_probabilities(self, text: str, context: str = "") -> NDArray[np.float64]:
@@ -80,49 +72,103 @@ class NgramModel:
         `context` is what stands before `text`; it is not scored. Without it the text starts fresh: its first characters
         are predicted by the lower orders, and the training text does not serve as context.
         """
-        *_, probabilities = self.probabilities_by_order(text, context)
-        return np.log(probabilities)
-
-    def probabilities_by_order(self, text: str, context: str = "") -> Iterator[NDArray[np.float64]]:
-        """Yield, for the orders 1, 2, ..., the probability of each character of `text`, shape (len(text),)."""
-        context = context[max(0, len(context) - self.order + 1) :]
-        ids = _ids(_code_points(context + text), self.alphabet)
-        size = len(self.alphabet)
-        escape = 1 / (size + 1) / CODE_POINTS
-        probabilities = np.where(ids < size, 1 / (size + 1) + escape, escape)
-        ranks = np.zeros(len(ids) + 1, dtype=np.int64)
-        for n, table in enumerate(self.tables, start=1):
-            contexts = ranks[:-1]
-            codes = np.where(contexts >= 0, contexts * (size + 1) + ids[n - 1 :], -1)
-            places = np.minimum(np.searchsorted(table.codes, codes), len(table.codes) - 1)
-            found = table.codes[places] == codes
-            ranks = np.where(found, places, -1)
-            counts = np.where(found, table.counts[places], 0)
-            # A context of rank -1 was never met; one that ends the training text was met and never continued.
-            totals = np.where(contexts >= 0, table.totals[contexts], 0)
-            types = table.types[contexts]
-            lower = probabilities[n - 1 :]
-            higher = (counts + types * lower) / np.maximum(totals + types, 1)
-            probabilities = np.concatenate([probabilities[: n - 1], np.where(totals > 0, higher, lower)])
-            yield probabilities[len(context) :]
+        scored = _Scored(text, context[max(0, len(context) - self.order + 1) :], self.alphabet)
+        for table in self.tables:
+            scored.advance(table)
+        return np.log(scored.probabilities)
 
 
-def _count(
-    contexts: NDArray[np.int64], ids: NDArray[np.int64], distinct: int, base: int
-) -> tuple[_Order, NDArray[np.int64]]:
-    """Count the n-grams (context, character); return them and the rank of each along the text."""
-    codes = contexts * base + ids
-    places = np.argsort(codes)
-    ordered = codes[places]
-    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    ranks = np.empty_like(codes)
-    ranks[places] = np.cumsum(first) - 1
-    unique = ordered[first]
-    counts = np.diff(np.append(np.flatnonzero(first), len(codes)))
-    parents = unique // base
-    totals = np.bincount(parents, weights=counts, minlength=distinct).astype(np.int64)
-    types = np.bincount(parents, minlength=distinct).astype(np.int64)
-    return _Order(unique, counts, totals, types), ranks
+def losses_by_order(training: str, text: str, order: int) -> NDArray[np.float64]:
+    """Return the mean nats per character of `text` after its first, for the orders 1, 2, ... of a model of `training`.
+
+    As `NgramModel.fit` and `log_probabilities` for each order, without holding more than one order at a time.
+
+    Raises CorpusError for an empty training text.
+    """
+    alphabet, tables = _count_orders(training, order)
+    starts = range(1, len(text), AT_ONCE)
+    parts = [_Scored(text[at : at + AT_ONCE], text[max(0, at - order) : at], alphabet) for at in starts]
+    totals = [0.0]
+    for table in tables:
+        for part in parts:
+            part.advance(table)
+        totals.append(sum(float(-np.log(part.probabilities).sum()) for part in parts))
+        del table  # not to stand beside the next one
+    return np.array(totals[1:]) / (len(text) - 1)
+
+
+class _Scored:
+    """A text under the orders that it was shown, one after the other."""
+
+    def __init__(self, text: str, context: str, alphabet: NDArray[np.uint32]) -> None:
+        self._ids = _ids(_code_points(context + text), alphabet)
+        self._skip = len(context)
+        self._size = len(alphabet)
+        escape = 1 / (self._size + 1) / CODE_POINTS
+        self._probabilities = np.where(self._ids < self._size, 1 / (self._size + 1) + escape, escape)
+        self._ranks = np.zeros(len(self._ids) + 1, dtype=np.int32)
+        self._order = 0
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Return the probability of each character of the text, shape (len(text),)."""
+        return self._probabilities[self._skip :]
+
+    def advance(self, table: _Order) -> None:
+        """Interpolate with the next order."""
+        self._order += 1
+        if len(self._ids) < self._order:
+            return
+        contexts = self._ranks[:-1]
+        codes = np.where(contexts >= 0, _codes(contexts, self._ids[self._order - 1 :], self._size + 1), -1)
+        places = np.minimum(np.searchsorted(table.codes, codes), len(table.codes) - 1)
+        found = table.codes[places] == codes
+        self._ranks = np.where(found, places, -1).astype(np.int32)
+        counts = np.where(found, table.counts[places], 0)
+        # A context of rank -1 was never met; one that ends the training text was met and never continued.
+        totals = np.where(contexts >= 0, table.totals[contexts], 0)
+        types = table.types[contexts]
+        lower = self._probabilities[self._order - 1 :]
+        higher = (counts + types * lower) / np.maximum(totals + types, 1)
+        self._probabilities[self._order - 1 :] = np.where(totals > 0, higher, lower)
+
+
+def _count_orders(text: str, order: int) -> tuple[NDArray[np.uint32], Iterator[_Order]]:
+    """Return the alphabet of a text, and its n-grams of 1 to `order` characters, counted when they are asked for."""
+    if not text:
+        raise CorpusError("the training text has no characters to count: give a text of at least one character")
+    points = _code_points(text)
+    alphabet = np.unique(points)
+    return alphabet, _counted(_ids(points, alphabet), order, len(alphabet) + 1)
+
+
+def _counted(ids: NDArray[np.int32], order: int, base: int) -> Iterator[_Order]:
+    # Arrays as long as the text are what needs memory: two of four bytes a character stay, one of eight comes and goes.
+    ranks, distinct = np.zeros(len(ids), dtype=np.int32), 1
+    for n in range(1, min(order, len(ids)) + 1):
+        following = ids[n - 1 :]
+        contexts = ranks[: len(following)]
+        codes = _codes(contexts, following, base)
+        codes.sort()
+        firsts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
+        unique, counts = codes[firsts], np.diff(np.append(firsts, len(codes)))
+        del codes, firsts
+        for start in range(0, len(following), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            contexts[part] = np.searchsorted(unique, _codes(contexts[part], following[part], base))
+        parents = unique // base
+        totals = np.bincount(parents, weights=counts, minlength=distinct).astype(np.int64)
+        types = np.bincount(parents, minlength=distinct).astype(np.int64)
+        distinct = len(unique)
+        yield _Order(unique, counts, totals, types)
+        del unique, counts, parents, totals, types
+
+
+def _codes(contexts: NDArray[np.int32], ids: NDArray[np.int32], base: int) -> NDArray[np.int64]:
+    codes = contexts.astype(np.int64)
+    codes *= base
+    codes += ids
+    return codes
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
@@ -130,9 +176,9 @@ def _code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
-def _ids(points: NDArray[Any], alphabet: NDArray[np.uint32]) -> NDArray[np.int64]:
+def _ids(points: NDArray[Any], alphabet: NDArray[np.uint32]) -> NDArray[np.int32]:
     """Number characters by their place in the alphabet; one that is not in it gets the number after the last."""
-    table = np.full(CODE_POINTS, len(alphabet), dtype=np.int64)
+    table = np.full(CODE_POINTS, len(alphabet), dtype=np.int32)
     table[alphabet] = np.arange(len(alphabet))
-    ids: NDArray[np.int64] = table[points]
+    ids: NDArray[np.int32] = table[points]
     return ids
