@@ -7,7 +7,7 @@ Texts come from the folder that LILLIPUT_DATA names, or are fetched.
 A recipe is trained by the command that its users type, once for each seed. Where the project that it follows has no
 figure that can be compared, its architecture is trained by its own plan (`Case.peers`) on the same text for the same
 time, seeds in turn, and measured by the same code. Times are wall times of whole commands, imports, preparation and
-evaluations included. `results/NAME.json` gets every run and the medians; with `--add` the seeds that it has are kept.
+evaluations included. `results/NAME.json` gets every run and the medians; with `--add` the runs that it has are kept.
 """
 
 import argparse
@@ -72,11 +72,23 @@ CASES = {
     ),
     "shakespeare-lstm": Case(
         original="best validation perplexity 5.445: last fifth held out, separate windows of 64",
-        headline="perplexity {ours[perplexity]:.3f}",
+        headline=(
+            "perplexity {ours[perplexity]:.3f}; its network by its plan in the same time "
+            "{its network by its plan[perplexity]:.3f}"
+        ),
         settings={"data.split.fraction": 0.2},
         peers={
+            "its network by its plan": {
+                "model.layers": 1,
+                "training.optimizer": "adam",
+                "training.betas": [0.9, 0.999],
+                "training.learning_rate": 1e-3,
+                "training.schedule": "constant",
+                "training.warmup": 0.0,
+                "training.clip": 0.0,
+            },
+            "its network": {"model.layers": 1},
             "gru": {"model.kind": "gru"},
-            "two layers": {"model.layers": 2},
             "bpe of 1,024": {"tokenizer.kind": "bpe", "tokenizer.vocabulary": 1024, "model.dropout": 0.1},
         },
     ),
@@ -179,17 +191,19 @@ def medians(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def measure(recipe: str, case: Case, seeds: int, known: dict[str, Any]) -> dict[str, Any]:
-    """Run the recipe and its peers over the seeds that are not known yet."""
+    """Run the recipe and its peers with the seeds that they have not been run with."""
     names = ["ours", *case.peers]
-    runs: dict[str, list[dict[str, Any]]] = {name: known[name]["runs"] if known else [] for name in names}
-    parameters: dict[str, int] = {name: known[name]["parameters"] for name in names if known}
+    runs: dict[str, list[dict[str, Any]]] = {name: known.get(name, {}).get("runs", []) for name in names}
+    parameters: dict[str, int] = {name: known[name]["parameters"] for name in names if name in known}
     with tempfile.TemporaryDirectory() as work:
-        for seed in range(len(runs["ours"]) + 1, seeds + 1):
+        for seed in range(1, seeds + 1):
             for name, over in {"ours": {}, **case.peers}.items():
+                if len(runs[name]) >= seed:
+                    continue
                 folder = Path(work) / f"{name}-{seed}"
                 settings = case.settings | over
                 if name != "ours":
-                    settings["training.minutes"] = runs["ours"][-1]["seconds"] / 60
+                    settings["training.minutes"] = runs["ours"][seed - 1]["seconds"] / 60
                 seconds = train(recipe, folder, seed, settings)
                 runs[name].append(figures(folder, seconds, case))
                 parameters[name] = count_parameters(folder)
@@ -208,7 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("recipe", choices=CASES)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--add", action="store_true", help="keep the recorded runs and measure further seeds")
+    parser.add_argument("--add", action="store_true", help="keep the recorded runs, measure what is missing")
     parser.add_argument("--machine", default="two cores")
     arguments = parser.parse_args()
     case = CASES[arguments.recipe]

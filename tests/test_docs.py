@@ -201,6 +201,9 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
     metrics = lines_of(place / run / "metrics.jsonl")
     answers = Path("runs/questions")
     answered = output_of(shortened(["train", "questions.jsonl", "--json"]), monkeypatch)
+    exploding = ("training.optimizer=sgd", "training.learning_rate=1e38", "training.clip=0", "training.steps=9")
+    settings = [word for setting in exploding for word in ("--set", setting)]
+    output_of(["train", "poems.txt", "--out", "runs/exploding", *settings], monkeypatch)
     found = {
         "train": trained,
         "eval": output_of(["eval", str(run), "--json"], monkeypatch),
@@ -209,6 +212,7 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         "recipes": output_of(["recipes", "--json"], monkeypatch).splitlines()[0],
         "corpora": output_of(["corpora", "--json"], monkeypatch).splitlines()[0],
         "step": metrics[0],
+        "trouble": next(line for line in lines_of(place / "runs/exploding/metrics.jsonl") if "trouble" in line),
         "evaluation": metrics[1],
         "samples": (place / run / "samples.jsonl").read_text(encoding="utf-8"),
         "facts": (place / run / "facts.json").read_text(encoding="utf-8"),

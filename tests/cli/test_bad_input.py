@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -289,6 +290,6 @@ def test_a_loss_that_explodes_is_told(lilliput: Lilliput) -> None:
     outcome = lilliput("train", "story.txt", *TINY, *settings, "--set", "training.warmup=0")
     assert outcome.code == 2
     last = outcome.err.splitlines()[-1]
-    assert last.startswith("error: the training loss became")
+    assert re.match(r"error: the (training loss|gradient's norm) became (nan|inf) at step", last)
     assert "smaller training.learning_rate" in last
     assert json.loads((RUN / "facts.json").read_text())

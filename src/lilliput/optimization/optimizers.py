@@ -47,13 +47,18 @@ class Optimizers:
         return state
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take up a state that `state()` returned. Raises CheckpointError if it belongs to other parameters."""
+        """Take up a state that `state()` returned, in place of the present one.
+
+        Raises CheckpointError if it belongs to other parameters.
+        """
         owners = {
             self._names[parameter]: (part, parameter)
             for part in self.parts
             for group in part.param_groups
             for parameter in group["params"]
         }
+        for part in self.parts:
+            part.state.clear()
         for name, value in state.items():
             parameter_name, _, entry = name.rpartition("/")
             if parameter_name not in owners:

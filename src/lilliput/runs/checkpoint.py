@@ -44,6 +44,12 @@ class Progress:
     """How many times its whole length the run is to be."""
     scaler: dict[str, float] = field(default_factory=dict)
     """State of the float16 loss scaler."""
+    guard: dict[str, float] = field(default_factory=dict)
+    """What the guard knows of the losses so far."""
+    troubles: list[int] = field(default_factory=list)
+    """The steps that went wrong, oldest first; each has halved the learning rate."""
+    accumulation: int | None = None
+    """Micro-batches of a step, where the memory did not suffice for those of the recipe."""
 
 
 @dataclass(frozen=True)

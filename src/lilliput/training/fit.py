@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lilliput.data.batch import Batch
+from lilliput.errors import RunError
 from lilliput.objectives import Objective
 from lilliput.optimization.optimizers import Optimizers
 from lilliput.runtime import Runtime
@@ -26,8 +27,12 @@ class Step:
 
     number: int
     loss: Tensor
+    norm: Tensor
+    """Of the gradient before clipping; with a loss scaler that overflowed, not finite."""
     rate_factor: float
     tokens: int
+    accumulation: int
+    """Micro-batches of the step: more than were asked for if the memory did not suffice."""
 
 
 class Scaler:
@@ -42,15 +47,18 @@ class Scaler:
         """Propagate the scaled loss."""
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
-    def step(self, optimizers: Optimizers, parameters: Iterable[Tensor], clip: float) -> None:
-        """Unscale, clip and step; a step whose gradients overflowed is left out and the scale halved."""
+    def step(self, optimizers: Optimizers, parameters: Iterable[Tensor], clip: float) -> Tensor:
+        """Unscale, clip and step; a step whose gradients overflowed is left out and the scale halved.
+
+        Returns the norm of the gradient before clipping.
+        """
         for part in optimizers.parts:
             self._scaler.unscale_(part)
-        if clip:
-            nn.utils.clip_grad_norm_(parameters, clip)
+        norm = nn.utils.clip_grad_norm_(parameters, clip or float("inf"))
         for part in optimizers.parts:
             self._scaler.step(part)
         self._scaler.update()
+        return norm
 
     def state(self) -> dict[str, float]:
         """Return the scaler's state as plain numbers."""
@@ -78,8 +86,9 @@ def fit(
 ) -> Iterator[Step]:
     """Train from step number `first` on, yielding after every step, until `rate_factor(step)` is None.
 
-    `batch_of(step)` returns all rows of a step; they are cut into `accumulation` micro-batches. The loss is the
-    sum over all micro-batches over the sum of all their weights.
+    `batch_of(step)` returns all rows of a step; they are cut into `accumulation` micro-batches, and into smaller ones
+    for good where the memory does not suffice for these. The loss is the sum over all micro-batches over the sum of all
+    their weights.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for step in count(first):
@@ -87,16 +96,42 @@ def fit(
         if factor is None:
             return
         model.train()
-        torch.manual_seed(step_seed(seed, step))
         batch = batch_of(step).to(runtime.device)
-        weight = batch.weights_BT.sum()
-        loss = torch.zeros((), device=runtime.device)
-        for part in batch.split(accumulation):
-            with runtime.autocast():
-                part_loss = objective(model, part) / weight
-            scaler.backward(part_loss)
-            loss += part_loss.detach()
+        while True:
+            torch.manual_seed(step_seed(seed, step))
+            try:
+                loss = _accumulate(model, objective, batch, accumulation, runtime, scaler)
+                break
+            except RuntimeError as error:
+                # On a CPU there is no class of its own for it.
+                if not isinstance(error, torch.OutOfMemoryError) and "DefaultCPUAllocator" not in str(error):
+                    raise
+                optimizers.clear_gradients()
+                accumulation = _more_parts(len(batch.inputs_BT), accumulation)
         optimizers.set_rate(factor)
-        scaler.step(optimizers, parameters, clip)
+        norm = scaler.step(optimizers, parameters, clip)
         optimizers.clear_gradients()
-        yield Step(step + 1, loss, factor, batch.targets_BT.numel())
+        yield Step(step + 1, loss, norm.detach(), factor, batch.targets_BT.numel(), accumulation)
+
+
+def _accumulate(
+    model: Trainable, objective: Objective, batch: Batch, parts: int, runtime: Runtime, scaler: Scaler
+) -> Tensor:
+    """Add up the gradients of all micro-batches and return the loss."""
+    weight = batch.weights_BT.sum()
+    loss = torch.zeros((), device=runtime.device)
+    for part in batch.split(parts):
+        with runtime.autocast():
+            part_loss = objective(model, part) / weight
+        scaler.backward(part_loss)
+        loss += part_loss.detach()
+    return loss
+
+
+def _more_parts(rows: int, parts: int) -> int:
+    """Return the least number of equal parts that is at least twice as many. Raises RunError if rows run out."""
+    if parts >= rows:
+        raise RunError(
+            "the memory does not suffice for a single row; take a smaller data.window or model, or free some memory"
+        )
+    return next(more for more in range(min(2 * parts, rows), rows + 1) if rows % more == 0)

@@ -1,6 +1,7 @@
 """The log of a run: one line of metrics.jsonl per step and per evaluation.
 
-Losses stay on the device until a few seconds' worth is written at once, so that logging never makes a GPU wait.
+On a GPU, losses stay there until a few seconds' worth is read at once, so that logging never makes it wait. What the
+guard finds in them is then found a little late, and still before anything of it is saved or measured.
 """
 
 import math
@@ -10,43 +11,51 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lilliput.errors import RunError
 from lilliput.runs import RunFolder
+from lilliput.training.guard import Guard, Trouble
 
 FLUSH_SECONDS = 2.0
 
 
 class Journal:
-    """Collects rows for metrics.jsonl and writes them in portions."""
+    """Collects rows for metrics.jsonl, shows them to the guard, and writes them in portions."""
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, guard: Guard, scaled: bool) -> None:
         self._run = run
+        self._guard = guard
+        self._scaled = scaled  # the loss scaler leaves out steps with an infinite gradient by itself
+        self._waiting: list[tuple[dict[str, Any], Tensor]] = []
         self._rows: list[dict[str, Any]] = []
-        self._losses: list[Tensor] = []
         self._flushed = time.monotonic()
 
-    def step(self, row: dict[str, Any], loss: Tensor) -> None:
-        """Log one step; `loss` is read later."""
-        self._rows.append(row)
-        self._losses.append(loss)
+    def step(self, row: dict[str, Any], loss: Tensor, norm: Tensor) -> None:
+        """Log one step. Raises Trouble if it, or one that has not been looked at, went wrong."""
+        self._waiting.append((row, torch.stack([loss, norm])))
+        if loss.device.type == "cpu":
+            self._look()
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
-    def evaluation(self, row: dict[str, Any]) -> None:
-        """Log one evaluation."""
+    def write(self, row: dict[str, Any]) -> None:
+        """Log something else than a step, as an evaluation."""
         self.flush()
         self._run.append_lines(self._run.metrics, [row])
 
     def flush(self) -> None:
-        """Write what is waiting. Raises RunError at the first loss that is not a finite number."""
-        if self._losses:
-            for row, loss in zip(self._rows, torch.stack(self._losses).tolist(), strict=True):
-                if not math.isfinite(loss):
-                    raise RunError(
-                        f"the training loss became {loss} at step {row['step']}; the last checkpoint is kept: "
-                        "start over with --fresh and a smaller training.learning_rate"
-                    )
-                row["loss"] = loss
-            self._run.append_lines(self._run.metrics, self._rows)
-        self._rows, self._losses = [], []
+        """Write what is waiting. Raises Trouble at the first step that went wrong."""
+        self._look()
+        self._run.append_lines(self._run.metrics, self._rows)
+        self._rows = []
         self._flushed = time.monotonic()
+
+    def _look(self) -> None:
+        if not self._waiting:
+            return
+        values = torch.stack([value for _, value in self._waiting]).tolist()
+        waiting, self._waiting = self._waiting, []
+        for (row, _), (loss, norm) in zip(waiting, values, strict=True):
+            reason = self._guard.check(loss, None if self._scaled else norm)
+            if reason is not None:
+                raise Trouble(row["step"], reason)
+            row["loss"], row["gradient_norm"] = loss, round(norm, 5) if math.isfinite(norm) else None
+            self._rows.append(row)

@@ -2,36 +2,31 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import torch
 
 from lilliput.data.batch import Batch
-from lilliput.errors import CheckpointError
+from lilliput.errors import RunError
 from lilliput.models import Model, build, count_parameters
 from lilliput.models.settings import GPTSettings
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.schedules import rate_factor
 from lilliput.recipe import Recipe
-from lilliput.runs import (
-    Checkpoint,
-    Progress,
-    RunFolder,
-    load_checkpoint,
-    newest_checkpoint,
-    prune_checkpoints,
-    save_checkpoint,
-)
+from lilliput.runs import Progress, RunFolder
 from lilliput.runtime import choose_runtime
 from lilliput.training.budget import Budget
 from lilliput.training.compiling import Trainable, compile_or_not
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Started, Stepped
 from lilliput.training.fit import Scaler, Step, fit
+from lilliput.training.guard import RESCUES, Guard, Trouble
 from lilliput.training.journal import Journal
 from lilliput.training.material import Look, Material
-from lilliput.writer import Writer, put_weights
+from lilliput.training.state import State
+from lilliput.writer import Writer
 
 SAVE_SECONDS = 300
 """At most so much work is lost in a crash."""
@@ -41,6 +36,8 @@ FINAL_SHARE = 0.08
 """The same for the final evaluation; a text that takes longer is sampled evenly, and the result says so."""
 SAMPLE_SHARE = 0.003
 """Under a time budget, the share of it that one sample may take."""
+ELSEWHERE = 1 << 30
+"""Added to the number of a step that went wrong, it gives the batch that the step takes instead."""
 
 
 class Session:
@@ -55,22 +52,41 @@ class Session:
         self.material = material
         self.stop = stop
         self.notes: list[str] = []
-        torch.manual_seed(recipe.seed)
-        self.model: Model = build(recipe.model, material.tokenizer.vocab_size, material.window)
+        self.model = self._first_model()
         # A recurrent layer steps through time: it has no large products, which half precision is for.
         parameters = count_parameters(self.model) if isinstance(recipe.model, GPTSettings) else 0
         self.runtime = choose_runtime(self.settings.precision, parameters, self.settings.batch * material.window)
         self.model.to(self.runtime.device)
-        self.optimizers = build_optimizers(self.model, self.settings)
-        self.progress = self._resume()
-        self.scaler = Scaler(self.runtime, self.progress.scaler)
+        self.state = State(
+            run,
+            self.model,
+            build_optimizers(self.model, self.settings),
+            lambda: dict(self._first_model().named_parameters()),
+            self.settings.keep_every,
+            self.notes.append,
+        )
         self.writer = Writer(self.model, material.tokenizer, recipe.sample)
-        self.budget = Budget(self.settings, self.progress.seconds + time.monotonic() - started, self._count_rounds())
-        self._reserve()
-        self.journal = Journal(run)
+        self._begin(time.monotonic() - started)
         self.saved = time.monotonic()
         self.saved_step = self.progress.step
         self.seconds_per_step = 0.0
+
+    @property
+    def progress(self) -> Progress:
+        """Return how far the run is."""
+        return self.state.progress
+
+    def _first_model(self) -> Model:
+        torch.manual_seed(self.recipe.seed)
+        return build(self.recipe.model, self.material.tokenizer.vocab_size, self.material.window)
+
+    def _begin(self, seconds: float) -> None:
+        """Set up what follows from the progress, `seconds` of which have passed since it was saved."""
+        self.scaler = Scaler(self.runtime, self.progress.scaler)
+        self.guard = Guard(**self.progress.guard)  # type: ignore[arg-type]  # JSON has whole numbers as such
+        self.journal = Journal(self.run, self.guard, self.runtime.needs_scaler)
+        self.budget = Budget(self.settings, self.progress.seconds + seconds, self._count_rounds())
+        self._reserve()
 
     def events(self) -> Iterator[Event]:
         """Train to the end, or until the caller wants to stop."""
@@ -83,36 +99,58 @@ class Session:
             example = batch_of(0).split(self.settings.accumulation)[0]
             model, note = compile_or_not(self.model, example, self.runtime)
             yield Note(note)
-        reason = "complete"
+        reason: str | None = None
+        while reason is None:
+            try:
+                reason = yield from self._train(model, batch_of)
+            except Trouble as trouble:
+                if len(self.progress.troubles) >= RESCUES:
+                    reason = self._give_up(trouble)
+                else:
+                    yield Note(self._rescue(trouble))
+        if reason == "interrupted":
+            yield self._finished(reason, interrupted=True)
+        else:
+            yield from self._closing(reason)
+
+    def _train(self, model: Trainable, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
+        """Train until the run is over, and return why; what the guard raises is passed on."""
         resumed = time.monotonic()
         for step in self._fit(model, batch_of):
+            if step.accumulation != (self.progress.accumulation or self.settings.accumulation):
+                self.progress.accumulation = step.accumulation
+                yield Note(f"the memory did not suffice: each step is done in {step.accumulation} parts now")
             yield self._record(step, time.monotonic() - resumed)
             over = self.budget.over(step.number)
             if over or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds):
                 yield from self._look()
                 if self._stale():
-                    reason = f"stopped early: no better for {self.settings.patience} evaluations"
-                    break
+                    return f"stopped early: no better for {self.settings.patience} evaluations"
             elif self._save_due(step.number):
                 self._save()
             if self.stop() and not over:
                 if self.saved_step != step.number:
                     self._save()
-                yield self._finished("interrupted", interrupted=True)
-                return
+                return "interrupted"
             resumed = time.monotonic()
-        yield from self._closing(reason)
+        return "complete"
 
-    def _resume(self) -> Progress:
-        checkpoint = newest_checkpoint(self.run.checkpoints, self.notes.append)
-        progress = Progress() if checkpoint is None else checkpoint.progress
-        if checkpoint is not None:
-            put_weights(self.model, checkpoint.weights)
-            self.optimizers.load_state(checkpoint.optimizer)
-        # What a crash left behind without a checkpoint is done again.
-        self.run.cut_lines(self.run.metrics, progress.step)
-        self.run.cut_lines(self.run.samples, progress.step)
-        return progress
+    def _rescue(self, trouble: Trouble) -> str:
+        """Go back to the last checkpoint; from there on the rate is halved and the step has another batch."""
+        troubles, elapsed = [*self.progress.troubles, trouble.step], self.budget.elapsed()
+        self.state.restore()
+        self.progress.troubles = troubles
+        self._begin(elapsed - self.progress.seconds)
+        back = f"going back to step {self.progress.step}, with half the learning rate and another batch at that step"
+        self.journal.write({"step": self.progress.step, "trouble": trouble.reason, "at_step": trouble.step})
+        self._save()
+        return f"{trouble.reason} at step {trouble.step}: {back} ({len(troubles)} of {RESCUES})"
+
+    def _give_up(self, trouble: Trouble) -> str:
+        remedy = "start over with --fresh and a smaller training.learning_rate"
+        if self.progress.best_loss is None:
+            raise RunError(f"{trouble.reason} at step {trouble.step}, after {RESCUES} rescues: {remedy}")
+        return f"stopped: {trouble.reason} at step {trouble.step}, after {RESCUES} rescues; for more, {remedy}"
 
     def _count_rounds(self) -> int:
         progress = self.progress
@@ -157,22 +195,24 @@ class Session:
             yield Note("this run was stopped early; a greater training.patience makes it go on")
 
     def _fit(self, model: Trainable, batch_of: Callable[[int], Batch]) -> Iterator[Step]:
+        troubles, scale = self.progress.troubles, 0.5 ** len(self.progress.troubles)
+
         def factor(step: int) -> float | None:
             if self.budget.over(step) or self._stale():
                 return None
-            return rate_factor(self.settings, self.budget.progress(step))
+            return scale * rate_factor(self.settings, self.budget.progress(step))
 
         return fit(
             model,
             next_token,
-            batch_of,
-            self.optimizers,
+            lambda step: batch_of(step + ELSEWHERE * troubles.count(step + 1)),
+            self.state.optimizers,
             factor,
             runtime=self.runtime,
             scaler=self.scaler,
             seed=self.recipe.seed,
             first=self.progress.step,
-            accumulation=self.settings.accumulation,
+            accumulation=self.progress.accumulation or self.settings.accumulation,
             clip=self.settings.clip,
         )
 
@@ -189,7 +229,7 @@ class Session:
             "seconds": round(self.budget.elapsed(), 3),
             "tokens": self.progress.tokens,
         }
-        self.journal.step(row, step.loss)
+        self.journal.step(row, step.loss, step.norm)
         return Stepped(
             step=step.number,
             progress=min(1.0, self.budget.progress(step.number)),
@@ -208,7 +248,7 @@ class Session:
         look = self._score(progress.evaluation_limit)
         if progress.best_loss is None or look.loss < progress.best_loss:
             progress.best_loss, progress.best_step, progress.stale_evaluations = look.loss, progress.step, 0
-            self.run.write_weights(dict(self.model.named_parameters()))
+            self.state.keep_best()
         else:
             progress.stale_evaluations += 1
         progress.evaluated_seconds = self.budget.elapsed()
@@ -216,7 +256,7 @@ class Session:
         row = {"step": progress.step, "validation_loss": look.loss, "share": round(share, 4)}
         if look.exact_match is not None:
             row["exact_match"] = look.exact_match
-        self.journal.evaluation(row | {"seconds": round(progress.evaluated_seconds, 3)})
+        self.journal.write(row | {"seconds": round(progress.evaluated_seconds, 3)})
         characters = self.material.facts.get("characters_per_token")
         yield Evaluated(
             step=progress.step,
@@ -283,30 +323,16 @@ class Session:
         self.journal.flush()
         self.progress.seconds = self.budget.elapsed()
         self.progress.scaler = self.scaler.state()
-        weights = dict(self.model.named_parameters())
-        save_checkpoint(self.run.checkpoints, Checkpoint(self.progress, weights, self.optimizers.state()))
-        every = self.settings.keep_every
-        prune_checkpoints(
-            self.run.checkpoints, self.progress.best_step, lambda step: every is not None and step % every == 0
-        )
+        self.progress.guard = asdict(self.guard)
+        self.state.save()
         self.saved, self.saved_step = time.monotonic(), self.progress.step
 
     def _closing(self, reason: str) -> Iterator[Event]:
         """Measure the best weights on all that was held out, in single precision whatever they were trained in."""
-        put_weights(self.model, self._best_weights())
+        self.state.put_best()
         report = self.material.report(self.writer, self._final_limit())
         self.run.write_json(self.run.evaluation, {"step": self.progress.best_step} | report)
         yield self._finished(reason, report)
-
-    def _best_weights(self) -> Mapping[str, torch.Tensor]:
-        try:
-            return self.run.read_weights()
-        except CheckpointError:
-            # The best checkpoint holds the same weights; with them the file is made anew.
-            best = self.run.checkpoints / f"step-{self.progress.best_step:08d}"
-            weights = load_checkpoint(best).weights
-            self.run.write_weights(weights)
-            return weights
 
     def _finished(self, reason: str, evaluation: dict[str, Any] | None = None, interrupted: bool = False) -> Finished:
         return Finished(

@@ -1,0 +1,78 @@
+"""Where a run stands: weights, optimiser and progress, put on the disk and taken from there."""
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from lilliput.errors import CheckpointError
+from lilliput.models import Model
+from lilliput.optimization.optimizers import Optimizers
+from lilliput.runs import (
+    Checkpoint,
+    Progress,
+    RunFolder,
+    load_checkpoint,
+    newest_checkpoint,
+    prune_checkpoints,
+    save_checkpoint,
+)
+from lilliput.writer import put_weights
+
+
+class State:
+    """The state of a run in memory; it begins with what the folder's newest checkpoint holds.
+
+    `first_weights` returns the weights of step 0. What was found broken is told to `note`.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        model: Model,
+        optimizers: Optimizers,
+        first_weights: Callable[[], Mapping[str, Tensor]],
+        keep_every: int | None,
+        note: Callable[[str], None],
+    ) -> None:
+        self._run = run
+        self._model = model
+        self.optimizers = optimizers
+        self._first_weights = first_weights
+        self._keep_every = keep_every
+        self._note = note
+        self.restore()
+
+    def restore(self) -> None:
+        """Put the newest whole checkpoint in place, or the beginning of the run; drop the log of what came after."""
+        checkpoint = newest_checkpoint(self._run.checkpoints, self._note)
+        self.progress = Progress() if checkpoint is None else checkpoint.progress
+        put_weights(self._model, self._first_weights() if checkpoint is None else checkpoint.weights)
+        self.optimizers.load_state({} if checkpoint is None else checkpoint.optimizer)
+        self._run.cut_lines(self._run.metrics, self.progress.step)
+        self._run.cut_lines(self._run.samples, self.progress.step)
+
+    def save(self) -> None:
+        """Write a checkpoint and delete those that are no longer needed."""
+        weights = dict(self._model.named_parameters())
+        save_checkpoint(self._run.checkpoints, Checkpoint(self.progress, weights, self.optimizers.state()))
+        every = self._keep_every
+        prune_checkpoints(
+            self._run.checkpoints, self.progress.best_step, lambda step: every is not None and step % every == 0
+        )
+
+    def keep_best(self) -> None:
+        """Make the weights those that the run is used with."""
+        self._run.write_weights(dict(self._model.named_parameters()))
+
+    def put_best(self) -> None:
+        """Put the best weights in place. Raises CheckpointError if they are nowhere to be had."""
+        put_weights(self._model, self._best())
+
+    def _best(self) -> Mapping[str, Tensor]:
+        try:
+            return self._run.read_weights()
+        except CheckpointError:
+            # The best checkpoint holds the same weights; with them the file is made anew.
+            weights = load_checkpoint(self._run.checkpoints / f"step-{self.progress.best_step:08d}").weights
+            self._run.write_weights(weights)
+            return weights

@@ -1,0 +1,201 @@
+"""A step that goes wrong: noticed, undone, gone around; and memory that does not suffice."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lilliput.data.batch import Batch
+from lilliput.errors import RunError
+from lilliput.objectives import next_token
+from lilliput.runs import RunFolder, newest_checkpoint
+from lilliput.training import session
+from lilliput.training.compiling import Trainable
+from lilliput.training.events import Evaluated, Note, Stepped
+from lilliput.training.fit import step_seed
+from lilliput.training.guard import RESCUES, WARM, Guard
+from lilliput.training.session import ELSEWHERE
+from tests.training.building import finished, recipe, run, stop_after
+
+
+def guard_after(losses: list[float]) -> tuple[Guard, list[str | None]]:
+    guard = Guard()
+    return guard, [guard.check(loss, 1.0) for loss in losses]
+
+
+def noisy(steps: int, noise: float = 0.3) -> list[float]:
+    """Losses as they fall in training, from 6 to 2, with noise."""
+    draw = np.random.default_rng(0)
+    return [2 + 4 * math.exp(-step / 20) + noise * float(draw.standard_normal()) for step in range(steps)]
+
+
+def test_noise_and_falling_losses_are_no_trouble():
+    _, found = guard_after(noisy(2000))
+    assert not any(found)
+
+
+@pytest.mark.parametrize(
+    ("loss", "norm", "expected"),
+    [
+        (math.nan, 1.0, "the training loss became nan"),
+        (math.inf, 1.0, "the training loss became inf"),
+        (2.0, math.inf, "the gradient's norm became inf"),
+        (2.0, math.nan, "the gradient's norm became nan"),
+        (9.0, 1.0, "the training loss leapt from 1.97 to 9.00"),
+    ],
+)
+def test_what_is_no_number_and_leaps_are_trouble(loss, norm, expected):
+    guard, _ = guard_after(noisy(200))
+    before = (guard.seen, guard.mean, guard.deviation)
+    assert (guard.check(loss, norm) or "").startswith(expected)
+    assert (guard.seen, guard.mean, guard.deviation) == before
+    assert guard.check(2.1, 1.0) is None
+
+
+def test_an_infinite_norm_is_left_to_the_loss_scaler():
+    assert Guard().check(2.0, None) is None
+
+
+def test_a_leap_is_not_told_before_there_is_a_mean():
+    guard, _ = guard_after([1.0] * (WARM - 1))
+    assert guard.check(100.0, 1.0) is None
+    guard, _ = guard_after([1.0] * WARM)
+    assert guard.check(100.0, 1.0) is not None
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, is_bad, spoilt=math.nan) -> list[int]:
+    """Spoil the loss of the calls for which `is_bad(number of the call)`; return the list of all calls' batches."""
+    seen: list[int] = []
+
+    def objective(model: Trainable, batch: Batch) -> Tensor:
+        seen.append(hash(batch.inputs_BT.numpy().tobytes()))
+        return next_token(model, batch) * (spoilt if is_bad(len(seen) - 1, seen) else 1.0)
+
+    monkeypatch.setattr(session, "next_token", objective)
+    return seen
+
+
+def rows(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_bad_step_is_undone_and_its_batch_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = spoil(monkeypatch, lambda call, seen: seen[call] == (seen[6] if call >= 6 else None))
+    events = run(tmp_path / "run", recipe())
+    assert finished(events).step == 12
+    (note,) = [event.text for event in events if isinstance(event, Note) and "going back" in event.text]
+    assert note.startswith("the training loss became nan at step 7: going back to step 4, with half the learning rate")
+    # Steps 1 to 7, then 5 and 6 with the same batches, 7 with another one, and on to 12.
+    assert seen[7:9] == seen[4:6]
+    assert seen[9] != seen[6]
+    assert len(seen) == 7 + 8
+    taken = [event for event in events if isinstance(event, Stepped)]
+    assert [event.step for event in taken] == [*range(1, 7), *range(5, 13)]
+    assert math.isclose(taken[6].learning_rate, taken[4].learning_rate / 2)
+    logged = rows(tmp_path / "run")
+    assert [row["step"] for row in logged if "loss" in row] == list(range(1, 13))
+    assert [row for row in logged if "trouble" in row] == [
+        {"step": 4, "trouble": "the training loss became nan", "at_step": 7}
+    ]
+    checkpoint = newest_checkpoint(RunFolder(tmp_path / "run").checkpoints, print)
+    assert checkpoint is not None
+    assert checkpoint.progress.troubles == [7]
+
+
+def test_a_bad_step_before_the_first_checkpoint_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = spoil(monkeypatch, lambda call, seen: call == 2)
+    events = run(tmp_path / "run", recipe())
+    assert finished(events).step == 12
+    assert seen[3:5] == seen[:2]
+    first, again = (event for event in events if isinstance(event, Stepped) and event.step == 1)
+    assert torch.equal(first.loss, again.loss)
+
+
+def test_a_rescued_run_that_is_stopped_and_continued_equals_one_that_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, sittings in (("whole", [99]), ("parts", [8, 99])):
+        with monkeypatch.context() as patch:
+            spoil(patch, lambda call, seen: call == 5)
+            for steps in sittings:
+                run(tmp_path / name, recipe(), stop=stop_after(steps))
+    whole, parts = (newest_checkpoint(RunFolder(tmp_path / name).checkpoints, print) for name in ("whole", "parts"))
+    assert whole is not None
+    assert parts is not None
+    assert whole.progress.troubles == parts.progress.troubles == [6]
+    assert whole.progress.guard == parts.progress.guard
+    assert all(torch.equal(whole.weights[name], parts.weights[name]) for name in whole.weights)
+
+
+def test_after_three_rescues_the_best_so_far_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(monkeypatch, lambda call, seen: call >= 5)
+    events = run(tmp_path / "run", recipe())
+    last = finished(events)
+    assert last.reason.startswith("stopped: the training loss became nan at step 5, after 3 rescues; for more, start")
+    assert len([event for event in events if isinstance(event, Note) and "going back" in event.text]) == RESCUES
+    looks = [event for event in events if isinstance(event, Evaluated)]
+    assert last.best_step == looks[-1].best_step == 4
+    assert last.evaluation is not None
+    assert math.isclose(last.evaluation["windows"]["separate"]["loss"], looks[-1].validation_loss, abs_tol=1e-5)
+
+
+def test_without_anything_good_it_is_an_error_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(monkeypatch, lambda call, seen: call >= 1)
+    with pytest.raises(RunError, match=r"became nan at step \d, after 3 rescues: .*smaller training.learning_rate"):
+        run(tmp_path / "run", recipe())
+
+
+def test_the_batch_elsewhere_is_one_of_the_text_too() -> None:
+    assert step_seed(1, 5) != step_seed(1, 5 + ELSEWHERE)
+
+
+GPU_FULL = torch.OutOfMemoryError("CUDA out of memory")
+CPU_FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory")
+
+
+def no_memory_for(monkeypatch: pytest.MonkeyPatch, most: int, error: RuntimeError = GPU_FULL) -> None:
+    def objective(model: Trainable, batch: Batch) -> Tensor:
+        if len(batch.inputs_BT) > most:
+            raise error
+        return next_token(model, batch)
+
+    monkeypatch.setattr(session, "next_token", objective)
+
+
+@pytest.mark.parametrize(("batch", "most", "parts"), [(4, 2, 2), (4, 1, 4), (6, 1, 6), (6, 3, 2)])
+def test_where_memory_ends_the_micro_batches_shrink(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, most: int, parts: int
+) -> None:
+    options = {"training.batch": batch, "model.dropout": 0.0}
+    run(tmp_path / "plain", recipe(**options))
+    no_memory_for(monkeypatch, most, CPU_FULL if most == 1 else GPU_FULL)
+    events = run(tmp_path / "run", recipe(**options))
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert f"the memory did not suffice: each step is done in {parts} parts now" in notes
+    assert sum("memory" in note for note in notes) == 1
+    losses = [[row["loss"] for row in rows(tmp_path / name) if "loss" in row] for name in ("plain", "run")]
+    assert np.allclose(*losses, atol=1e-4)
+
+
+def test_what_the_memory_allows_is_known_when_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_memory_for(monkeypatch, 2)
+    run(tmp_path / "run", recipe(), stop=stop_after(5))
+    events = run(tmp_path / "run", recipe())
+    assert finished(events).step == 12
+    assert not any("memory" in event.text for event in events if isinstance(event, Note))
+
+
+def test_too_little_memory_for_one_row_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_memory_for(monkeypatch, 0)
+    with pytest.raises(RunError, match=r"does not suffice for a single row; take a smaller data\.window"):
+        run(tmp_path / "run", recipe())
+
+
+def test_another_error_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_memory_for(monkeypatch, 0, RuntimeError("something else"))
+    with pytest.raises(RuntimeError, match="something else"):
+        run(tmp_path / "run", recipe())
