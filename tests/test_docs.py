@@ -208,6 +208,7 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         "train": trained,
         "eval": output_of(["eval", str(run), "--json"], monkeypatch),
         "judge": output_of(shortened(["judge", str(run), "--json"]), monkeypatch),
+        "doctor": output_of(["doctor", str(run), "--json"], monkeypatch),
         "sample": output_of(["sample", str(run), "--json"], monkeypatch),
         "recipes": output_of(["recipes", "--json"], monkeypatch).splitlines()[0],
         "corpora": output_of(["corpora", "--json"], monkeypatch).splitlines()[0],

@@ -14,6 +14,7 @@ OPTIONS = {
     "sample": ("--prompt", "--count", "--length", "--temperature", "--top-k", "--top-p", "--stop", "--seed", "--json"),
     "eval": ("--text", "--json"),
     "judge": ("--text", "--lines", "--temperature", "--language", "--seed", "--out", "--json"),
+    "doctor": ("--json",),
     "plot": ("--out",),
     "recipes": ("--json", "show"),
     "corpora": ("--json", "get"),

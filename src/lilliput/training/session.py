@@ -20,6 +20,7 @@ from lilliput.runs import Progress, RunFolder
 from lilliput.runtime import choose_runtime
 from lilliput.training.budget import Budget
 from lilliput.training.compiling import Trainable, compile_or_not
+from lilliput.training.doctor import diagnose, read_chart
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Started, Stepped
 from lilliput.training.fit import Scaler, Step, fit
 from lilliput.training.guard import RESCUES, Guard, Trouble
@@ -52,6 +53,7 @@ class Session:
         self.material = material
         self.stop = stop
         self.notes: list[str] = []
+        self.told = {"instability"}  # a rescue has its own note
         self.model = self._first_model()
         # A recurrent layer steps through time: it has no large products, which half precision is for.
         parameters = count_parameters(self.model) if isinstance(recipe.model, GPTSettings) else 0
@@ -270,6 +272,14 @@ class Session:
         )
         yield self._sample()
         self._save()
+        yield from self._diagnosis()
+
+    def _diagnosis(self) -> Iterator[Event]:
+        """Say what is wrong, each kind of thing once in a sitting."""
+        for finding in diagnose(read_chart(self.run)):
+            if finding.kind not in self.told:
+                self.told.add(finding.kind)
+                yield Note(f"{finding.text}; what helps: {finding.remedy}")
 
     def _score(self, limit: int | None) -> Look:
         with self.runtime.autocast():
@@ -332,6 +342,7 @@ class Session:
         self.state.put_best()
         report = self.material.report(self.writer, self._final_limit())
         self.run.write_json(self.run.evaluation, {"step": self.progress.best_step} | report)
+        yield from self._diagnosis()
         yield self._finished(reason, report)
 
     def _finished(self, reason: str, evaluation: dict[str, Any] | None = None, interrupted: bool = False) -> Finished:

@@ -1,0 +1,33 @@
+"""`lilliput doctor`: what is wrong with a run, and what helps."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+) -> None:
+    """Say what is wrong with a run, and what helps."""
+    from lilliput.runs import RunFolder
+    from lilliput.training.doctor import diagnose, read_chart
+
+    chart = read_chart(RunFolder(run))
+    found = diagnose(chart)
+    if json_:
+        typer.echo(json.dumps({"run": str(run), "findings": [asdict(finding) for finding in found]}))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not chart.looks:
+        console.print("this run has not been measured yet; ask again after the first evaluation", soft_wrap=True)
+    elif not found:
+        console.print("nothing is wrong with this run", soft_wrap=True)
+    for finding in found:
+        console.print(f"{finding.kind}: {finding.text}", soft_wrap=True, markup=False)
+        console.print(f"  what helps: {finding.remedy}", soft_wrap=True, markup=False)

@@ -1,0 +1,219 @@
+"""Reads the log of a run and says in plain words what is wrong with it, and what helps.
+
+Everything is told from the losses that the run wrote down and from sizes; nothing is measured anew. The bounds are set
+so that an ordinary run is told nothing but that it could go on.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from lilliput.runs import RunFolder
+from lilliput.runs.folder import WEIGHTS
+
+RISE = 0.01
+"""Share by which a validation loss must be above the best one to be worse for sure."""
+ALIKE = 0.02
+"""Share by which training and validation loss may differ and still be alike."""
+LITTLE = 0.05
+"""Of a loss below this there is nothing more to learn that would matter."""
+FEW_TOKENS, FEW_PROBLEMS = 5_000, 200
+PARTS = 20
+"""A training loss is averaged over so many parts of the run to see where it goes."""
+FEW_STEPS = 100
+"""With fewer, nothing is said of the training loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong with a run, or could be better."""
+
+    kind: str
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What a run has written down of itself; losses are in nats per token."""
+
+    steps: Sequence[tuple[int, float]]
+    """(step, training loss)."""
+    looks: Sequence[tuple[int, float]]
+    """(step, validation loss)."""
+    troubles: Sequence[int]
+    """The steps that went wrong."""
+    parameters: int | None
+    training_tokens: int
+    validation_tokens: int
+    validation_problems: int | None
+    counting: float | None
+    """Bits per character of the count model."""
+    reached: float | None
+    """Bits per character of the finished run."""
+    over: bool
+    """Whether the run is finished."""
+
+
+def read_chart(run: RunFolder) -> Chart:
+    """Read the chart of a run. Raises RunError if the folder is not a run or is broken."""
+    facts = run.read_json(run.facts)
+    rows = run.read_lines(run.metrics)
+    evaluation: dict[str, Any] = run.read_json(run.evaluation) if run.evaluation.exists() else {}
+    return Chart(
+        steps=[(row["step"], row["loss"]) for row in rows if "loss" in row],
+        looks=[(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row],
+        troubles=[row["at_step"] for row in rows if "trouble" in row],
+        parameters=_count_parameters(run),
+        training_tokens=facts["training"]["tokens"],
+        validation_tokens=facts["validation"]["tokens"],
+        validation_problems=facts["validation"].get("problems"),
+        counting=facts["floors"].get("ngram", {}).get("bits_per_character"),
+        reached=evaluation.get("bits_per_character"),
+        over=bool(evaluation),
+    )
+
+
+def diagnose(chart: Chart) -> list[Finding]:
+    """Return what is wrong with a run, the gravest first."""
+    found = [_taken_back(chart), _rising(chart), _stuck(chart), _overfitting(chart)]
+    if chart.over:
+        found.append(_worse_than_counting(chart))
+        if not any(found[:3]):  # where the rate is wrong, a longer run does not help
+            found.append(_underfitting(chart))
+    found.append(_small_validation(chart))
+    return [finding for finding in found if finding is not None]
+
+
+def _taken_back(chart: Chart) -> Finding | None:
+    if not chart.troubles:
+        return None
+    places = ", ".join(f"{step:,}" for step in chart.troubles)
+    return Finding(
+        "instability",
+        f"the loss leapt or became infinite at step {places}, and the run was taken back",
+        "a smaller training.learning_rate (and matrix_learning_rate), or a longer training.warmup",
+    )
+
+
+def _rising(chart: Chart) -> Finding | None:
+    means = _means(chart.steps)
+    if not means:
+        return None
+    (low_step, low), (_, now) = min(means, key=lambda mean: mean[1]), means[-1]
+    if now < low + max(0.1, 0.05 * low):
+        return None
+    return Finding(
+        "rate too high",
+        f"the training loss rose again, from {low:.2f} near step {low_step:,} to {now:.2f}: the learning rate is too "
+        "high",
+        "a third of training.learning_rate and training.matrix_learning_rate",
+    )
+
+
+def _stuck(chart: Chart) -> Finding | None:
+    means = _means(chart.steps)
+    if not means or means[-1][1] < 0.97 * means[0][1]:
+        return None
+    return Finding(
+        "nothing is learnt",
+        f"the training loss does not fall: {means[0][1]:.2f} at first, {means[-1][1]:.2f} now",
+        "a greater training.learning_rate; or look at the text, which may have nothing that can be predicted",
+    )
+
+
+def _overfitting(chart: Chart) -> Finding | None:
+    if not chart.looks:
+        return None
+    best = min(range(len(chart.looks)), key=lambda index: chart.looks[index][1])
+    (best_step, lowest), (now_step, now) = chart.looks[best], chart.looks[-1]
+    if len(chart.looks) - best <= 2 or now < lowest + max(RISE * lowest, 0.005):
+        return None
+    before = chart.looks[best - 1][0] if best else 0
+    then = _mean(chart.steps, before, best_step)
+    last = _mean(chart.steps, chart.looks[-2][0], now_step)
+    if then is None or last is None or last >= then:
+        return None
+    text = (
+        f"overfitting since step {chart.looks[best + 1][0]:,}: best is step {best_step:,}, kept; since then the "
+        f"validation loss rose from {lowest:.3f} to {now:.3f} while the training loss fell to {last:.3f}"
+    )
+    if chart.parameters is not None and chart.parameters > chart.training_tokens:
+        text += f"; {chart.parameters:,} parameters are many for {chart.training_tokens:,} tokens to learn"
+        return Finding(
+            "overfitting", text, "a smaller model.width or model.layers, more model.dropout, or more text; or stop here"
+        )
+    return Finding(
+        "overfitting", text, "more model.dropout, more text, or fewer steps; training.patience stops by itself"
+    )
+
+
+def _underfitting(chart: Chart) -> Finding | None:
+    if len(chart.looks) < 2 or chart.looks[-1] != min(chart.looks, key=lambda look: look[1]):
+        return None
+    learnt, held_out = _mean(chart.steps, chart.looks[-2][0], chart.looks[-1][0]), chart.looks[-1][1]
+    if learnt is None or held_out < LITTLE or held_out - learnt > ALIKE * held_out:
+        return None
+    return Finding(
+        "underfitting",
+        f"it could learn more: at the end the loss is {learnt:.3f} on the text to learn and {held_out:.3f} on the "
+        "held-out one, nearly the same",
+        "more training.minutes or training.steps; if it is slow to fall then, a larger model.width",
+    )
+
+
+def _worse_than_counting(chart: Chart) -> Finding | None:
+    if chart.counting is None or chart.reached is None or chart.reached < chart.counting:
+        return None
+    return Finding(
+        "worse than counting",
+        f"{chart.reached:.2f} bits per character, and a count model needs {chart.counting:.2f}",
+        "more training.minutes or training.steps; for a short text a smaller model with more model.dropout",
+    )
+
+
+def _small_validation(chart: Chart) -> Finding | None:
+    remedy = "a longer text, or --validation with a text of its own"
+    if chart.validation_problems is not None:
+        if chart.validation_problems >= FEW_PROBLEMS:
+            return None
+        share = 1 / chart.validation_problems
+        return Finding(
+            "small validation set",
+            f"only {chart.validation_problems:,} answers are held out: each is {share:.1%} of the result",
+            "more prompts with answers, or --validation with a file of its own",
+        )
+    if chart.validation_tokens >= FEW_TOKENS or not chart.looks:
+        return None
+    # The losses of single tokens spread about as far as their mean.
+    doubt = 2 * chart.looks[-1][1] / math.sqrt(chart.validation_tokens)
+    return Finding(
+        "small validation set",
+        f"the held-out text has only {chart.validation_tokens:,} tokens: its loss is uncertain by about {doubt:.2f}",
+        remedy,
+    )
+
+
+def _mean(steps: Sequence[tuple[int, float]], after: int, until: int) -> float | None:
+    losses = [loss for step, loss in steps if after < step <= until]
+    return sum(losses) / len(losses) if losses else None
+
+
+def _means(steps: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Return the middle step and the mean loss of equal parts of the run so far."""
+    if len(steps) < FEW_STEPS:
+        return []
+    size = len(steps) // PARTS
+    parts = [steps[len(steps) - size * (PARTS - part) :][:size] for part in range(PARTS)]
+    return [(part[size // 2][0], sum(loss for _, loss in part) / size) for part in parts]
+
+
+def _count_parameters(run: RunFolder) -> int | None:
+    try:
+        with safe_open(run.path / WEIGHTS, "numpy") as file:
+            return sum(math.prod(map(int, file.get_slice(name).get_shape())) for name in list(file.keys()))
+    except (OSError, SafetensorError):
+        return None  # nothing has been measured yet

@@ -1,0 +1,18 @@
+"""`lilliput doctor`."""
+
+import json
+
+from tests.cli.conftest import Lilliput
+
+
+def test_the_verb_says_it_for_people_and_programs(lilliput: Lilliput) -> None:
+    settings = ("--set", "training.steps=2", "--set", "model.width=16", "--set", "model.heads=2")
+    assert lilliput("train", "story.txt", *settings).code == 0
+    shown = lilliput("doctor", "runs/story")
+    assert shown.code == 0
+    assert "small validation set: the held-out text has only" in shown.out
+    assert "what helps: a longer text" in shown.out
+    found = json.loads(lilliput("doctor", "runs/story", "--json").out)
+    assert found["run"] == "runs/story"
+    assert {"kind", "text", "remedy"} == found["findings"][0].keys()
+    assert lilliput("doctor", "runs/nothing").code == 2

@@ -1,0 +1,144 @@
+"""What is said of a run, from what it has written down."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lilliput.errors import RunError
+from lilliput.runs import RunFolder
+from lilliput.training.doctor import Chart, diagnose, read_chart
+from lilliput.training.events import Note
+from tests.training.building import corpus, example_recipe, recipe, run, sums
+
+
+def falling(start: float, end: float, steps: int = 1000, noise: float = 0.1) -> list[tuple[int, float]]:
+    draw = np.random.default_rng(0)
+    return [
+        (step, end + (start - end) * float(np.exp(-4 * step / steps)) + noise * float(draw.standard_normal()))
+        for step in range(1, steps + 1)
+    ]
+
+
+def looks(*losses: float) -> list[tuple[int, float]]:
+    return [(100 * number, loss) for number, loss in enumerate(losses, start=1)]
+
+
+HEALTHY = Chart(
+    steps=falling(4, 1.4),
+    looks=looks(2.6, 2.2, 2.0, 1.9, 1.8, 1.75, 1.7, 1.65, 1.62, 1.6),
+    troubles=[],
+    parameters=600_000,
+    training_tokens=1_000_000,
+    validation_tokens=100_000,
+    validation_problems=None,
+    counting=2.4,
+    reached=2.2,
+    over=True,
+)
+OVERFITTING = replace(HEALTHY, looks=looks(2.6, 2.2, 2.0, 1.9, 1.8, 1.7, 1.72, 1.75, 1.8, 1.9))
+
+
+def kinds(chart: Chart) -> list[str]:
+    return [finding.kind for finding in diagnose(chart)]
+
+
+def test_a_healthy_run_is_told_nothing():
+    assert kinds(HEALTHY) == []
+    assert kinds(replace(HEALTHY, steps=[], looks=[], over=False)) == []
+
+
+def test_overfitting_names_since_when_and_what_is_kept():
+    (finding,) = diagnose(OVERFITTING)
+    assert finding.text.startswith("overfitting since step 700: best is step 600, kept; since then")
+    assert "from 1.700 to 1.900 while the training loss fell" in finding.text
+    assert "many for" not in finding.text
+    (finding,) = diagnose(replace(OVERFITTING, parameters=2_000_000))
+    assert "2,000,000 parameters are many for 1,000,000 tokens" in finding.text
+    assert "model.width" in finding.remedy
+
+
+def test_one_worse_evaluation_or_a_little_rise_is_not_overfitting():
+    assert kinds(replace(HEALTHY, looks=looks(2.6, 2.0, 1.9, 2.0))) == []
+    assert kinds(replace(HEALTHY, looks=looks(2.6, 2.0, 1.9, 1.905, 1.905))) == []
+
+
+def test_a_validation_loss_that_rises_with_the_training_loss_is_not_overfitting():
+    assert "overfitting" not in kinds(replace(OVERFITTING, steps=falling(1.0, 3.0)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("instability", {"troubles": [400]}),
+        ("rate too high", {"steps": [*falling(4, 1.4, 600), *((step, 1.9) for step in range(601, 1001))]}),
+        ("nothing is learnt", {"steps": falling(4, 3.99)}),
+        ("worse than counting", {"reached": 2.5}),
+        ("underfitting", {"steps": falling(4, 1.6)}),
+        ("small validation set", {"validation_tokens": 4_999}),
+        ("small validation set", {"validation_problems": 199}),
+    ],
+)
+def test_each_thing_is_told_with_what_helps(kind, changes):
+    (finding,) = diagnose(replace(HEALTHY, **changes))
+    assert finding.kind == kind
+    assert finding.text
+    assert finding.remedy
+
+
+def test_what_can_only_be_said_at_the_end_is_not_said_before():
+    assert kinds(replace(HEALTHY, over=False, reached=None, steps=falling(4, 1.6))) == []
+
+
+def test_answers_that_are_all_right_are_not_underfitted():
+    chart = replace(HEALTHY, steps=falling(4, 0.01, noise=0), looks=looks(1.0, 0.01), validation_problems=1000)
+    assert kinds(chart) == []
+
+
+def test_the_doubt_shrinks_with_the_root_of_the_length():
+    (finding,) = diagnose(replace(HEALTHY, validation_tokens=1_600))
+    assert finding.text.endswith("uncertain by about 0.08")
+
+
+OVERFIT = {
+    "model.dropout": 0.0,
+    "model.width": 64,
+    "training.steps": 400,
+    "training.evaluate_every": 50,
+    "data.window": 16,
+}
+
+
+@pytest.mark.slow
+def test_a_run_says_once_that_it_learns_by_heart(tmp_path: Path) -> None:
+    events = run(tmp_path / "run", recipe(**OVERFIT), text=corpus(700))
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert sum(note.startswith("overfitting since step") for note in notes) == 1
+    assert any("parameters are many for" in note and "what helps: a smaller model.width" in note for note in notes)
+    assert any(note.startswith("the held-out text has only") for note in notes)
+
+
+def test_the_chart_is_what_the_run_wrote(tmp_path: Path) -> None:
+    run(tmp_path / "run", recipe())
+    chart = read_chart(RunFolder(tmp_path / "run"))
+    assert [step for step, _ in chart.steps] == list(range(1, 13))
+    assert [step for step, _ in chart.looks] == [4, 8, 12]
+    assert chart.over
+    assert chart.parameters is not None
+    assert chart.reached is not None
+    (tmp_path / "run" / "weights.safetensors").unlink()
+    assert read_chart(RunFolder(tmp_path / "run")).parameters is None
+
+
+def test_a_run_with_answers_has_a_chart_too(tmp_path: Path) -> None:
+    run(tmp_path / "run", example_recipe(), text=sums())
+    chart = read_chart(RunFolder(tmp_path / "run"))
+    assert chart.validation_problems == 14
+    assert chart.counting is None
+    assert "small validation set" in kinds(chart)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        read_chart(RunFolder(tmp_path))
