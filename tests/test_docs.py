@@ -109,7 +109,7 @@ def shortened_train(train: Any) -> Any:
 def shortened(arguments: list[str]) -> list[str]:
     if arguments[0] == "judge":
         return [*arguments, "--lines", "10"]
-    if arguments[0] not in ("train", "demo"):
+    if arguments[0] not in ("train", "demo", "sweep"):
         return arguments
     kept = list(arguments)
     if "--minutes" in kept:
@@ -209,6 +209,10 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         "eval": output_of(["eval", str(run), "--json"], monkeypatch),
         "judge": output_of(shortened(["judge", str(run), "--json"]), monkeypatch),
         "doctor": output_of(["doctor", str(run), "--json"], monkeypatch),
+        "compare": output_of(["compare", str(run), "--json"], monkeypatch),
+        "sweep": output_of(
+            shortened(["sweep", "poems.txt", "--try", "model.layers=1", "--seeds", "1", "--json"]), monkeypatch
+        ),
         "sample": output_of(["sample", str(run), "--json"], monkeypatch),
         "recipes": output_of(["recipes", "--json"], monkeypatch).splitlines()[0],
         "corpora": output_of(["corpora", "--json"], monkeypatch).splitlines()[0],

@@ -23,6 +23,7 @@ LAYERS = [
     {"training"},
     {"report"},
     {"api"},
+    {"sweep"},
     {"cli"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

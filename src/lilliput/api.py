@@ -45,11 +45,18 @@ def train(
     return load(folder)
 
 
-def run_task(task: Task, folder: Path, *, fresh: bool = False, stop: Callable[[], bool] = lambda: False) -> Finished:
+def run_task(
+    task: Task,
+    folder: Path,
+    *,
+    fresh: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    view: TrainingView | None = None,
+) -> Finished:
     """Train a task, showing it on standard error, tracking it where the recipe asks, and drawing its curves."""
     track = task.recipe.training.track
     require_trackers(track)
-    view = TrainingView()
+    view = view or TrainingView()
 
     def preparing(what: str, done: int, total: int) -> None:
         if stop():

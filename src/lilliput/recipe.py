@@ -9,7 +9,7 @@ import copy
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from types import UnionType
@@ -201,6 +201,14 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
         for key in sorted(before.keys() | after.keys())
         if key not in _FREE_KEYS and not key.startswith(("sample.", "expected.")) and before.get(key) != after.get(key)
     ]
+
+
+def varying(recipes: Sequence[Recipe]) -> dict[str, list[Any]]:
+    """Return the settings that are not the same in all recipes, with the value in each; None stands for not set."""
+    flat = [dict(_flatten(recipe.as_dict())) for recipe in recipes]
+    keys = sorted({key for values in flat for key in values if not key.startswith("expected.")})
+    found = {key: [values.get(key) for values in flat] for key in keys}
+    return {key: values for key, values in found.items() if any(value != values[0] for value in values)}
 
 
 def _settle_length(values: dict[str, Any], settings: Mapping[str, Any]) -> None:

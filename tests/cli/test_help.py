@@ -15,6 +15,8 @@ OPTIONS = {
     "eval": ("--text", "--json"),
     "judge": ("--text", "--lines", "--temperature", "--language", "--seed", "--out", "--json"),
     "doctor": ("--json",),
+    "compare": ("--out", "--json"),
+    "sweep": ("--try", "--minutes", "--seeds", "--out", "--set", "--corpus", "--validation", "--json"),
     "plot": ("--out",),
     "recipes": ("--json", "show"),
     "corpora": ("--json", "get"),

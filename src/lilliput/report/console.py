@@ -24,11 +24,15 @@ PLAIN_SECONDS = 10.0
 class TrainingView:
     """Show a run while it trains; a context manager.
 
-    `console` is by default standard error; `clock` gives seconds and is there for tests.
+    `console` is by default standard error; `clock` gives seconds and is there for tests. A `quiet` one, for one run of
+    many, shows how far the run is and when it ended, without notes, evaluations and samples.
     """
 
-    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, console: Console | None = None, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
+    ) -> None:
         self.console = console or Console(stderr=True, highlight=False)
+        self._quiet = quiet
         self._clock = clock
         self._live = self.console.is_terminal and not self.console.is_dumb_terminal
         self._progress: Progress | None = None
@@ -134,10 +138,13 @@ class TrainingView:
             line += f"  {bits_per_character:.3f} bits per character"
         if exact_match is not None:
             line += f"  {percent(exact_match)} right"
-        self._print(line + "  (best so far)" * best)
+        if not self._quiet:
+            self._print(line + "  (best so far)" * best)
 
     def sample(self, text: str, step: int, validation_loss: float | None = None) -> None:
         """Show a sample under a rule that names its step and validation loss."""
+        if self._quiet:
+            return
         title = f"sample at step {step:,}"
         if validation_loss is not None:
             title += f", validation {validation_loss:.3f}"
@@ -149,7 +156,8 @@ class TrainingView:
 
     def note(self, text: str) -> None:
         """Show a line."""
-        self._print(printable(text))
+        if not self._quiet:
+            self._print(printable(text))
 
     def finished(self, steps: int, seconds: float, best_validation_loss: float | None = None) -> None:
         """Show the end of the run."""

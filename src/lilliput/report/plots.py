@@ -71,7 +71,7 @@ def plot_runs(runs: Sequence[RunCurve], out: Path, *, against: Literal["steps", 
         _draw_exact_match(upper, curves)
         _label(upper, lower, runs, curves, in_bits=in_bits)
         lower.set_xlabel(x_label)
-        return _write(figure, out)
+        return write_figure(figure, out)
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,8 @@ def _duration(seconds: float) -> str:
     return f"{minutes:,} min {rest} s" if minutes else f"{rest} s"
 
 
-def _write(figure: "Figure", out: Path) -> list[Path]:
+def write_figure(figure: "Figure", out: Path) -> list[Path]:
+    """Write a figure as PNG and as SVG and return the files. Raises RunError if they cannot be written."""
     stem = out.with_suffix("") if out.suffix.lower() in (".png", ".svg") else out
     # Not with_suffix: "run.v2" is a name, not a name with a suffix.
     files = [stem.with_name(stem.name + suffix) for suffix in (".png", ".svg")]

@@ -15,6 +15,7 @@ loss.png, loss.svg     the loss curves
 """
 
 import json
+import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -200,3 +201,11 @@ class RunFolder:
             return load_file(self.path / WEIGHTS)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{self.path / WEIGHTS}: unreadable ({error})") from None
+
+    def count_parameters(self) -> int | None:
+        """Return the number of trained values, without reading them; None if there are no weights yet."""
+        try:
+            with safe_open(self.path / WEIGHTS, "numpy") as file:
+                return sum(math.prod(map(int, file.get_slice(name).get_shape())) for name in list(file.keys()))
+        except (OSError, SafetensorError):
+            return None

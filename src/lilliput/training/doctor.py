@@ -9,10 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from lilliput.runs import RunFolder
-from lilliput.runs.folder import WEIGHTS
 
 RISE = 0.01
 """Share by which a validation loss must be above the best one to be worse for sure."""
@@ -67,7 +64,7 @@ def read_chart(run: RunFolder) -> Chart:
         steps=[(row["step"], row["loss"]) for row in rows if "loss" in row],
         looks=[(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row],
         troubles=[row["at_step"] for row in rows if "trouble" in row],
-        parameters=_count_parameters(run),
+        parameters=run.count_parameters(),
         training_tokens=facts["training"]["tokens"],
         validation_tokens=facts["validation"]["tokens"],
         validation_problems=facts["validation"].get("problems"),
@@ -209,11 +206,3 @@ def _means(steps: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     size = len(steps) // PARTS
     parts = [steps[len(steps) - size * (PARTS - part) :][:size] for part in range(PARTS)]
     return [(part[size // 2][0], sum(loss for _, loss in part) / size) for part in parts]
-
-
-def _count_parameters(run: RunFolder) -> int | None:
-    try:
-        with safe_open(run.path / WEIGHTS, "numpy") as file:
-            return sum(math.prod(map(int, file.get_slice(name).get_shape())) for name in list(file.keys()))
-    except (OSError, SafetensorError):
-        return None  # nothing has been measured yet

@@ -1,0 +1,36 @@
+"""`lilliput compare`: finished runs side by side."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs.")],
+    out: Annotated[Path | None, typer.Option(help="Draw their loss curves into this picture (PNG and SVG).")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+) -> None:
+    """Compare finished runs: what each came to, what it cost, and which settings differ."""
+    from lilliput.report.comparison import compare, read_outcome
+
+    found = compare([read_outcome(run) for run in runs])
+    pictures = []
+    if out is not None:
+        from lilliput.report.curves import read_curve
+        from lilliput.report.plots import plot_runs
+
+        pictures = plot_runs([read_curve(Path(row["run"])) for row in found["runs"]], out, against="seconds")
+    if json_:
+        typer.echo(json.dumps(found))
+        return
+    from rich.console import Console
+
+    from lilliput.report.comparison import tables
+
+    console = Console(highlight=False)
+    for part in tables(found):
+        console.print(part, soft_wrap=isinstance(part, str))
+    for picture in pictures:
+        console.print(str(picture), soft_wrap=True)

@@ -1,0 +1,91 @@
+"""`lilliput sweep`: several plans for one text, with several seeds and equal lengths."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lilliput.sweep import Turn
+
+
+def run(
+    target: Annotated[
+        list[str], typer.Argument(metavar="TARGET", help="Texts, a .jsonl file of prompts and answers, or a recipe.")
+    ],
+    try_: Annotated[
+        list[str],
+        typer.Option(
+            "--try", metavar="SETTINGS", help='One alternative, "model.layers=2 model.width=96", or several: "a=1|2".'
+        ),
+    ],
+    minutes: Annotated[float | None, typer.Option(help="Minutes of each run.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each alternative.")] = 3,
+    out: Annotated[Path | None, typer.Option(help="The folder of the sweep. Default: runs/sweep-NAME.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting in all runs.")
+    ] = None,
+    corpus: Annotated[str | None, typer.Option(help="Put another text or file of answers under the recipe.")] = None,
+    validation: Annotated[str | None, typer.Option(help="Measure on this text or file.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+) -> int:
+    """Try several settings on one text, with equal lengths and several seeds; the plan as it is is one of them."""
+    from lilliput.cli.interrupts import Interrupts
+    from lilliput.recipe import parse_setting
+    from lilliput.report.alternatives import plot_alternatives
+    from lilliput.sweep import read_alternatives, summary, sweep, write_summary
+    from lilliput.training.resolve import Task, resolve
+
+    common = dict(parse_setting(text) for text in set_ or [])
+    if minutes is not None:
+        common["training.minutes"] = minutes
+
+    def task(settings: Mapping[str, Any]) -> Task:
+        return resolve(target, corpus=corpus, validation=validation, settings={**common, **settings})
+
+    alternatives = read_alternatives(try_)
+    folder = out or Path("runs") / f"sweep-{task({}).name}"
+    with Interrupts() as interrupts:
+        found = sweep(task, alternatives, seeds, folder, stop=interrupts.wanted, beginning=_announce)
+    if found is None:
+        typer.echo(f"stopped; to continue: {shlex.join(['lilliput', *sys.argv[1:]])}", err=True)
+        return interrupts.exit_code
+    rows = summary(found)
+    write_summary(rows, folder)
+    pictures = plot_alternatives(rows, folder / "sweep.png")
+    if json_:
+        typer.echo(json.dumps({"folder": str(folder), "alternatives": rows}))
+        return 0
+    _print(rows, pictures)
+    return 0
+
+
+def _announce(turn: "Turn") -> None:
+    typer.echo(f"run {turn.number} of {turn.of}: {turn.alternative.name}, seed {turn.seed}", err=True)
+
+
+def _print(rows: Sequence[Mapping[str, Any]], pictures: Sequence[Path]) -> None:
+    from rich.console import Console
+
+    from lilliput.report.tables import table
+
+    console = Console(highlight=False)
+    answers = "exact_match" in rows[0]
+    key = "exact_match" if answers else "bits_per_character"
+    shown = []
+    for row in rows:
+        figures = {
+            name: "not finite" if row[name] is None else f"{row[name]:.4f}" for name in (key, "least", "greatest")
+        }
+        costs = {"parameters": row["parameters"], "steps": int(row["steps"]), "minutes": f"{row['seconds'] / 60:.1f}"}
+        shown.append({"alternative": row["alternative"], **figures, **costs})
+    heading = "answers right" if answers else "bits per character"
+    columns = {"alternative": "", key: heading, "least": "least", "greatest": "greatest"}
+    shown_table = table(shown, columns | {name: name for name in ("parameters", "steps", "minutes")})
+    shown_table.numeric = set(shown_table.columns) - {"alternative"}
+    console.print(shown_table)
+    console.print(f"medians of {len(rows[0]['values'])} seeds; picture: {pictures[0]}", soft_wrap=True)

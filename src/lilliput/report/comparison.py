@@ -1,0 +1,110 @@
+"""Finished runs side by side: what each came to, what it cost, and by which settings they differ."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lilliput.errors import RunError
+from lilliput.recipe import Recipe, read_recipe, varying
+from lilliput.report.console import percent
+from lilliput.report.tables import Rows, table
+from lilliput.runs import RunFolder
+
+LEFT_OUT = ("name", "description", "training.track")
+"""Settings that change nothing of what a run comes to."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run came to."""
+
+    folder: Path
+    recipe: Recipe
+    held_out: str
+    """What it was measured on: runs with the same can be compared."""
+    figures: dict[str, Any]
+    """In the units of `lilliput eval --json`; `seconds` and `tokens` are those of the training."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether the run learnt answers."""
+        return "exact_match" in self.figures
+
+    @property
+    def badness(self) -> float:
+        """Return the figure by which runs are ordered: bits per character, or the share of wrong answers."""
+        if self.answers:
+            return 1 - float(self.figures["exact_match"])
+        bits = self.figures["bits_per_character"]
+        return float("inf") if bits is None else float(bits)
+
+
+def read_outcome(folder: Path) -> Outcome:
+    """Read what a run came to. Raises RunError if it is none, is broken, or has not been finished."""
+    run = RunFolder(folder)
+    facts = run.read_json(run.facts)
+    if not run.evaluation.exists():
+        raise RunError(f"{folder}: not finished, so there is nothing to compare; give the command that made it again")
+    evaluation = run.read_json(run.evaluation)
+    steps = [row for row in run.read_lines(run.metrics) if "loss" in row]
+    try:
+        last = steps[-1]
+        figures = {"run": str(folder), "parameters": run.count_parameters(), "steps": last["step"]}
+        figures |= {"seconds": last["seconds"], "tokens": last["tokens"], "best_step": evaluation["step"]}
+        names = ("exact_match", "bits_per_character", "loss", "sampled_share")
+        figures |= {name: evaluation[name] for name in names if name in evaluation}
+        held_out = f"{facts['text']['sha256']} {facts['validation']['characters']}"
+    except (IndexError, KeyError, TypeError) as error:
+        raise RunError(f"{folder}: its log or evaluation is broken ({error}); train it again with --fresh") from None
+    return Outcome(folder, read_recipe(run.recipe), held_out, figures)
+
+
+def compare(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the runs with the best first, the settings that differ in the same order, and whether that is fair.
+
+    Raises RunError if some of the runs learnt a text and some answers.
+    """
+    if len({outcome.answers for outcome in outcomes}) > 1:
+        raise RunError("some of these runs learnt a text and some answers: their figures have nothing in common")
+    ordered = sorted(outcomes, key=lambda outcome: outcome.badness)
+    settings = varying([outcome.recipe for outcome in ordered])
+    return {
+        "runs": [outcome.figures for outcome in ordered],
+        "settings": {key: values for key, values in settings.items() if key not in LEFT_OUT},
+        "same_text": len({outcome.held_out for outcome in ordered}) == 1,
+    }
+
+
+def tables(found: Mapping[str, Any]) -> Iterator[Rows | str]:
+    """Yield what `compare` found as tables and lines for the terminal."""
+    rows = [{**row, "minutes": f"{row['seconds'] / 60:.1f}"} for row in found["runs"]]
+    answers = "exact_match" in rows[0]
+    for row in rows:
+        if answers:
+            row["exact_match"] = percent(row["exact_match"])
+        row |= {key: f"{row[key]:.4f}" for key in ("bits_per_character", "loss") if row.get(key) is not None}
+    figure = {"exact_match": "answers right"} if answers else {"bits_per_character": "bits per character"}
+    costs = {"parameters": "parameters", "steps": "steps", "tokens": "tokens", "minutes": "minutes"}
+    shown = table(rows, {"run": "run", **figure, "loss": "nats per token", **costs})
+    shown.numeric = set(shown.columns) - {"run"}
+    yield shown
+    if found["settings"]:
+        yield ""
+        names = [row["run"] for row in rows]
+        yield table(
+            [
+                {"setting": key, **{name: _shown(value) for name, value in zip(names, values, strict=True)}}
+                for key, values in found["settings"].items()
+            ],
+            {"setting": "setting", **{name: name for name in names}},
+        )
+    if not found["same_text"]:
+        yield "These runs were not measured on the same text; their figures do not compare."
+    if any(row.get("sampled_share", 1) < 1 for row in rows):
+        yield "Some were measured on a part of the text, to keep within their time; lilliput eval measures all."
+
+
+def _shown(value: object) -> str:
+    return "not set" if value is None else json.dumps(value, ensure_ascii=False)
