@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from lilliput.errors import RunError
 from lilliput.report.console import TrainingView
 from lilliput.report.follow import draw_curves, follow
 from lilliput.report.tracking import open_trackers, require_trackers
@@ -66,10 +67,19 @@ def run_task(
     events = train_events(
         task.recipe, task.corpus, task.validation, folder, fresh=fresh, stop=stop, preparing=preparing
     )
-    # Closed here, the run folder is free at once, whatever else still refers to the events.
-    with view, closing(events):
-        finished = follow(events, view, lambda: open_trackers(track, folder, task.recipe.as_dict()))
-    draw_curves(folder)
+    try:
+        # Closed here, the run folder is free at once, whatever else still refers to the events.
+        with view, closing(events):
+            finished = follow(events, view, lambda: open_trackers(track, folder, task.recipe.as_dict()))
+        draw_curves(folder)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # NumPy's error for a full disk has a text and no number.
+        raise RunError(
+            f"{folder}: cannot be written ({error.strerror or error}); free some space, the same command goes on from "
+            "here"
+        ) from error
     return finished
 
 

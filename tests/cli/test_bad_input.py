@@ -259,6 +259,35 @@ def test_a_broken_file_of_a_run_is_one_line(
         assert outcome.err.splitlines()[-1].startswith("error: ")
 
 
+def test_facts_without_what_they_must_have_are_broken(lilliput: Lilliput, trained: dict[str, bytes | None]) -> None:
+    (RUN / "facts.json").write_text("{}")
+    for verb in ("eval", "judge", "doctor"):
+        assert_refused(lilliput(verb, str(RUN)), "facts.json: broken (text.sha256 is missing)")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), OSError("180068 requested and 153536 written")]
+)
+@pytest.mark.parametrize("function", ["prepare.write_tokens", "state.save_checkpoint"])
+def test_a_full_disk_is_one_line(
+    lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch, function: str, error: OSError
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"lilliput.training.{function}", fail)
+        outcome = lilliput("train", "story.txt", *TINY)
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-1].startswith(f"error: runs/story: cannot be written ({error.strerror or error})")
+    assert lilliput("train", "story.txt", *TINY).code == 0
+
+
+def test_an_empty_name_is_no_folder(lilliput: Lilliput, trained: dict[str, bytes | None]) -> None:
+    assert_refused(lilliput("eval", str(RUN), "--text", ""), "the name of the text is empty")
+    assert_refused(lilliput("train", ""), "the name of the text is empty")
+
+
 def test_a_run_is_no_text(lilliput: Lilliput, trained: dict[str, bytes | None]) -> None:
     assert_refused(lilliput("train", str(RUN), *TINY), "is a run, not a text", "lilliput sample")
     assert files(RUN) == trained

@@ -55,7 +55,21 @@ def test_what_cannot_be_judged(
     assert outcome.code == 2
     assert outcome.out == ""
     for word in words:
-        assert word in outcome.err.splitlines()[-1]
+        assert word in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_text_that_could_not_be_judged_is_not_kept(lilliput: Lilliput, finished: Path) -> None:
+    Path("short.txt").write_text("only three words\n")
+    assert lilliput("judge", str(finished), "--text", "short.txt", "--out", "kept.txt").code == 2
+    assert not Path("kept.txt").exists()
+
+
+def test_languages(lilliput: Lilliput, finished: Path) -> None:
+    Path("other.txt").write_text(made_up_text(2000, seed=9))
+    assert "gender" in lilliput("judge", str(finished), "--text", "other.txt", "--language", "FR").out
+    outcome = lilliput("judge", str(finished), "--text", "other.txt", "--language", "xx")
+    assert_refused(outcome, "--language xx: no determiners are known for it; choose fr")
 
 
 def test_a_missing_run(lilliput: Lilliput) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lilliput.corpus import END, Example, Examples, open_examples, shared_prompts, split_examples
+from lilliput.corpus import END, Example, Examples, open_examples, require_examples, shared_prompts, split_examples
 from lilliput.corpus.examples import gather
 from lilliput.errors import CorpusError
 
@@ -96,6 +96,7 @@ def test_folders_missing_files_and_archives_of_several_are_left_too(tmp_path: Pa
         ('{"prompt": "", "answer": "b"}', 'line 3: "prompt" is empty: .*take the line out'),
         ('{"prompt": "a", "answer": ""}', 'line 3: "answer" is empty'),
         (f'{{"prompt": "a", "answer": {json.dumps("b" + END)}}}', r'line 3: "answer" holds U\+0003.*: take it out'),
+        (f'{{"prompt": "a", "answer": {"9" * 5000}}}', r"line 3 is not JSON \(Exceeds the limit"),
         ('{"prompt": "a\\ud800", "answer": "b"}', 'line 3: "prompt" holds half of a surrogate pair'),
     ],
 )
@@ -105,6 +106,22 @@ def test_a_broken_line_is_refused_with_its_number_and_the_remedy(tmp_path: Path,
     with pytest.raises(CorpusError, match=told) as error:
         open_examples(path)
     assert "\n" not in str(error.value)
+
+
+def test_what_must_be_examples_is_told_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("no examples")
+    with pytest.raises(CorpusError, match=r"holds no prompts and answers.*give one \.jsonl file"):
+        require_examples(tmp_path / "text.txt")
+    with pytest.raises(CorpusError, match="there is no file"):
+        require_examples(tmp_path / "missing.jsonl")
+
+
+def test_what_macos_adds_to_an_archive_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "q.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("q.jsonl", '{"prompt": "a", "answer": "b"}\n')
+        archive.writestr("__MACOSX/._q.jsonl", b"\x00\x05\x16\x07")
+    assert [*require_examples(path)] == [Example("a", "b")]
 
 
 def test_the_first_row_decides_even_if_it_is_broken_otherwise(tmp_path: Path) -> None:

@@ -140,6 +140,26 @@ def test_fetch_refuses_another_text(book, tmp_path):
         fetch("book", tmp_path / "mine.txt")
 
 
+def test_fetch_names_a_file_that_is_not_there(book, tmp_path):
+    for name in ("book", "french-poetry"):
+        with pytest.raises(CorpusError, match="there is no file, folder or named corpus"):
+            fetch(name, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", [FRAMED, "Other words.\n" * 20])
+def test_fetch_keeps_a_large_copy_as_a_stream_if_it_is_the_text(book, tmp_path, own_places, monkeypatch, text):
+    monkeypatch.setattr(streaming, "LARGE", 10)
+    (tmp_path / "mine.txt").write_text(text)
+    kept = own_places / "corpora" / "book.txt"
+    if text == FRAMED:
+        assert fetch("book", tmp_path / "mine.txt") == kept
+        assert kept.read_text() == BODY
+    else:
+        with pytest.raises(CorpusError, match="is not the text of book"):
+            fetch("book", tmp_path / "mine.txt")
+        assert not kept.exists()
+
+
 def test_fetch_copies_from_a_data_folder(book, data, monkeypatch, server):
     (data / "book.txt").write_text(FRAMED)
     path = fetch("book")
@@ -176,7 +196,8 @@ def test_validation_text_from_its_address(book, server, monkeypatch):
     assert read_named_validation("book") == validation  # from the cache
 
 
-def test_an_archive_of_ones_own_gives_training_and_validation(tmp_path, monkeypatch):
+@pytest.mark.parametrize("large", [streaming.LARGE, 10])
+def test_an_archive_of_ones_own_gives_training_and_validation(tmp_path, monkeypatch, own_places, large):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for part in ("train", "valid", "test"):
@@ -185,6 +206,15 @@ def test_an_archive_of_ones_own_gives_training_and_validation(tmp_path, monkeypa
     entry = CATALOGUE["wikitext-2"]
     assert entry.validation is not None
     monkeypatch.setitem(CATALOGUE, "wikitext-2", replace(entry, validation=replace(entry.validation, sha256=None)))
+    with pytest.raises(CorpusError, match="is not the text of wikitext-2"):
+        fetch("wikitext-2", tmp_path / "wikitext-2-v1.zip")
+    assert not list((own_places / "corpora").glob("wikitext*"))
+    parts = {
+        "training": replace(entry.training, begins="= train ="),
+        "validation": replace(entry.validation, sha256=None),
+    }
+    monkeypatch.setitem(CATALOGUE, "wikitext-2", replace(entry, **parts))
+    monkeypatch.setattr(streaming, "LARGE", large)
     fetch("wikitext-2", tmp_path / "wikitext-2-v1.zip")
     assert read_named("wikitext-2").text == " \n = train = \n \n"
     validation = read_named_validation("wikitext-2")

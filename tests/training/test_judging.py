@@ -58,6 +58,12 @@ def test_of_a_long_training_text_the_end_is_used(small: Path, monkeypatch: pytes
     texts = read_texts(small)
     assert 0 < texts.training_share < 1
     assert whole.training.endswith(texts.training)
+    monkeypatch.setattr("lilliput.training.judging._DECODED_AT_ONCE", 100)
+    texts = read_texts(small)
+    assert texts.lines_before == whole.training.removesuffix(texts.training).count("\n") > 0
+    copied = whole.training[-400:]
+    lines = [judge(each, copied, None)["written"]["longest_source_line"] for each in (whole, texts)]
+    assert lines[0] == lines[1]
     assert judge(texts, TEXT, None)["training_share"] == pytest.approx(texts.training_share, abs=1e-5)
 
 

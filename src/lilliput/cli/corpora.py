@@ -36,7 +36,9 @@ def list_corpora(
 @app.command()
 def get(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a known text.")],
-    file: Annotated[Path | None, typer.Option("--from", help="Take the text from this file of yours.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--from", help="Take the text from this file, or folder, of yours.")
+    ] = None,
 ) -> None:
     """Fetch a text into the cache and print where it lies."""
     from lilliput.cli.showing import download_progress

@@ -32,25 +32,37 @@ def run(
     from lilliput.writer import load
 
     _refuse_existing(out)
+    language = _known(language)
     writer = load(run, note=lambda line: typer.echo(line, err=True))
     texts = read_texts(run)
     language = language or texts.language
-    if language not in DETERMINERS:
-        known = ", ".join(DETERMINERS)
-        typer.echo(f"agreement is measured for these languages only: {known} (--language)", err=True)
     if text is not None:
         written = writer.tokenizer.normalized(open_corpus([text]).text)
     else:
         with _progress(lines) as progress:
             written = write_lines(writer, lines, temperature=temperature, seed=seed, progress=progress)
+    report = judge(texts, written, language)
     if out is not None:
         _keep(out, written)
-    report = judge(texts, written, language)
+    if language not in DETERMINERS:
+        known = ", ".join(DETERMINERS)
+        typer.echo(f"agreement is measured for these languages only: {known} (--language)", err=True)
     if json_:
         how = {"text": text} if text is not None else {"lines": lines, "temperature": temperature, "seed": seed}
         typer.echo(json.dumps(report | how))
         return
     _print(report)
+
+
+def _known(language: str | None) -> str | None:
+    from lilliput.errors import RunError
+    from lilliput.evaluation.agreement import DETERMINERS
+
+    if language is None:
+        return None
+    if language.lower() not in DETERMINERS:
+        raise RunError(f"--language {language}: no determiners are known for it; choose {' or '.join(DETERMINERS)}")
+    return language.lower()
 
 
 def _refuse_existing(out: Path | None) -> None:

@@ -54,7 +54,7 @@ def run(
         with Interrupts() as interrupts:
             finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted)
     except KeyboardInterrupt:
-        typer.echo(f"stopped before the first step; to continue: {command}", err=True)
+        typer.echo(f"stopped; to continue: {command}", err=True)
         return interrupts.exit_code
     if finished.interrupted:
         typer.echo(f"stopped after step {finished.step}; to continue: {command}", err=True)

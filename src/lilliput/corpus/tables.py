@@ -42,7 +42,7 @@ def json_lines(name: str, lines: Iterable[str]) -> Iterator[RawText]:
             continue
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits is one, too
             raise CorpusError(f"{name}, line {number:,} is not JSON ({error}): write one object a line") from error
         strings = {key: value for key, value in row.items() if isinstance(value, str)} if isinstance(row, dict) else {}
         if "text" in strings:

@@ -21,9 +21,9 @@ class ArithmeticSettings(Settings):
     """Whether the answer is written units first, in the order in which carries arise."""
     padding: bool = False
     """Whether all numbers are filled with zeros on the left to one length."""
-    training: Annotated[int, Field(ge=1)] = 100_000
+    training: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
     """Problems to learn, all different."""
-    validation: Annotated[int, Field(ge=1)] = 10_000
+    validation: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     """Problems held out, drawn first; none of them is learnt, in whatever order its numbers stand."""
     edges: bool | None = None
     """Whether up to ten hand-picked problems (0+0, 99+1, 99+99, ...) are held out beside these; by default from four

@@ -10,7 +10,7 @@ result says how much that was.
 
 import lzma
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,23 +83,32 @@ class Floors:
         }
 
 
-def measure_floors(training: str, validation: str, max_order: int = 8) -> Floors:
-    """Measure both floors. Raises CorpusError for an empty training text or fewer than two validation characters."""
-    return Floors(ngram_floor(training, validation, max_order), xz_floor(training, validation))
+def measure_floors(
+    training: str, validation: str, max_order: int = 8, *, progress: Callable[[float], None] = lambda share: None
+) -> Floors:
+    """Measure both floors; `progress` is told the share that is done, now and then, and what it raises is passed on.
+
+    Raises CorpusError for an empty training text or fewer than two validation characters.
+    """
+    parts = max_order + 2  # the orders, and xz about as long as two of them
+    ngram = ngram_floor(training, validation, max_order, progress=lambda order: progress(order / parts))
+    return Floors(ngram, xz_floor(training, validation, progress=lambda: progress((max_order + 1) / parts)))
 
 
-def ngram_floor(training: str, validation: str, max_order: int = 8) -> NgramFloor:
+def ngram_floor(
+    training: str, validation: str, max_order: int = 8, *, progress: Callable[[int], None] = lambda order: None
+) -> NgramFloor:
     """Fit interpolated n-gram counts and score the validation text with every order up to `max_order`.
 
     Raises CorpusError for an empty training text or fewer than two validation characters.
     """
     _require_text(validation)
     training = training[-NGRAM_TRAINING_CHARACTERS:]
-    losses = losses_by_order(training, validation, max_order)
+    losses = losses_by_order(training, validation, max_order, progress)
     return NgramFloor(tuple(losses.tolist()), len(training))
 
 
-def xz_floor(training: str, validation: str) -> XzFloor:
+def xz_floor(training: str, validation: str, *, progress: Callable[[], None] = lambda: None) -> XzFloor:
     """Measure how many bits a validation character adds to the training text in xz at its strongest setting.
 
     Of a long validation text the beginning is used. Raises CorpusError for fewer than two validation characters.
@@ -112,8 +121,10 @@ def xz_floor(training: str, validation: str) -> XzFloor:
     # The preset's dictionary covers both texts whole but takes half a gigabyte; one of just their size packs as well.
     dictionary = max(4096, len(both))
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": dictionary}]
-    sizes = [len(lzma.compress(data, filters=filters)) for data in (before, both)]
-    return XzFloor((sizes[1] - sizes[0]) * 8 / len(validation), len(training), len(validation))
+    alone = len(lzma.compress(before, filters=filters))
+    progress()
+    added = len(lzma.compress(both, filters=filters)) - alone
+    return XzFloor(added * 8 / len(validation), len(training), len(validation))
 
 
 def verdict(bits_per_character: float | None, floors: Mapping[str, Any]) -> str:

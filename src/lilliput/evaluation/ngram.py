@@ -16,7 +16,7 @@ The n-grams are held as sorted integers. The code of an n-gram is (rank of its f
 index of the context's totals. Left out: pruning, and Kneser-Ney discounts, which gain little on characters.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,10 +78,13 @@ class NgramModel:
         return np.log(scored.probabilities)
 
 
-def losses_by_order(training: str, text: str, order: int) -> NDArray[np.float64]:
+def losses_by_order(
+    training: str, text: str, order: int, progress: Callable[[int], None] = lambda order: None
+) -> NDArray[np.float64]:
     """Return the mean nats per character of `text` after its first, for the orders 1, 2, ... of a model of `training`.
 
     As `NgramModel.fit` and `log_probabilities` for each order, without holding more than one order at a time.
+    `progress` is told each order that is done.
 
     Raises CorpusError for an empty training text.
     """
@@ -93,6 +96,7 @@ def losses_by_order(training: str, text: str, order: int) -> NDArray[np.float64]
         for part in parts:
             part.advance(table)
         totals.append(sum(float(-np.log(part.probabilities).sum()) for part in parts))
+        progress(len(totals) - 1)
         del table  # not to stand beside the next one
     return np.array(totals[1:]) / (len(text) - 1)
 

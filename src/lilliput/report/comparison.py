@@ -44,7 +44,7 @@ class Outcome:
 def read_outcome(folder: Path) -> Outcome:
     """Read what a run came to. Raises RunError if it is none, is broken, or has not been finished."""
     run = RunFolder(folder)
-    facts = run.read_json(run.facts)
+    facts = run.read_facts()
     if not run.evaluation.exists():
         raise RunError(f"{folder}: not finished, so there is nothing to compare; give the command that made it again")
     evaluation = run.read_json(run.evaluation)

@@ -110,12 +110,14 @@ class TrainingView:
     def preparing(self, what: str, progress: float) -> None:
         """Show how far the preparation of a text is, as a share from 0 to 1; each `what` begins anew."""
         now = self._clock()
+        left = None  # of a stage that has just begun nothing can be said
         if what != self._stage:
             self._stage, self._stage_began = what, now
         elif not self.due():
             return
+        elif progress:
+            left = (now - self._stage_began) * (1 - progress) / progress
         self._shown = now
-        left = (now - self._stage_began) * (1 - progress) / progress if progress else None
         line = f"{what} the text"
         if self._progress is not None:
             self._progress.update(self._progress.task_ids[0], completed=progress, line=line, left=left)

@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lilliput.corpus import shortened
 from lilliput.report.console import percent, printable
 
 READABLE_WIDTH = 16
@@ -152,7 +153,7 @@ def answers_table(evaluation: Mapping[str, Any]) -> Group:
 
 
 def _wrong_rows(wrong: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    return [{key: printable(text).replace("\n", "\u23ce") for key, text in row.items()} for row in wrong]
+    return [{key: shortened(printable(text).replace("\n", "\u23ce")) for key, text in row.items()} for row in wrong]
 
 
 def _figure(value: float | None, digits: int) -> str:

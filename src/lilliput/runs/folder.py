@@ -161,6 +161,16 @@ class RunFolder:
             raise RunError(f"{path}: broken (not a JSON object); continue from a backup or train again with --fresh")
         return values
 
+    def read_facts(self) -> dict[str, Any]:
+        """Read what is known of the run's text. Raises RunError if it is missing or broken."""
+        facts = self.read_json(self.facts)
+        for section, key in (("text", "sha256"), ("training", "tokens"), ("validation", "tokens")):
+            if not isinstance(facts.get(section), dict) or key not in facts[section]:
+                raise RunError(f"{self.facts}: broken ({section}.{key} is missing); train again with --fresh")
+        if not isinstance(facts.get("floors"), dict):
+            raise RunError(f"{self.facts}: broken (floors are missing); train again with --fresh")
+        return facts
+
     def write_json(self, path: Path, values: Mapping[str, Any]) -> None:
         """Write one of the folder's JSON files."""
         write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode("utf-8", _ESCAPE))

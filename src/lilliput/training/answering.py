@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from lilliput.corpus import END, Examples, open_examples
+from lilliput.corpus import END, Examples, require_examples, shortened
 from lilliput.data.batch import Batch
 from lilliput.data.examples import EncodedExamples, ExampleBatches, encode_examples, read_examples
-from lilliput.errors import CorpusError, RunError
+from lilliput.errors import RunError
 from lilliput.evaluation.answers import answer_floors, score_answers
 from lilliput.models import Model
 from lilliput.recipe import Recipe, SampleSettings
@@ -79,9 +79,9 @@ class ExampleMaterial:
                 break
             row = self._answered(writer, self._validation, place)
             right = row["given"] == row["expected"]
-            lines.append(("right  " if right else "WRONG  ") + row["prompt"] + row["given"])
+            lines.append(("right  " if right else "WRONG  ") + shortened(row["prompt"]) + shortened(row["given"]))
             if not right:
-                lines[-1] += f"   ({row['expected']} is right)"
+                lines[-1] += f"   ({shortened(row['expected'])} is right)"
             text = row["prompt"] + row["given"]
             rows.append({"step": step, "prompt": row["prompt"], "text": text, "answer": row["expected"]})
         return Sample(rows, "", "\n".join(lines))
@@ -92,12 +92,7 @@ class ExampleMaterial:
 
     def report_on(self, writer: Writer, target: str) -> dict[str, Any]:
         """Measure another file of prompts and answers."""
-        other = open_examples(target)
-        if other is None:
-            raise CorpusError(
-                f"{target} holds no prompts and answers, which is what this run learnt: give a .jsonl file with lines "
-                'like {"prompt": "...", "answer": "..."}'
-            )
+        other = require_examples(target)
         encoded = encode_examples(other, self.tokenizer, writer.model.context)
         commonest = self.facts["floors"]["most_frequent_answer"]["answer"]
         return self._measured(writer, encoded, answer_floors(commonest, other), None)

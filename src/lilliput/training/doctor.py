@@ -57,7 +57,7 @@ class Chart:
 
 def read_chart(run: RunFolder) -> Chart:
     """Read the chart of a run. Raises RunError if the folder is not a run or is broken."""
-    facts = run.read_json(run.facts)
+    facts = run.read_facts()
     rows = run.read_lines(run.metrics)
     evaluation: dict[str, Any] = run.read_json(run.evaluation) if run.evaluation.exists() else {}
     return Chart(

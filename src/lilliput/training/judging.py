@@ -25,6 +25,7 @@ MOST_TOKENS = 8_000_000
 """Bounds memory and time: so many tokens of the training text are used, from its end."""
 LENGTHS = (200, 1000)
 """Fewest and most tokens of one text; between them it is as long as the context."""
+_DECODED_AT_ONCE = 1 << 20
 _MOST_EMPTY = 10
 _CODES = {"French": "fr", "English": "en"}
 
@@ -38,6 +39,8 @@ class RunTexts:
     training_share: float
     """Share of the training text's tokens that `training` holds."""
     language: str | None
+    lines_before: int = 0
+    """Line ends of the training text before `training`."""
 
 
 def read_texts(run: Path) -> RunTexts:
@@ -46,7 +49,7 @@ def read_texts(run: Path) -> RunTexts:
     Raises RunError if its files are broken, CorpusError for a run on prompts and answers.
     """
     folder = RunFolder(run)
-    facts = folder.read_json(folder.facts)
+    facts = folder.read_facts()
     if "problems" in facts["training"]:
         raise CorpusError(
             f"{run}: learnt prompts with answers and has no text to compare with; lilliput eval {run} measures it"
@@ -55,11 +58,13 @@ def read_texts(run: Path) -> RunTexts:
     if len(training) != facts["training"]["tokens"]:
         raise RunError(f"{folder.training_tokens}: not the tokens that facts.json names; start over with --fresh")
     tokenizer = load_tokenizer(folder.tokenizer)
-    used = training[-MOST_TOKENS:]
+    used, before = training[-MOST_TOKENS:], training[:-MOST_TOKENS]
+    starts = range(0, len(before), _DECODED_AT_ONCE)
+    lines = sum(tokenizer.decode(before[at : at + _DECODED_AT_ONCE].tolist()).count("\n") for at in starts)
     name = facts["text"]["name"]
     language = next((_CODES.get(info.language) for info in known_corpora() if info.name == name), None)
     held_out = tokenizer.decode(read_tokens(folder.validation_tokens).tolist())
-    return RunTexts(tokenizer.decode(used.tolist()), held_out, len(used) / len(training), language)
+    return RunTexts(tokenizer.decode(used.tolist()), held_out, len(used) / len(training), language, lines)
 
 
 def write_lines(
@@ -137,7 +142,9 @@ def judge(texts: RunTexts, written: str, language: str | None) -> dict[str, Any]
             "longest_copied": measured.longest.words if measured.longest else 0,
             "longest_text": measured.longest.text if measured.longest else "",
             "longest_line": _line(text, measured.longest.start) if measured.longest else None,
-            "longest_source_line": _line(texts.training, measured.longest.source) if measured.longest else None,
+            "longest_source_line": (
+                texts.lines_before + _line(texts.training, measured.longest.source) if measured.longest else None
+            ),
             "distinct_pairs": _rounded(distinct_pairs(words[name], least)),
         }
     return report | {"language": language, "distinct_words": least, "training_share": _rounded(texts.training_share)}

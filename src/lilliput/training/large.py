@@ -59,8 +59,12 @@ def prepare_large(
         if len(ids) < 2:
             raise CorpusError(f"the {name} text has {len(ids)} tokens and at least 2 are needed; use a longer text")
     write_tokens(run.validation_tokens, held_out)
-    progress("counting in", 0, 1)  # takes seconds, and cannot be broken off itself
-    floors = measure_floors(text_end(training, tokenizer), tokenizer.normalized(parts.validation))
+    progress("counting in", 0, 1)
+    floors = measure_floors(
+        text_end(training, tokenizer),
+        tokenizer.normalized(parts.validation),
+        progress=lambda share: progress("counting in", round(100 * share), 100),
+    )
     (run.path / _BEGINNING).unlink()
     notes = list(found.notes)
     if recipe.tokenizer.kind not in _WHOLE_KINDS and parts.characters > MOST_LEARNT:

@@ -89,7 +89,7 @@ def open_material(run: RunFolder, window: int) -> Material:
 
     Raises RunError if a file is missing or broken.
     """
-    facts = run.read_json(run.facts)
+    facts = run.read_facts()
     tokenizer = load_tokenizer(run.tokenizer)
     if "problems" in facts["training"]:
         return ExampleMaterial.open(run, tokenizer, facts)

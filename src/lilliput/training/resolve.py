@@ -14,9 +14,10 @@ from lilliput.corpus import (
     open_examples,
     open_large_corpus,
     read_named_validation,
+    require_examples,
 )
 from lilliput.data.arithmetic import make_problems
-from lilliput.errors import CorpusError, RecipeError
+from lilliput.errors import RecipeError
 from lilliput.recipe import Recipe, named_recipe, read_recipe, recipe_names
 from lilliput.training.plan import plan_recipe
 from lilliput.training.prepare import Measure, Source
@@ -103,13 +104,7 @@ def _open(targets: Sequence[str], progress: Progress | None) -> Source:
 def _validation(recipe: Recipe, source: Source, targets: Sequence[str], progress: Progress | None) -> Measure | None:
     """Open what is to be measured on: what the recipe names, or the text that a named corpus brings along."""
     if recipe.data.validation is not None and isinstance(source, Examples):
-        examples = open_examples(recipe.data.validation)
-        if examples is None:
-            raise CorpusError(
-                f"{recipe.data.validation} holds no prompts and answers, and {source.name} does: give a .jsonl file "
-                'with lines like {"prompt": "...", "answer": "..."}'
-            )
-        return examples
+        return require_examples(recipe.data.validation)
     if recipe.data.validation is not None:
         return open_corpus([recipe.data.validation], progress)
     named = {info.name for info in known_corpora()}

@@ -130,7 +130,7 @@ class Session:
                     return f"stopped early: no better for {self.settings.patience} evaluations"
             elif self._save_due(step.number):
                 self._save()
-            if self.stop() and not over:
+            if self.stop():
                 if self.saved_step != step.number:
                     self._save()
                 return "interrupted"

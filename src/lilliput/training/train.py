@@ -64,5 +64,5 @@ def _refuse_changes(run: RunFolder, recipe: Recipe, source: Source, validation: 
     changes = differences(read_recipe(run.recipe), recipe)
     if changes:
         raise RunError(f"{run.path} holds a run with another recipe ({'; '.join(changes)}); {remedy}")
-    if not is_same_source(run.read_json(run.facts), source, validation):
+    if not is_same_source(run.read_facts(), source, validation):
         raise RunError(f"{run.path} holds a run on another text; {remedy}")
