@@ -169,7 +169,8 @@ def figures(folder: Path, seconds: float, case: Case) -> dict[str, Any]:
     if case.judged:
         found["writing"] = lilliput("judge", str(folder), "--json")
     if case.text:
-        report = lilliput("eval", str(folder), "--text", case.text, "--json")
+        text = case.text.replace("{data}", os.environ.get("LILLIPUT_DATA", "."))
+        report = lilliput("eval", str(folder), "--text", text, "--json")
         found["on " + case.text] = {
             key: report[key] for key in ("perplexity", "word_perplexity", "bits_per_character", "bits_per_byte")
         }

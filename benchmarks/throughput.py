@@ -21,7 +21,7 @@ from lilliput.models import build, count_parameters
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import named_recipe
-from lilliput.runtime import choose_runtime, describe_environment
+from lilliput.runtime import choose_runtime, describe_environment, kept_memory
 from lilliput.training.compiling import compile_or_not
 from lilliput.training.fit import Scaler, fit
 
@@ -92,7 +92,8 @@ def main() -> None:
     known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     for name in arguments.recipes:
         known.setdefault(arguments.machine, {"environment": describe_environment()})
-        known[arguments.machine][name] = {"settings": settings} | measure(name, arguments.steps, settings)
+        with kept_memory():
+            known[arguments.machine][name] = {"settings": settings} | measure(name, arguments.steps, settings)
         RESULT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 

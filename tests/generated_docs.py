@@ -124,6 +124,8 @@ def default_of(heading: str, name: str, schema: dict[str, Any]) -> str:
             return "by `shape`"
         if name not in ("width", "heads") and getattr(plain, name) != getattr(wider, name):
             return "from others"
+        if name == "attention_dropout":
+            return "from others"
     default = schema.get("default")
     return "not set" if default is None else code(default)
 
@@ -132,7 +134,17 @@ def shapes() -> dict[str, dict[str, Any]]:
     """What each shape sets, for the keys in which they differ or might."""
     named = ("gpt2", "llama", "modern")
     made = {name: GPTSettings(shape=name).model_dump() for name in named}
-    size = ("kind", "shape", "layers", "width", "heads", "key_value_heads", "feed_forward", "dropout")
+    size = (
+        "kind",
+        "shape",
+        "layers",
+        "width",
+        "heads",
+        "key_value_heads",
+        "feed_forward",
+        "dropout",
+        "attention_dropout",
+    )
     return {name: {key: made[name][key] for key in made[name] if key not in size} for name in named}
 
 

@@ -1,6 +1,9 @@
 """What is chosen for a machine, and why."""
 
+import ctypes
 import json
+import platform
+import resource
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ import torch
 
 from lilliput import runtime
 from lilliput.errors import RecipeError
-from lilliput.runtime import Runtime, choose_device, choose_runtime, describe_environment
+from lilliput.runtime import Runtime, choose_device, choose_runtime, describe_environment, kept_memory
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, *, cuda: bool = False, bfloat16: bool = True, mps: bool = False) -> None:
@@ -107,3 +110,26 @@ def test_the_environment_is_plain_and_complete(monkeypatch: pytest.MonkeyPatch) 
 
 def missing(name: str) -> str:
     raise runtime.PackageNotFoundError(name)
+
+
+def pages_for_a_tensor() -> int:
+    """Return how many pages the system hands out for a tensor of 64 MiB."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(1 << 24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="there is nothing to keep elsewhere")
+def test_memory_that_was_freed_is_used_again_and_given_back_in_the_end() -> None:
+    first = pages_for_a_tensor()
+    with kept_memory():
+        pages_for_a_tensor()
+        assert pages_for_a_tensor() < first / 10
+    assert pages_for_a_tensor() > first / 2
+
+
+def test_elsewhere_memory_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("no C library is touched"))
+    with kept_memory():
+        assert float(torch.ones(3).sum()) == 3

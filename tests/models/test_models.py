@@ -30,6 +30,7 @@ def gpt_settings(draw):
         tied=draw(st.booleans()),
         embedding_norm=draw(st.booleans()),
         dropout=draw(st.sampled_from([0.0, 0.5])),
+        attention_dropout=draw(st.sampled_from([0.0, 0.5])),
     )
 
 
@@ -112,7 +113,10 @@ def test_logits_are_the_head_of_the_features_and_every_parameter_learns(model_se
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("model_settings", [GPTSettings(dropout=0.5), RecurrentSettings(dropout=0.5, layers=2)])
+@pytest.mark.parametrize(
+    "model_settings",
+    [GPTSettings(dropout=0.5), GPTSettings(attention_dropout=0.5), RecurrentSettings(dropout=0.5, layers=2)],
+)
 def test_dropout_acts_in_training_only(model_settings):
     model, ids_BT = lively(model_settings), some_ids()
     with torch.no_grad():

@@ -38,6 +38,21 @@ def test_feed_forward_follows_from_width_and_activation(given, feed_forward):
     assert GPTSettings(**given).feed_forward == feed_forward
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"shape": "gpt2", "dropout": 0.2}, 0.2),
+        ({"shape": "gpt2", "dropout": 0.2, "attention_dropout": 0.1}, 0.1),
+        ({"shape": "gpt2"}, 0.0),
+        ({"shape": "llama", "dropout": 0.2}, 0.0),
+        ({"dropout": 0.2}, 0.0),
+        ({"dropout": 0.2, "attention_dropout": 0.3}, 0.3),
+    ],
+)
+def test_the_attention_has_dropout_where_its_shape_was_published_with_it(given, expected):
+    assert GPTSettings(**given).attention_dropout == expected
+
+
 def test_key_value_heads_follow_from_heads():
     assert GPTSettings(heads=8).key_value_heads == 8
     assert GPTSettings(heads=8, key_value_heads=2).key_value_heads == 2

@@ -51,7 +51,7 @@ class Attention(nn.Module):
         self.key_value_heads = settings.key_value_heads
         self.head_width = settings.head_width
         self.query_key_epsilon = settings.norm_epsilon if settings.query_key_norm else None
-        self.dropout = settings.dropout
+        self.dropout = settings.attention_dropout
         key_value_width = settings.key_value_heads * settings.head_width
         self.query = nn.Linear(settings.width, settings.width, bias=settings.biases)
         self.key = nn.Linear(settings.width, key_value_width, bias=settings.biases)

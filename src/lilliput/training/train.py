@@ -12,7 +12,7 @@ from lilliput.corpus import Examples, LargeText
 from lilliput.errors import RunError
 from lilliput.recipe import Recipe, differences, read_recipe
 from lilliput.runs import RunFolder
-from lilliput.runtime import choose_runtime, describe_environment
+from lilliput.runtime import choose_runtime, describe_environment, kept_memory
 from lilliput.training.answering import for_answers
 from lilliput.training.events import Event, Note
 from lilliput.training.large import Preparing
@@ -54,7 +54,8 @@ def train(
         recipe.write(run.recipe)
         run.write_json(run.environment, describe_environment())
         yield from (Note(note) for note in material.facts["text"]["notes"])
-        yield from Session(recipe, run, material, stop, started).events()
+        with kept_memory():
+            yield from Session(recipe, run, material, stop, started).events()
     finally:
         run.release(lock)
 
