@@ -87,7 +87,9 @@ def settings() -> dict[str, dict[str, tuple[str, str]]]:
     schema = Recipe.model_json_schema()
     classes = schema["$defs"]
     headings = {
-        "At the top": {"properties": {name: schema["properties"][name] for name in ("name", "description", "seed")}},
+        "At the top": {
+            "properties": {name: schema["properties"][name] for name in ("name", "description", "seed", "planned")}
+        },
         "[data]": classes["DataSettings"],
         "[data.split]": classes["SplitSettings"],
         "[data.arithmetic]": classes["ArithmeticSettings"],
@@ -134,18 +136,9 @@ def shapes() -> dict[str, dict[str, Any]]:
     """What each shape sets, for the keys in which they differ or might."""
     named = ("gpt2", "llama", "modern")
     made = {name: GPTSettings(shape=name).model_dump() for name in named}
-    size = (
-        "kind",
-        "shape",
-        "layers",
-        "width",
-        "heads",
-        "key_value_heads",
-        "feed_forward",
-        "dropout",
-        "attention_dropout",
-    )
-    return {name: {key: made[name][key] for key in made[name] if key not in size} for name in named}
+    size = ("kind", "shape", "layers", "width", "heads", "key_value_heads", "feed_forward", "dropout")
+    alike = ("attention_dropout", "ngrams", "ngram_rows", "ngram_dropout")
+    return {name: {key: made[name][key] for key in made[name] if key not in size + alike} for name in named}
 
 
 def shape_table() -> str:

@@ -3,7 +3,8 @@
 import ctypes
 import json
 import platform
-import resource
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -112,20 +113,32 @@ def missing(name: str) -> str:
     raise runtime.PackageNotFoundError(name)
 
 
-def pages_for_a_tensor() -> int:
-    """Return how many pages the system hands out for a tensor of 64 MiB."""
+PAGES_FOR_TENSORS = """
+import resource
+import torch
+from lilliput.runtime import kept_memory
+
+def pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(1 << 24)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
+torch.set_num_threads(1)
+first = pages()
+with kept_memory():
+    kept = [pages() for _ in range(30)][-1]
+print(first, kept, pages())
+"""
+
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="there is nothing to keep elsewhere")
 def test_memory_that_was_freed_is_used_again_and_given_back_in_the_end() -> None:
-    first = pages_for_a_tensor()
-    with kept_memory():
-        pages_for_a_tensor()
-        assert pages_for_a_tensor() < first / 10
-    assert pages_for_a_tensor() > first / 2
+    # In a process of its own, since what other tests hold decides where there is room; and after some rounds, since a
+    # freed piece with a sliver beside it is first passed over.
+    done = subprocess.run([sys.executable, "-c", PAGES_FOR_TENSORS], capture_output=True, text=True, check=True)
+    first, kept, last = map(int, done.stdout.split())
+    assert kept < first / 10
+    assert last > first / 2
 
 
 def test_elsewhere_memory_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,8 @@ def run_task(
     view: TrainingView | None = None,
 ) -> Finished:
     """Train a task, showing it on standard error, tracking it where the recipe asks, and drawing its curves."""
-    track = task.recipe.training.track
+    recipe = task.recipe if fresh else task.recipe_for(folder)
+    track = recipe.training.track
     require_trackers(track)
     view = view or TrainingView()
 
@@ -64,13 +65,11 @@ def run_task(
             raise KeyboardInterrupt
         view.preparing(what, done / max(1, total))
 
-    events = train_events(
-        task.recipe, task.corpus, task.validation, folder, fresh=fresh, stop=stop, preparing=preparing
-    )
+    events = train_events(recipe, task.corpus, task.validation, folder, fresh=fresh, stop=stop, preparing=preparing)
     try:
         # Closed here, the run folder is free at once, whatever else still refers to the events.
         with view, closing(events):
-            finished = follow(events, view, lambda: open_trackers(track, folder, task.recipe.as_dict()))
+            finished = follow(events, view, lambda: open_trackers(track, folder, recipe.as_dict()))
         draw_curves(folder)
     except BrokenPipeError:
         raise

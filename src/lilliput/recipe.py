@@ -29,7 +29,7 @@ from lilliput.tokenizers import TokenizerSettings
 
 # What may change when a run goes on: none of it changes what a step does. Texts are compared by their checksum.
 _FREE_KEYS = frozenset(
-    {"name", "description", "data.corpus", "data.validation"}
+    {"name", "description", "planned", "data.corpus", "data.validation"}
     | {f"training.{key}" for key in ("steps", "minutes", "evaluate_every", "patience", "keep_every", "go_on", "track")}
 )
 
@@ -103,6 +103,8 @@ class Recipe(Settings):
     name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    planned: tuple[str, ...] = ()
+    """The keys that were chosen for the text and the time, and not by hand."""
     data: DataSettings = DataSettings()
     tokenizer: TokenizerSettings = TokenizerSettings()
     model: ModelSettings = GPTSettings()
@@ -180,6 +182,18 @@ def make_recipe(values: Mapping[str, Any], settings: Mapping[str, Any] | None = 
         raise RecipeError(f"{where}: {explain(error, Recipe)}") from None
 
 
+def plan_again(values: Mapping[str, Any], settings: Mapping[str, Any], old: Recipe) -> dict[str, Any]:
+    """Return a plan's `values` with those that were planned for `old`, so that a run goes on as it was begun.
+
+    What was set by hand then or is now, as `settings`, is left alone: if it differs, that is a change.
+    """
+    kept, before = copy.deepcopy(dict(values)), dict(_flatten(old.as_dict()))
+    for key, _ in list(_flatten(values)):
+        if key in old.planned and key in before and key not in settings:
+            _put(kept, key, before[key])
+    return kept
+
+
 def parse_setting(text: str) -> tuple[str, Any]:
     """Split `model.layers=6` into key and value; the value is read as TOML, and as a plain string if it is none."""
     key, equals, value = text.partition("=")
@@ -206,7 +220,7 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
 def varying(recipes: Sequence[Recipe]) -> dict[str, list[Any]]:
     """Return the settings that are not the same in all recipes, with the value in each; None stands for not set."""
     flat = [dict(_flatten(recipe.as_dict())) for recipe in recipes]
-    keys = sorted({key for values in flat for key in values if not key.startswith("expected.")})
+    keys = sorted({key for values in flat for key in values if key != "planned" and not key.startswith("expected.")})
     found = {key: [values.get(key) for values in flat] for key in keys}
     return {key: values for key, values in found.items() if any(value != values[0] for value in values)}
 

@@ -29,6 +29,9 @@ def gpt_settings(draw):
         biases=draw(st.booleans()),
         tied=draw(st.booleans()),
         embedding_norm=draw(st.booleans()),
+        ngrams=draw(st.integers(1, 4)),
+        ngram_rows=draw(st.sampled_from([5, 64])),
+        ngram_dropout=draw(st.sampled_from([0.0, 0.5])),
         dropout=draw(st.sampled_from([0.0, 0.5])),
         attention_dropout=draw(st.sampled_from([0.0, 0.5])),
     )
@@ -115,7 +118,12 @@ def test_logits_are_the_head_of_the_features_and_every_parameter_learns(model_se
 
 @pytest.mark.parametrize(
     "model_settings",
-    [GPTSettings(dropout=0.5), GPTSettings(attention_dropout=0.5), RecurrentSettings(dropout=0.5, layers=2)],
+    [
+        GPTSettings(dropout=0.5),
+        GPTSettings(attention_dropout=0.5),
+        GPTSettings(ngrams=3, ngram_dropout=0.5),
+        RecurrentSettings(dropout=0.5, layers=2),
+    ],
 )
 def test_dropout_acts_in_training_only(model_settings):
     model, ids_BT = lively(model_settings), some_ids()

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Any
 from lilliput.models.settings import GPTSettings, ModelSettings, RecurrentSettings
 
 if TYPE_CHECKING:
-    from lilliput.models.protocol import Cache, Model, build, count_parameters
+    from lilliput.models.protocol import Cache, Model, build, count_multiplied, count_parameters
 
-__all__ = ["Cache", "GPTSettings", "Model", "ModelSettings", "RecurrentSettings", "build", "count_parameters"]
+__all__ = [
+    "Cache",
+    "GPTSettings",
+    "Model",
+    "ModelSettings",
+    "RecurrentSettings",
+    "build",
+    "count_multiplied",
+    "count_parameters",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,11 +13,22 @@ from torch import Tensor
 class KeyValueCache:
     """Keys and values of every layer for `capacity` positions.
 
-    All layers write the positions of a pass first; `advance` then counts them.
+    All layers write the positions of a pass first; `advance` then counts them, and keeps the latest tokens for a
+    network that looks at several at once.
     """
 
-    def __init__(self, layers: int, shape_BGTK: tuple[int, int, int, int], device: torch.device, dtype: torch.dtype):
+    def __init__(
+        self,
+        layers: int,
+        shape_BGTK: tuple[int, int, int, int],
+        remembered: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
         self.length = 0
+        self.latest_BP = torch.zeros(shape_BGTK[0], 0, device=device, dtype=torch.long)
+        """The latest tokens themselves, `remembered` of them at most."""
+        self._remembered = remembered
         self.capacity = shape_BGTK[2]
         self._keys = [torch.zeros(shape_BGTK, device=device, dtype=dtype) for _ in range(layers)]
         self._values = [torch.zeros(shape_BGTK, device=device, dtype=dtype) for _ in range(layers)]
@@ -29,9 +40,11 @@ class KeyValueCache:
         self._values[layer][:, :, self.length : end] = values_BGTK
         return self._keys[layer][:, :, :end], self._values[layer][:, :, :end]
 
-    def advance(self, new: int) -> None:
-        """Count `new` positions that every layer has written."""
-        self.length += new
+    def advance(self, ids_BT: Tensor) -> None:
+        """Count the positions of these tokens, which every layer has written."""
+        self.length += ids_BT.shape[1]
+        if self._remembered:
+            self.latest_BP = torch.cat((self.latest_BP, ids_BT), 1)[:, -self._remembered :]
 
 
 class StateCache:

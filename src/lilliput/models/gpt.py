@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from lilliput.errors import GenerationError
 from lilliput.models.cache import KeyValueCache
 from lilliput.models.layers import Block, make_norm, rotary_tables
+from lilliput.models.ngrams import NgramEmbedding
 from lilliput.models.protocol import Cache, Model
 from lilliput.models.settings import GPTSettings
 
@@ -38,6 +39,11 @@ class GPT(Model):
         super().__init__()
         self.settings, self.vocab_size, self.context = settings, vocab_size, context
         self.embedding = nn.Embedding(vocab_size, settings.width)
+        self.ngrams: NgramEmbedding | None = None
+        if settings.ngrams > 1:
+            self.ngrams = NgramEmbedding(
+                settings.ngrams, settings.ngram_rows, settings.width, vocab_size, settings.ngram_dropout
+            )
         self.position: nn.Embedding | None = None
         self.cosines_TK: Tensor | None
         self.sines_TK: Tensor | None
@@ -69,6 +75,8 @@ class GPT(Model):
                 "give the latest ones to an empty cache"
             )
         x_BTD = self.embedding(ids_BT)
+        if self.ngrams is not None:
+            x_BTD = x_BTD + self.ngrams(ids_BT, held.latest_BP if held is not None else None)
         if self.position is not None:
             x_BTD = x_BTD + self.position.weight[start : start + new]
         if self.settings.embedding_norm:
@@ -80,7 +88,7 @@ class GPT(Model):
         for block in self.blocks:
             x_BTD = block(x_BTD, rotary, held)
         if held is not None:
-            held.advance(new)
+            held.advance(ids_BT)
         features_BTD: Tensor = self.norm(x_BTD)
         return features_BTD
 
@@ -93,7 +101,7 @@ class GPT(Model):
         """Return room for the keys and values of `context` positions of `batch` rows."""
         shape_BGTK = (batch, self.settings.key_value_heads, self.context, self.settings.head_width)
         weight = self.embedding.weight
-        return KeyValueCache(self.settings.layers, shape_BGTK, weight.device, weight.dtype)
+        return KeyValueCache(self.settings.layers, shape_BGTK, self.settings.ngrams - 1, weight.device, weight.dtype)
 
     @torch.no_grad()
     def _initialize(self) -> None:
@@ -101,7 +109,7 @@ class GPT(Model):
         if initial == "gpt2":
             residual /= (2 * self.settings.layers) ** 0.5
         for name, module in self.named_modules():
-            if isinstance(module, nn.Embedding):
+            if isinstance(module, nn.Embedding) and module in (self.embedding, self.position):
                 untied = initial == "modern" and module is self.embedding and not self.settings.tied
                 nn.init.normal_(module.weight, std=1.0 if untied else _DEVIATION)
             elif isinstance(module, nn.Linear) and module.weight is not self.embedding.weight:

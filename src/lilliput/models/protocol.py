@@ -14,6 +14,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from lilliput.errors import RecipeError
+from lilliput.models.ngrams import NgramEmbedding
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 
 
@@ -75,6 +76,12 @@ def build(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: i
     if isinstance(settings, GPTSettings):
         return GPT(settings, vocab_size, context)
     return Recurrent(settings, vocab_size, context)
+
+
+def count_multiplied(model: nn.Module) -> int:
+    """Return the number of trained values that take part in every prediction: all but the embeddings of n-grams."""
+    tables = sum(module.table.weight.numel() for module in model.modules() if isinstance(module, NgramEmbedding))
+    return count_parameters(model) - tables
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -92,6 +92,9 @@ class GPTSettings(Settings):
     dropout: Probability = 0.0
     attention_dropout: Probability = 0.0
     embedding_norm: bool = True
+    ngrams: Annotated[int, Field(ge=1, le=8)] = 1
+    ngram_rows: Size = 8192
+    ngram_dropout: Probability = 0.2
     initial: Literal["gpt2", "llama", "modern"] = "modern"
 
     @model_validator(mode="before")

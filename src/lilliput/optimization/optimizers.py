@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lilliput.errors import CheckpointError, RecipeError
+from lilliput.models.ngrams import NgramEmbedding
 from lilliput.optimization.settings import OptimizerSettings
 
 
@@ -83,9 +84,11 @@ def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> Optimizer
         parts.append(_muon(blocks, settings))
         taken = set(blocks)
         matrices = [parameter for parameter in matrices if parameter not in taken]
+    tables = [module.table.weight for module in model.modules() if isinstance(module, NgramEmbedding)]
     groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": [matrix for matrix in matrices if matrix not in set(tables)], "weight_decay": settings.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
+        {"params": tables, "weight_decay": 0.0, "lr": settings.table_learning_rate},
     ]
     parts.append(_elementwise([group for group in groups if group["params"]], settings))
     return Optimizers(parts, names)

@@ -14,6 +14,8 @@ class OptimizerSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     matrix_learning_rate: Annotated[float, Field(gt=0)] = 0.02
     """Muon's rate, for the matrices of the blocks; everything else moves by AdamW at `learning_rate`."""
+    table_learning_rate: Annotated[float, Field(gt=0)] = 0.02
+    """For the embeddings of n-grams: each of their rows is seen seldom."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.95)
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
     """For sgd, rmsprop and muon."""

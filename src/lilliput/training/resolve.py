@@ -19,7 +19,8 @@ from lilliput.corpus import (
 from lilliput.data.arithmetic import make_problems
 from lilliput.errors import RecipeError
 from lilliput.recipe import Recipe, named_recipe, read_recipe, recipe_names
-from lilliput.training.plan import plan_recipe
+from lilliput.runs import RunFolder
+from lilliput.training.plan import Plan, make_plan
 from lilliput.training.prepare import Measure, Source
 
 
@@ -31,6 +32,13 @@ class Task:
     recipe: Recipe
     corpus: Source
     validation: Measure | None
+    plan: Plan | None = None
+    """Where no recipe was given."""
+
+    def recipe_for(self, folder: Path) -> Recipe:
+        """Return the recipe to train in a folder: a run that is there goes on as it was planned."""
+        begun = RunFolder(folder).recipe
+        return self.plan.recipe(read_recipe(begun)) if self.plan and _exists(begun) else self.recipe
 
 
 def resolve(
@@ -58,8 +66,9 @@ def resolve(
     values["data.corpus"] = [str(target) for target in targets]
     source = _open(targets, progress)
     name = _run_name(targets[0])
-    recipe = plan_recipe(name, source, values)
-    return Task(name, recipe, source, _validation(recipe, source, targets, progress))
+    plan = make_plan(name, source, values)
+    recipe = plan.recipe()
+    return Task(name, recipe, source, _validation(recipe, source, targets, progress), plan)
 
 
 def _is_recipe(targets: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ import torch
 
 from lilliput.data.batch import Batch
 from lilliput.errors import RunError
-from lilliput.models import Model, build, count_parameters
+from lilliput.models import Model, build, count_multiplied, count_parameters
 from lilliput.models.settings import GPTSettings
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
@@ -56,7 +56,7 @@ class Session:
         self.told = {"instability"}  # a rescue has its own note
         self.model = self._first_model()
         # A recurrent layer steps through time: it has no large products, which half precision is for.
-        parameters = count_parameters(self.model) if isinstance(recipe.model, GPTSettings) else 0
+        parameters = count_multiplied(self.model) if isinstance(recipe.model, GPTSettings) else 0
         self.runtime = choose_runtime(self.settings.precision, parameters, self.settings.batch * material.window)
         self.model.to(self.runtime.device)
         self.state = State(

@@ -1,0 +1,57 @@
+"""Embeddings of the last tokens together, found by hashing: what counting knows, given to the network as input.
+
+Every group of 2, 3, ... tokens that ends at a position has a row in a table of fixed size, chosen by a hash; groups
+that share a row share what is learnt (the hashing trick of Weinberger et al. 2009, arXiv 0902.2206; hashed characters
+as input: Clark et al. 2022, "CANINE", arXiv 2103.06874, section 3.2). The rows begin at zero, so that an untrained
+table changes nothing, and are added to the embedding of the token.
+
+A look-up costs next to nothing: in small models, where seconds count, most of what attention would have to learn of the
+last few characters is there from the first hundred steps on.
+
+Axes: B batch, T new positions, P positions before them, N orders, D width.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_PRIME, _FACTOR, _MIXER = 2**31 - 1, 1_000_003, 48_271
+"""Of the hash; every product stays below 2^63."""
+
+
+class NgramEmbedding(nn.Module):
+    """The sum of the embeddings of the groups of 2 to `longest` tokens that end at each position."""
+
+    def __init__(self, longest: int, rows: int, width: int, vocab_size: int, dropout: float) -> None:
+        super().__init__()
+        self.longest, self.rows, self.vocab_size, self.dropout = longest, rows, vocab_size, dropout
+        # One table for all orders: the rows of an order stand together.
+        self.table = nn.Embedding((longest - 1) * rows, width)
+        nn.init.zeros_(self.table.weight)
+
+    def forward(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
+        """Return embeddings_BTD; `before_BP` are the latest tokens before, `longest - 1` of them or as many as exist.
+
+        While training, each order is left out at each position with the probability `dropout`.
+        """
+        rows_BTND = self.table(self.places(ids_BT, before_BP))
+        if self.training and self.dropout:
+            kept_BTN = torch.rand(rows_BTND.shape[:-1], device=rows_BTND.device) >= self.dropout
+            rows_BTND = rows_BTND * (kept_BTN.unsqueeze(-1) / (1 - self.dropout))
+        summed_BTD: Tensor = rows_BTND.sum(2)
+        return summed_BTD
+
+    def places(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
+        """Return the row of the table for every position and order, places_BTN."""
+        known_BP = ids_BT[:, :0] if before_BP is None else before_BP
+        missing = self.longest - 1 - known_BP.shape[1]
+        # Where the text begins stands a token of its own.
+        all_BP = functional.pad(torch.cat((known_BP, ids_BT), 1), (missing, 0), value=self.vocab_size)
+        time = ids_BT.shape[1]
+        code_BT = ids_BT + 1
+        places = []
+        for order in range(2, self.longest + 1):
+            start = self.longest - order
+            code_BT = (code_BT * _FACTOR + all_BP[:, start : start + time] + 1) % _PRIME
+            places.append(code_BT * _MIXER % _PRIME % self.rows + (order - 2) * self.rows)
+        return torch.stack(places, -1)

@@ -1,0 +1,73 @@
+"""What is chosen for a text that comes without a recipe."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lilliput.models.settings import GPTSettings, RecurrentSettings
+from lilliput.recipe import Recipe, differences
+from lilliput.training.resolve import resolve
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("An old man had a boat, and the boat had a hole.\n" * 1000, encoding="utf-8")
+    return path
+
+
+def planned(text: Path, **settings: Any) -> Recipe:
+    return resolve([str(text)], settings={key.replace("__", "."): value for key, value in settings.items()}).recipe
+
+
+def test_a_text_gets_ngrams_of_which_more_is_dropped_the_longer_it_is_read(text: Path) -> None:
+    models = [planned(text, training__minutes=minutes).model for minutes in (0.001, 0.1, 1, 1000)]
+    assert all(isinstance(model, GPTSettings) and model.ngrams == 5 for model in models)
+    dropped = [model.ngram_dropout for model in models if isinstance(model, GPTSettings)]
+    assert dropped[0] == 0
+    assert dropped == sorted(dropped)
+    assert len(set(dropped)) == 4
+    assert dropped[-1] == 0.7
+
+
+@pytest.mark.parametrize("shape", ["gpt2", "llama"])
+def test_the_published_shapes_stay_as_they_are(text: Path, shape: str) -> None:
+    model = planned(text, model__shape=shape).model
+    assert isinstance(model, GPTSettings)
+    assert model.ngrams == 1
+
+
+def test_a_recurrent_network_is_planned_without_what_a_transformer_has(text: Path) -> None:
+    assert isinstance(planned(text, model__kind="lstm").model, RecurrentSettings)
+
+
+def test_what_is_set_has_the_last_word(text: Path) -> None:
+    model = planned(text, model__ngrams=3, model__ngram_dropout=0.11).model
+    assert isinstance(model, GPTSettings)
+    assert (model.ngrams, model.ngram_dropout) == (3, 0.11)
+
+
+def test_a_run_goes_on_as_it_was_planned(text: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    first, later = (resolve([str(text)], settings={"training.minutes": minutes}) for minutes in (0.5, 5))
+    assert first.recipe.model != later.recipe.model
+    folder.mkdir()
+    assert later.recipe_for(folder) == later.recipe
+    first.recipe.write(folder / "recipe.toml")
+    going_on = later.recipe_for(folder)
+    assert going_on.model == first.recipe.model
+    assert going_on.training.minutes == 5
+    assert not differences(first.recipe, going_on)
+
+
+def test_what_was_set_by_hand_is_not_taken_for_planned(text: Path, tmp_path: Path) -> None:
+    by_hand = resolve([str(text)], settings={"model.layers": 1})
+    by_hand.recipe.write(tmp_path / "recipe.toml")
+    plain = resolve([str(text)]).recipe_for(tmp_path)
+    assert differences(by_hand.recipe, plain) == ["model.layers: 1 -> 3"]
+    other = resolve([str(text)], settings={"model.width": 192}).recipe_for(tmp_path)
+    changes = differences(by_hand.recipe, other)
+    assert "model.width: 96 -> 192" in changes
+    # What follows from the width follows from the new one.
+    assert "model.feed_forward: 384 -> 768" in changes
