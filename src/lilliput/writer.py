@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from lilliput.data.tokens import read_tokens
 from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunError
 from lilliput.generation import Token, generate
-from lilliput.models import Model, ModelSettings, build
+from lilliput.models import Mixture, Model, ModelSettings, build
 from lilliput.recipe import SampleSettings, explain, read_recipe
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import choose_device
@@ -87,6 +88,8 @@ def load(run: str | Path, note: Callable[[str], None] = print) -> Writer:
         reason = " ".join(str(error).split())
         raise RunError(f"{folder.model}: does not describe a model this version knows ({reason})") from None
     put_weights(model, _best_weights(folder, note))
+    if isinstance(model, Mixture):
+        model.learn(read_tokens(folder.training_tokens))
     sampling = read_recipe(folder.recipe).sample if folder.recipe.exists() else SampleSettings()
     model.to(choose_device()).eval()
     return Writer(model, load_tokenizer(folder.tokenizer), sampling, folder.path)

@@ -2,10 +2,11 @@ import torch
 from torch import Tensor, nn
 
 from lilliput.data.batch import Batch
+from lilliput.models import Cache, Model
 from lilliput.objectives import next_token
 
 
-class Network(nn.Module):
+class Network(Model):
     """An embedding and an output matrix: the next token by the present one."""
 
     def __init__(self) -> None:
@@ -13,9 +14,16 @@ class Network(nn.Module):
         self.embedding = nn.Embedding(11, 5)
         self.output = nn.Linear(5, 11)
 
-    def features(self, ids_BT: Tensor) -> Tensor:
+    def features(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
         features_BTD: Tensor = self.embedding(ids_BT)
         return features_BTD
+
+    def head(self, features_BTD: Tensor) -> Tensor:
+        logits_BTV: Tensor = self.output(features_BTD)
+        return logits_BTV
+
+    def new_cache(self, batch: int) -> Cache:
+        raise AssertionError("an objective needs no cache")
 
 
 def model_and_batch() -> tuple[Network, Batch]:

@@ -154,6 +154,11 @@ def test_texts_and_examples_are_not_measured_on_one_another(tmp_path: Path) -> N
         list(train(example_recipe(), corpus(), sums(), tmp_path / "run"))
 
 
+def test_counts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"model\.counts"):
+        run(tmp_path / "run", example_recipe(**{"model.counts": True}), text=sums())
+
+
 def test_prompts_that_are_also_learnt_are_told(tmp_path: Path) -> None:
     events = list(train(example_recipe(), sums(), sums(3), tmp_path / "run"))
     notes = [event.text for event in events if isinstance(event, Note)]

@@ -21,9 +21,9 @@ def planned(text: Path, **settings: Any) -> Recipe:
     return resolve([str(text)], settings={key.replace("__", "."): value for key, value in settings.items()}).recipe
 
 
-def test_a_text_gets_ngrams_of_which_more_is_dropped_the_longer_it_is_read(text: Path) -> None:
+def test_a_text_gets_counts_and_ngrams_of_which_more_is_dropped_the_longer_it_is_read(text: Path) -> None:
     models = [planned(text, training__minutes=minutes).model for minutes in (0.001, 0.1, 1, 1000)]
-    assert all(isinstance(model, GPTSettings) and model.ngrams == 5 for model in models)
+    assert all(isinstance(model, GPTSettings) and model.ngrams == 5 and model.counts for model in models)
     dropped = [model.ngram_dropout for model in models if isinstance(model, GPTSettings)]
     assert dropped[0] == 0
     assert dropped == sorted(dropped)
@@ -36,6 +36,7 @@ def test_the_published_shapes_stay_as_they_are(text: Path, shape: str) -> None:
     model = planned(text, model__shape=shape).model
     assert isinstance(model, GPTSettings)
     assert model.ngrams == 1
+    assert not model.counts
 
 
 def test_a_recurrent_network_is_planned_without_what_a_transformer_has(text: Path) -> None:

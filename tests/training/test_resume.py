@@ -19,6 +19,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "gpt": {},
     "muon": {"training.optimizer": "muon"},
     "llama": {"model.shape": "llama"},
+    "counts": {"model.counts": True, "model.ngrams": 3, "training.accumulation": 2},
     "lstm": {"model": {"kind": "lstm", "width": 16, "layers": 2, "dropout": 0.2}},
     "accumulation": {"training.accumulation": 2, "training.batch": 2},
     "sgd": {"training.optimizer": "sgd", "training.schedule": "wsd"},

@@ -1,6 +1,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -136,9 +137,9 @@ def test_the_final_evaluation_is_that_of_the_best_weights(tmp_path: Path) -> Non
     assert last.evaluation["floors"]["xz"]["bits_per_character"] > 0
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_final_evaluation_is_what_eval_finds_later(tmp_path: Path, precision: str) -> None:
-    last = finished(run(tmp_path / "run", recipe(**{"training.precision": precision})))
+@pytest.mark.parametrize("options", [{}, {"training.precision": "bfloat16"}, {"model.counts": True}])
+def test_the_final_evaluation_is_what_eval_finds_later(tmp_path: Path, options: dict[str, Any]) -> None:
+    last = finished(run(tmp_path / "run", recipe(**options)))
     later = evaluate_run(load(tmp_path / "run"), tmp_path / "run")
     assert last.evaluation is not None
     assert last.evaluation == later
@@ -260,8 +261,9 @@ def test_compiling_falls_back_with_one_line(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.slow
-def test_compiling_learns_the_same(tmp_path: Path) -> None:
-    options = {"model.dropout": 0.0}
+@pytest.mark.parametrize("counts", [False, True])
+def test_compiling_learns_the_same(tmp_path: Path, counts: bool) -> None:
+    options = {"model.dropout": 0.0, "model.counts": counts}
     run(tmp_path / "plain", recipe(**options))
     events = run(tmp_path / "run", recipe(**options | {"training.compile": True}))
     assert any(isinstance(event, Note) and "compile" in event.text for event in events)

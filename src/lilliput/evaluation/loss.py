@@ -25,7 +25,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional
 
 from lilliput.errors import CorpusError, RecipeError
 
@@ -237,8 +236,7 @@ def _group_loss(model: "Model", tokens: NDArray[Any], group: Sequence[Span], dev
     total = 0.0
     rows = max(1, LOGITS_AT_ONCE // model.vocab_size)
     for part_ND, part in zip(torch.split(features_ND, rows), torch.split(targets, rows), strict=True):
-        logits_NV = model.head(part_ND.unsqueeze(0)).squeeze(0)
-        losses = functional.cross_entropy(logits_NV.float(), part, reduction="none")
+        losses = model.losses(part_ND, part)
         total += float(losses.cpu().double().sum())  # on the CPU: not every accelerator has double precision
     return total
 

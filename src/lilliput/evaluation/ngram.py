@@ -1,19 +1,8 @@
-"""A character n-gram count model: what counting alone makes of a text, in well under a second per million characters.
+"""A character n-gram count model: what counting alone makes of a text, in a second or two per million characters.
 
-Every order is interpolated with the next lower one by Witten-Bell smoothing (Witten & Bell, "The Zero-Frequency
-Problem", IEEE Transactions on Information Theory 37, 1991, method C; the recursive form of Chen & Goodman, "An
-Empirical Study of Smoothing Techniques for Language Modeling", TR-10-98, 1998, section 2.5):
-
-    p_n(c | context) = (count(context c) + types(context) p_{n-1}(c | shorter context))
-                       / (total(context) + types(context))
-
-where `types` is the number of different characters that followed the context. Below order 1 stands a uniform
-distribution over the alphabet of the training text and one escape; the escape is shared equally by all code points of
-Unicode, so the probabilities of all characters sum to 1 and no text is impossible.
-
-The n-grams are held as sorted integers. The code of an n-gram is (rank of its first n - 1 characters among the
-(n - 1)-grams) * (alphabet + 1) + last character: it stays small at any order and alphabet, and the rank is at once the
-index of the context's totals. Left out: pruning, and Kneser-Ney discounts, which gain little on characters.
+The counts and their interpolation are those of `models.counts`, over characters instead of tokens. Below order 1 stands
+a uniform distribution over the alphabet of the training text and one escape; the escape is shared equally by all code
+points of Unicode, so the probabilities of all characters sum to 1 and no text is impossible.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import CorpusError
+from lilliput.models.counts import Order, count_orders
 
 CODE_POINTS = 0x110000
 """The number of Unicode code points, over which the escape is uniform."""
@@ -32,25 +22,12 @@ AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
-class _Order:
-    """The n-grams of one order, and the contexts that they continue."""
-
-    codes: NDArray[np.int64]
-    """Sorted codes of the n-grams; the position is the rank."""
-    counts: NDArray[np.int64]
-    totals: NDArray[np.int64]
-    """By the rank of the context: how often anything followed it."""
-    types: NDArray[np.int64]
-    """By the rank of the context: how many different characters followed it."""
-
-
-@dataclass(frozen=True)
 class NgramModel:
     """Character n-gram counts of a text, as a probability model. `fit` makes one."""
 
     alphabet: NDArray[np.uint32]
     """The code points of the training text, sorted."""
-    tables: tuple[_Order, ...]
+    tables: tuple[Order, ...]
 
     @property
     def order(self) -> int:
@@ -118,61 +95,24 @@ class _Scored:
         """Return the probability of each character of the text, shape (len(text),)."""
         return self._probabilities[self._skip :]
 
-    def advance(self, table: _Order) -> None:
+    def advance(self, table: Order) -> None:
         """Interpolate with the next order."""
         self._order += 1
         if len(self._ids) < self._order:
             return
         contexts = self._ranks[:-1]
-        codes = np.where(contexts >= 0, _codes(contexts, self._ids[self._order - 1 :], self._size + 1), -1)
-        places = np.minimum(np.searchsorted(table.codes, codes), len(table.codes) - 1)
-        found = table.codes[places] == codes
-        self._ranks = np.where(found, places, -1).astype(np.int32)
-        counts = np.where(found, table.counts[places], 0)
-        # A context of rank -1 was never met; one that ends the training text was met and never continued.
-        totals = np.where(contexts >= 0, table.totals[contexts], 0)
-        types = table.types[contexts]
+        self._ranks = table.find(contexts, self._ids[self._order - 1 :])
         lower = self._probabilities[self._order - 1 :]
-        higher = (counts + types * lower) / np.maximum(totals + types, 1)
-        self._probabilities[self._order - 1 :] = np.where(totals > 0, higher, lower)
+        lower[:], _, _ = table.interpolate(contexts, self._ranks, lower)
 
 
-def _count_orders(text: str, order: int) -> tuple[NDArray[np.uint32], Iterator[_Order]]:
+def _count_orders(text: str, order: int) -> tuple[NDArray[np.uint32], Iterator[Order]]:
     """Return the alphabet of a text, and its n-grams of 1 to `order` characters, counted when they are asked for."""
     if not text:
         raise CorpusError("the training text has no characters to count: give a text of at least one character")
     points = _code_points(text)
     alphabet = np.unique(points)
-    return alphabet, _counted(_ids(points, alphabet), order, len(alphabet) + 1)
-
-
-def _counted(ids: NDArray[np.int32], order: int, base: int) -> Iterator[_Order]:
-    # Arrays as long as the text are what needs memory: two of four bytes a character stay, one of eight comes and goes.
-    ranks, distinct = np.zeros(len(ids), dtype=np.int32), 1
-    for n in range(1, min(order, len(ids)) + 1):
-        following = ids[n - 1 :]
-        contexts = ranks[: len(following)]
-        codes = _codes(contexts, following, base)
-        codes.sort()
-        firsts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
-        unique, counts = codes[firsts], np.diff(np.append(firsts, len(codes)))
-        del codes, firsts
-        for start in range(0, len(following), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
-            contexts[part] = np.searchsorted(unique, _codes(contexts[part], following[part], base))
-        parents = unique // base
-        totals = np.bincount(parents, weights=counts, minlength=distinct).astype(np.int64)
-        types = np.bincount(parents, minlength=distinct).astype(np.int64)
-        distinct = len(unique)
-        yield _Order(unique, counts, totals, types)
-        del unique, counts, parents, totals, types
-
-
-def _codes(contexts: NDArray[np.int32], ids: NDArray[np.int32], base: int) -> NDArray[np.int64]:
-    codes = contexts.astype(np.int64)
-    codes *= base
-    codes += ids
-    return codes
+    return alphabet, count_orders(_ids(points, alphabet), order, len(alphabet) + 1)
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from lilliput.models.settings import GPTSettings, ModelSettings, RecurrentSettings
 
 if TYPE_CHECKING:
+    from lilliput.models.mixture import Mixture
     from lilliput.models.protocol import Cache, Model, build, count_multiplied, count_parameters
 
 __all__ = [
     "Cache",
     "GPTSettings",
+    "Mixture",
     "Model",
     "ModelSettings",
     "RecurrentSettings",
@@ -26,5 +28,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("lilliput.models.protocol"), name)
+        module = "mixture" if name == "Mixture" else "protocol"
+        return getattr(import_module(f"lilliput.models.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,18 +3,21 @@
 The position in the text is owned by the cache and by nothing else. For any split of the input, passes with a cache give
 the same logits as one whole pass, in every model and at every option.
 
-Left out on purpose: loss, optimiser, sampling.
+What a token costs is the model's to say, since not every model needs all of its logits for that. Left out on purpose:
+what is minimised, optimiser, sampling.
 
-Axes: B batch, T time, D width, V vocabulary.
+Axes: B batch, T time, N places, D width, V vocabulary.
 """
 
 from abc import ABC, abstractmethod
 from typing import Protocol
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lilliput.errors import RecipeError
 from lilliput.models.ngrams import NgramEmbedding
+from lilliput.models.output_loss import output_loss
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 
 
@@ -56,6 +59,15 @@ class Model(nn.Module, ABC):
     def head(self, features_BTD: Tensor) -> Tensor:
         """Return logits_BTV of features_BTD."""
 
+    def losses(self, features_ND: Tensor, targets_N: Tensor) -> Tensor:
+        """Return the negative log-likelihood of each target in nats, in single precision."""
+        logits_NV = self.head(features_ND.unsqueeze(0)).squeeze(0)
+        return F.cross_entropy(logits_NV.float(), targets_N, reduction="none")
+
+    def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
+        """Return the sum of weight x negative log-likelihood in nats, to be minimised."""
+        return output_loss(features_ND, self.output, targets_N, weights_N)
+
     @abstractmethod
     def new_cache(self, batch: int) -> Cache:
         """Return an empty cache for `batch` rows, on the model's device and in its dtype; it is meant for inference."""
@@ -68,14 +80,18 @@ def build(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: i
     """
     # The networks derive from Model, so they cannot be imported above.
     from lilliput.models.gpt import GPT
+    from lilliput.models.mixture import Mixture
     from lilliput.models.recurrent import Recurrent
 
     for name, value in (("vocabulary", vocab_size), ("context", context)):
         if value < 1:
             raise RecipeError(f"a model with {name} {value} is impossible: it must be at least 1")
+    network: Model
     if isinstance(settings, GPTSettings):
-        return GPT(settings, vocab_size, context)
-    return Recurrent(settings, vocab_size, context)
+        network = GPT(settings, vocab_size, context)
+    else:
+        network = Recurrent(settings, vocab_size, context)
+    return Mixture(network) if settings.counts else network
 
 
 def count_multiplied(model: nn.Module) -> int:

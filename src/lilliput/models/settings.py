@@ -95,6 +95,7 @@ class GPTSettings(Settings):
     ngrams: Annotated[int, Field(ge=1, le=8)] = 1
     ngram_rows: Size = 8192
     ngram_dropout: Probability = 0.2
+    counts: bool = False
     initial: Literal["gpt2", "llama", "modern"] = "modern"
 
     @model_validator(mode="before")
@@ -154,6 +155,7 @@ class RecurrentSettings(Settings):
     embedding: Size = 128
     dropout: Probability = 0.0
     tied: bool = False
+    counts: bool = False
 
     @model_validator(mode="before")
     @classmethod

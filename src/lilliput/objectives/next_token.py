@@ -1,23 +1,24 @@
 """Next-token prediction: the weighted negative log-likelihood of every target.
 
-Shapes: B rows, T time, D width.
+Shapes: B rows, T time, N places, D width.
 """
 
 from typing import Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from lilliput.data.batch import Batch
-from lilliput.objectives.output_loss import output_loss
 
 
 class Network(Protocol):
-    """What an objective needs of a model: features, and the output matrix that makes logits of them."""
-
-    output: nn.Linear
+    """What an objective needs of a model: features, and what they cost."""
 
     def features(self, ids_BT: Tensor) -> Tensor:
         """Return features_BTD."""
+        ...
+
+    def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
+        """Return the sum of weight x negative log-likelihood in nats."""
         ...
 
 
@@ -36,4 +37,4 @@ class Objective(Protocol):
 def next_token(model: Network, batch: Batch) -> Tensor:
     """Return the sum of weight x negative log-likelihood (nats) over all targets of the batch."""
     features_BTD = model.features(batch.inputs_BT)
-    return output_loss(features_BTD.flatten(0, 1), model.output, batch.targets_BT.flatten(), batch.weights_BT.flatten())
+    return model.loss(features_BTD.flatten(0, 1), batch.targets_BT.flatten(), batch.weights_BT.flatten())

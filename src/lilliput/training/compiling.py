@@ -10,18 +10,21 @@ from lilliput.runtime import Runtime
 
 
 class Compiled(nn.Module):
-    """A model for training only: its features are compiled, weights and output matrix are the model's own."""
+    """A model for training only: its features are compiled, weights and loss are the model's own."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
-        self.output = model.output
         self._features = torch.compile(model.features, dynamic=False)
 
     def features(self, ids_BT: Tensor) -> Tensor:
         """Return features_BTD."""
         features_BTD: Tensor = self._features(ids_BT)
         return features_BTD
+
+    def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
+        """Return the model's loss."""
+        return self.model.loss(features_ND, targets_N, weights_N)
 
 
 Trainable = Model | Compiled

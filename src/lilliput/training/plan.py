@@ -1,9 +1,9 @@
 """A recipe for a text that comes without one: sizes by the length of the text.
 
-A text of its own gets characters as tokens, the modern shape with embeddings of n-grams, and Muon; the shorter the
-text, and the longer the time for it, the smaller the model and the stronger the dropout, or it would learn by heart.
-Prompts with answers are treated alike, without n-grams and with as many to a step as make up about the same number of
-tokens.
+A text of its own gets characters as tokens, the modern shape with embeddings of n-grams and counts mixed in, and Muon;
+the shorter the text, and the longer the time for it, the smaller the model and the stronger the dropout, or it would
+learn by heart. Prompts with answers are treated alike, without n-grams and counts and with as many to a step as make up
+about the same number of tokens.
 """
 
 import math
@@ -70,11 +70,11 @@ def make_plan(name: str, source: Source, settings: dict[str, Any]) -> Plan:
     model: dict[str, Any] = {"kind": "gpt", "layers": layers, "width": width, "dropout": dropout}
     if settings.get("model.kind", "gpt") == "gpt":
         model |= {"shape": "modern", "heads": heads}
-        # The other shapes are those of published networks, which have no such embeddings.
+        # The other shapes are those of published networks, which have neither such embeddings nor counts.
         if settings.get("model.shape", "modern") == "modern" and not isinstance(source, Examples):
             length = source.size if isinstance(source, LargeText) else len(text)
             dropped = _ngram_dropout(length, settings.get("training.minutes", DEFAULT_MINUTES))
-            model |= {"ngrams": _LONGEST_NGRAM, "ngram_rows": table_rows, "ngram_dropout": dropped}
+            model |= {"ngrams": _LONGEST_NGRAM, "ngram_rows": table_rows, "ngram_dropout": dropped, "counts": True}
     values: dict[str, Any] = {
         "name": name,
         "description": description,

@@ -20,7 +20,7 @@ from lilliput.corpus import (
 )
 from lilliput.data.examples import encode_examples, write_examples
 from lilliput.data.tokens import write_tokens
-from lilliput.errors import CorpusError
+from lilliput.errors import CorpusError, RecipeError
 from lilliput.evaluation.answers import answer_floors, most_frequent_answer
 from lilliput.evaluation.floors import measure_floors
 from lilliput.recipe import Recipe
@@ -124,6 +124,8 @@ def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Co
 def _prepare_examples(
     recipe: Recipe, run: RunFolder, examples: Examples, validation: Examples | None
 ) -> dict[str, Any]:
+    if recipe.model.counts:
+        raise RecipeError("model.counts counts what follows what in a text; for prompts with answers leave it out")
     training, held_out = split_examples(examples, recipe.data.split.fraction, validation)
     tokenizer = _train_tokenizer(recipe, _tokenizer_texts(training, recipe.tokenizer.kind))
     facts: dict[str, Any] = {}

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from lilliput.data.batch import Batch
+from lilliput.data.tokens import read_tokens
 from lilliput.errors import RunError
-from lilliput.models import Model, build, count_multiplied, count_parameters
+from lilliput.models import Mixture, Model, build, count_multiplied, count_parameters
 from lilliput.models.settings import GPTSettings
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
@@ -59,6 +60,8 @@ class Session:
         parameters = count_multiplied(self.model) if isinstance(recipe.model, GPTSettings) else 0
         self.runtime = choose_runtime(self.settings.precision, parameters, self.settings.batch * material.window)
         self.model.to(self.runtime.device)
+        if isinstance(self.model, Mixture):
+            self.model.learn(read_tokens(run.training_tokens))
         self.state = State(
             run,
             self.model,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lilliput.objectives import output_loss
+from lilliput.models import output_loss
 
 
 def gradients(portions: bool, bias: bool, monkeypatch: pytest.MonkeyPatch, **autocast: Any) -> list[torch.Tensor]:
