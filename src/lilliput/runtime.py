@@ -66,7 +66,7 @@ def choose_runtime(precision: Precision = "auto", parameters: int = 0, positions
             if torch.cuda.is_bf16_supported():
                 return Runtime(device, "bfloat16", "this GPU computes bfloat16 at full speed and needs no loss scaling")
             return Runtime(device, "float16", "this GPU has no bfloat16; the loss is scaled to keep float16 in range")
-        if parameters >= LARGE and positions >= MANY and device.type == "cpu" and _multiplies_bfloat16():
+        if parameters >= LARGE and positions >= MANY and device.type == "cpu" and multiplies_bfloat16():
             return Runtime(device, "bfloat16", "this processor multiplies bfloat16, which pays at this size")
         return Runtime(device, "float32", "at the size of tiny models float32 is the fastest here")
     if precision == "float16" and device.type != "cuda":
@@ -76,7 +76,7 @@ def choose_runtime(precision: Precision = "auto", parameters: int = 0, positions
     return Runtime(device, precision, "as the recipe asks")
 
 
-def _multiplies_bfloat16() -> bool:
+def multiplies_bfloat16() -> bool:
     """Tell whether the processor has units for bfloat16; one without them is slower with it than without."""
     probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(probe() for probe in probes if probe is not None)

@@ -40,20 +40,24 @@ def test_probabilities_are_those_counted_by_hand(longest: int) -> None:
     text, other = drawn(300), drawn(40, seed=2)
     model = Counts(text, longest, VOCABULARY)
     contexts_BTK = model.contexts(other[None, :], other[None, :0])
-    every_NV = np.tile(np.arange(VOCABULARY), (len(other), 1))
-    found = model.predict(contexts_BTK[0], every_NV)
+    found = model.predict_all(contexts_BTK[0])
     for place in range(len(other)):
         context = other[: place + 1].tolist()
         expected = [naive(text.tolist(), context, token, longest) for token in range(VOCABULARY)]
         np.testing.assert_allclose(found.probabilities_NS[place], expected, rtol=1e-12)
     np.testing.assert_allclose(found.probabilities_NS.sum(1), 1, rtol=1e-12)
+    tokens_N = drawn(40, seed=3)
+    single = model.predict(contexts_BTK[0], tokens_N)
+    np.testing.assert_allclose(single.probabilities_NS[:, 0], found.probabilities_NS[range(40), tokens_N], rtol=1e-12)
+    for one, other_one in zip(single[1:], found[1:], strict=True):
+        np.testing.assert_array_equal(one, other_one)
 
 
 def test_a_place_is_left_out_of_its_own_counts() -> None:
     text, longest = drawn(200), 4
     model = Counts(text, longest, VOCABULARY)
     contexts_BTK = model.contexts(text[None, :-1], text[None, :0])
-    found = model.predict(contexts_BTK[0], text[1:, None], leave_one_out=True)
+    found = model.predict(contexts_BTK[0], text[1:], leave_one_out=True)
     for place in range(1, len(text)):
         context = text[max(0, place - longest + 1) : place].tolist()
         expected = naive(text.tolist(), context, int(text[place]), longest, left_out=place)
@@ -64,7 +68,7 @@ def test_what_is_known_of_the_context() -> None:
     text = np.array([0, 1, 0, 1, 0, 2, 3])
     model = Counts(text, 3, VOCABULARY)
     known = model.predict(
-        model.contexts(np.array([[1, 0], [2, 1], [4, 4]]), text[None, :0].repeat(3, 0))[:, -1], np.zeros((3, 1), int)
+        model.contexts(np.array([[1, 0], [2, 1], [4, 4]]), text[None, :0].repeat(3, 0))[:, -1], np.zeros(3, int)
     )
     # "1 0" was followed by 1 and by 2; "2 1" never occurs but 1 does, twice before a 0; 4 never occurs.
     assert known.matched_N.tolist() == [3, 2, 1]
@@ -79,9 +83,8 @@ def test_of_a_long_text_the_end_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
     model = Counts(text, 4, VOCABULARY)
     contexts_NK = model.contexts(text[None, :50], text[None, :0])[0]
     np.testing.assert_array_equal(contexts_NK, end.contexts(text[None, :50], text[None, :0])[0])
-    every_NV = np.tile(np.arange(VOCABULARY), (50, 1))
     np.testing.assert_array_equal(
-        model.predict(contexts_NK, every_NV).probabilities_NS, end.predict(contexts_NK, every_NV).probabilities_NS
+        model.predict_all(contexts_NK).probabilities_NS, end.predict_all(contexts_NK).probabilities_NS
     )
 
 
@@ -89,7 +92,7 @@ def test_of_a_long_text_the_end_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
 def test_texts_shorter_than_the_longest_group(length: int) -> None:
     model = Counts(drawn(length), LONGEST, VOCABULARY)
     contexts_NK = model.contexts(drawn(20)[None], drawn(0)[None])[0]
-    found = model.predict(contexts_NK, np.tile(np.arange(VOCABULARY), (20, 1)))
+    found = model.predict_all(contexts_NK)
     np.testing.assert_allclose(found.probabilities_NS.sum(1), 1, rtol=1e-12)
 
 
@@ -146,7 +149,7 @@ def test_the_gate_decides_between_network_and_counts() -> None:
         torch.testing.assert_close(model(ids_BT), model.network(ids_BT).log_softmax(-1))
         model.gate_by_order.fill_(50)
         contexts_NK = Counts(drawn(400), LONGEST, VOCABULARY).contexts(ids_BT.numpy(), ids_BT[:, :0].numpy())[0]
-        counted = Counts(drawn(400), LONGEST, VOCABULARY).predict(contexts_NK, np.tile(np.arange(VOCABULARY), (20, 1)))
+        counted = Counts(drawn(400), LONGEST, VOCABULARY).predict_all(contexts_NK)
         torch.testing.assert_close(model(ids_BT)[0], torch.from_numpy(np.log(counted.probabilities_NS)).float())
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lilliput.errors import CheckpointError, RecipeError
+from lilliput.errors import CheckpointError
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.settings import OptimizerSettings
 
@@ -99,9 +99,3 @@ def test_a_foreign_state_is_refused() -> None:
     optimizers = build_optimizers(small(), settings("adamw"))
     with pytest.raises(CheckpointError, match="which this model does not have"):
         optimizers.load_state({"other.weight/exp_avg": torch.zeros(2)})
-
-
-def test_an_old_pytorch_without_muon_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(torch.optim, "Muon")
-    with pytest.raises(RecipeError, match=r"torch 2\.9"):
-        build_optimizers(small(), settings("muon"))

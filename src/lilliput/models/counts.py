@@ -46,7 +46,7 @@ class Order:
     """By the rank of the context: how many different tokens followed it."""
 
     def find(self, contexts: NDArray[np.int32], tokens: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the ranks of the groups of `contexts` (ranks of the next lower order) and `tokens`; both broadcast."""
+        """Return the ranks of the groups of `contexts` (ranks of the next lower order) and `tokens`."""
         codes = np.where(contexts >= 0, contexts * np.int64(self.base) + tokens, -1)
         places = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
         return np.where(self.codes[places] == codes, places, UNKNOWN).astype(np.int32)
@@ -121,6 +121,8 @@ class Counts:
         self.longest, self.vocab_size = longest, vocab_size
         counted = ids[-MOST_TOKENS:].astype(np.int32)
         self._orders = list(count_orders(counted, longest, vocab_size))
+        # The groups that continue a context stand together: from its start to the next one's.
+        self._starts = [np.append(0, np.cumsum(order.types)) for order in self._orders]
         # Below all orders. Tokens that never occur, as those that spell rare characters, share what one place weighs.
         occurs_V = np.bincount(counted, minlength=vocab_size) > 0
         absent = vocab_size - int(occurs_V.sum())
@@ -144,25 +146,39 @@ class Counts:
             earlier_BT[:, 1:] = contexts_BTK[:, :-1, n]
         return contexts_BTK[:, all_BT.shape[1] - ids_BT.shape[1] :]
 
-    def predict(
-        self, contexts_NK: NDArray[np.int32], tokens_NS: NDArray[Any], leave_one_out: bool = False
-    ) -> Predicted:
-        """Return the probabilities of `tokens_NS` after the contexts.
+    def predict(self, contexts_NK: NDArray[np.int32], tokens_N: NDArray[Any], leave_one_out: bool = False) -> Predicted:
+        """Return the probability of one token after each of the contexts (S is 1).
 
         With `leave_one_out` the places are taken as places of the counted text itself, each followed by its token,
-        and each is left out of the counts that it is predicted from; S has to be 1.
+        and each is left out of the counts that it is predicted from.
         """
-        probabilities_NS = self._lowest_V[tokens_NS]
-        matched_N, totals_N, types_N = (np.zeros(len(tokens_NS), dtype=np.int32) for _ in range(3))
+        probabilities_N = self._lowest_V[tokens_N]
+        matched_N, totals_N, types_N = (np.zeros(len(tokens_N), dtype=np.int32) for _ in range(3))
         for n, order in enumerate(self._orders):
-            contexts_N1 = contexts_NK[:, n : n + 1]
-            ranks_NS = order.find(contexts_N1, tokens_NS)
-            probabilities_NS, totals_NS, types_NS = order.interpolate(
-                contexts_N1, ranks_NS, probabilities_NS, leave_one_out
+            ranks_N = order.find(contexts_NK[:, n], tokens_N)
+            probabilities_N, met_N, followers_N = order.interpolate(
+                contexts_NK[:, n], ranks_N, probabilities_N, leave_one_out
             )
-            # Whichever token follows, its context is the same.
-            met_N = totals_NS[:, 0] > 0
-            matched_N = np.where(met_N, np.int32(n + 1), matched_N)
-            totals_N = np.where(met_N, totals_NS[:, 0], totals_N)
-            types_N = np.where(met_N, types_NS[:, 0], types_N)
-        return Predicted(probabilities_NS, matched_N, totals_N, types_N)
+            known_N = met_N > 0
+            matched_N = np.where(known_N, np.int32(n + 1), matched_N)
+            totals_N = np.where(known_N, met_N, totals_N)
+            types_N = np.where(known_N, followers_N, types_N)
+        return Predicted(probabilities_N[:, None], matched_N, totals_N, types_N)
+
+    def predict_all(self, contexts_NK: NDArray[np.int32]) -> Predicted:
+        """Return the probabilities of all tokens after each of the contexts (S is V); it is meant for few places."""
+        probabilities_NV = np.tile(self._lowest_V, (len(contexts_NK), 1))
+        matched_N, totals_N, types_N = (np.zeros(len(contexts_NK), dtype=np.int32) for _ in range(3))
+        for place, contexts_K in enumerate(contexts_NK.tolist()):
+            probabilities_V = probabilities_NV[place]
+            for n, (order, starts) in enumerate(zip(self._orders, self._starts, strict=True)):
+                context = contexts_K[n]
+                if context < 0 or not order.totals[context]:
+                    continue
+                total, types = int(order.totals[context]), int(order.types[context])
+                followers = slice(starts[context], starts[context + 1])
+                tokens = order.codes[followers] - context * order.base
+                probabilities_V *= types / (total + types)
+                probabilities_V[tokens] += order.counts[followers] / (total + types)
+                matched_N[place], totals_N[place], types_N[place] = n + 1, total, types
+        return Predicted(probabilities_NV, matched_N, totals_N, types_N)

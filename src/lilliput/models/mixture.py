@@ -87,8 +87,7 @@ class Mixture(Model):
     def head(self, features_BTD: Tensor) -> Tensor:
         """Return the logarithms of the mixed probabilities, which are logits_BTV."""
         flat_ND, ranks_NK = self._split(features_BTD.flatten(0, -2))
-        tokens_NV = np.broadcast_to(np.arange(self.vocab_size), (len(flat_ND), self.vocab_size))
-        predicted = self._known().predict(ranks_NK, tokens_NV)
+        predicted = self._known().predict_all(ranks_NK)
         logs_NV = self.network.output(flat_ND).float().log_softmax(-1)
         mixed_NV = self._mix(logs_NV, flat_ND, predicted)
         return mixed_NV.view(*features_BTD.shape[:-1], self.vocab_size)
@@ -128,7 +127,7 @@ class Mixture(Model):
 
     def _mixed(self, own_N: Tensor, flat_ND: Tensor, ranks_NK: NDArray[np.int32], targets_N: Tensor) -> Tensor:
         """Return the losses of the mixture, `own_N` being those of the network alone."""
-        predicted = self._known().predict(ranks_NK, targets_N[:, None].cpu().numpy(), leave_one_out=self.training)
+        predicted = self._known().predict(ranks_NK, targets_N.cpu().numpy(), leave_one_out=self.training)
         return -self._mix(-own_N[:, None], flat_ND, predicted)[:, 0]
 
     def _mix(self, logs_NS: Tensor, features_ND: Tensor, predicted: Predicted) -> Tensor:

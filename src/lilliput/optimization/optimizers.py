@@ -1,7 +1,7 @@
-"""Optimisers of `torch.optim` behind one face: a step at a share of the peak rate, and a state of plain tensors.
+"""Optimisers behind one face: a step at a share of the peak rate, and a state of plain tensors.
 
-Muon (Jordan et al. 2024) orthogonalises the updates of the blocks' matrices; embeddings, the head, gains and biases are
-moved by AdamW beside it, as its authors advise. The state is a flat dictionary of tensors, so that a checkpoint needs
+Muon moves the blocks' matrices; embeddings, the head, gains and biases are moved by AdamW beside it, as its authors
+advise. All but Muon are those of `torch.optim`. The state is a flat dictionary of tensors, so that a checkpoint needs
 no pickle.
 """
 
@@ -10,13 +10,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from lilliput.errors import CheckpointError, RecipeError
+from lilliput.errors import CheckpointError
 from lilliput.models.ngrams import NgramEmbedding
+from lilliput.optimization.muon import Muon
 from lilliput.optimization.settings import OptimizerSettings
 
 
 class Optimizers:
-    """One or two `torch.optim` optimisers that step together.
+    """One or two optimisers that step together.
 
     `step(factor)` sets every learning rate to its peak times `factor` and moves the weights.
     """
@@ -73,7 +74,7 @@ class Optimizers:
 def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> Optimizers:
     """Build the optimiser of `settings` for the model's parameters.
 
-    Weight decay acts on matrices only. Raises RecipeError if this PyTorch has no such optimiser.
+    Weight decay acts on matrices only.
     """
     names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     matrices = [parameter for parameter in names if parameter.ndim >= 2]
@@ -81,7 +82,7 @@ def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> Optimizer
     parts: list[torch.optim.Optimizer] = []
     if settings.optimizer == "muon":
         blocks = _block_matrices(model)
-        parts.append(_muon(blocks, settings))
+        parts.append(Muon(blocks, settings.matrix_learning_rate, settings.momentum, settings.weight_decay))
         taken = set(blocks)
         matrices = [parameter for parameter in matrices if parameter not in taken]
     tables = [module.table.weight for module in model.modules() if isinstance(module, NgramEmbedding)]
@@ -101,19 +102,6 @@ def _block_matrices(model: nn.Module) -> list[Tensor]:
     if isinstance(output, nn.Linear):
         spared.add(output.weight)
     return [parameter for parameter in model.parameters() if parameter.ndim == 2 and parameter not in spared]
-
-
-def _muon(parameters: list[Tensor], settings: OptimizerSettings) -> torch.optim.Optimizer:
-    if not hasattr(torch.optim, "Muon"):
-        raise RecipeError(
-            f'training.optimizer: "muon" needs torch 2.9 or newer and this is {torch.__version__}; use "adamw"'
-        )
-    return torch.optim.Muon(
-        parameters,
-        lr=settings.matrix_learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
 
 
 def _elementwise(groups: list[dict[str, object]], settings: OptimizerSettings) -> torch.optim.Optimizer:
