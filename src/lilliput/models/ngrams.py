@@ -34,12 +34,15 @@ class NgramEmbedding(nn.Module):
 
         While training, each order is left out at each position with the probability `dropout`.
         """
-        rows_BTND = self.table(self.places(ids_BT, before_BP))
+        places_BTN = self.places(ids_BT, before_BP)
+        weights_BTN = torch.ones(places_BTN.shape, device=places_BTN.device)
         if self.training and self.dropout:
-            kept_BTN = torch.rand(rows_BTND.shape[:-1], device=rows_BTND.device) >= self.dropout
-            rows_BTND = rows_BTND * (kept_BTN.unsqueeze(-1) / (1 - self.dropout))
-        summed_BTD: Tensor = rows_BTND.sum(2)
-        return summed_BTD
+            weights_BTN = (torch.rand_like(weights_BTN) >= self.dropout) / (1 - self.dropout)
+        # Summed on the way, so that the single rows never stand in memory together.
+        summed_SD = functional.embedding_bag(
+            places_BTN.flatten(0, 1), self.table.weight, mode="sum", per_sample_weights=weights_BTN.flatten(0, 1)
+        )
+        return summed_SD.view(*ids_BT.shape, -1)
 
     def places(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
         """Return the row of the table for every position and order, places_BTN."""

@@ -5,7 +5,7 @@ A step is a function of (weights, optimiser state, recipe, step number): its bat
 happens between two steps can change what is learnt.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -47,14 +47,17 @@ class Scaler:
         """Propagate the scaled loss."""
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
-    def step(self, optimizers: Optimizers, parameters: Iterable[Tensor], clip: float) -> Tensor:
+    def step(self, optimizers: Optimizers, parameters: Sequence[Tensor], clip: float) -> Tensor:
         """Unscale, clip and step; a step whose gradients overflowed is left out and the scale halved.
 
         Returns the norm of the gradient before clipping.
         """
         for part in optimizers.parts:
             self._scaler.unscale_(part)
-        norm = nn.utils.clip_grad_norm_(parameters, clip or float("inf"))
+        norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+        # A look at the norm makes a GPU wait; on a processor it saves going through all gradients for nothing.
+        if clip and (norm.device.type != "cpu" or not norm <= clip):
+            nn.utils.clip_grads_with_norm_(parameters, clip, norm)
         for part in optimizers.parts:
             self._scaler.step(part)
         self._scaler.update()
