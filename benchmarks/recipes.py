@@ -230,7 +230,7 @@ def main() -> None:
     arguments = parser.parse_args()
     case = CASES[arguments.recipe]
     path = RESULTS / f"{arguments.recipe}.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if arguments.add else {}
+    known = json.loads(path.read_text(encoding="utf-8")) if arguments.add and path.exists() else {}
     result = {
         "recipe": arguments.recipe,
         "command": f"python benchmarks/recipes.py {arguments.recipe}",

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build, counts
+from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build, counts, output_loss
 from lilliput.models.counts import Counts
 from lilliput.models.mixture import LONGEST
 
@@ -153,7 +153,11 @@ def test_the_gate_decides_between_network_and_counts() -> None:
         torch.testing.assert_close(model(ids_BT)[0], torch.from_numpy(np.log(counted.probabilities_NS)).float())
 
 
-def test_the_network_learns_as_if_it_were_alone_and_the_gate_by_the_mixture() -> None:
+@pytest.mark.parametrize("logits_at_once", [10_000, 30])
+def test_the_network_learns_as_if_it_were_alone_and_the_gate_by_the_mixture(
+    monkeypatch: pytest.MonkeyPatch, logits_at_once: int
+) -> None:
+    monkeypatch.setattr(output_loss, "LOGITS_AT_ONCE", logits_at_once)
     model = mixture().train()
     ids_BT = torch.from_numpy(drawn(21, seed=3)[None])
     targets_N, weights_N = ids_BT[0, 1:], torch.rand(20)

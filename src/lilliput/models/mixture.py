@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lilliput.models.counts import Counts, Predicted
+from lilliput.models.output_loss import output_loss
 from lilliput.models.protocol import Cache, Model
 
 LONGEST = 8
@@ -101,10 +102,9 @@ class Mixture(Model):
     def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
         """Return the weighted sum of the losses; its gradient is that of the network's own loss and of the gate's."""
         flat_ND, ranks_NK = self._split(features_ND)
-        own_N = F.cross_entropy(self.network.output(flat_ND).float(), targets_N, reduction="none")
-        mixed_N = self._mixed(own_N.detach(), flat_ND.detach(), ranks_NK, targets_N)
-        minimised = ((own_N + mixed_N) * weights_N).sum()
-        return minimised + ((mixed_N * weights_N).sum() - minimised).detach()
+        own, own_N = output_loss(flat_ND, self.output, targets_N, weights_N)
+        mixed = (self._mixed(own_N, flat_ND.detach(), ranks_NK, targets_N) * weights_N).sum()
+        return mixed + own - own.detach()
 
     def new_cache(self, batch: int) -> MixtureCache:
         """Return an empty cache of the network, and no tokens."""
