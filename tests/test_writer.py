@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -316,6 +317,21 @@ def test_any_broken_file_is_one_of_our_errors(copied: Path, name: str, content: 
     with pytest.raises(LilliputError) as caught:
         load(copied)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("tokens", [None, b"", [0, 999], [0.5]])
+def test_counts_need_the_tokens_of_their_run(tmp_path: Path, tokens: Any) -> None:
+    folder = tmp_path / "run"
+    run(folder, recipe(**{"model.counts": True}))
+    path = folder / "tokens" / "training.npy"
+    path.unlink()
+    if isinstance(tokens, bytes):
+        path.write_bytes(tokens)
+    elif tokens:
+        np.save(path, np.array(tokens, dtype=np.uint16 if tokens[0] == 0 else np.float32))
+    with pytest.raises(RunError, match=r"training\.npy: .*--fresh") as error:
+        load(folder)
+    assert "\n" not in str(error.value)
 
 
 def test_what_is_no_run(tmp_path: Path) -> None:

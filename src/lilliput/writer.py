@@ -89,7 +89,7 @@ def load(run: str | Path, note: Callable[[str], None] = print) -> Writer:
         raise RunError(f"{folder.model}: does not describe a model this version knows ({reason})") from None
     put_weights(model, _best_weights(folder, note))
     if isinstance(model, Mixture):
-        model.learn(read_tokens(folder.training_tokens))
+        model.learn(read_tokens(folder.training_tokens, model.vocab_size))
     sampling = read_recipe(folder.recipe).sample if folder.recipe.exists() else SampleSettings()
     model.to(choose_device()).eval()
     return Writer(model, load_tokenizer(folder.tokenizer), sampling, folder.path)

@@ -22,12 +22,22 @@ def write_tokens(path: Path, ids: Tokens) -> None:
     aside.replace(path)
 
 
-def read_tokens(path: Path) -> Tokens:
-    """Open a token file as a read-only memory map. Raises RunError if it is missing or broken."""
+def read_tokens(path: Path, vocab_size: int | None = None) -> Tokens:
+    """Open a token file as a read-only memory map; `vocab_size`, if given, is what its ids have to be below.
+
+    Raises RunError if it is missing or broken.
+    """
     try:
         ids: Tokens = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
-        raise RunError(f"{path}: the token file is missing or broken ({error}); start over with --fresh") from None
+        raise RunError(
+            f"{path}: the token file is missing or broken ({error}); copy it back, or start over with --fresh"
+        ) from None
     if ids.ndim != 1 or ids.dtype.kind != "u":
         raise RunError(f"{path}: not a token file (it holds {ids.dtype} of {ids.ndim} axes); start over with --fresh")
+    if vocab_size is not None and len(ids) and int(ids.max()) >= vocab_size:
+        raise RunError(
+            f"{path}: not this run's token file (it holds the id {ids.max()}, the vocabulary has {vocab_size} tokens); "
+            "copy the right one back, or start over with --fresh"
+        )
     return ids

@@ -27,7 +27,7 @@ from lilliput.models.output_loss import output_loss
 from lilliput.models.protocol import Cache, Model
 
 LONGEST = 8
-"""Tokens of the longest group that is counted; more orders did not help."""
+"""Tokens of the longest group that is counted: those of the floor."""
 _FIRST_SHARE = 0.25
 """The share of the counts before anything is learnt."""
 

@@ -5,7 +5,7 @@ that share a row share what is learnt (the hashing trick of Weinberger et al. 20
 as input: Clark et al. 2022, "CANINE", arXiv 2103.06874, section 3.2). The rows begin at zero, so that an untrained
 table changes nothing, and are added to the embedding of the token.
 
-A look-up costs next to nothing: in small models, where seconds count, most of what attention would have to learn of the
+A look-up multiplies nothing: in small models, where seconds count, most of what attention would have to learn of the
 last few characters is there from the first hundred steps on.
 
 Axes: B batch, T new positions, P positions before them, N orders, D width.

@@ -61,7 +61,7 @@ class Session:
         self.runtime = choose_runtime(self.settings.precision, parameters, self.settings.batch * material.window)
         self.model.to(self.runtime.device)
         if isinstance(self.model, Mixture):
-            self.model.learn(read_tokens(run.training_tokens))
+            self.model.learn(read_tokens(run.training_tokens, self.model.vocab_size))
         self.state = State(
             run,
             self.model,
