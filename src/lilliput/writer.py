@@ -88,11 +88,18 @@ def load(run: str | Path, note: Callable[[str], None] = print) -> Writer:
         reason = " ".join(str(error).split())
         raise RunError(f"{folder.model}: does not describe a model this version knows ({reason})") from None
     put_weights(model, _best_weights(folder, note))
-    if isinstance(model, Mixture):
-        model.learn(read_tokens(folder.training_tokens, model.vocab_size))
+    tokenizer = load_tokenizer(folder.tokenizer)
+    learn_counts(model, folder, tokenizer)
     sampling = read_recipe(folder.recipe).sample if folder.recipe.exists() else SampleSettings()
     model.to(choose_device()).eval()
-    return Writer(model, load_tokenizer(folder.tokenizer), sampling, folder.path)
+    return Writer(model, tokenizer, sampling, folder.path)
+
+
+def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:
+    """Let a model that has counts beside it count the training text of its run."""
+    if isinstance(model, Mixture):
+        ids = read_tokens(run.training_tokens, model.vocab_size)
+        model.learn(ids, [tokenizer.decode([id]) for id in range(tokenizer.vocab_size)])
 
 
 def put_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> None:

@@ -1,15 +1,22 @@
 """Counts of tokens, against counting by hand; and what a network mixed with them predicts."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build, counts, output_loss
-from lilliput.models.counts import Counts
-from lilliput.models.mixture import LONGEST
+from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build, counts
+from lilliput.models.counts import LEVELS, LONGEST, Counts
+from lilliput.models.words import CONTEXTS, Words
 
-VOCABULARY = 5
+TEXTS = ["a", " ", "b", "c", "d"]
+VOCABULARY = len(TEXTS)
+CHAIN = (1, 2, 3, 4, "word", 5, 6, "skip", "pair", 7, 8, "triple")
+WORDS = dict(zip(("word", "skip", "pair", "triple"), CONTEXTS, strict=True))
+STRENGTHS = np.linspace(0.5, 6, LEVELS)
+Context = tuple[object, ...] | None
 
 
 def drawn(length: int, seed: int = 1) -> NDArray[np.int64]:
@@ -17,83 +24,114 @@ def drawn(length: int, seed: int = 1) -> NDArray[np.int64]:
     return np.random.default_rng(seed).choice(VOCABULARY - 1, length, p=[0.5, 0.3, 0.15, 0.05])
 
 
-def naive(text: list[int], context: list[int], token: int, longest: int, left_out: int | None = None) -> float:
-    """Witten-Bell by going through the text; the place `left_out` is not counted as a token that follows."""
+def context_of(level: object, before: list[int]) -> Context:
+    """Return what a level sees of the tokens before a place; None if it does not know enough of them."""
+    if isinstance(level, int):
+        return tuple(before[len(before) - level + 1 :]) if level <= len(before) + 1 else None
+    runs: list[list[int]] = [[]]
+    for token in before:
+        if TEXTS[token] == " ":
+            runs += [[]] if runs[-1] else []
+        else:
+            runs[-1].append(token)
+    # The first word may have begun earlier.
+    runs = runs[1:] if TEXTS[before[0]] != " " else runs
+    wanted = WORDS[str(level)]
+    back = max(place for place, taken in enumerate(wanted) if taken)
+    if len(runs) <= back or len(before) > 60:
+        return None
+    return tuple(tuple(runs[-1 - place]) for place, taken in enumerate(wanted) if taken)
+
+
+def naive(text: list[int], before: list[int], token: int, left_out: int | None = None) -> float:
+    """Interpolated Witten-Bell by going through the text; `left_out` is not counted as a token that follows."""
     places = [place for place in range(len(text)) if place != left_out]
     occurring = set(text)
     rest = 1 / (len(text) + 1)
     probability = (1 - rest) / len(occurring) if token in occurring else rest / (VOCABULARY - len(occurring))
-    for n in range(longest):
-        if n > len(context):
-            break
-        wanted = context[len(context) - n :]
-        following = [text[place] for place in places if place >= n and text[place - n : place] == wanted]
+    for level, strength in zip(CHAIN, STRENGTHS.tolist(), strict=True):
+        wanted = context_of(level, before) if before or level == 1 else None
+        if wanted is None:
+            continue
+        following = [
+            text[place] for place in places if (place or level == 1) and context_of(level, text[:place]) == wanted
+        ]
         if not following:
             continue
-        types = len(set(following))
-        probability = (following.count(token) + types * probability) / (len(following) + types)
+        leaning = strength * len(set(following))
+        probability = (following.count(token) + leaning * probability) / (len(following) + leaning)
     return probability
 
 
-@pytest.mark.parametrize("longest", [2, 3, 5])
-def test_probabilities_are_those_counted_by_hand(longest: int) -> None:
-    text, other = drawn(300), drawn(40, seed=2)
-    model = Counts(text, longest, VOCABULARY)
-    contexts_BTK = model.contexts(other[None, :], other[None, :0])
-    found = model.predict_all(contexts_BTK[0])
+def interpolated(model: Counts, contexts_NK: NDArray[np.int32], tokens_N: NDArray[np.int64], **options: bool) -> object:
+    probabilities_N = model.lowest_V[tokens_N]
+    followed = model.followed(contexts_NK, tokens_N, **options)
+    for strength, counts_N, totals_N, types_N in zip(STRENGTHS, *(part.T for part in followed), strict=True):
+        leaning_N = strength * types_N
+        higher_N = (counts_N + leaning_N * probabilities_N) / np.maximum(totals_N + leaning_N, 1e-9)
+        probabilities_N = np.where(totals_N > 0, higher_N, probabilities_N)
+    return probabilities_N
+
+
+def test_the_levels() -> None:
+    assert len(CHAIN) == LEVELS
+    assert max(level for level in CHAIN if isinstance(level, int)) == LONGEST
+
+
+def test_probabilities_are_those_counted_by_hand() -> None:
+    text, other = drawn(50), drawn(40, seed=2)
+    model = Counts(text, Words(TEXTS), VOCABULARY)
+    contexts_NK = model.contexts(other[None, :], other[None, :0])[0]
+    found_NV = model.probabilities(contexts_NK, STRENGTHS)
     for place in range(len(other)):
-        context = other[: place + 1].tolist()
-        expected = [naive(text.tolist(), context, token, longest) for token in range(VOCABULARY)]
-        np.testing.assert_allclose(found.probabilities_NS[place], expected, rtol=1e-12)
-    np.testing.assert_allclose(found.probabilities_NS.sum(1), 1, rtol=1e-12)
+        before = other[: place + 1].tolist()
+        expected = [naive(text.tolist(), before, token) for token in range(VOCABULARY)]
+        np.testing.assert_allclose(found_NV[place], expected, rtol=1e-12)
+    np.testing.assert_allclose(found_NV.sum(1), 1, rtol=1e-12)
     tokens_N = drawn(40, seed=3)
-    single = model.predict(contexts_BTK[0], tokens_N)
-    np.testing.assert_allclose(single.probabilities_NS[:, 0], found.probabilities_NS[range(40), tokens_N], rtol=1e-12)
-    for one, other_one in zip(single[1:], found[1:], strict=True):
+    single_N = interpolated(model, contexts_NK, tokens_N)
+    np.testing.assert_allclose(single_N, found_NV[range(40), tokens_N], rtol=1e-12)  # type: ignore[call-overload]
+    for one, other_one in zip(model.known(contexts_NK), model.followed(contexts_NK, tokens_N)[1:], strict=True):
         np.testing.assert_array_equal(one, other_one)
 
 
 def test_a_place_is_left_out_of_its_own_counts() -> None:
-    text, longest = drawn(200), 4
-    model = Counts(text, longest, VOCABULARY)
-    contexts_BTK = model.contexts(text[None, :-1], text[None, :0])
-    found = model.predict(contexts_BTK[0], text[1:], leave_one_out=True)
+    text = drawn(50)
+    model = Counts(text, Words(TEXTS), VOCABULARY)
+    contexts_NK = model.contexts(text[None, :-1], text[None, :0])[0]
+    found_N = interpolated(model, contexts_NK, text[1:], leave_one_out=True)
     for place in range(1, len(text)):
-        context = text[max(0, place - longest + 1) : place].tolist()
-        expected = naive(text.tolist(), context, int(text[place]), longest, left_out=place)
-        assert found.probabilities_NS[place - 1, 0] == pytest.approx(expected, rel=1e-12)
+        expected = naive(text.tolist(), text[:place].tolist(), int(text[place]), left_out=place)
+        assert found_N[place - 1] == pytest.approx(expected, rel=1e-12)  # type: ignore[index]
 
 
 def test_what_is_known_of_the_context() -> None:
-    text = np.array([0, 1, 0, 1, 0, 2, 3])
-    model = Counts(text, 3, VOCABULARY)
-    known = model.predict(
-        model.contexts(np.array([[1, 0], [2, 1], [4, 4]]), text[None, :0].repeat(3, 0))[:, -1], np.zeros(3, int)
-    )
-    # "1 0" was followed by 1 and by 2; "2 1" never occurs but 1 does, twice before a 0; 4 never occurs.
-    assert known.matched_N.tolist() == [3, 2, 1]
-    assert known.totals_N.tolist() == [2, 2, 7]
-    assert known.types_N.tolist() == [2, 1, 4]
+    text = np.array([0, 2, 0, 2, 0, 3, 4])
+    model = Counts(text, Words(TEXTS), VOCABULARY)
+    last_NK = model.contexts(np.array([[2, 0], [3, 2], [1, 1]]), text[None, :0].repeat(3, 0))[:, -1]
+    totals_NK, types_NK = model.known(last_NK)
+    # "b a" was followed by b and by c; "c b" never occurs but b does, twice before an a; a space never occurs.
+    assert totals_NK[:, :3].tolist() == [[7, 3, 2], [7, 2, 0], [7, 0, 0]]
+    assert types_NK[:, :3].tolist() == [[4, 2, 2], [4, 1, 0], [4, 0, 0]]
 
 
 def test_of_a_long_text_the_end_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     text = drawn(500)
-    end = Counts(text[-100:], 4, VOCABULARY)
+    end = Counts(text[-100:], Words(TEXTS), VOCABULARY)
     monkeypatch.setattr(counts, "MOST_TOKENS", 100)
-    model = Counts(text, 4, VOCABULARY)
+    model = Counts(text, Words(TEXTS), VOCABULARY)
     contexts_NK = model.contexts(text[None, :50], text[None, :0])[0]
     np.testing.assert_array_equal(contexts_NK, end.contexts(text[None, :50], text[None, :0])[0])
     np.testing.assert_array_equal(
-        model.predict_all(contexts_NK).probabilities_NS, end.predict_all(contexts_NK).probabilities_NS
+        model.probabilities(contexts_NK, STRENGTHS), end.probabilities(contexts_NK, STRENGTHS)
     )
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_texts_shorter_than_the_longest_group(length: int) -> None:
-    model = Counts(drawn(length), LONGEST, VOCABULARY)
+    model = Counts(drawn(length), Words(TEXTS), VOCABULARY)
     contexts_NK = model.contexts(drawn(20)[None], drawn(0)[None])[0]
-    found = model.predict_all(contexts_NK)
-    np.testing.assert_allclose(found.probabilities_NS.sum(1), 1, rtol=1e-12)
+    np.testing.assert_allclose(model.probabilities(contexts_NK, STRENGTHS).sum(1), 1, rtol=1e-12)
 
 
 def mixture(kind: str = "gpt") -> Mixture:
@@ -105,7 +143,7 @@ def mixture(kind: str = "gpt") -> Mixture:
     torch.manual_seed(1)
     model = build(settings, VOCABULARY, 24)
     assert isinstance(model, Mixture)
-    model.learn(drawn(400))
+    model.learn(drawn(400), TEXTS)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -122,9 +160,6 @@ def test_logits_are_the_mixed_probabilities(kind: str) -> None:
     losses_N = model.losses(model.features(ids_BT).flatten(0, 1), targets_BT.flatten())
     wanted_BT = logits_BTV.gather(-1, targets_BT.unsqueeze(-1)).squeeze(-1)
     torch.testing.assert_close(losses_N, -wanted_BT.flatten())
-    weights_N = torch.rand(40)
-    loss = model.loss(model.features(ids_BT).flatten(0, 1), targets_BT.flatten(), weights_N)
-    torch.testing.assert_close(loss, (losses_N * weights_N).sum())
 
 
 @pytest.mark.parametrize("kind", ["gpt", "lstm"])
@@ -143,41 +178,66 @@ def test_the_gate_decides_between_network_and_counts() -> None:
     model = mixture()
     ids_BT = torch.from_numpy(drawn(20, seed=3)[None])
     with torch.no_grad():
-        model.gate_by_order.fill_(-50)
-        model.gate_by_counts.zero_()
-        model.gate_by_features.zero_()
+        model.gate.by_counts.zero_()
+        model.gate.by_features.zero_()
+        model.gate.share.fill_(-50)
         torch.testing.assert_close(model(ids_BT), model.network(ids_BT).log_softmax(-1))
-        model.gate_by_order.fill_(50)
-        contexts_NK = Counts(drawn(400), LONGEST, VOCABULARY).contexts(ids_BT.numpy(), ids_BT[:, :0].numpy())[0]
-        counted = Counts(drawn(400), LONGEST, VOCABULARY).predict_all(contexts_NK)
-        torch.testing.assert_close(model(ids_BT)[0], torch.from_numpy(np.log(counted.probabilities_NS)).float())
+        model.gate.share.fill_(50)
+        counted = Counts(drawn(400), Words(TEXTS), VOCABULARY)
+        contexts_NK = counted.contexts(ids_BT.numpy(), ids_BT[:, :0].numpy())[0]
+        expected_NV = counted.probabilities(contexts_NK, model.gate.strengths.exp().numpy())
+        torch.testing.assert_close(model(ids_BT)[0], torch.from_numpy(np.log(expected_NV)).float())
 
 
-@pytest.mark.parametrize("logits_at_once", [10_000, 30])
-def test_the_network_learns_as_if_it_were_alone_and_the_gate_by_the_mixture(
-    monkeypatch: pytest.MonkeyPatch, logits_at_once: int
-) -> None:
-    monkeypatch.setattr(output_loss, "LOGITS_AT_ONCE", logits_at_once)
+def test_the_network_learns_as_if_it_were_alone() -> None:
     model = mixture().train()
     ids_BT = torch.from_numpy(drawn(21, seed=3)[None])
     targets_N, weights_N = ids_BT[0, 1:], torch.rand(20)
-
-    def gradients(loss: torch.Tensor) -> dict[str, torch.Tensor]:
-        model.zero_grad()
-        loss.backward()
-        return {name: part.grad.clone() for name, part in model.named_parameters() if part.grad is not None}
-
     features_ND = model.features(ids_BT[:, :-1]).flatten(0, 1)
-    found = gradients(model.loss(features_ND, targets_N, weights_N))
-    alone = gradients(model.network.loss(model.network.features(ids_BT[:, :-1]).flatten(0, 1), targets_N, weights_N))
-    mixed = gradients((model.losses(model.features(ids_BT[:, :-1]).flatten(0, 1), targets_N) * weights_N).sum())
-    assert found.keys() == mixed.keys()
-    for name, gradient in found.items():
-        torch.testing.assert_close(gradient, alone[name] if name in alone else mixed[name])
-        assert gradient.any()
+    model.loss(features_ND, targets_N, weights_N).backward()
+    found = {name: part.grad for name, part in model.named_parameters() if part.grad is not None}
+    assert not any(name.startswith("gate.") for name in found)
+    alone = model.network
+    found = {name.removeprefix("network."): grad.clone() for name, grad in found.items()}
+    alone.zero_grad()
+    alone.loss(alone.features(ids_BT[:, :-1]).flatten(0, 1), targets_N, weights_N).backward()
+    for name, part in alone.named_parameters():
+        assert part.grad is not None
+        torch.testing.assert_close(part.grad, found[name])
+
+
+def batches(model: Mixture) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    rows_BT = torch.from_numpy(drawn(400)[:399].reshape(19, 21))
+    return [(rows_BT[:10, :-1], rows_BT[:10, 1:]), (rows_BT[10:, :-1], rows_BT[10:, 1:])]
+
+
+def test_the_gate_is_fitted_to_what_is_left_out() -> None:
+    model = mixture().train()
+    network = {name: part.clone() for name, part in model.network.named_parameters()}
+    model.fit_gate(batches(model))
+    assert model.training
+    assert all(torch.equal(part, network[name]) for name, part in model.network.named_parameters())
+    model.eval()
+    other_BT = torch.from_numpy(drawn(420, seed=9).reshape(20, 21))
+    targets_N = other_BT[:, 1:].flatten()
+    own = torch.nn.functional.cross_entropy(model.network(other_BT[:, :-1]).flatten(0, 1), targets_N)
+    features_ND = model.features(other_BT[:, :-1]).flatten(0, 1)
+    # A network of random weights knows nothing; the tokens are drawn alone, so counts of one token know all.
+    entropy = -sum(p * math.log(p) for p in (0.5, 0.3, 0.15, 0.05))
+    assert float(model.losses(features_ND, targets_N).mean()) < entropy + 0.1 < float(own)
+
+
+def test_a_gate_that_cannot_be_fitted_stays() -> None:
+    model = mixture()
+    with torch.no_grad():
+        model.network.output.weight.fill_(torch.nan)
+    before = [value.clone() for value in model.gate.parameters()]
+    model.fit_gate(batches(model))
+    assert all(torch.equal(value, former) for value, former in zip(model.gate.parameters(), before, strict=True))
+    assert not any(value.requires_grad for value in model.gate.parameters())
 
 
 def test_a_mixture_without_counts_says_so() -> None:
-    model = build(GPTSettings(layers=1, width=16, heads=2, counts=True), VOCABULARY, 24)
+    model = build(GPTSettings(layers=1, width=16, heads=2, counts=True), VOCABULARY, 24).eval()
     with pytest.raises(RuntimeError, match="learn"):
         model(torch.zeros(1, 3, dtype=torch.long))

@@ -5,6 +5,7 @@ What counts in the loss is data, not code: a prompt's tokens weigh 0, an answer'
 Shapes: B rows of the batch, T time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,11 @@ class Batch:
         if device.type == "cuda":
             parts = tuple(part.pin_memory() for part in parts)  # type: ignore[assignment]
         return Batch(*(part.to(device, non_blocking=True) for part in parts))
+
+    @classmethod
+    def join(cls, batches: "Sequence[Batch]") -> "Batch":
+        """Return one batch with the rows of all, which have the same length."""
+        return cls(*(torch.cat([getattr(batch, part) for batch in batches]) for part in cls.__slots__))
 
     def split(self, parts: int) -> list["Batch"]:
         """Cut the rows into `parts` micro-batches of equal size (the number of rows must be a multiple of it)."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import CorpusError
-from lilliput.models.counts import Order, count_orders
+from lilliput.models.counts import Order, count_orders, interpolate
 
 CODE_POINTS = 0x110000
 """The number of Unicode code points, over which the escape is uniform."""
@@ -103,7 +103,7 @@ class _Scored:
         contexts = self._ranks[:-1]
         self._ranks = table.find(contexts, self._ids[self._order - 1 :])
         lower = self._probabilities[self._order - 1 :]
-        lower[:], _, _ = table.interpolate(contexts, self._ranks, lower)
+        lower[:] = interpolate(*table.followed(contexts, self._ranks), lower)
 
 
 def _count_orders(text: str, order: int) -> tuple[NDArray[np.uint32], Iterator[Order]]:

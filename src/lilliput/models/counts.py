@@ -1,21 +1,21 @@
-"""Counts of the groups of tokens of a text, and what counting alone predicts.
+"""Counts of what followed which context in a text, and what counting alone predicts.
 
-Every order is interpolated with the next lower one by Witten-Bell smoothing (Witten & Bell, "The Zero-Frequency
+Every context is interpolated with a less specific one by Witten-Bell smoothing (Witten & Bell, "The Zero-Frequency
 Problem", IEEE Transactions on Information Theory 37, 1991, method C; the recursive form of Chen & Goodman, "An
 Empirical Study of Smoothing Techniques for Language Modeling", TR-10-98, 1998, section 2.5):
 
-    p_n(c | context) = (count(context c) + types(context) p_{n-1}(c | shorter context))
-                       / (total(context) + types(context))
+    p_n(c | context) = (count(context c) + strength_n types(context) p_{n-1}(c | less specific context))
+                       / (total(context) + strength_n types(context))
 
-where `types` is the number of different tokens that followed the context. For a text that was itself counted, a
-place can be left out of the counts (leave-one-out: Ney, Essen & Kneser, "On the Estimation of Small Probabilities by
-Leaving-One-Out", IEEE TPAMI 17, 1995): then its probability is what an unseen text would get.
+where `types` is the number of different tokens that followed the context; Witten & Bell have strengths of 1. For a text
+that was itself counted, a place can be left out of the counts (leave-one-out: Ney, Essen & Kneser, "On the Estimation
+of Small Probabilities by Leaving-One-Out", IEEE TPAMI 17, 1995): then its probability is what an unseen text would get.
 
-The groups are held as sorted integers. The code of a group of n is (rank of its first n - 1 tokens among the groups
-of n - 1) * base + last token: it stays small at any order and vocabulary, and the rank is at once the index of the
-context's totals. Left out: pruning, and Kneser-Ney discounts, which gain little on characters.
+A context is the last few tokens, or the last words (`words`). What follows is held as sorted integers: rank of the
+context * base + token. For tokens the rank of a group is that of the next longer context; a context of words has the
+rank of its number. Left out: pruning, and Kneser-Ney discounts, which gain little on characters.
 
-Axes: B rows, T time, N places, S tokens asked for at each place, K orders.
+Axes: B rows, T time, P positions before them, N places, V vocabulary, K levels.
 """
 
 from collections.abc import Iterator
@@ -25,54 +25,63 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lilliput.models.words import CONTEXTS, REACH, Words
+
 UNKNOWN = -1
-"""The rank of a group that was never counted."""
+"""The rank of a context that was never counted."""
 MOST_TOKENS = 4_000_000
 """Of a longer text its end is counted, which bounds memory and time."""
+LONGEST = 8
+"""Tokens of the longest group that is counted, the last included."""
+_CHAIN = (0, 1, 2, 3, LONGEST, 4, 5, LONGEST + 1, LONGEST + 2, 6, 7, LONGEST + 3)
+"""The levels, the least specific first: below `LONGEST` the tokens in the context, from there on contexts of words."""
+LEVELS = len(_CHAIN)
 
 
 @dataclass(frozen=True)
 class Order:
-    """The groups of one length, and the contexts that they continue."""
+    """What followed the contexts of one level; all arrays end with an entry for what was never met, of rank -1."""
 
     base: int
     """Tokens are below it."""
     codes: NDArray[np.int64]
-    """Sorted codes of the groups; the position is the rank."""
+    """Sorted: rank of the context * base + token; the position is the rank of the group of both."""
     counts: NDArray[np.int32]
     totals: NDArray[np.int32]
     """By the rank of the context: how often anything followed it."""
     types: NDArray[np.int32]
     """By the rank of the context: how many different tokens followed it."""
 
+    @property
+    def groups(self) -> int:
+        """Return how many different groups were counted."""
+        return len(self.codes) - 1
+
     def find(self, contexts: NDArray[np.int32], tokens: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the ranks of the groups of `contexts` (ranks of the next lower order) and `tokens`."""
+        """Return the ranks of the groups of `contexts` (ranks) and `tokens`."""
         codes = np.where(contexts >= 0, contexts * np.int64(self.base) + tokens, -1)
-        places = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
+        places = np.searchsorted(self.codes, codes)
         return np.where(self.codes[places] == codes, places, UNKNOWN).astype(np.int32)
 
-    def interpolate(
-        self,
-        contexts: NDArray[np.int32],
-        ranks: NDArray[np.int32],
-        lower: NDArray[np.float64],
-        leave_one_out: bool = False,
-    ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
-        """Return the probabilities of this order, `lower` being those of the next lower one, and totals and types.
+    def followed(
+        self, contexts: NDArray[np.int32], ranks: NDArray[np.int32], leave_one_out: bool = False
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """Return how often the groups `ranks` (`find`) were met, and of their contexts totals and types.
 
-        `ranks` are those of the groups (`find`). A context that was never met, or met and never continued, has the
-        total 0, and leaves `lower` as it is.
+        A context that was never met, or met and never continued, has the total 0.
         """
-        # A context of rank -1 was never met; one that ends the text was met and never continued.
-        known = contexts >= 0
-        counts = np.where(ranks >= 0, self.counts[ranks], 0)
-        totals = np.where(known, self.totals[contexts], 0)
-        types = np.where(known, self.types[contexts], 0)
+        counts, totals, types = self.counts[ranks], self.totals[contexts], self.types[contexts]
         if leave_one_out:
             own = (counts > 0).astype(np.int32)
             types, counts, totals = types - (counts == 1), counts - own, totals - own
-        higher = (counts + types * lower) / np.maximum(totals + types, 1)
-        return np.where(totals > 0, higher, lower), totals, types
+        return counts, totals, types
+
+
+def interpolate(
+    counts: NDArray[np.int32], totals: NDArray[np.int32], types: NDArray[np.int32], lower: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the probabilities of a level, with a strength of 1, `lower` being those of the next less specific one."""
+    return np.where(totals > 0, (counts + types * lower) / np.maximum(totals + types, 1), lower)
 
 
 def count_orders(ids: NDArray[np.int32], order: int, base: int) -> Iterator[Order]:
@@ -82,103 +91,126 @@ def count_orders(ids: NDArray[np.int32], order: int, base: int) -> Iterator[Orde
     """
     ranks, distinct = np.zeros(len(ids), dtype=np.int32), 1
     for n in range(1, min(order, len(ids)) + 1):
-        codes = ranks[: len(ids) - n + 1].astype(np.int64)
-        codes *= base
-        codes += ids[n - 1 :]
-        by_code = np.argsort(codes)
-        codes = codes[by_code]
-        new = np.append(True, codes[1:] != codes[:-1])
-        ranks = np.empty(len(codes), dtype=np.int32)
-        ranks[by_code] = np.cumsum(new, dtype=np.int32) - 1
-        del by_code
-        firsts = np.flatnonzero(new)
-        unique, counts = codes[firsts], np.diff(firsts, append=len(codes)).astype(np.int32)
-        del codes, new, firsts
-        parents = unique // base
-        totals = np.bincount(parents, weights=counts, minlength=distinct).astype(np.int32)
-        types = np.bincount(parents, minlength=distinct).astype(np.int32)
-        distinct = len(unique)
-        yield Order(base, unique, counts, totals, types)
-        del unique, counts, parents, totals, types
+        counted, ranks = _count(ranks[: len(ids) - n + 1], ids[n - 1 :], base, distinct)
+        distinct = counted.groups
+        yield counted
+        del counted
 
 
-class Predicted(NamedTuple):
-    """What counting predicts at N places."""
+def _count(
+    contexts: NDArray[np.int32], tokens: NDArray[np.int32], base: int, distinct: int
+) -> tuple[Order, NDArray[np.int32]]:
+    """Count what followed the contexts (ranks below `distinct`); return also the ranks of the groups of both."""
+    codes = contexts.astype(np.int64)
+    codes *= base
+    codes += tokens
+    by_code = np.argsort(codes)
+    codes = codes[by_code]
+    new = np.append(True, codes[1:] != codes[:-1])[: len(codes)]
+    ranks = np.empty(len(codes), dtype=np.int32)
+    ranks[by_code] = np.cumsum(new, dtype=np.int32) - 1
+    del by_code
+    firsts = np.flatnonzero(new)
+    unique, counts = codes[firsts], np.diff(firsts, append=len(codes)).astype(np.int32)
+    del codes, new, firsts
+    parents = unique // base
+    totals = np.bincount(parents, weights=counts, minlength=distinct + 1).astype(np.int32)
+    types = np.bincount(parents, minlength=distinct + 1).astype(np.int32)
+    nothing = np.iinfo(np.int64).max
+    return Order(base, np.append(unique, nothing), np.append(counts, np.int32(0)), totals, types), ranks
 
-    probabilities_NS: NDArray[np.float64]
-    matched_N: NDArray[np.int32]
-    """The highest order that knows the context; 0 if none does, as in an empty text."""
-    totals_N: NDArray[np.int32]
-    """How often that context was followed by anything."""
-    types_N: NDArray[np.int32]
-    """By how many different tokens."""
+
+class Followed(NamedTuple):
+    """What is known of N places, from the least specific level to the most."""
+
+    counts_NK: NDArray[np.int32]
+    """How often the token that is asked for followed the context."""
+    totals_NK: NDArray[np.int32]
+    """How often anything followed it; 0 if it is not known."""
+    types_NK: NDArray[np.int32]
+    """How many different tokens followed it."""
 
 
 class Counts:
-    """The counts of all orders of a text, as a model: what comes after any tokens."""
+    """The counts of all levels of a text, as a model: what comes after any tokens."""
 
-    def __init__(self, ids: NDArray[Any], longest: int, vocab_size: int) -> None:
-        self.longest, self.vocab_size = longest, vocab_size
+    def __init__(self, ids: NDArray[Any], words: Words, vocab_size: int) -> None:
+        self.vocab_size, self._words = vocab_size, words
         counted = ids[-MOST_TOKENS:].astype(np.int32)
-        self._orders = list(count_orders(counted, longest, vocab_size))
-        # The groups that continue a context stand together: from its start to the next one's.
-        self._starts = [np.append(0, np.cumsum(order.types)) for order in self._orders]
-        # Below all orders. Tokens that never occur, as those that spell rare characters, share what one place weighs.
+        orders = list(count_orders(counted, LONGEST, vocab_size))
+        nothing = np.zeros(0, dtype=np.int32)
+        while len(orders) < LONGEST:  # the text is shorter
+            orders.append(_count(nothing, nothing, vocab_size, orders[-1].groups)[0])
+        self._numbers: list[NDArray[np.uint64]] = []
+        numbers_TW, known_TW = (array[0, :-1] for array in words.contexts(counted[None]))
+        for column in range(len(CONTEXTS)):
+            places = np.flatnonzero(known_TW[:, column])
+            numbers, contexts = np.unique(numbers_TW[places, column], return_inverse=True)
+            self._numbers.append(np.append(numbers, np.iinfo(np.uint64).max))
+            orders.append(_count(contexts.astype(np.int32), counted[1:][places], vocab_size, len(numbers))[0])
+        self._suffixes = orders[:LONGEST]
+        self._levels = [orders[number] for number in _CHAIN]
+        # The tokens that follow a context stand together: from its start to the next one's.
+        self._starts = [np.append(0, np.cumsum(order.types)) for order in self._levels]
+        # Below all levels. Tokens that never occur, as those that spell rare characters, share what one place weighs.
         occurs_V = np.bincount(counted, minlength=vocab_size) > 0
         absent = vocab_size - int(occurs_V.sum())
         rest = 1 / (len(counted) + 1) if absent else 0.0
-        self._lowest_V = np.where(occurs_V, (1 - rest) / max(1, vocab_size - absent), rest / max(1, absent))
+        self.lowest_V = np.where(occurs_V, (1 - rest) / max(1, vocab_size - absent), rest / max(1, absent))
 
     def contexts(self, ids_BT: NDArray[Any], before_BP: NDArray[Any]) -> NDArray[np.int32]:
-        """Return contexts_BTK: the ranks of the last 0, 1, ... `longest - 1` tokens up to and with each position.
+        """Return contexts_BTK: the ranks of what stands up to and with each position, for every level.
 
-        `before_BP` are the tokens before; those that are too far back to matter may be left out.
+        `before_BP` are the tokens before; those that are further back than `REACH` do not matter.
         """
-        all_BT = np.concatenate((before_BP[:, -(self.longest - 1) :], ids_BT), 1)
-        shape_BTK = (*all_BT.shape, self.longest)
-        contexts_BTK = np.full(shape_BTK, UNKNOWN, dtype=np.int32)
-        contexts_BTK[:, :, 0] = 0
-        earlier_BT = contexts_BTK[:, :, 0]
-        for n, order in enumerate(self._orders[: self.longest - 1], 1):
-            contexts_BTK[:, :, n] = order.find(earlier_BT, all_BT)
+        all_BT = np.concatenate((before_BP[:, 1 - REACH :], ids_BT), 1)
+        found = [np.zeros(all_BT.shape, dtype=np.int32)]
+        for order in self._suffixes[:-1]:
             # The next longer group that ends at a position is this one, ending a position before, and one more token.
-            earlier_BT = np.full(all_BT.shape, UNKNOWN, dtype=np.int32)
-            earlier_BT[:, 1:] = contexts_BTK[:, :-1, n]
+            earlier_BT = found[-1]
+            if len(found) > 1:
+                earlier_BT = np.full(all_BT.shape, UNKNOWN, dtype=np.int32)
+                earlier_BT[:, 1:] = found[-1][:, :-1]
+            found.append(order.find(earlier_BT, all_BT))
+        numbers_BTW, known_BTW = self._words.contexts(all_BT)
+        for column, numbers in enumerate(self._numbers):
+            places_BT = np.searchsorted(numbers[:-1], numbers_BTW[..., column])
+            met_BT = known_BTW[..., column] & (numbers[places_BT] == numbers_BTW[..., column])
+            found.append(np.where(met_BT, places_BT, UNKNOWN).astype(np.int32))
+        contexts_BTK = np.stack([found[number] for number in _CHAIN], -1)
         return contexts_BTK[:, all_BT.shape[1] - ids_BT.shape[1] :]
 
-    def predict(self, contexts_NK: NDArray[np.int32], tokens_N: NDArray[Any], leave_one_out: bool = False) -> Predicted:
-        """Return the probability of one token after each of the contexts (S is 1).
+    def followed(self, contexts_NK: NDArray[np.int32], tokens_N: NDArray[Any], leave_one_out: bool = False) -> Followed:
+        """Return what is known of each of the contexts and one token after it.
 
         With `leave_one_out` the places are taken as places of the counted text itself, each followed by its token,
-        and each is left out of the counts that it is predicted from.
+        and each is left out of the counts.
         """
-        probabilities_N = self._lowest_V[tokens_N]
-        matched_N, totals_N, types_N = (np.zeros(len(tokens_N), dtype=np.int32) for _ in range(3))
-        for n, order in enumerate(self._orders):
-            ranks_N = order.find(contexts_NK[:, n], tokens_N)
-            probabilities_N, met_N, followers_N = order.interpolate(
-                contexts_NK[:, n], ranks_N, probabilities_N, leave_one_out
-            )
-            known_N = met_N > 0
-            matched_N = np.where(known_N, np.int32(n + 1), matched_N)
-            totals_N = np.where(known_N, met_N, totals_N)
-            types_N = np.where(known_N, followers_N, types_N)
-        return Predicted(probabilities_N[:, None], matched_N, totals_N, types_N)
+        levels = []
+        for order, contexts_N in zip(self._levels, contexts_NK.T, strict=True):
+            levels.append(order.followed(contexts_N, order.find(contexts_N, tokens_N), leave_one_out))
+        return Followed(*(np.stack(part, 1) for part in zip(*levels, strict=True)))
 
-    def predict_all(self, contexts_NK: NDArray[np.int32]) -> Predicted:
-        """Return the probabilities of all tokens after each of the contexts (S is V); it is meant for few places."""
-        probabilities_NV = np.tile(self._lowest_V, (len(contexts_NK), 1))
-        matched_N, totals_N, types_N = (np.zeros(len(contexts_NK), dtype=np.int32) for _ in range(3))
-        for place, contexts_K in enumerate(contexts_NK.tolist()):
-            probabilities_V = probabilities_NV[place]
-            for n, (order, starts) in enumerate(zip(self._orders, self._starts, strict=True)):
-                context = contexts_K[n]
-                if context < 0 or not order.totals[context]:
-                    continue
-                total, types = int(order.totals[context]), int(order.types[context])
-                followers = slice(starts[context], starts[context + 1])
-                tokens = order.codes[followers] - context * order.base
-                probabilities_V *= types / (total + types)
-                probabilities_V[tokens] += order.counts[followers] / (total + types)
-                matched_N[place], totals_N[place], types_N[place] = n + 1, total, types
-        return Predicted(probabilities_NV, matched_N, totals_N, types_N)
+    def probabilities(self, contexts_NK: NDArray[np.int32], strengths_K: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the probabilities of all tokens after each of the contexts; it is meant for few places."""
+        return np.stack([self._after(contexts_K, strengths_K.tolist()) for contexts_K in contexts_NK.tolist()])
+
+    def _after(self, contexts_K: list[int], strengths_K: list[float]) -> NDArray[np.float64]:
+        probabilities_V = self.lowest_V.copy()
+        levels = zip(self._levels, self._starts, contexts_K, strengths_K, strict=True)
+        for order, starts, context, strength in levels:
+            if not order.totals[context]:
+                continue
+            leaning = strength * int(order.types[context])
+            whole = int(order.totals[context]) + leaning
+            followers = slice(starts[context], starts[context + 1])
+            tokens = order.codes[followers] - context * order.base
+            probabilities_V *= leaning / whole
+            probabilities_V[tokens] += order.counts[followers] / whole
+        return probabilities_V
+
+    def known(self, contexts_NK: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return totals_NK and types_NK of the contexts (`Followed`)."""
+        pairs = zip(self._levels, contexts_NK.T, strict=True)
+        totals, types = zip(*((order.totals[ranks_N], order.types[ranks_N]) for order, ranks_N in pairs), strict=True)
+        return np.stack(totals, 1), np.stack(types, 1)

@@ -18,18 +18,17 @@ LOGITS_AT_ONCE = 2**25
 """Bounds the logits that exist at one time: 128 MiB in single precision. Half of that takes a twentieth longer."""
 
 
-def output_loss(features_ND: Tensor, output: nn.Linear, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def output_loss(features_ND: Tensor, output: nn.Linear, targets: Tensor, weights: Tensor) -> Tensor:
     """Return the sum over the positions of weight x negative log-likelihood in nats; `targets` and `weights` have N.
 
-    Beside it stand the single ones, losses_N, which take no part in gradients. Where all logits fit the bound, this is
-    torch's own cross-entropy.
+    Where all logits fit the bound, this is torch's own cross-entropy.
     """
     if features_ND.shape[0] * output.out_features <= LOGITS_AT_ONCE:
         losses = F.cross_entropy(output(features_ND).float(), targets, reduction="none")
         # Not a matrix product: autocast would round its sum to the half format.
-        return (losses * weights).sum(), losses.detach()
-    loss, losses = _Portions.apply(features_ND, output.weight, output.bias, targets, weights)  # type: ignore[no-untyped-call]
-    return loss, losses
+        return (losses * weights).sum()
+    loss: Tensor = _Portions.apply(features_ND, output.weight, output.bias, targets, weights)  # type: ignore[no-untyped-call]
+    return loss
 
 
 class _Portions(torch.autograd.Function):
@@ -38,14 +37,14 @@ class _Portions(torch.autograd.Function):
     @staticmethod
     def forward(
         context: Any, features_ND: Tensor, weight_VD: Tensor, bias: Tensor | None, targets: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
         kind = features_ND.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else features_ND.dtype
         low_VD = weight_VD.to(dtype)
         grad_features_ND = torch.empty_like(features_ND)
         grad_weight_VD = torch.zeros_like(weight_VD)
         grad_bias = None if bias is None else torch.zeros_like(bias)
-        losses = torch.empty(len(features_ND), device=features_ND.device)
+        total = torch.zeros((), device=features_ND.device)
         rows = max(1, LOGITS_AT_ONCE // weight_VD.shape[0])
         buffer_PV = torch.empty(min(rows, len(features_ND)), weight_VD.shape[0], device=features_ND.device)
         for start in range(0, len(features_ND), rows):
@@ -59,23 +58,22 @@ class _Portions(torch.autograd.Function):
                     logits_PV.copy_(low_PD @ low_VD.T)
                 if bias is not None:
                     logits_PV += bias
-                losses[part] = _softmax_less_target(logits_PV, targets[part], weights[part])
+                total += _softmax_less_target(logits_PV, targets[part], weights[part])
                 low_PV = logits_PV.to(dtype)
                 grad_features_ND[part] = low_PV @ low_VD
                 grad_weight_VD += low_PV.T @ low_PD
                 if grad_bias is not None:
                     grad_bias += logits_PV.sum(0)
         context.save_for_backward(grad_features_ND, grad_weight_VD, grad_bias)
-        context.mark_non_differentiable(losses)
-        return (losses * weights).sum(), losses
+        return total
 
     @staticmethod
-    def backward(context: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(context: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         return *(None if part is None else part * grad for part in context.saved_tensors), None, None
 
 
 def _softmax_less_target(logits_PV: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Turn logits into the gradient of the weighted loss, in place, and return the losses, not weighted."""
+    """Turn logits into the gradient of the weighted loss, in place, and return the loss."""
     places = targets.unsqueeze(1)
     wanted = logits_PV.gather(1, places).squeeze(1)
     highest = logits_PV.amax(1)
@@ -84,4 +82,4 @@ def _softmax_less_target(logits_PV: Tensor, targets: Tensor, weights: Tensor) ->
     losses = sums.log() + highest - wanted
     logits_PV.mul_((weights / sums).unsqueeze(1))
     logits_PV.scatter_add_(1, places, -weights.unsqueeze(1))
-    return losses
+    return (losses * weights).sum()

@@ -66,7 +66,7 @@ class Model(nn.Module, ABC):
 
     def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
         """Return the sum of weight x negative log-likelihood in nats, to be minimised."""
-        return output_loss(features_ND, self.output, targets_N, weights_N)[0]
+        return output_loss(features_ND, self.output, targets_N, weights_N)
 
     @abstractmethod
     def new_cache(self, batch: int) -> Cache:

@@ -72,11 +72,11 @@ class Optimizers:
 
 
 def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> Optimizers:
-    """Build the optimiser of `settings` for the model's parameters.
+    """Build the optimiser of `settings` for those of the model's parameters that are learnt by their gradients.
 
     Weight decay acts on matrices only.
     """
-    names: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
+    names: dict[Tensor, str] = {part: name for name, part in model.named_parameters() if part.requires_grad}
     matrices = [parameter for parameter in names if parameter.ndim >= 2]
     vectors = [parameter for parameter in names if parameter.ndim < 2]
     parts: list[torch.optim.Optimizer] = []

@@ -64,6 +64,10 @@ class ExampleMaterial:
         """Return the function that gives the examples of a step."""
         return ExampleBatches(self._training, rows, seed).batch
 
+    def aside(self, rows: int) -> list[Batch]:
+        """Return nothing: beside a network for answers nothing is fitted."""
+        return []
+
     def look(self, model: Model, limit: int | None) -> Look:
         """Measure the model on held-out problems."""
         score = score_answers(model, self._validation, limit=limit)

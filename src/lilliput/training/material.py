@@ -50,6 +50,9 @@ class Material(Protocol):
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
         """Return the function that gives the batch of a step."""
 
+    def aside(self, rows: int) -> list[Batch]:
+        """Return what is not learnt from but set aside for what is fitted, in batches of at most `rows`."""
+
     def look(self, model: Model, limit: int | None) -> Look:
         """Measure the model on the held-out part, on about `limit` targets of it if that is given."""
 

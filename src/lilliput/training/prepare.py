@@ -84,8 +84,10 @@ def _checksum(learnt: str, validation: Measure | None) -> str:
     return learnt if validation is None else f"{learnt}+{validation.sha256}"
 
 
-def open_material(run: RunFolder, window: int) -> Material:
+def open_material(run: RunFolder, window: int, fits: bool = False) -> Material:
     """Open what `prepare` wrote; a text is seen through at most `window` tokens at once.
+
+    Where the model `fits` something beside its network, a part of the text is set aside for that.
 
     Raises RunError if a file is missing or broken.
     """
@@ -93,7 +95,7 @@ def open_material(run: RunFolder, window: int) -> Material:
     tokenizer = load_tokenizer(run.tokenizer)
     if "problems" in facts["training"]:
         return ExampleMaterial.open(run, tokenizer, facts)
-    return TextMaterial.open(run, tokenizer, facts, window)
+    return TextMaterial.open(run, tokenizer, facts, window, fits)
 
 
 def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Corpus | None) -> dict[str, Any]:

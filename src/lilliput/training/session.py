@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from lilliput.data.batch import Batch
-from lilliput.data.tokens import read_tokens
 from lilliput.errors import RunError
 from lilliput.models import Mixture, Model, build, count_multiplied, count_parameters
 from lilliput.models.settings import GPTSettings
@@ -28,7 +27,7 @@ from lilliput.training.guard import RESCUES, Guard, Trouble
 from lilliput.training.journal import Journal
 from lilliput.training.material import Look, Material
 from lilliput.training.state import State
-from lilliput.writer import Writer
+from lilliput.writer import Writer, learn_counts
 
 SAVE_SECONDS = 300
 """At most so much work is lost in a crash."""
@@ -60,8 +59,7 @@ class Session:
         parameters = count_multiplied(self.model) if isinstance(recipe.model, GPTSettings) else 0
         self.runtime = choose_runtime(self.settings.precision, parameters, self.settings.batch * material.window)
         self.model.to(self.runtime.device)
-        if isinstance(self.model, Mixture):
-            self.model.learn(read_tokens(run.training_tokens, self.model.vocab_size))
+        learn_counts(self.model, run, material.tokenizer)
         self.state = State(
             run,
             self.model,
@@ -248,6 +246,8 @@ class Session:
         """Evaluate, keep the weights if they are the best so far, write a sample, save."""
         self.journal.flush()
         progress = self.progress
+        if isinstance(self.model, Mixture):
+            self._fit_gate(self.model)
         if self.budget.seconds is not None and not progress.seconds_per_scored_token:
             self._measure_evaluation()
         look = self._score(progress.evaluation_limit)
@@ -283,6 +283,12 @@ class Session:
             if finding.kind not in self.told:
                 self.told.add(finding.kind)
                 yield Note(f"{finding.text}; what helps: {finding.remedy}")
+
+    def _fit_gate(self, mixture: Mixture) -> None:
+        batches = [batch.to(self.runtime.device) for batch in self.material.aside(self.settings.batch)]
+        if batches:
+            with self.runtime.autocast():
+                mixture.fit_gate((batch.inputs_BT, batch.targets_BT) for batch in batches)
 
     def _score(self, limit: int | None) -> Look:
         with self.runtime.autocast():

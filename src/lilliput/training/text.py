@@ -24,6 +24,9 @@ SAMPLE_LENGTH = 200
 """Most tokens of a sample on the way."""
 SAMPLE_LEAST = 60
 """What a sample has at least, however short the budget."""
+ASIDE, ASIDE_SHARE = 12_288, 0.02
+"""Tokens at the end of the training text that are set aside for what is fitted beside the network; of a short text the
+share of it, but for one of a few thousand tokens more than that."""
 
 
 class TextMaterial:
@@ -32,26 +35,37 @@ class TextMaterial:
     final_cost = 1 + SLIDING_COST
 
     def __init__(
-        self, tokenizer: Tokenizer, training: Tokens, validation: Tokens, facts: dict[str, Any], window: int
+        self,
+        tokenizer: Tokenizer,
+        training: Tokens,
+        validation: Tokens,
+        facts: dict[str, Any],
+        window: int,
+        fits: bool = False,
     ) -> None:
         self.tokenizer = tokenizer
         self.facts = facts
-        self.window = min(window, len(training) - 1)
+        aside = _aside(len(training)) if fits else 0
+        self.window = min(window, len(training) - aside - 1)
         self.targets = len(validation) - 1
+        self._learned, self._aside = training[: len(training) - aside], training[len(training) - aside :]
         self._training = training
         self._validation = validation
         self._wanted = window
 
     @classmethod
-    def open(cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any], window: int) -> "TextMaterial":
+    def open(
+        cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any], window: int, fits: bool
+    ) -> "TextMaterial":
         """Open what `prepare` wrote, to be seen through at most `window` tokens at once.
 
-        Raises RunError if a file is missing or broken.
+        If the model `fits` something beside its network, a part of the text is set aside for that. Raises RunError if a
+        file is missing or broken.
         """
         training = read_tokens(run.training_tokens)
         if len(training) != facts["training"]["tokens"]:
             raise RunError(f"{run.training_tokens}: not the tokens that facts.json names; start over with --fresh")
-        return cls(tokenizer, training, read_tokens(run.validation_tokens), facts, window)
+        return cls(tokenizer, training, read_tokens(run.validation_tokens), facts, window, fits)
 
     def notes(self) -> list[str]:
         """Tell if the text is shorter than the window."""
@@ -61,7 +75,15 @@ class TextMaterial:
 
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
         """Return the function that gives the random windows of a step."""
-        return Windows(self._training, self.window, rows, seed).batch
+        return Windows(self._learned, self.window, rows, seed).batch
+
+    def aside(self, rows: int) -> list[Batch]:
+        """Return what was set aside in windows of which at most `rows` stand together."""
+        if len(self._aside) < 2:
+            return []
+        windows = Windows(self._aside, min(self.window, len(self._aside) - 1), 1, 0)
+        singles = [windows.batch(number) for number in range(windows.per_epoch)]
+        return [Batch.join(singles[start : start + rows]) for start in range(0, len(singles), rows)]
 
     def look(self, model: Model, limit: int | None) -> Look:
         """Measure the model in separate windows."""
@@ -126,3 +148,8 @@ def evaluation_report(scores: dict[Definition, Score], floors: dict[str, Any]) -
         "windows": {definition: score.as_dict() for definition, score in scores.items()},
         "floors": floors,
     }
+
+
+def _aside(tokens: int) -> int:
+    """Return how many of so many tokens are set aside: none of a text that is too short to fit anything to."""
+    return 0 if tokens < 2_000 else min(ASIDE, max(int(tokens * ASIDE_SHARE), min(2_048, tokens // 16)))

@@ -50,7 +50,7 @@ def train(
             # Prepared aside: an earlier run goes only when the new one can begin.
             with run.staged(keep=isinstance(corpus, LargeText)) as aside:
                 prepare(recipe, aside, corpus, validation, preparing)
-        material = open_material(run, recipe.data.window)
+        material = open_material(run, recipe.data.window, fits=recipe.model.counts)
         recipe.write(run.recipe)
         run.write_json(run.environment, describe_environment())
         yield from (Note(note) for note in material.facts["text"]["notes"])

@@ -1,0 +1,101 @@
+"""Words as contexts: what stands before a token, told by the word that it continues and by the words before that.
+
+A word is a run of tokens of which no two that meet are cut by anything but a letter or digit: " the", or "t", "h", "e".
+White space is between words; a mark is a word of its own. Ideographs and kana, which are written without spaces, are a
+word each. Words that differ in nothing but capital letters are the same. Every context is told by a number that is made
+by multiplying and adding, modulo 2^64 (Karp & Rabin, "Efficient Randomized Pattern-Matching Algorithms", IBM Journal of
+Research and Development 31, 1987), so that it is found for all positions at once.
+
+Axes: B rows, T time, V vocabulary, W contexts.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+REACH = 64
+"""Tokens that a context may go back; one that goes back further is not known."""
+CONTEXTS = ((True, False, False), (True, False, True), (True, True, False), (True, True, True))
+"""Which of the word that is being written, the one before it, and the one before that make a context."""
+
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
+_MIXERS = np.array([0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], dtype=np.uint64)
+_INSIDE = "'\N{RIGHT SINGLE QUOTATION MARK}\N{REPLACEMENT CHARACTER}"
+"""What may stand in a word beside letters and digits; the last stands for a part of a character."""
+_UNSPACED = ((0x2E80, 0xA4CF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+"""Code points of scripts without spaces of which a character is as good as a word."""
+
+
+class Words:
+    """How the tokens of a vocabulary make words; `texts` are what the tokens decode to, by id."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._gap_V = np.array([text.isspace() for text in texts])
+        self._joins_left_V = np.array([bool(text) and _in_word(text[0]) for text in texts])
+        self._joins_right_V = np.array([bool(text) and _in_word(text[-1]) for text in texts])
+        ids = {text: id for id, text in reversed(list(enumerate(texts)))}
+        folded_V = [ids.get(text.lower(), id) for id, text in enumerate(texts)]
+        # An odd number for each token, far from those of others.
+        self._value_V = np.array(folded_V, dtype=np.uint64) * _MIXERS[0] * np.uint64(2) + np.uint64(1)
+
+    def contexts(self, ids_BT: NDArray[Any]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+        """Return for every position the numbers of its contexts, keys_BTW, and which of them are known, known_BTW.
+
+        A context is known if it begins after the first position and within `REACH` tokens, the one that cuts it off
+        from what stands before included.
+        """
+        time_T = np.arange(ids_BT.shape[1])
+        gap_BT = self._gap_V[ids_BT]
+        begins_BT = np.ones(ids_BT.shape, dtype=bool)
+        begins_BT[:, 1:] = ~(self._joins_right_V[ids_BT[:, :-1]] & self._joins_left_V[ids_BT[:, 1:]])
+        start_BT = np.maximum.accumulate(np.where(begins_BT, time_T, 0), 1)
+        # The latest position in a word, up to each position; -1 if there is none.
+        latest_BT = np.maximum.accumulate(np.where(gap_BT, -1, time_T), 1)
+        keys_BT = self._keys(ids_BT, start_BT)
+        # A position between words continues no word.
+        key_BT, first_BT = np.where(gap_BT, np.uint64(0), keys_BT), np.where(gap_BT, time_T + 1, start_BT)
+        parts, firsts = [key_BT], [first_BT]
+        for _ in range(2):
+            end_BT = np.where(first_BT > 0, _take(latest_BT, first_BT - 1), -1)
+            key_BT = np.where(end_BT >= 0, _take(keys_BT, end_BT), np.uint64(0))
+            first_BT = np.where(end_BT >= 0, _take(start_BT, end_BT), 0)
+            parts.append(key_BT)
+            firsts.append(first_BT)
+        keys, known = [], []
+        for number, chosen in enumerate(CONTEXTS):
+            key_BT = np.full(ids_BT.shape, number + 1, dtype=np.uint64)
+            for part_BT, mixer, wanted in zip(parts, _MIXERS, chosen, strict=True):
+                if wanted:
+                    key_BT = (key_BT ^ part_BT) * mixer
+                    key_BT ^= key_BT >> np.uint64(29)
+            keys.append(key_BT)
+            oldest_BT = firsts[max(place for place, wanted in enumerate(chosen) if wanted)]
+            known.append((oldest_BT > 0) & (time_T - oldest_BT + 1 < REACH))
+        return np.stack(keys, -1), np.stack(known, -1)
+
+    def _keys(self, ids_BT: NDArray[Any], start_BT: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return for every position the number of the tokens from `start_BT` up to it."""
+        length = ids_BT.shape[1]
+        powers_T, inverse_T = _powers(_FACTOR, length), _powers(_INVERSE, length)
+        sums_BT = np.zeros((ids_BT.shape[0], length + 1), dtype=np.uint64)
+        np.cumsum(self._value_V[ids_BT] * inverse_T, 1, out=sums_BT[:, 1:])
+        keys_BT: NDArray[np.uint64] = (sums_BT[:, 1:] - _take(sums_BT, start_BT)) * powers_T
+        return keys_BT
+
+
+def _powers(base: np.uint64, length: int) -> NDArray[np.uint64]:
+    factors_T = np.full(length, base)
+    factors_T[:1] = 1
+    return np.cumprod(factors_T)
+
+
+def _take(values_BT: NDArray[Any], places_BT: NDArray[np.int64]) -> NDArray[Any]:
+    return np.take_along_axis(values_BT, np.maximum(places_BT, 0), 1)
+
+
+def _in_word(character: str) -> bool:
+    code = ord(character)
+    return (character.isalnum() and not any(first <= code <= last for first, last in _UNSPACED)) or character in _INSIDE
