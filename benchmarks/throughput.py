@@ -9,21 +9,12 @@ is not needed for its size only (`gpt2`), the vocabulary is known without it. Go
 
 import argparse
 import json
-import statistics
-import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from lilliput.data.batch import Batch
-from lilliput.models import build, count_parameters
-from lilliput.objectives import next_token
-from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import named_recipe
-from lilliput.runtime import choose_runtime, describe_environment, kept_memory
-from lilliput.training.compiling import compile_or_not
-from lilliput.training.fit import Scaler, fit
+from lilliput.runtime import describe_environment
+from lilliput.training.pace import measure_pace
 
 RESULT = Path(__file__).parents[1] / "results" / "throughput.json"
 VOCABULARY = {"gpt2": 50257}
@@ -32,52 +23,20 @@ VOCABULARY = {"gpt2": 50257}
 def measure(name: str, steps: int, settings: dict[str, Any]) -> dict[str, Any]:
     """Take so many steps of a recipe and one before them."""
     recipe = named_recipe(name, settings)
-    training, window = recipe.training, recipe.data.window
     vocabulary = VOCABULARY.get(recipe.tokenizer.kind) or recipe.tokenizer.vocabulary
-    assert vocabulary and training.steps, "a recipe with a known vocabulary and a length in steps"
-    torch.manual_seed(recipe.seed)
-    model = build(recipe.model, vocabulary, window)
-    runtime = choose_runtime(training.precision, count_parameters(model), training.batch * window)
-    model.to(runtime.device)
-    rows = training.batch * training.accumulation
-
-    def batch_of(step: int) -> Batch:
-        ids_BT = torch.randint(vocabulary, (rows, window + 1), generator=torch.Generator().manual_seed(step))
-        return Batch(ids_BT[:, :-1], ids_BT[:, 1:], torch.ones(rows, window))
-
-    trainable, note = model, "not compiled"
-    if training.compile:
-        trainable, note = compile_or_not(model, batch_of(0).split(training.accumulation)[0], runtime)
-    optimizers = build_optimizers(model, training)
-    clock, seconds = time.perf_counter(), []
-    for step in fit(
-        trainable,
-        next_token,
-        batch_of,
-        optimizers,
-        lambda step: 1.0 if step <= steps else None,
-        runtime=runtime,
-        scaler=Scaler(runtime, {}),
-        seed=recipe.seed,
-        accumulation=training.accumulation,
-        clip=training.clip,
-    ):
-        float(step.loss)  # waits for the device
-        seconds.append(time.perf_counter() - clock)
-        clock = time.perf_counter()
-        print(f"{name}: step {step.number}, {seconds[-1]:.2f} s", flush=True)
-    median = statistics.median(seconds[1:])
+    assert vocabulary and recipe.training.steps, "a recipe with a known vocabulary and a length in steps"
+    pace = measure_pace(recipe, vocabulary, recipe.data.window, steps, seconds=0.0)
     return {
-        "parameters": count_parameters(model),
-        "device": runtime.device.type,
-        "precision": runtime.precision,
-        "compiling": note,
-        "tokens per step": rows * window,
-        "seconds per step": round(median, 4),
-        "of each step": [round(value, 4) for value in seconds],
-        "tokens per second": round(rows * window / median),
-        "steps of the recipe": training.steps,
-        "hours of the recipe": round(training.steps * median / 3600, 1),
+        "parameters": pace.parameters,
+        "device": pace.runtime.device.type,
+        "precision": pace.runtime.precision,
+        "compiling": pace.note,
+        "tokens per step": pace.tokens_per_step,
+        "seconds per step": round(pace.seconds_per_step, 4),
+        "of each step": [round(value, 4) for value in pace.step_seconds],
+        "tokens per second": round(pace.tokens_per_second),
+        "steps of the recipe": recipe.training.steps,
+        "hours of the recipe": round(recipe.training.steps * pace.seconds_per_step / 3600, 1),
     }
 
 
@@ -92,8 +51,8 @@ def main() -> None:
     known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     for name in arguments.recipes:
         known.setdefault(arguments.machine, {"environment": describe_environment()})
-        with kept_memory():
-            known[arguments.machine][name] = {"settings": settings} | measure(name, arguments.steps, settings)
+        known[arguments.machine][name] = {"settings": settings} | measure(name, arguments.steps, settings)
+        print(name, json.dumps(known[arguments.machine][name]), flush=True)
         RESULT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 

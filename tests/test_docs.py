@@ -208,6 +208,7 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         "train": trained,
         "eval": output_of(["eval", str(run), "--json"], monkeypatch),
         "judge": output_of(shortened(["judge", str(run), "--json"]), monkeypatch),
+        "plan": output_of(["plan", "poems.txt", "--minutes", "2", "--json"], monkeypatch),
         "doctor": output_of(["doctor", str(run), "--json"], monkeypatch),
         "compare": output_of(["compare", str(run), "--json"], monkeypatch),
         "sweep": output_of(
@@ -234,6 +235,8 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         given, real = keys(json.loads(text)), keys(json.loads(found[name]))
         if name == "model":
             given["settings"] = real["settings"]  # the page says: all keys of [model]
+        if name == "plan":
+            given["recipe"] = real["recipe"]  # the page says: the whole recipe
         assert given == real, name
     stored = json.loads((place / run / "tokenizer" / "tokenizer.json").read_text(encoding="utf-8"))
     row = next(line for line in REFERENCE.read_text(encoding="utf-8").splitlines() if "tokenizer.json`" in line)

@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 
 from lilliput.errors import LilliputError
 
-VERBS = ("train", "sample", "eval", "judge", "doctor", "compare", "sweep", "plot", "recipes", "corpora", "demo")
+VERBS = ("train", "plan", "sample", "eval", "judge", "doctor", "compare", "sweep", "plot", "recipes", "corpora", "demo")
 
 
 def main(arguments: list[str] | None = None) -> None:

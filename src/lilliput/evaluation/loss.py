@@ -37,8 +37,8 @@ Progress = Callable[[int, int], None]
 
 POSITIONS_AT_ONCE = 2**15
 """Bounds the activations of a batch of windows."""
-LOGITS_AT_ONCE = 2**22
-"""Bounds the logits that exist at one time: 16 MiB in single precision; larger blocks go back to the system."""
+LOGITS_AT_ONCE = 2**25
+"""Bounds the logits that exist at one time: 128 MiB in single precision. An eighth of that takes half as long again."""
 
 
 class Span(NamedTuple):

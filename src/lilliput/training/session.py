@@ -10,14 +10,12 @@ import torch
 
 from lilliput.data.batch import Batch
 from lilliput.errors import RunError
-from lilliput.models import Mixture, Model, build, count_multiplied, count_parameters
-from lilliput.models.settings import GPTSettings
+from lilliput.models import Mixture, Model, build, count_parameters
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.schedules import rate_factor
 from lilliput.recipe import Recipe
 from lilliput.runs import Progress, RunFolder
-from lilliput.runtime import choose_runtime
 from lilliput.training.budget import Budget
 from lilliput.training.compiling import Trainable, compile_or_not
 from lilliput.training.doctor import diagnose, read_chart
@@ -26,6 +24,7 @@ from lilliput.training.fit import Scaler, Step, fit
 from lilliput.training.guard import RESCUES, Guard, Trouble
 from lilliput.training.journal import Journal
 from lilliput.training.material import Look, Material
+from lilliput.training.pace import runtime_of
 from lilliput.training.state import State
 from lilliput.writer import Writer, learn_counts
 
@@ -55,9 +54,7 @@ class Session:
         self.notes: list[str] = []
         self.told = {"instability"}  # a rescue has its own note
         self.model = self._first_model()
-        # A recurrent layer steps through time: it has no large products, which half precision is for.
-        parameters = count_multiplied(self.model) if isinstance(recipe.model, GPTSettings) else 0
-        self.runtime = choose_runtime(self.settings.precision, parameters, self.settings.batch * material.window)
+        self.runtime = runtime_of(recipe, self.model, material.window)
         self.model.to(self.runtime.device)
         learn_counts(self.model, run, material.tokenizer)
         self.state = State(

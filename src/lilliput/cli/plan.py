@@ -1,0 +1,101 @@
+"""`lilliput plan`: what would be trained on a text in a given time, and what this machine makes of it."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from lilliput.recipe import Recipe
+    from lilliput.training.forecast import Forecast
+
+
+def run(
+    target: Annotated[
+        list[str], typer.Argument(metavar="TARGET", help="What lilliput train would get: texts, or a recipe.")
+    ],
+    minutes: Annotated[float | None, typer.Option(help="The time that the run would have.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set model.layers=6.")
+    ] = None,
+    corpus: Annotated[str | None, typer.Option(help="Put another text or file of answers under the recipe.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the recipe into this file, which must be new.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+) -> None:
+    """Say what `lilliput train` would do: the choices for this text and this time, the speed here, the end."""
+    from lilliput.cli.showing import download_progress
+    from lilliput.errors import RecipeError
+    from lilliput.recipe import parse_setting
+    from lilliput.training.forecast import forecast
+    from lilliput.training.resolve import resolve
+
+    if save is not None and save.exists():
+        raise RecipeError(f"{save}: is there already; give --save a new name")
+    settings = dict(parse_setting(text) for text in set_ or [])
+    if minutes is not None:
+        settings["training.minutes"] = minutes
+    with download_progress() as progress:
+        task = resolve(target, corpus=corpus, settings=settings, progress=progress)
+    found = forecast(task.recipe, task.corpus)
+    if save is not None:
+        try:
+            task.recipe.write(save)
+        except OSError as error:
+            raise RecipeError(f"{save}: cannot be written ({error.strerror}); give --save another name") from None
+    if json_:
+        typer.echo(json.dumps({"recipe": task.recipe.as_dict()} | found.as_dict()))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for name, text in _lines(task.corpus.name, task.recipe, found):
+        table.add_row(Text(name, style="bold"), Text(text))
+    Console(highlight=False).print(table)
+
+
+def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, str]]:
+    from lilliput.models import GPTSettings
+    from lilliput.report.console import clock
+
+    training, model = recipe.training, recipe.model
+    if found.problems is not None:
+        size = f"{found.problems:,} prompts with answers"
+    else:
+        size = f"{found.bytes:,} bytes on the disk" if found.characters is None else f"{found.characters:,} characters"
+    shape, beside = f"{model.layers} layers of width {model.width}", []
+    if isinstance(model, GPTSettings):
+        shape = f"shape {model.shape}, {model.layers} blocks of width {model.width}, {model.heads} heads"
+        if model.ngrams > 1:
+            dropped = f"{model.ngram_dropout:.0%} of them dropped"
+            beside.append(f"embeddings of up to {model.ngrams} tokens together, {dropped}")
+    beside += ["counts of the text mixed in"] * model.counts
+    rates = f"learning rate {training.learning_rate:g}"
+    if training.optimizer == "muon":
+        rates = f"learning rates {training.matrix_learning_rate:g} and {training.learning_rate:g}"
+    rows = training.batch * training.accumulation
+    end = datetime.now().astimezone() + timedelta(seconds=found.seconds)
+    lines = [
+        ("text", f"{name}: {size}"),
+        ("tokens", f"{recipe.tokenizer.kind}, about {found.vocabulary:,} of them, {found.context} at a time"),
+        ("model", f"{model.kind}, {shape}, dropout {model.dropout:g}; {found.parameters:,} parameters"),
+        *([("beside it", "; ".join(beside))] if beside else []),
+        ("training", f"{training.optimizer}, {rates}, {training.schedule}; {rows} rows a step, {found.precision}"),
+        (
+            "here",
+            f"{found.tokens_per_second:,} tokens/s on {found.device}, {found.milliseconds_per_step:g} ms a step "
+            "(measured now)",
+        ),
+        ("length", f"about {found.steps:,} steps" + _passes(found.passes)),
+        ("ends", f"{end:%H:%M}, {clock(found.seconds)} after it starts"),
+    ]
+    if found.memory_bytes is not None:
+        lines.append(("memory", f"about {found.memory_bytes / 1e9:.1f} GB"))
+    return lines
+
+
+def _passes(passes: float | None) -> str:
+    return "" if passes is None else f", {passes:.1f} times through the text"
