@@ -127,6 +127,17 @@ def test_of_a_long_text_the_end_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
+def test_words_are_told_apart_in_pieces_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = drawn(1000)
+    whole = Counts(text, Words(TEXTS), VOCABULARY)
+    monkeypatch.setattr(counts, "AT_ONCE", 90)
+    pieces = Counts(text, Words(TEXTS), VOCABULARY)
+    contexts_NK = whole.contexts(text[None], text[None, :0])[0]
+    np.testing.assert_array_equal(contexts_NK, pieces.contexts(text[None], text[None, :0])[0])
+    for one, other in zip(whole.known(contexts_NK), pieces.known(contexts_NK), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_texts_shorter_than_the_longest_group(length: int) -> None:
     model = Counts(drawn(length), Words(TEXTS), VOCABULARY)
@@ -224,7 +235,8 @@ def test_the_gate_is_fitted_to_what_is_left_out() -> None:
     features_ND = model.features(other_BT[:, :-1]).flatten(0, 1)
     # A network of random weights knows nothing; the tokens are drawn alone, so counts of one token know all.
     entropy = -sum(p * math.log(p) for p in (0.5, 0.3, 0.15, 0.05))
-    assert float(model.losses(features_ND, targets_N).mean()) < entropy + 0.1 < float(own)
+    mixed = model.losses(features_ND, targets_N).mean()
+    assert mixed.item() < entropy + 0.1 < own.item()
 
 
 def test_a_gate_that_cannot_be_fitted_stays() -> None:

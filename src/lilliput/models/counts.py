@@ -31,6 +31,8 @@ UNKNOWN = -1
 """The rank of a context that was never counted."""
 MOST_TOKENS = 4_000_000
 """Of a longer text its end is counted, which bounds memory and time."""
+AT_ONCE = 250_000
+"""Tokens whose words are told at a time: bounds the memory; the result does not depend on it."""
 LONGEST = 8
 """Tokens of the longest group that is counted, the last included."""
 _CHAIN = (0, 1, 2, 3, LONGEST, 4, 5, LONGEST + 1, LONGEST + 2, 6, 7, LONGEST + 3)
@@ -120,6 +122,21 @@ def _count(
     return Order(base, np.append(unique, nothing), np.append(counts, np.int32(0)), totals, types), ranks
 
 
+def _contexts_of_words(
+    ids: NDArray[np.int32], words: Words
+) -> list[list[tuple[NDArray[np.int32], NDArray[np.uint64]]]]:
+    """Return for each kind of context, in pieces, the places before the last that know theirs, and its number."""
+    found: list[list[tuple[NDArray[np.int32], NDArray[np.uint64]]]] = [[] for _ in CONTEXTS]
+    for start in range(0, max(1, len(ids) - 1), AT_ONCE):
+        before = max(0, start + 1 - REACH)
+        piece = ids[None, before : min(start + AT_ONCE, len(ids) - 1)]
+        numbers_TW, known_TW = (array[0, start - before :] for array in words.contexts(piece))
+        for column, pieces in enumerate(found):
+            places = np.flatnonzero(known_TW[:, column]).astype(np.int32)
+            pieces.append((places + np.int32(start), numbers_TW[places, column]))
+    return found
+
+
 class Followed(NamedTuple):
     """What is known of N places, from the least specific level to the most."""
 
@@ -142,16 +159,17 @@ class Counts:
         while len(orders) < LONGEST:  # the text is shorter
             orders.append(_count(nothing, nothing, vocab_size, orders[-1].groups)[0])
         self._numbers: list[NDArray[np.uint64]] = []
-        numbers_TW, known_TW = (array[0, :-1] for array in words.contexts(counted[None]))
-        for column in range(len(CONTEXTS)):
-            places = np.flatnonzero(known_TW[:, column])
-            numbers, contexts = np.unique(numbers_TW[places, column], return_inverse=True)
+        pieces = _contexts_of_words(counted, words)
+        for _ in CONTEXTS:
+            places, known = (np.concatenate(part) for part in zip(*pieces.pop(0), strict=True))
+            numbers, contexts = np.unique(known, return_inverse=True)
+            del known
             self._numbers.append(np.append(numbers, np.iinfo(np.uint64).max))
             orders.append(_count(contexts.astype(np.int32), counted[1:][places], vocab_size, len(numbers))[0])
         self._suffixes = orders[:LONGEST]
         self._levels = [orders[number] for number in _CHAIN]
         # The tokens that follow a context stand together: from its start to the next one's.
-        self._starts = [np.append(0, np.cumsum(order.types)) for order in self._levels]
+        self._starts = [np.append(np.int32(0), np.cumsum(order.types, dtype=np.int32)) for order in self._levels]
         # Below all levels. Tokens that never occur, as those that spell rare characters, share what one place weighs.
         occurs_V = np.bincount(counted, minlength=vocab_size) > 0
         absent = vocab_size - int(occurs_V.sum())
