@@ -257,6 +257,7 @@ def main() -> None:
         "seeds": arguments.seeds,
         "original": case.original,
         "settings": case.settings,
+        "copies of the last text": case.copies,
         "unit": "losses in nats per token, over the whole held-out text; seconds of the whole command; medians",
         **measure(arguments.recipe, case, arguments.seeds, known),
     }
