@@ -30,8 +30,8 @@ _PIECES_SEEN = 8
 _SIZES = (
     (20_000, (2, 64, 2, 64, 0.2, 4096)),
     (200_000, (3, 96, 3, 128, 0.2, 8192)),
-    (600_000, (3, 128, 4, 128, 0.1, 16384)),
-    (None, (3, 128, 4, 128, 0.0, 16384)),
+    (600_000, (3, 128, 4, 256, 0.1, 16384)),
+    (None, (3, 128, 4, 256, 0.0, 16384)),
 )
 _LONGEST_NGRAM = 5
 
@@ -101,8 +101,8 @@ def make_plan(name: str, source: Source, settings: dict[str, Any]) -> Plan:
 def _ngram_dropout(characters: int, minutes: Any) -> float:
     """Return how much of the n-grams to leave out: the more often a text is read, the more of it they know by heart.
 
-    The line goes through what was best on texts of 15,000 to 930,000 characters in half a minute to four minutes.
+    The line goes through what was best on texts of 100,000 to 930,000 characters in one to two minutes.
     """
     # What the recipe will refuse is not judged here.
     minutes = minutes if isinstance(minutes, int | float) and 0 < minutes < math.inf else DEFAULT_MINUTES
-    return round(min(0.7, max(0.0, 0.15 + 0.38 * math.log10(minutes * 1_000_000 / max(1, characters)))), 2)
+    return round(min(0.7, max(0.0, 0.35 + 0.2 * math.log10(minutes * 1_000_000 / max(1, characters)))), 2)
