@@ -22,7 +22,7 @@ _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
-LARGE, MANY = 200_000, 1024
+LARGE, MANY = 500_000, 1024
 """Parameters, and positions in a forward pass, from which on bfloat16 pays on a processor that has it."""
 
 
