@@ -18,9 +18,11 @@ from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe, make_recipe, named_recipe, read_recipe
 from lilliput.runs import RunFolder
 from lilliput.runtime import Runtime
+from lilliput.training.crew import Crew
 from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Note, Sampled, Started
-from lilliput.training.fit import Scaler, fit
+from lilliput.training.fit import fit
+from lilliput.training.gradient import Scaler
 from lilliput.training.resolve import resolve
 from lilliput.training.train import train
 from lilliput.writer import load
@@ -62,6 +64,7 @@ def test_four_micro_batches_are_one_batch(tmp_path: Path) -> None:
             lambda step: 1.0 if step < 3 else None,
             runtime=cpu,
             scaler=Scaler(cpu, {}),
+            crew=Crew(),
             seed=1,
             accumulation=accumulation,
             clip=settings.clip,

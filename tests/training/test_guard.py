@@ -16,7 +16,7 @@ from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.training import session
 from lilliput.training.compiling import Trainable
 from lilliput.training.events import Evaluated, Note, Stepped
-from lilliput.training.fit import step_seed
+from lilliput.training.gradient import step_seed
 from lilliput.training.guard import RESCUES, WARM, Guard
 from lilliput.training.session import ELSEWHERE
 from tests.training.building import finished, recipe, run, stop_after

@@ -16,9 +16,11 @@ from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.training.budget import Budget
+from lilliput.training.crew import Crew
 from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
-from lilliput.training.fit import Scaler, fit
+from lilliput.training.fit import fit
+from lilliput.training.gradient import Scaler
 from lilliput.writer import load
 from tests.training.building import corpus, finished, recipe, run
 
@@ -45,6 +47,7 @@ def fitted(recipe: Recipe, *, steps: int = 3, runtime: Runtime = CPU, between=la
         lambda step: 1.0 if step < steps else None,
         runtime=runtime,
         scaler=Scaler(runtime, {}),
+        crew=Crew(),
         seed=1,
         accumulation=recipe.training.accumulation,
         clip=recipe.training.clip,

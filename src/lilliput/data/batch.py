@@ -35,8 +35,8 @@ class Batch:
         return cls(*(torch.cat([getattr(batch, part) for batch in batches]) for part in cls.__slots__))
 
     def split(self, parts: int) -> list["Batch"]:
-        """Cut the rows into `parts` micro-batches of equal size (the number of rows must be a multiple of it)."""
+        """Cut the rows into `parts` batches whose sizes differ by one at most; there must be as many rows."""
         if parts == 1:
             return [self]
-        pieces = (piece.chunk(parts) for piece in (self.inputs_BT, self.targets_BT, self.weights_BT))
+        pieces = (piece.tensor_split(parts) for piece in (self.inputs_BT, self.targets_BT, self.weights_BT))
         return [Batch(*rows) for rows in zip(*pieces, strict=True)]

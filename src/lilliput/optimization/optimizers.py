@@ -5,7 +5,7 @@ advise. All but Muon are those of `torch.optim`. The state is a flat dictionary 
 no pickle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +22,13 @@ class Optimizers:
     `step(factor)` sets every learning rate to its peak times `factor` and moves the weights.
     """
 
-    def __init__(self, parts: list[torch.optim.Optimizer], names: dict[Tensor, str]) -> None:
+    def __init__(
+        self, parts: list[torch.optim.Optimizer], names: dict[Tensor, str], tables: Sequence[Tensor] = ()
+    ) -> None:
         self.parts = parts
         self._names = names
+        self._tables = tables
+        keep_gradients(tables)
         self._peaks = [[float(group["lr"]) for group in part.param_groups] for part in parts]
 
     def set_rate(self, factor: float) -> None:
@@ -35,8 +39,11 @@ class Optimizers:
 
     def clear_gradients(self) -> None:
         """Forget all gradients."""
+        kept = [(table, table.grad.zero_()) for table in self._tables if table.grad is not None]
         for part in self.parts:
             part.zero_grad(set_to_none=True)
+        for table, gradient in kept:
+            table.grad = gradient
 
     def state(self) -> dict[str, Tensor]:
         """Return the state as tensors named `parameter/entry`."""
@@ -85,14 +92,26 @@ def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> Optimizer
         parts.append(Muon(blocks, settings.matrix_learning_rate, settings.momentum, settings.weight_decay))
         taken = set(blocks)
         matrices = [parameter for parameter in matrices if parameter not in taken]
-    tables = [module.table.weight for module in model.modules() if isinstance(module, NgramEmbedding)]
+    tables = tables_of(model)
     groups = [
         {"params": [matrix for matrix in matrices if matrix not in set(tables)], "weight_decay": settings.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
         {"params": tables, "weight_decay": 0.0, "lr": settings.table_learning_rate},
     ]
     parts.append(_elementwise([group for group in groups if group["params"]], settings))
-    return Optimizers(parts, names)
+    return Optimizers(parts, names, tables)
+
+
+def keep_gradients(tables: Iterable[Tensor]) -> None:
+    """Give tables of n-grams a gradient that stays, where that is faster than a new one for each step."""
+    for table in tables:
+        if table.device.type == "cpu":
+            table.grad = torch.zeros_like(table)
+
+
+def tables_of(model: nn.Module) -> list[Tensor]:
+    """Return the tables of n-grams."""
+    return [module.table.weight for module in model.modules() if isinstance(module, NgramEmbedding)]
 
 
 def _block_matrices(model: nn.Module) -> list[Tensor]:

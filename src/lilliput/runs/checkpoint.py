@@ -49,7 +49,9 @@ class Progress:
     troubles: list[int] = field(default_factory=list)
     """The steps that went wrong, oldest first; each has halved the learning rate."""
     accumulation: int | None = None
-    """Micro-batches of a step, where the memory did not suffice for those of the recipe."""
+    """Micro-batches of a share of a step, where the memory did not suffice for those of the recipe."""
+    shares: int | None = None
+    """Into how many shares a step is cut, each with dropout of its own; what the run began with stays."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_runtime, kept_memory
 from lilliput.training.compiling import Trainable, compile_or_not
-from lilliput.training.fit import Scaler, fit
+from lilliput.training.crew import crew_of
+from lilliput.training.fit import fit
+from lilliput.training.gradient import Scaler
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def measure_pace(recipe: Recipe, vocabulary: int, window: int, steps: int = 3, s
         ids_BT = torch.randint(vocabulary, (rows, window + 1), generator=torch.Generator().manual_seed(step))
         return Batch(ids_BT[:, :-1], ids_BT[:, 1:], torch.ones(rows, window))
 
-    with kept_memory():
+    with kept_memory(), crew_of(recipe) as crew:
+        crew.begin(recipe, model, runtime)
         trainable: Trainable = model
         note = ""
         if training.compile:
@@ -78,6 +81,7 @@ def measure_pace(recipe: Recipe, vocabulary: int, window: int, steps: int = 3, s
             lambda step: 1.0 if step <= steps or sum(taken) < seconds else None,
             runtime=runtime,
             scaler=Scaler(runtime, {}),
+            crew=crew,
             seed=recipe.seed,
             accumulation=training.accumulation,
             clip=training.clip,

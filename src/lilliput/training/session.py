@@ -18,9 +18,11 @@ from lilliput.recipe import Recipe
 from lilliput.runs import Progress, RunFolder
 from lilliput.training.budget import Budget
 from lilliput.training.compiling import Trainable, compile_or_not
+from lilliput.training.crew import Crew
 from lilliput.training.doctor import diagnose, read_chart
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Started, Stepped
-from lilliput.training.fit import Scaler, Step, fit
+from lilliput.training.fit import Step, fit
+from lilliput.training.gradient import Scaler
 from lilliput.training.guard import RESCUES, Guard, Trouble
 from lilliput.training.journal import Journal
 from lilliput.training.material import Look, Material
@@ -44,7 +46,7 @@ class Session:
     """Trains from where the run folder stands; `started` is when the sitting began (`time.monotonic`)."""
 
     def __init__(
-        self, recipe: Recipe, run: RunFolder, material: Material, stop: Callable[[], bool], started: float
+        self, recipe: Recipe, run: RunFolder, material: Material, crew: Crew, stop: Callable[[], bool], started: float
     ) -> None:
         self.recipe = recipe
         self.settings = recipe.training
@@ -65,6 +67,8 @@ class Session:
             self.settings.keep_every,
             self.notes.append,
         )
+        self.progress.shares = crew.begin(recipe, self.model, self.runtime, self.progress.shares)
+        self.crew = crew
         self.writer = Writer(self.model, material.tokenizer, recipe.sample)
         self._begin(time.monotonic() - started)
         self.saved = time.monotonic()
@@ -167,6 +171,8 @@ class Session:
             {"settings": self.recipe.model.model_dump(mode="json"), "vocab_size": vocab_size, "context": context},
         )
         yield Note(f"{self.runtime.device.type}, {self.runtime.precision}: {self.runtime.reason}")
+        if self.crew.processes > 1:
+            yield Note(f"{self.crew.processes} processes share the rows of each step")
         yield from (Note(note) for note in [*self.material.notes(), *self.notes])
         facts = self.material.facts
         yield Started(
@@ -210,6 +216,7 @@ class Session:
             factor,
             runtime=self.runtime,
             scaler=self.scaler,
+            crew=self.crew,
             seed=self.recipe.seed,
             first=self.progress.step,
             accumulation=self.progress.accumulation or self.settings.accumulation,

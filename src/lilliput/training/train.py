@@ -14,6 +14,7 @@ from lilliput.recipe import Recipe, differences, read_recipe
 from lilliput.runs import RunFolder
 from lilliput.runtime import choose_runtime, describe_environment, kept_memory
 from lilliput.training.answering import for_answers
+from lilliput.training.crew import crew_of
 from lilliput.training.events import Event, Note
 from lilliput.training.large import Preparing
 from lilliput.training.prepare import Measure, Source, is_same_source, open_material, prepare
@@ -44,18 +45,19 @@ def train(
     run = RunFolder(folder)
     lock = run.claim()
     try:
-        if run.facts.exists() and not fresh:
-            _refuse_changes(run, recipe, corpus, validation)
-        else:
-            # Prepared aside: an earlier run goes only when the new one can begin.
-            with run.staged(keep=isinstance(corpus, LargeText)) as aside:
-                prepare(recipe, aside, corpus, validation, preparing)
-        material = open_material(run, recipe.data.window, fits=recipe.model.counts)
-        recipe.write(run.recipe)
-        run.write_json(run.environment, describe_environment())
-        yield from (Note(note) for note in material.facts["text"]["notes"])
-        with kept_memory():
-            yield from Session(recipe, run, material, stop, started).events()
+        with crew_of(recipe) as crew:
+            if run.facts.exists() and not fresh:
+                _refuse_changes(run, recipe, corpus, validation)
+            else:
+                # Prepared aside: an earlier run goes only when the new one can begin.
+                with run.staged(keep=isinstance(corpus, LargeText)) as aside:
+                    prepare(recipe, aside, corpus, validation, preparing)
+            material = open_material(run, recipe.data.window, fits=recipe.model.counts)
+            recipe.write(run.recipe)
+            run.write_json(run.environment, describe_environment())
+            yield from (Note(note) for note in material.facts["text"]["notes"])
+            with kept_memory():
+                yield from Session(recipe, run, material, crew, stop, started).events()
     finally:
         run.release(lock)
 

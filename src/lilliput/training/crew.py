@@ -1,0 +1,264 @@
+"""Several processes at one step: each computes the gradient of a share of its rows, over weights that all of them see.
+
+PyTorch's own threads meet at every operation. In a tiny model there are a thousand to a step, and waiting for one
+another takes as long as the work, and many times as long where something else wants a core too. Processes meet once in
+a step.
+
+The number of shares decides what is learnt, since each has dropout of its own; how many processes there are for them
+does not, but for rounding. A process that is lost costs time and nothing else: the run goes on without it.
+
+Weights and gradients lie in memory that the processes share (`memfd_create`, Linux); where the system has none, this
+process takes all shares. Left out: several machines, and GPUs.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from lilliput.data.batch import Batch
+from lilliput.models import Model
+from lilliput.objectives import Objective
+from lilliput.recipe import Recipe
+from lilliput.runtime import Runtime, choose_device
+from lilliput.training.compiling import Trainable
+from lilliput.training.gradient import Scaler, accumulate, trained
+from lilliput.training.shared import Rows, share_memory, values_in, values_size
+
+MOST = 4
+"""Processes; to add up the gradients of more takes longer than they save."""
+LEAST_MINUTES, LEAST_OPERATIONS = 1 / 3, 2e11
+"""A shorter run is over before the other processes are there."""
+MOST_PARAMETERS = 10_000_000
+"""Of the blocks; in a larger model the operations are long enough for threads, and each process takes memory."""
+_PATIENCE = 5.0
+"""Seconds for a process to end by itself."""
+_PARAMETERS, _OPERATIONS = 12, 6
+"""About so many parameters for a layer and a value of the squared width, and operations for a parameter and a token
+(Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
+
+
+def crew_size(recipe: Recipe) -> int:
+    """Return how many processes should share the steps of a recipe on this machine."""
+    training, model = recipe.training, recipe.model
+    rows = training.batch * training.accumulation
+    if training.processes is not None:
+        return min(training.processes, rows)
+    if training.compile or not _possible():
+        return 1
+    parameters = _PARAMETERS * model.layers * model.width**2
+    operations = _OPERATIONS * parameters * rows * recipe.data.window * (training.steps or 0)
+    if operations < LEAST_OPERATIONS and (training.minutes or 0) < LEAST_MINUTES:
+        return 1
+    if parameters > MOST_PARAMETERS:
+        return 1
+    return min(MOST, rows, torch.get_num_threads())
+
+
+def _possible() -> bool:
+    return choose_device().type == "cpu" and hasattr(os, "memfd_create")
+
+
+class Crew:
+    """`shares` parts of every step, and the processes that take them; this process always takes the first.
+
+    The others start at once, so that they are there when training begins. They have nothing to do before `begin`.
+    """
+
+    def __init__(self, shares: int = 1) -> None:
+        self.shares = shares
+        self.lost = 0
+        """Processes that have ended before their time."""
+        self._threads = torch.get_num_threads()
+        self.members: list[_Member] = []
+        self._weights = -1
+        if shares > 1 and _possible():
+            self._weights = os.memfd_create("weights")
+            threads = max(1, self._threads // shares)
+            self.members = [_Member(self._weights, threads) for _ in range(1, shares)]
+
+    @property
+    def processes(self) -> int:
+        """Return how many processes there are, with this one."""
+        return 1 + len(self.members)
+
+    def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shares: int | None = None) -> int:
+        """Put the model's weights where all processes see them, and let these build the model around them.
+
+        A run that was begun with so many `shares` keeps them, whatever the processes. Returns their number.
+        """
+        self.shares = shares or self.shares
+        if not self.members:
+            return self.shares
+        parameters = trained(model)
+        memory = share_memory(self._weights, values_size(parameters))
+        for parameter, value in zip(parameters, values_in(memory, parameters), strict=True):
+            value.copy_(parameter.data)
+            parameter.data = value
+        rows = -(-recipe.training.batch * recipe.training.accumulation // self.shares)
+        about = {
+            "model": recipe.model.model_dump(mode="json"),
+            "vocab_size": model.vocab_size,
+            "context": model.context,
+            "precision": runtime.precision,
+            "positions": rows * model.context,
+        }
+        for member in self.members:
+            member.begin(about, parameters)
+        self._keep([member.reply() for member in self.members])
+        return self.shares
+
+    def accumulate(
+        self,
+        model: Trainable,
+        objective: Objective,
+        batch: Batch,
+        parts: int,
+        seed: Callable[[int], int],
+        runtime: Runtime,
+        scaler: Scaler,
+    ) -> Tensor:
+        """Add the gradient of a batch to the parameters' and return the mean loss.
+
+        Each share is cut into `parts` micro-batches; `seed` gives the seed of its dropout. Raises
+        torch.OutOfMemoryError if the memory does not suffice for one of the other processes.
+        """
+        weight = batch.weights_BT.sum()
+        shares = batch.split(min(self.shares, len(batch.inputs_BT)))
+        members = self.members[: len(shares) - 1]
+        for number, member in enumerate(members, 1):
+            member.ask(shares[number], {"parts": parts, "seed": seed(number), "weight": float(weight)})
+
+        def own(number: int) -> Tensor:
+            torch.manual_seed(seed(number))
+            return accumulate(model, objective, shares[number], parts, weight, runtime, scaler)
+
+        try:
+            with self._fewer_threads():
+                loss = own(0)
+        finally:
+            # Whatever happens here, the others are done with this step.
+            replies = [member.reply() for member in members]
+        if any(reply is not None and "loss" not in reply for reply in replies):
+            raise torch.OutOfMemoryError("the memory of another process does not suffice")
+        for number in range(1, len(shares)):
+            reply = replies[number - 1] if number <= len(members) else None
+            if reply is None:
+                loss += own(number)
+            else:
+                loss += reply["loss"]
+                members[number - 1].add_gradients(trained(model))
+        self._keep(replies)
+        return loss
+
+    def _keep(self, replies: list[dict[str, Any] | None]) -> None:
+        """Leave out the members that gave no reply; they are asked in their order, so these come first."""
+        gone = [member for member, reply in zip(self.members, replies, strict=False) if reply is None]
+        for member in gone:
+            member.close()
+            self.members.remove(member)
+        self.lost += len(gone)
+
+    @contextmanager
+    def _fewer_threads(self) -> Iterator[None]:
+        """Leave the cores of the other processes to them."""
+        if not self.members:
+            yield
+            return
+        torch.set_num_threads(max(1, self._threads // self.shares))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(self._threads)
+
+    def close(self) -> None:
+        """Let the other processes end."""
+        for member in self.members:
+            member.close()
+        if self._weights >= 0:
+            os.close(self._weights)
+        self.members, self._weights = [], -1
+
+
+class _Member:
+    """One of the other processes, as this one sees it (`helper` is what it does)."""
+
+    def __init__(self, weights: int, threads: int) -> None:
+        self._file = os.memfd_create("gradients")
+        # Nothing from the working folder is to be imported, and no other copy of this package.
+        command = [sys.executable, "-P", "-m", "lilliput.training.helper", str(weights), str(self._file), str(threads)]
+        path = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(weights, self._file),
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": str(threads)},
+            # Ctrl-C is for this process, which tells the others.
+            start_new_session=True,
+        )
+
+    def begin(self, about: dict[str, Any], parameters: list[Parameter]) -> None:
+        """Tell the process what it is to train; it replies when it is ready."""
+        size = values_size(parameters)
+        memory = share_memory(self._file, size + Rows.size(about["positions"]))
+        self._gradients = values_in(memory, parameters)
+        self._rows = Rows(memory, size, about["positions"])
+        self._tell(about)
+
+    def ask(self, share: Batch, task: dict[str, Any]) -> None:
+        """Let the process compute the gradient of a share."""
+        self._rows.put(share)
+        rows, time = share.inputs_BT.shape
+        self._tell(task | {"rows": rows, "time": time})
+
+    def reply(self) -> dict[str, Any] | None:
+        """Wait for the process to be done, and return what it says; None if it is no more."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        return json.loads(line) if line.endswith(b"\n") else None
+
+    def add_gradients(self, parameters: list[Parameter]) -> None:
+        """Add what the process has computed to the gradients of these parameters."""
+        for parameter, gradient in zip(parameters, self._gradients, strict=True):
+            if parameter.grad is not None:
+                parameter.grad += gradient
+
+    def close(self) -> None:
+        """Let the process end, and wait for that."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        with suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        os.close(self._file)
+
+    def _tell(self, what: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        # One that is no more is noticed by its reply.
+        with suppress(OSError):
+            self.process.stdin.write(json.dumps(what).encode("ascii") + b"\n")
+            self.process.stdin.flush()
+
+
+@contextmanager
+def crew_of(recipe: Recipe) -> Iterator[Crew]:
+    """Keep the processes that share the steps of a recipe."""
+    crew = Crew(crew_size(recipe))
+    try:
+        yield crew
+    finally:
+        crew.close()

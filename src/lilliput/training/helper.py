@@ -1,0 +1,78 @@
+"""A process that helps another one to train: it computes the gradients of the rows that it is given.
+
+It is told the model and then, line by line, what to do (`crew`), over its standard input; it answers by one line for
+each. It ends when there is nothing more to read, so it never outlives the process that it helps.
+"""
+
+import json
+import os
+import sys
+from typing import Any, TextIO
+
+import torch
+from pydantic import TypeAdapter
+
+from lilliput.models import ModelSettings, build
+from lilliput.objectives import next_token
+from lilliput.optimization.optimizers import tables_of
+from lilliput.runtime import Runtime, kept_memory
+from lilliput.training.gradient import Scaler, accumulate, out_of_memory, trained
+from lilliput.training.shared import Rows, share_memory, values_in, values_size
+
+
+def main() -> None:
+    """Help until there is nothing more to read; the arguments are the files of the two memories and the threads."""
+    weights, own, threads = map(int, sys.argv[1:])
+    # What libraries print does not belong among the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)
+    torch.set_num_threads(threads)
+    about = sys.stdin.readline()
+    if about:
+        with kept_memory():
+            _help(json.loads(about), weights, own, answers)
+
+
+def _help(about: dict[str, Any], weights: int, own: int, answers: TextIO) -> None:
+    settings: ModelSettings = TypeAdapter(ModelSettings).validate_python(about["model"])
+    model = build(settings, about["vocab_size"], about["context"]).train()
+    parameters = trained(model)
+    size = values_size(parameters)
+    for parameter, value in zip(parameters, values_in(share_memory(weights, size), parameters), strict=True):
+        parameter.data = value
+    memory = share_memory(own, size + Rows.size(about["positions"]))
+    gradients, rows = values_in(memory, parameters), Rows(memory, size, about["positions"])
+    runtime = Runtime(torch.device("cpu"), about["precision"], "as told")
+    scaler = Scaler(runtime, {})
+    tables = set(tables_of(model))
+    _answer(answers, {"ready": True})
+    for line in sys.stdin:
+        task = json.loads(line)
+        torch.manual_seed(task["seed"])
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if parameter in tables:
+                parameter.grad = gradient.zero_()
+        try:
+            batch = rows.get(task["rows"], task["time"])
+            loss = accumulate(model, next_token, batch, task["parts"], task["weight"], runtime, scaler)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                if parameter.grad is None:
+                    gradient.zero_()
+                elif parameter not in tables:
+                    gradient.copy_(parameter.grad)
+            answer: dict[str, Any] = {"loss": float(loss)}
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            answer = {"memory": False}
+        model.zero_grad(set_to_none=True)
+        _answer(answers, answer)
+
+
+def _answer(answers: TextIO, what: dict[str, Any]) -> None:
+    answers.write(json.dumps(what) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

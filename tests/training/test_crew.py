@@ -1,0 +1,190 @@
+"""Several processes at one step: what they learn together is what one learns alone."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lilliput.data.batch import Batch
+from lilliput.models import Model, build
+from lilliput.objectives import next_token
+from lilliput.optimization.optimizers import build_optimizers
+from lilliput.recipe import Recipe
+from lilliput.runtime import Runtime
+from lilliput.training import crew as module
+from lilliput.training.crew import Crew, crew_size
+from lilliput.training.events import Note
+from lilliput.training.fit import fit
+from lilliput.training.gradient import Scaler
+from tests.training.building import corpus, example_recipe, finished, recipe, run, stop_after, sums
+from tests.training.test_resume import assert_equal_runs
+
+CPU = Runtime(torch.device("cpu"), "float32", "a test")
+
+
+def batch_of(step: int, rows: int = 5) -> Batch:
+    ids_BT = torch.randint(20, (rows, 17), generator=torch.Generator().manual_seed(step))
+    return Batch(ids_BT[:, :-1], ids_BT[:, 1:], torch.rand(rows, 16, generator=torch.Generator().manual_seed(step)))
+
+
+def fitted(recipe: Recipe, crew: Crew, steps: int = 4, runtime: Runtime = CPU) -> tuple[Model, list[float]]:
+    torch.manual_seed(0)
+    model = build(recipe.model, 20, 16)
+    losses = []
+    try:
+        crew.begin(recipe, model, runtime)
+        for step in fit(
+            model,
+            next_token,
+            batch_of,
+            build_optimizers(model, recipe.training),
+            lambda step: 1.0 if step < steps else None,
+            runtime=runtime,
+            scaler=Scaler(runtime, {}),
+            crew=crew,
+            seed=1,
+            accumulation=recipe.training.accumulation,
+        ):
+            losses.append(float(step.loss))
+    finally:
+        crew.close()
+    return model, losses
+
+
+def weights(model: Model) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def alone(shares: int) -> Crew:
+    """Return a crew of this process only, which takes all shares."""
+    crew = Crew()
+    crew.shares = shares
+    return crew
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    "gpt": {},
+    "n-grams": {"model.ngrams": 3, "model.ngram_rows": 64, "model.ngram_dropout": 0.5, "model.counts": True},
+    "lstm": {"model": {"kind": "lstm", "width": 16, "layers": 2, "dropout": 0.2}},
+    "tied": {"model.shape": "gpt2", "training.accumulation": 2},
+}
+
+
+@pytest.mark.parametrize("options", MODELS.values(), ids=MODELS.keys())
+def test_processes_learn_what_one_learns_that_takes_all_their_shares(options: dict[str, Any]) -> None:
+    # Adam would make much of gradients that differ in rounding only.
+    small = recipe(**({"training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1} | options))
+    together, losses = fitted(small, Crew(3))
+    single, expected = fitted(small, alone(3))
+    assert losses == pytest.approx(expected, rel=1e-5)
+    assert torch.allclose(weights(together), weights(single), atol=1e-5)
+    # The shares differ in their dropout, so one share would not have learnt the same.
+    assert not torch.allclose(weights(together), weights(fitted(small, Crew())[0]), atol=1e-5)
+
+
+def test_without_dropout_the_shares_change_nothing() -> None:
+    small = recipe(**{"training.batch": 5, "model.dropout": 0.0, "training.optimizer": "sgd"})
+    found = [weights(fitted(small, crew)[0]) for crew in (Crew(), alone(2), Crew(2), Crew(5))]
+    for other in found[1:]:
+        assert torch.allclose(found[0], other, atol=1e-5)
+
+
+def test_the_processes_use_the_number_format_of_the_run() -> None:
+    small = recipe(**{"training.batch": 5})
+    coarse = Runtime(torch.device("cpu"), "bfloat16", "a test")
+    together, single = fitted(small, Crew(2), runtime=coarse), fitted(small, alone(2), runtime=coarse)
+    assert together[1] == pytest.approx(single[1], rel=1e-3)
+    assert together[1] != pytest.approx(fitted(small, Crew(2))[1], rel=1e-6)
+
+
+def test_a_process_that_is_lost_costs_nothing_but_time() -> None:
+    small, crew = recipe(**{"training.batch": 5}), Crew(3)
+
+    def kill(step: int) -> float | None:
+        if step == 2:
+            os.kill(crew.members[0].process.pid, signal.SIGKILL)
+        return 1.0 if step < 4 else None
+
+    torch.manual_seed(0)
+    model = build(small.model, 20, 16)
+    crew.begin(small, model, CPU)
+    optimizers = build_optimizers(model, small.training)
+    scaler = Scaler(CPU, {})
+    list(fit(model, next_token, batch_of, optimizers, kill, runtime=CPU, scaler=scaler, crew=crew, seed=1))
+    assert (crew.lost, crew.processes) == (1, 2)
+    crew.close()
+    assert torch.allclose(weights(model), weights(fitted(small, alone(3))[0]), atol=1e-5)
+
+
+def test_processes_that_cannot_start_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.sys, "executable", "/bin/false")
+    small = recipe(**{"training.batch": 5})
+    crew = Crew(2)
+    model, _ = fitted(small, crew)
+    assert crew.lost == 1
+    assert torch.equal(weights(model), weights(fitted(small, alone(2))[0]))
+
+
+def test_the_processes_end_with_the_crew() -> None:
+    crew = Crew(2)
+    process = crew.members[0].process
+    crew.close()
+    assert process.poll() == 0
+
+
+@pytest.mark.parametrize("kind", ["text", "answers"])
+def test_a_run_of_two_processes_that_was_stopped_and_continued_equals_an_unbroken_one(
+    tmp_path: Path, kind: str
+) -> None:
+    make, text = (recipe, corpus()) if kind == "text" else (example_recipe, sums())
+    shared = make(**{"training.processes": 2, "training.optimizer": "muon"})
+    events = run(tmp_path / "whole", shared, text=text)
+    assert Note("2 processes share the rows of each step") in events
+    assert finished(run(tmp_path / "halves", shared, text=text, stop=stop_after(7))).interrupted
+    assert not finished(run(tmp_path / "halves", shared, text=text)).interrupted
+    assert_equal_runs(tmp_path / "whole", tmp_path / "halves")
+
+
+def test_a_run_keeps_the_shares_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lilliput.training.crew.crew_size", lambda recipe: 2)
+    run(tmp_path / "whole", recipe())
+    run(tmp_path / "halves", recipe(), stop=stop_after(7))
+    monkeypatch.setattr("lilliput.training.crew.crew_size", lambda recipe: 1)
+    run(tmp_path / "halves", recipe())
+    whole, halves = (
+        torch.cat([value.flatten() for value in load_weights(tmp_path / name)]) for name in ("whole", "halves")
+    )
+    assert torch.allclose(whole, halves, atol=1e-5)
+
+
+def load_weights(folder: Path) -> list[torch.Tensor]:
+    from lilliput.runs import RunFolder
+
+    return list(RunFolder(folder).read_weights().values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "threads", "size"),
+    [
+        ({"training.minutes": 5}, 2, 2),
+        ({"training.minutes": 5}, 16, 4),
+        ({"training.minutes": 5}, 1, 1),
+        ({"training.minutes": 5, "training.batch": 1}, 2, 1),
+        ({"training.minutes": 0.1}, 2, 1),
+        ({"training.minutes": 5, "training.compile": True}, 2, 1),
+        ({"training.steps": 10}, 2, 1),
+        ({"training.steps": 100_000_000}, 2, 2),
+        ({"training.minutes": 5, "model.width": 1024, "model.heads": 16}, 2, 1),
+        ({"training.steps": 10, "training.processes": 3}, 2, 3),
+        ({"training.minutes": 5, "training.processes": 1}, 2, 1),
+        ({"training.steps": 10, "training.processes": 9}, 2, 4),
+    ],
+)
+def test_how_many_processes_there_are(
+    settings: dict[str, Any], threads: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert crew_size(recipe(**settings)) == size
