@@ -91,7 +91,7 @@ def main() -> None:
         print(case, json.dumps(found[case]), flush=True)
     result = {
         "benchmark": "processes",
-        "command": f"python benchmarks/processes.py --repeats {arguments.repeats}",
+        "command": f"python benchmarks/processes.py --repeats {arguments.repeats} --seconds {arguments.seconds:g}",
         "machine": arguments.machine,
         "environment": environment,
         "unit": "milliseconds per step; medians over the repeats",

@@ -1,5 +1,6 @@
 """Training from Python: the same thing as `lilliput train`."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -31,6 +32,7 @@ def train(
     `out`, by default `runs/NAME`; the same call again continues there. Progress goes to standard error. Raises the
     errors of `lilliput.errors`; KeyboardInterrupt loses at most what was done since the last checkpoint.
     """
+    started = time.monotonic()
     targets = [text_or_recipe] if isinstance(text_or_recipe, str | Path) else text_or_recipe
     values = dict(_dotted(settings))
     if minutes is not None:
@@ -42,7 +44,7 @@ def train(
         settings=values,
     )
     folder = Path(out) if out is not None else Path("runs") / task.name
-    run_task(task, folder, fresh=fresh)
+    run_task(task, folder, fresh=fresh, started=started)
     return load(folder)
 
 
@@ -53,8 +55,12 @@ def run_task(
     fresh: bool = False,
     stop: Callable[[], bool] = lambda: False,
     view: TrainingView | None = None,
+    started: float | None = None,
 ) -> Finished:
-    """Train a task, showing it on standard error, tracking it where the recipe asks, and drawing its curves."""
+    """Train a task, showing it on standard error, tracking it where the recipe asks, and drawing its curves.
+
+    A time budget counts from `started` (`time.monotonic`), by default from now.
+    """
     recipe = task.recipe if fresh else task.recipe_for(folder)
     track = recipe.training.track
     require_trackers(track)
@@ -65,7 +71,16 @@ def run_task(
             raise KeyboardInterrupt
         view.preparing(what, done / max(1, total))
 
-    events = train_events(recipe, task.corpus, task.validation, folder, fresh=fresh, stop=stop, preparing=preparing)
+    events = train_events(
+        recipe,
+        task.corpus,
+        task.validation,
+        folder,
+        fresh=fresh,
+        stop=stop,
+        preparing=preparing,
+        started=started,
+    )
     try:
         # Closed here, the run folder is free at once, whatever else still refers to the events.
         with view, closing(events):

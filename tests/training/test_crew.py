@@ -16,9 +16,10 @@ from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime
 from lilliput.training import crew as module
 from lilliput.training.crew import Crew, crew_size
-from lilliput.training.events import Note
+from lilliput.training.events import Note, Stepped
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
+from lilliput.training.train import train
 from tests.training.building import corpus, example_recipe, finished, recipe, run, stop_after, sums
 from tests.training.test_resume import assert_equal_runs
 
@@ -128,11 +129,46 @@ def test_processes_that_cannot_start_are_done_without(monkeypatch: pytest.Monkey
     assert torch.equal(weights(model), weights(fitted(small, alone(2))[0]))
 
 
+@pytest.mark.parametrize("fails", ["memfd_create", "ftruncate"])
+def test_a_system_without_shared_memory_is_done_without(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    def refuse(*arguments: object) -> int:
+        raise OSError("not here")
+
+    small = recipe(**{"training.batch": 5})
+    monkeypatch.setattr(os, fails, refuse)
+    model, _ = fitted(small, Crew(2))
+    assert torch.equal(weights(model), weights(fitted(small, alone(2))[0]))
+
+
+def test_a_run_tells_that_a_process_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crews: list[Crew] = []
+    monkeypatch.setattr(Crew, "__init__", remember(crews))
+    events = []
+    for event in train(recipe(**{"training.processes": 2}), corpus(), None, tmp_path / "run"):
+        events.append(event)
+        if isinstance(event, Stepped) and event.step == 5:
+            os.kill(crews[0].members[0].process.pid, signal.SIGKILL)
+    assert Note("a process that shared the steps is gone: going on with 1") in events
+    assert finished(events).step == 12
+
+
+def remember(crews: list[Crew]) -> Any:
+    begin = Crew.__init__
+
+    def start(self: Crew, shares: int = 1) -> None:
+        begin(self, shares)
+        crews.append(self)
+
+    return start
+
+
 def test_the_processes_end_with_the_crew() -> None:
-    crew = Crew(2)
-    process = crew.members[0].process
+    crew = Crew(3)
+    processes = [member.process for member in crew.members]
+    crew.dismiss()
+    assert crew.processes == 1
     crew.close()
-    assert process.poll() == 0
+    assert [process.poll() for process in processes] == [0, 0]
 
 
 @pytest.mark.parametrize("kind", ["text", "answers"])

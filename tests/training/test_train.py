@@ -1,4 +1,5 @@
 import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,12 +175,14 @@ def test_a_time_budget_ends_on_time_by_the_clock() -> None:
     settings = recipe(**{"training.minutes": 1.0, "training.evaluate_every": None}).training
     settings = settings.model_copy(update={"evaluate_every": None})
     budget = Budget(settings, 6.0, 1, clock=lambda: now[0])
-    assert budget.progress(3) == pytest.approx(0.1)
+    assert budget.progress(3) == pytest.approx(6 / 58)  # two seconds for closing
     assert not budget.over(0)
     assert not budget.evaluation_due(3, 6.0)
     now[0] += 6.0
     assert budget.evaluation_due(3, 6.0)
-    budget.reserved = 10.0
+    budget.look_seconds = 1.0  # evaluations would take more than a tenth of the time
+    assert not budget.evaluation_due(3, 6.0)
+    budget.final_seconds, budget.look_seconds = 6.0, 2.0
     now[0] += 38.5
     assert budget.over(3)
     assert not budget.over(0)  # one step at least
@@ -192,6 +195,12 @@ def test_a_budget_that_preparing_takes_is_told(tmp_path: Path) -> None:
     assert any(note.startswith("preparing took ") and "--minutes" in note for note in notes)
     events = run(tmp_path / "other", recipe())
     assert not any(isinstance(event, Note) and event.text.startswith("preparing took") for event in events)
+
+
+def test_a_time_budget_counts_from_the_moment_that_is_given(tmp_path: Path) -> None:
+    long_ago = time.monotonic() - 599.0
+    last = finished(run(tmp_path / "run", recipe(**{"training.minutes": 10.0}), started=long_ago))
+    assert 599.0 < last.seconds < 660.0
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,7 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, for programs.")] = False,
 ) -> int:
     """Train a model on a text or on answers, or continue: the same command again goes on where it stopped."""
+    started = time.monotonic()
     from lilliput.api import run_task
     from lilliput.cli.interrupts import Interrupts
     from lilliput.cli.showing import download_progress, show_evaluation
@@ -52,7 +54,7 @@ def run(
     command = shlex.join(["lilliput", *(word for word in sys.argv[1:] if word != "--fresh")])
     try:
         with Interrupts() as interrupts:
-            finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted)
+            finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted, started=started)
     except KeyboardInterrupt:
         typer.echo(f"stopped; to continue: {command}", err=True)
         return interrupts.exit_code

@@ -12,6 +12,10 @@ from lilliput.recipe import TrainingSettings
 
 EVALUATIONS = 10
 """Evaluations over a run whose recipe does not say how often."""
+LOOKS_SHARE = 0.1
+"""Under a time budget there are fewer where they would take more than this share of it."""
+CLOSING_SECONDS, CLOSING_SHARE = 2.0, 0.1
+"""What is left to do after the final evaluation, curves and tables, and the most of the budget to set aside for it."""
 
 
 class Budget:
@@ -25,8 +29,10 @@ class Budget:
     ) -> None:
         self.steps = None if settings.steps is None else settings.steps * rounds
         self.seconds = None if settings.minutes is None else settings.minutes * 60 * rounds
-        self.reserved = 0.0
-        """Seconds set aside for the final evaluation."""
+        self.final_seconds = 0.0
+        """What the final evaluation will take."""
+        self.look_seconds = 0.0
+        """What the latest evaluation on the way took, with its sample and its checkpoint."""
         self._every = settings.evaluate_every
         if self._every is None and settings.steps is not None:
             self._every = math.ceil(settings.steps / EVALUATIONS)
@@ -43,7 +49,7 @@ class Budget:
         if self.steps is not None:
             return step / self.steps
         assert self.seconds is not None
-        return self.elapsed() / max(self.seconds - self.reserved, 1e-9)
+        return self.elapsed() / max(self.seconds - self._reserved(), 1e-9)
 
     def over(self, step: int) -> bool:
         """Whether the run is over after `step` steps; a time budget grants at least one."""
@@ -54,11 +60,16 @@ class Budget:
         if self.steps is not None:
             return (self.steps - step) * seconds_per_step
         assert self.seconds is not None
-        return max(0.0, self.seconds - self.reserved - self.elapsed())
+        return max(0.0, self.seconds - self._reserved() - self.elapsed())
 
     def evaluation_due(self, step: int, evaluated_seconds: float) -> bool:
         """Whether to evaluate after `step` steps; the last evaluation was at `evaluated_seconds`."""
         if self._every is not None:
             return step % self._every == 0
         assert self._pause is not None
-        return self.elapsed() - evaluated_seconds >= self._pause
+        return self.elapsed() - evaluated_seconds >= max(self._pause, self.look_seconds / LOOKS_SHARE)
+
+    def _reserved(self) -> float:
+        """Return the seconds that are set aside for what comes after the last step."""
+        assert self.seconds is not None
+        return self.final_seconds + self.look_seconds + min(CLOSING_SECONDS, CLOSING_SHARE * self.seconds)

@@ -79,11 +79,14 @@ class Crew:
         """Processes that have ended before their time."""
         self._threads = torch.get_num_threads()
         self.members: list[_Member] = []
+        self._dismissed: list[_Member] = []
         self._weights = -1
         if shares > 1 and _possible():
-            self._weights = os.memfd_create("weights")
-            threads = max(1, self._threads // shares)
-            self.members = [_Member(self._weights, threads) for _ in range(1, shares)]
+            # A system that forbids any of it is one on which this process is alone.
+            with suppress(OSError):
+                self._weights = os.memfd_create("weights")
+                for _ in range(1, shares):
+                    self.members.append(_Member(self._weights, max(1, self._threads // shares)))
 
     @property
     def processes(self) -> int:
@@ -99,7 +102,11 @@ class Crew:
         if not self.members:
             return self.shares
         parameters = trained(model)
-        memory = share_memory(self._weights, values_size(parameters))
+        try:
+            memory = share_memory(self._weights, values_size(parameters))
+        except OSError:  # so much memory cannot be had
+            self.dismiss()
+            return self.shares
         for parameter, value in zip(parameters, values_in(memory, parameters), strict=True):
             value.copy_(parameter.data)
             parameter.data = value
@@ -163,8 +170,9 @@ class Crew:
         """Leave out the members that gave no reply; they are asked in their order, so these come first."""
         gone = [member for member, reply in zip(self.members, replies, strict=False) if reply is None]
         for member in gone:
-            member.close()
+            member.dismiss()
             self.members.remove(member)
+        self._dismissed += gone
         self.lost += len(gone)
 
     @contextmanager
@@ -179,13 +187,21 @@ class Crew:
         finally:
             torch.set_num_threads(self._threads)
 
+    def dismiss(self) -> None:
+        """Let the other processes end, without waiting for that; from now on this one takes all shares."""
+        self._dismissed += self.members
+        self.members = []
+        for member in self._dismissed:
+            member.dismiss()
+
     def close(self) -> None:
-        """Let the other processes end."""
-        for member in self.members:
+        """Let the other processes end, and wait for that."""
+        self.dismiss()
+        for member in self._dismissed:
             member.close()
         if self._weights >= 0:
             os.close(self._weights)
-        self.members, self._weights = [], -1
+        self._dismissed, self._weights = [], -1
 
 
 class _Member:
@@ -210,7 +226,11 @@ class _Member:
     def begin(self, about: dict[str, Any], parameters: list[Parameter]) -> None:
         """Tell the process what it is to train; it replies when it is ready."""
         size = values_size(parameters)
-        memory = share_memory(self._file, size + Rows.size(about["positions"]))
+        try:
+            memory = share_memory(self._file, size + Rows.size(about["positions"]))
+        except OSError:  # without a task the process ends, and is noticed by its reply
+            self.dismiss()
+            return
         self._gradients = values_in(memory, parameters)
         self._rows = Rows(memory, size, about["positions"])
         self._tell(about)
@@ -233,11 +253,15 @@ class _Member:
             if parameter.grad is not None:
                 parameter.grad += gradient
 
-    def close(self) -> None:
-        """Let the process end, and wait for that."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+    def dismiss(self) -> None:
+        """Let the process end."""
+        assert self.process.stdin is not None
         with suppress(OSError):
             self.process.stdin.close()
+
+    def close(self) -> None:
+        """Wait for the process to end after `dismiss`."""
+        assert self.process.stdout is not None
         try:
             self.process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:

@@ -119,11 +119,14 @@ class Session:
 
     def _train(self, model: Trainable, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
         """Train until the run is over, and return why; what the guard raises is passed on."""
-        resumed = time.monotonic()
+        resumed, lost = time.monotonic(), self.crew.lost
         for step in self._fit(model, batch_of):
             if step.accumulation != (self.progress.accumulation or self.settings.accumulation):
                 self.progress.accumulation = step.accumulation
                 yield Note(f"the memory did not suffice: each step is done in {step.accumulation} parts now")
+            if self.crew.lost > lost:
+                lost = self.crew.lost
+                yield Note(f"a process that shared the steps is gone: going on with {self.crew.processes}")
             yield self._record(step, time.monotonic() - resumed)
             over = self.budget.over(step.number)
             if over or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds):
@@ -248,6 +251,7 @@ class Session:
 
     def _look(self) -> Iterator[Event]:
         """Evaluate, keep the weights if they are the best so far, write a sample, save."""
+        started = time.monotonic()
         self.journal.flush()
         progress = self.progress
         if isinstance(self.model, Mixture):
@@ -279,6 +283,7 @@ class Session:
         )
         yield self._sample()
         self._save()
+        self.budget.look_seconds = time.monotonic() - started
         yield from self._diagnosis()
 
     def _diagnosis(self) -> Iterator[Event]:
@@ -324,7 +329,7 @@ class Session:
 
     def _reserve(self) -> None:
         scored = self._final_limit() or self.material.targets
-        self.budget.reserved = scored * self.progress.seconds_per_scored_token * self.material.final_cost
+        self.budget.final_seconds = scored * self.progress.seconds_per_scored_token * self.material.final_cost
 
     def _sample(self) -> Sampled:
         deadline = math.inf
@@ -352,6 +357,7 @@ class Session:
 
     def _closing(self, reason: str) -> Iterator[Event]:
         """Measure the best weights on all that was held out, in single precision whatever they were trained in."""
+        self.crew.dismiss()
         self.state.put_best()
         report = self.material.report(self.writer, self._final_limit())
         self.run.write_json(self.run.evaluation, {"step": self.progress.best_step} | report)

@@ -30,15 +30,17 @@ def train(
     fresh: bool = False,
     stop: Callable[[], bool] = lambda: False,
     preparing: Preparing = lambda what, done, total: None,
+    started: float | None = None,
 ) -> Generator[Event, None, None]:
     """Train `recipe` on `corpus` into `folder`, or continue what is there, yielding events.
 
     `fresh` deletes an earlier run in the folder. When `stop()` turns true the step is finished, the state saved, and
     the last event is an interrupted `Finished`. While a large text is prepared, `preparing` is told how far it is; what
-    it raises ends the preparation, and the next call goes on from there. Raises RunError if the folder is in use or
-    holds a run with another recipe or text; what it holds is then left as it was.
+    it raises ends the preparation, and the next call goes on from there. A time budget counts from `started`
+    (`time.monotonic`), by default from now. Raises RunError if the folder is in use or holds a run with another recipe
+    or text; what it holds is then left as it was.
     """
-    started = time.monotonic()
+    started = time.monotonic() if started is None else started
     choose_runtime(recipe.training.precision)  # what the device cannot do is told before anything is touched
     if isinstance(corpus, Examples):
         recipe = for_answers(recipe, corpus)
