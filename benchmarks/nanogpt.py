@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from lilliput.corpus import read_named
 from lilliput.evaluation.loss import Definition, score_tokens
@@ -58,6 +59,9 @@ class Peer(nn.Module):
 
     def head(self, features_BTD: Tensor) -> Tensor:
         return self.network.lm_head(features_BTD)
+
+    def losses(self, features_ND: Tensor, targets_N: Tensor) -> Tensor:
+        return cross_entropy(self.head(features_ND), targets_N, reduction="none")
 
 
 def losses(model: Any, ids: np.ndarray) -> dict[Definition, float]:
@@ -108,6 +112,8 @@ def run_ours(work: Path, validation: str, seconds: float, seed: int) -> dict[str
         "model.width": WIDTH,
         "model.heads": HEADS,
         "model.dropout": 0.0,
+        "model.ngrams": 1,
+        "model.counts": False,
         "data.window": WINDOW,
         "training.batch": BATCH,
     }
