@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from lilliput.errors import RunError
+from lilliput.report.choices import choices
 from lilliput.report.console import TrainingView
 from lilliput.report.follow import draw_curves, follow
 from lilliput.report.tracking import open_trackers, require_trackers
+from lilliput.runs import RunFolder
 from lilliput.training.events import Finished
 from lilliput.training.resolve import Task, resolve
 from lilliput.training.train import train as train_events
@@ -65,6 +67,9 @@ def run_task(
     track = recipe.training.track
     require_trackers(track)
     view = view or TrainingView()
+    if recipe.planned and (fresh or not RunFolder(folder).facts.exists()):
+        for name, text in choices(recipe):
+            view.note(f"{name}: {text}")
 
     def preparing(what: str, done: int, total: int) -> None:
         if stop():

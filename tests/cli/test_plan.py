@@ -24,7 +24,15 @@ def test_the_plan_is_told_for_people_and_programs(lilliput: Lilliput, place: Pat
 
 def test_the_plan_is_what_train_does(lilliput: Lilliput, place: Path) -> None:
     assert lilliput("plan", "story.txt", *TINY, "--save", "story.toml").code == 0
-    assert lilliput("train", "story.txt", *TINY).code == 0
+    told = lilliput("train", "story.txt", *TINY)
+    assert told.code == 0
+    for line in (
+        "model: gpt, shape modern, 1 block of width 16, 2 heads, dropout 0.2",
+        "beside it: embeddings of up to 5 tokens together, ",
+        "training: muon, learning rates 0.02 and 0.003, linear; 4 rows a step",
+    ):
+        assert line in told.err
+    assert "training: muon" not in lilliput("train", "story.txt", *TINY).err  # a run that goes on is as it was
     assert read_recipe(place / "story.toml") == read_recipe(place / "runs/story/recipe.toml")
     again = lilliput("train", "story.toml", "--out", "runs/again", "--json")
     assert (again.code, json.loads(again.out)["steps"]) == (0, 6)

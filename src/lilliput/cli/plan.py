@@ -58,36 +58,22 @@ def run(
 
 
 def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, str]]:
-    from lilliput.models import GPTSettings
+    from lilliput.report.choices import choices
     from lilliput.report.console import clock
 
-    training, model = recipe.training, recipe.model
     if found.problems is not None:
         size = f"{found.problems:,} prompts with answers"
     else:
         size = f"{found.bytes:,} bytes on the disk" if found.characters is None else f"{found.characters:,} characters"
-    shape, beside = f"{model.layers} layers of width {model.width}", []
-    if isinstance(model, GPTSettings):
-        shape = f"shape {model.shape}, {model.layers} blocks of width {model.width}, {model.heads} heads"
-        if model.ngrams > 1:
-            dropped = f"{model.ngram_dropout:.0%} of them dropped"
-            beside.append(f"embeddings of up to {model.ngrams} tokens together, {dropped}")
-    beside += ["counts of the text mixed in"] * model.counts
-    rates = f"learning rate {training.learning_rate:g}"
-    if training.optimizer == "muon":
-        rates = f"learning rates {training.matrix_learning_rate:g} and {training.learning_rate:g}"
-    rows = training.batch * training.accumulation
     end = datetime.now().astimezone() + timedelta(seconds=found.seconds)
     lines = [
         ("text", f"{name}: {size}"),
         ("tokens", f"{recipe.tokenizer.kind}, about {found.vocabulary:,} of them, {found.context} at a time"),
-        ("model", f"{model.kind}, {shape}, dropout {model.dropout:g}; {found.parameters:,} parameters"),
-        *([("beside it", "; ".join(beside))] if beside else []),
-        ("training", f"{training.optimizer}, {rates}, {training.schedule}; {rows} rows a step, {found.precision}"),
+        *choices(recipe),
         (
             "here",
-            f"{found.tokens_per_second:,} tokens/s on {found.device}, {found.milliseconds_per_step:g} ms a step "
-            "(measured now)",
+            f"{found.parameters:,} parameters; {found.tokens_per_second:,} tokens/s on {found.device} in "
+            f"{found.precision}, {found.milliseconds_per_step:g} ms a step (measured now)",
         ),
         ("length", f"about {found.steps:,} steps" + _passes(found.passes)),
         ("ends", f"{end:%H:%M}, {clock(found.seconds)} after it starts"),
