@@ -1,7 +1,7 @@
 """Training from Python: the same thing as `lilliput train`."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from lilliput.report.console import TrainingView
 from lilliput.report.follow import draw_curves, follow
 from lilliput.report.tracking import open_trackers, require_trackers
 from lilliput.runs import RunFolder
-from lilliput.training.events import Finished
+from lilliput.training.events import Event, Finished, Note, Started
 from lilliput.training.resolve import Task, resolve
 from lilliput.training.train import train as train_events
 from lilliput.writer import Writer, load
@@ -67,9 +67,9 @@ def run_task(
     track = recipe.training.track
     require_trackers(track)
     view = view or TrainingView()
+    told: list[tuple[str, str]] = []
     if recipe.planned and (fresh or not RunFolder(folder).facts.exists()):
-        for name, text in choices(recipe):
-            view.note(f"{name}: {text}")
+        told = choices(recipe)
 
     def preparing(what: str, done: int, total: int) -> None:
         if stop():
@@ -89,7 +89,7 @@ def run_task(
     try:
         # Closed here, the run folder is free at once, whatever else still refers to the events.
         with view, closing(events):
-            finished = follow(events, view, lambda: open_trackers(track, folder, recipe.as_dict()))
+            finished = follow(_telling(told, events), view, lambda: open_trackers(track, folder, recipe.as_dict()))
         draw_curves(folder)
     except BrokenPipeError:
         raise
@@ -100,6 +100,14 @@ def run_task(
             "here"
         ) from error
     return finished
+
+
+def _telling(choices: list[tuple[str, str]], events: Iterator[Event]) -> Iterator[Event]:
+    """Put the choices before the start of the training: what is refused before that is told alone."""
+    for event in events:
+        if isinstance(event, Started):
+            yield from (Note(f"{name}: {text}") for name, text in choices)
+        yield event
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
