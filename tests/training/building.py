@@ -4,12 +4,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lilliput.corpus import Corpus, Document, Example, Examples
 from lilliput.corpus.examples import gather
+from lilliput.data.batch import Batch
+from lilliput.models import Model, build
+from lilliput.objectives import next_token
+from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe, make_recipe
+from lilliput.runtime import Runtime
+from lilliput.training.crew import Crew
 from lilliput.training.events import Event, Finished
+from lilliput.training.fit import fit
+from lilliput.training.gradient import Scaler
 from lilliput.training.train import train
 from tests.conftest import made_up_text
+
+CPU = Runtime(torch.device("cpu"), "float32", "a test")
 
 
 def recipe(**settings: Any) -> Recipe:
@@ -66,3 +78,53 @@ def example_recipe(**settings: Any) -> Recipe:
 def sums(numbers: int = 12) -> Examples:
     pairs = [(a, b) for a in range(numbers) for b in range(numbers)]
     return gather("made up", [Example(f"{a}+{b}=", str(a + b)) for a, b in pairs], ("made up for a test",))
+
+
+def fitted(
+    recipe: Recipe,
+    *,
+    steps: int = 3,
+    runtime: Runtime = CPU,
+    crew: Crew | None = None,
+    between: Callable[[Model, int], None] = lambda model, step: None,
+) -> tuple[Model, list[float]]:
+    """Train on random tokens and return the model and the loss of every step.
+
+    After each step `between` is called with the model and the number of steps done.
+    """
+    torch.manual_seed(0)
+    model = build(recipe.model, 20, 16)
+    crew = crew or Crew()
+    crew.begin(recipe, model, runtime)
+    rows = recipe.training.batch * recipe.training.accumulation
+
+    def batch_of(step: int) -> Batch:
+        ids_BT = torch.randint(20, (rows, 17), generator=torch.Generator().manual_seed(step))
+        weights_BT = torch.rand(rows, 16, generator=torch.Generator().manual_seed(step))
+        return Batch(ids_BT[:, :-1], ids_BT[:, 1:], weights_BT)
+
+    loop = fit(
+        model,
+        next_token,
+        batch_of,
+        build_optimizers(model, recipe.training),
+        lambda step: 1.0 if step < steps else None,
+        runtime=runtime,
+        scaler=Scaler(runtime, {}),
+        crew=crew,
+        seed=1,
+        accumulation=recipe.training.accumulation,
+        clip=recipe.training.clip,
+    )
+    losses = []
+    try:
+        for step in loop:
+            losses.append(float(step.loss))
+            between(model, step.number)
+    finally:
+        crew.close()
+    return model, losses
+
+
+def weights(model: Model) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])

@@ -8,55 +8,25 @@ from typing import Any
 import pytest
 import torch
 
-from lilliput.data.batch import Batch
-from lilliput.models import Model, build
-from lilliput.objectives import next_token
-from lilliput.optimization.optimizers import build_optimizers
-from lilliput.recipe import Recipe
+from lilliput.models import Model
+from lilliput.runs import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.training import crew as module
 from lilliput.training.crew import Crew, crew_size
 from lilliput.training.events import Note, Stepped
-from lilliput.training.fit import fit
-from lilliput.training.gradient import Scaler
 from lilliput.training.train import train
-from tests.training.building import corpus, example_recipe, finished, recipe, run, stop_after, sums
+from tests.training.building import (
+    corpus,
+    example_recipe,
+    finished,
+    fitted,
+    recipe,
+    run,
+    stop_after,
+    sums,
+    weights,
+)
 from tests.training.test_resume import assert_equal_runs
-
-CPU = Runtime(torch.device("cpu"), "float32", "a test")
-
-
-def batch_of(step: int, rows: int = 5) -> Batch:
-    ids_BT = torch.randint(20, (rows, 17), generator=torch.Generator().manual_seed(step))
-    return Batch(ids_BT[:, :-1], ids_BT[:, 1:], torch.rand(rows, 16, generator=torch.Generator().manual_seed(step)))
-
-
-def fitted(recipe: Recipe, crew: Crew, steps: int = 4, runtime: Runtime = CPU) -> tuple[Model, list[float]]:
-    torch.manual_seed(0)
-    model = build(recipe.model, 20, 16)
-    losses = []
-    try:
-        crew.begin(recipe, model, runtime)
-        for step in fit(
-            model,
-            next_token,
-            batch_of,
-            build_optimizers(model, recipe.training),
-            lambda step: 1.0 if step < steps else None,
-            runtime=runtime,
-            scaler=Scaler(runtime, {}),
-            crew=crew,
-            seed=1,
-            accumulation=recipe.training.accumulation,
-        ):
-            losses.append(float(step.loss))
-    finally:
-        crew.close()
-    return model, losses
-
-
-def weights(model: Model) -> torch.Tensor:
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
 def alone(shares: int) -> Crew:
@@ -78,17 +48,17 @@ MODELS: dict[str, dict[str, Any]] = {
 def test_processes_learn_what_one_learns_that_takes_all_their_shares(options: dict[str, Any]) -> None:
     # Adam would make much of gradients that differ in rounding only.
     small = recipe(**({"training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1} | options))
-    together, losses = fitted(small, Crew(3))
-    single, expected = fitted(small, alone(3))
+    together, losses = fitted(small, crew=Crew(3))
+    single, expected = fitted(small, crew=alone(3))
     assert losses == pytest.approx(expected, rel=1e-5)
     assert torch.allclose(weights(together), weights(single), atol=1e-5)
     # The shares differ in their dropout, so one share would not have learnt the same.
-    assert not torch.allclose(weights(together), weights(fitted(small, Crew())[0]), atol=1e-5)
+    assert not torch.allclose(weights(together), weights(fitted(small)[0]), atol=1e-5)
 
 
 def test_without_dropout_the_shares_change_nothing() -> None:
     small = recipe(**{"training.batch": 5, "model.dropout": 0.0, "training.optimizer": "sgd"})
-    found = [weights(fitted(small, crew)[0]) for crew in (Crew(), alone(2), Crew(2), Crew(5))]
+    found = [weights(fitted(small, crew=crew)[0]) for crew in (Crew(), alone(2), Crew(2), Crew(5))]
     for other in found[1:]:
         assert torch.allclose(found[0], other, atol=1e-5)
 
@@ -96,37 +66,30 @@ def test_without_dropout_the_shares_change_nothing() -> None:
 def test_the_processes_use_the_number_format_of_the_run() -> None:
     small = recipe(**{"training.batch": 5})
     coarse = Runtime(torch.device("cpu"), "bfloat16", "a test")
-    together, single = fitted(small, Crew(2), runtime=coarse), fitted(small, alone(2), runtime=coarse)
+    together, single = fitted(small, crew=Crew(2), runtime=coarse), fitted(small, crew=alone(2), runtime=coarse)
     assert together[1] == pytest.approx(single[1], rel=1e-3)
-    assert together[1] != pytest.approx(fitted(small, Crew(2))[1], rel=1e-6)
+    assert together[1] != pytest.approx(fitted(small, crew=Crew(2))[1], rel=1e-6)
 
 
 def test_a_process_that_is_lost_costs_nothing_but_time() -> None:
     small, crew = recipe(**{"training.batch": 5}), Crew(3)
 
-    def kill(step: int) -> float | None:
+    def kill(model: Model, step: int) -> None:
         if step == 2:
             os.kill(crew.members[0].process.pid, signal.SIGKILL)
-        return 1.0 if step < 4 else None
 
-    torch.manual_seed(0)
-    model = build(small.model, 20, 16)
-    crew.begin(small, model, CPU)
-    optimizers = build_optimizers(model, small.training)
-    scaler = Scaler(CPU, {})
-    list(fit(model, next_token, batch_of, optimizers, kill, runtime=CPU, scaler=scaler, crew=crew, seed=1))
-    assert (crew.lost, crew.processes) == (1, 2)
-    crew.close()
-    assert torch.allclose(weights(model), weights(fitted(small, alone(3))[0]), atol=1e-5)
+    model, _ = fitted(small, crew=crew, steps=4, between=kill)
+    assert crew.lost == 1
+    assert torch.allclose(weights(model), weights(fitted(small, crew=alone(3), steps=4)[0]), atol=1e-5)
 
 
 def test_processes_that_cannot_start_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.sys, "executable", "/bin/false")
     small = recipe(**{"training.batch": 5})
     crew = Crew(2)
-    model, _ = fitted(small, crew)
+    model, _ = fitted(small, crew=crew)
     assert crew.lost == 1
-    assert torch.equal(weights(model), weights(fitted(small, alone(2))[0]))
+    assert torch.equal(weights(model), weights(fitted(small, crew=alone(2))[0]))
 
 
 @pytest.mark.parametrize("fails", ["memfd_create", "ftruncate"])
@@ -136,8 +99,8 @@ def test_a_system_without_shared_memory_is_done_without(monkeypatch: pytest.Monk
 
     small = recipe(**{"training.batch": 5})
     monkeypatch.setattr(os, fails, refuse)
-    model, _ = fitted(small, Crew(2))
-    assert torch.equal(weights(model), weights(fitted(small, alone(2))[0]))
+    model, _ = fitted(small, crew=Crew(2))
+    assert torch.equal(weights(model), weights(fitted(small, crew=alone(2))[0]))
 
 
 def test_a_run_tells_that_a_process_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,16 +153,8 @@ def test_a_run_keeps_the_shares_that_it_began_with(tmp_path: Path, monkeypatch: 
     run(tmp_path / "halves", recipe(), stop=stop_after(7))
     monkeypatch.setattr("lilliput.training.crew.crew_size", lambda recipe: 1)
     run(tmp_path / "halves", recipe())
-    whole, halves = (
-        torch.cat([value.flatten() for value in load_weights(tmp_path / name)]) for name in ("whole", "halves")
-    )
-    assert torch.allclose(whole, halves, atol=1e-5)
-
-
-def load_weights(folder: Path) -> list[torch.Tensor]:
-    from lilliput.runs import RunFolder
-
-    return list(RunFolder(folder).read_weights().values())
+    whole, halves = (RunFolder(tmp_path / name).read_weights() for name in ("whole", "halves"))
+    assert all(torch.allclose(whole[name], halves[name], atol=1e-5) for name in whole)
 
 
 @pytest.mark.parametrize(

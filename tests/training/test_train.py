@@ -8,87 +8,42 @@ import pytest
 import torch
 from torch import nn
 
-from lilliput.data.batch import Batch
 from lilliput.errors import CorpusError, RunError
-from lilliput.models import build
-from lilliput.objectives import next_token
-from lilliput.optimization.optimizers import build_optimizers
-from lilliput.recipe import Recipe
+from lilliput.models import Model
 from lilliput.runs import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.training.budget import Budget
-from lilliput.training.crew import Crew
 from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
-from lilliput.training.fit import fit
-from lilliput.training.gradient import Scaler
 from lilliput.writer import load
-from tests.training.building import corpus, finished, recipe, run
-
-CPU = Runtime(torch.device("cpu"), "float32", "a test")
-
-
-def fitted(recipe: Recipe, *, steps: int = 3, runtime: Runtime = CPU, between=lambda model: None) -> nn.Module:
-    """Train on random tokens and return the model; `between` is called after every step."""
-    torch.manual_seed(0)
-    model = build(recipe.model, 20, 16)
-    tokens = torch.randint(20, (400,), generator=torch.Generator().manual_seed(1))
-
-    def batch_of(step: int) -> Batch:
-        starts = torch.randint(380, (32,), generator=torch.Generator().manual_seed(step))
-        ids_BT = tokens[starts[:, None] + torch.arange(17)]
-        weights_BT = torch.rand(32, 16, generator=torch.Generator().manual_seed(step))
-        return Batch(ids_BT[:, :-1], ids_BT[:, 1:], weights_BT)
-
-    loop = fit(
-        model,
-        next_token,
-        batch_of,
-        build_optimizers(model, recipe.training),
-        lambda step: 1.0 if step < steps else None,
-        runtime=runtime,
-        scaler=Scaler(runtime, {}),
-        crew=Crew(),
-        seed=1,
-        accumulation=recipe.training.accumulation,
-        clip=recipe.training.clip,
-    )
-    for _ in loop:
-        between(model)
-    return model
-
-
-def weights(model: nn.Module) -> torch.Tensor:
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+from tests.training.building import corpus, finished, fitted, recipe, run, weights
 
 
 @pytest.mark.parametrize("kind", ["gpt", "lstm", "gru"])
 def test_four_micro_batches_of_eight_are_one_of_thirty_two(kind: str) -> None:
     model = {"kind": kind, "width": 16} | ({"heads": 2, "layers": 2} if kind == "gpt" else {})
     one, four = (
-        fitted(recipe(**{"model": model, "training.accumulation": parts, "training.optimizer": "sgd"}))
-        for parts in (1, 4)
+        weights(fitted(recipe(**{"model": model, "training.optimizer": "sgd"} | parts))[0])
+        for parts in ({"training.batch": 32}, {"training.batch": 8, "training.accumulation": 4})
     )
-    assert (weights(one) - weights(four)).abs().max() < 1e-5
+    assert (one - four).abs().max() < 1e-5
 
 
 def test_what_happens_between_steps_does_not_change_what_is_learnt() -> None:
-    def disturb(model: nn.Module) -> None:
+    def disturb(model: Model, step: int) -> None:
         model.eval()
         torch.manual_seed(99)
         torch.rand(3)
         with torch.no_grad():
             model(torch.zeros(1, 4, dtype=torch.int64))
 
-    quiet, disturbed = fitted(recipe()), fitted(recipe(), between=disturb)
+    quiet, disturbed = fitted(recipe())[0], fitted(recipe(), between=disturb)[0]
     assert torch.equal(weights(quiet), weights(disturbed))
 
 
 def test_float16_with_its_scaler_learns_the_same_in_coarser_numbers() -> None:
-    exact = weights(fitted(recipe(**{"model.dropout": 0.0})))
-    coarse = weights(
-        fitted(recipe(**{"model.dropout": 0.0}), runtime=Runtime(torch.device("cpu"), "float16", "a test"))
-    )
+    small, half = recipe(**{"model.dropout": 0.0}), Runtime(torch.device("cpu"), "float16", "a test")
+    exact, coarse = weights(fitted(small)[0]), weights(fitted(small, runtime=half)[0])
     assert 0 < (exact - coarse).abs().max() < 0.05
 
 

@@ -5,7 +5,7 @@ advise. All but Muon are those of `torch.optim`. The state is a flat dictionary 
 no pickle.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,8 @@ from lilliput.optimization.settings import OptimizerSettings
 class Optimizers:
     """One or two optimisers that step together.
 
-    `step(factor)` sets every learning rate to its peak times `factor` and moves the weights.
+    The gradients of `tables`, of which a step uses few rows, are kept from step to step where that is faster than to
+    make them anew: on a processor.
     """
 
     def __init__(
@@ -28,7 +29,9 @@ class Optimizers:
         self.parts = parts
         self._names = names
         self._tables = tables
-        keep_gradients(tables)
+        for table in tables:
+            if table.device.type == "cpu":
+                table.grad = torch.zeros_like(table)
         self._peaks = [[float(group["lr"]) for group in part.param_groups] for part in parts]
 
     def set_rate(self, factor: float) -> None:
@@ -38,7 +41,7 @@ class Optimizers:
                 group["lr"] = peak * factor
 
     def clear_gradients(self) -> None:
-        """Forget all gradients."""
+        """Forget all gradients; those of tables stay, as zeros."""
         kept = [(table, table.grad.zero_()) for table in self._tables if table.grad is not None]
         for part in self.parts:
             part.zero_grad(set_to_none=True)
@@ -100,13 +103,6 @@ def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> Optimizer
     ]
     parts.append(_elementwise([group for group in groups if group["params"]], settings))
     return Optimizers(parts, names, tables)
-
-
-def keep_gradients(tables: Iterable[Tensor]) -> None:
-    """Give tables of n-grams a gradient that stays, where that is faster than a new one for each step."""
-    for table in tables:
-        if table.device.type == "cpu":
-            table.grad = torch.zeros_like(table)
 
 
 def tables_of(model: nn.Module) -> list[Tensor]:

@@ -43,10 +43,10 @@ class Rows:
     """Room for the rows that a process gets, at most `positions` in all, behind `place` in a memory."""
 
     def __init__(self, memory: mmap.mmap, place: int, positions: int) -> None:
-        whole = torch.int64
-        self._inputs = _tensor(memory, whole, place, (positions,))
-        self._targets = _tensor(memory, whole, place + _room(positions * 8), (positions,))
-        self._weights = _tensor(memory, torch.float32, place + 2 * _room(positions * 8), (positions,))
+        room = _room(positions * 8)
+        self._inputs = _tensor(memory, torch.int64, place, (positions,))
+        self._targets = _tensor(memory, torch.int64, place + room, (positions,))
+        self._weights = _tensor(memory, torch.float32, place + 2 * room, (positions,))
 
     @staticmethod
     def size(positions: int) -> int:
