@@ -11,6 +11,7 @@ result says how much that was.
 import lzma
 import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,9 +91,12 @@ def measure_floors(
 
     Raises CorpusError for an empty training text or fewer than two validation characters.
     """
-    parts = max_order + 2  # the orders, and xz about as long as two of them
-    ngram = ngram_floor(training, validation, max_order, progress=lambda order: progress(order / parts))
-    return Floors(ngram, xz_floor(training, validation, progress=lambda: progress((max_order + 1) / parts)))
+    _require_text(validation)
+    parts = max_order + 1  # the orders, and what xz may still take
+    with ThreadPoolExecutor() as executor:
+        xz = executor.submit(xz_floor, training, validation)
+        ngram = ngram_floor(training, validation, max_order, progress=lambda order: progress(order / parts))
+        return Floors(ngram, xz.result())
 
 
 def ngram_floor(
@@ -108,7 +112,7 @@ def ngram_floor(
     return NgramFloor(tuple(losses.tolist()), len(training))
 
 
-def xz_floor(training: str, validation: str, *, progress: Callable[[], None] = lambda: None) -> XzFloor:
+def xz_floor(training: str, validation: str) -> XzFloor:
     """Measure how many bits a validation character adds to the training text in xz at its strongest setting.
 
     Of a long validation text the beginning is used. Raises CorpusError for fewer than two validation characters.
@@ -121,10 +125,9 @@ def xz_floor(training: str, validation: str, *, progress: Callable[[], None] = l
     # The preset's dictionary covers both texts whole but takes half a gigabyte; one of just their size packs as well.
     dictionary = max(4096, len(both))
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": dictionary}]
-    alone = len(lzma.compress(before, filters=filters))
-    progress()
-    added = len(lzma.compress(both, filters=filters)) - alone
-    return XzFloor(added * 8 / len(validation), len(training), len(validation))
+    with ThreadPoolExecutor() as executor:
+        alone, together = executor.map(lambda text: len(lzma.compress(text, filters=filters)), (before, both))
+    return XzFloor((together - alone) * 8 / len(validation), len(training), len(validation))
 
 
 def verdict(bits_per_character: float | None, floors: Mapping[str, Any]) -> str:

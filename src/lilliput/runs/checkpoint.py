@@ -36,8 +36,8 @@ class Progress:
     """Evaluations since the best one."""
     evaluated_seconds: float = 0.0
     """The `seconds` at the last evaluation."""
-    seconds_per_scored_token: float = 0.0
-    """Cost of evaluating, as measured once in the run."""
+    seconds_per_reported_token: float = 0.0
+    """Cost of the final evaluation, as measured once in the run."""
     evaluation_limit: int | None = None
     """How many validation tokens an evaluation on the way looks at; None is all of them."""
     rounds: int = 1

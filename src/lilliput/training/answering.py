@@ -18,6 +18,8 @@ from lilliput.tokenizers import Tokenizer
 from lilliput.training.material import Look, Sample
 from lilliput.writer import Writer
 
+MEASURED = 4096
+"""Targets that are scored to find out what scoring takes."""
 SHOWN = 5
 """Problems in a sample on the way, and wrong answers in a report."""
 
@@ -35,8 +37,6 @@ def for_answers(recipe: Recipe, examples: Examples) -> Recipe:
 
 class ExampleMaterial:
     """Many prompts with their answers."""
-
-    final_cost = 1.0
 
     def __init__(
         self, tokenizer: Tokenizer, training: EncodedExamples, validation: EncodedExamples, facts: dict[str, Any]
@@ -72,6 +72,13 @@ class ExampleMaterial:
         """Measure the model on held-out problems."""
         score = score_answers(model, self._validation, limit=limit)
         return Look(score.loss_nats_per_token, score.tokens, score.exact_match)
+
+    def costs(self, model: Model) -> tuple[float, float]:
+        """Measure a look; the report is one over all problems."""
+        started = time.monotonic()
+        scored = self.look(model, MEASURED).scored
+        seconds = (time.monotonic() - started) / scored
+        return seconds, seconds
 
     def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
         """Let the model solve some of the held-out problems."""

@@ -41,8 +41,6 @@ class Material(Protocol):
     """Positions that the model has."""
     targets: int
     """How many targets a look at the whole held-out part scores."""
-    final_cost: float
-    """What the final report costs, in looks over as many targets."""
 
     def notes(self) -> list[str]:
         """Return what the user should know before the first step."""
@@ -58,6 +56,9 @@ class Material(Protocol):
 
     def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
         """Let the model write something; past `deadline` (`time.monotonic`) only what is needed to see anything."""
+
+    def costs(self, model: Model) -> tuple[float, float]:
+        """Measure on a part how many seconds each target takes in a look, and in the final report."""
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
         """Return the object that `eval --json` prints, for the held-out part."""

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -58,16 +59,19 @@ class Session:
         self.model = self._first_model()
         self.runtime = runtime_of(recipe, self.model, material.window)
         self.model.to(self.runtime.device)
-        learn_counts(self.model, run, material.tokenizer)
-        self.state = State(
-            run,
-            self.model,
-            build_optimizers(self.model, self.settings),
-            lambda: dict(self._first_model().named_parameters()),
-            self.settings.keep_every,
-            self.notes.append,
-        )
-        self.progress.shares = crew.begin(recipe, self.model, self.runtime, self.progress.shares)
+        # Counting leaves the interpreter to the rest for most of its time.
+        with ThreadPoolExecutor() as executor:
+            counting = executor.submit(learn_counts, self.model, run, material.tokenizer)
+            self.state = State(
+                run,
+                self.model,
+                build_optimizers(self.model, self.settings),
+                lambda: dict(self._first_model().named_parameters()),
+                self.settings.keep_every,
+                self.notes.append,
+            )
+            self.progress.shares = crew.begin(recipe, self.model, self.runtime, self.progress.shares)
+            counting.result()
         self.crew = crew
         self.writer = Writer(self.model, material.tokenizer, recipe.sample)
         self._begin(time.monotonic() - started)
@@ -256,7 +260,7 @@ class Session:
         progress = self.progress
         if isinstance(self.model, Mixture):
             self._fit_gate(self.model)
-        if self.budget.seconds is not None and not progress.seconds_per_scored_token:
+        if self.budget.seconds is not None and not progress.seconds_per_reported_token:
             self._measure_evaluation()
         look = self._score(progress.evaluation_limit)
         if progress.best_loss is None or look.loss < progress.best_loss:
@@ -310,18 +314,15 @@ class Session:
         """
         assert self.budget.seconds is not None
         seconds = self.budget.seconds / self.progress.rounds
-        targets = self.material.targets
-        started = time.monotonic()
-        scored = self.material.look(self.model, min(targets, 8192)).scored
-        cost = self.progress.seconds_per_scored_token = (time.monotonic() - started) / scored
-        affordable = int(seconds * LOOK_SHARE / cost)
+        cost, self.progress.seconds_per_reported_token = self.material.costs(self.model)
+        affordable, targets = int(seconds * LOOK_SHARE / cost), self.material.targets
         if affordable < targets:
             self.progress.evaluation_limit = max(affordable, min(targets, 8192))
         self._reserve()
 
     def _final_limit(self) -> int | None:
         """Return how many targets the final evaluation may look at; None is all of them."""
-        cost = self.progress.seconds_per_scored_token * self.material.final_cost
+        cost = self.progress.seconds_per_reported_token
         if self.budget.seconds is None or not cost:
             return None
         affordable = int(self.budget.seconds / self.progress.rounds * FINAL_SHARE / cost)
@@ -329,7 +330,7 @@ class Session:
 
     def _reserve(self) -> None:
         scored = self._final_limit() or self.material.targets
-        self.budget.final_seconds = scored * self.progress.seconds_per_scored_token * self.material.final_cost
+        self.budget.final_seconds = scored * self.progress.seconds_per_reported_token
 
     def _sample(self) -> Sampled:
         deadline = math.inf

@@ -18,8 +18,8 @@ from lilliput.training.large import text_end
 from lilliput.training.material import Look, Sample
 from lilliput.writer import Writer
 
-SLIDING_COST = 4.0
-"""Sliding windows compute every position four times."""
+MEASURED = 4096
+"""Targets that are scored to find out what scoring takes."""
 SAMPLE_LENGTH = 200
 """Most tokens of a sample on the way."""
 SAMPLE_LEAST = 60
@@ -27,12 +27,11 @@ SAMPLE_LEAST = 60
 ASIDE, ASIDE_SHARE = 12_288, 0.02
 """Tokens at the end of the training text that are set aside for what is fitted beside the network; of a short text the
 share of it, but for one of a few thousand tokens more than that."""
+DEFINITIONS: tuple[Definition, ...] = ("separate", "sliding")
 
 
 class TextMaterial:
     """One long text, in windows."""
-
-    final_cost = 1 + SLIDING_COST
 
     def __init__(
         self,
@@ -90,6 +89,15 @@ class TextMaterial:
         loss, scored = score_tokens(model, self._validation, self.window, "separate", limit=limit)
         return Look(loss / scored, scored)
 
+    def costs(self, model: Model) -> tuple[float, float]:
+        """Measure both definitions: the report has both, a look the separate windows only."""
+        seconds = []
+        for definition in DEFINITIONS:
+            started = time.monotonic()
+            _, scored = score_tokens(model, self._validation, self.window, definition, limit=MEASURED)
+            seconds.append((time.monotonic() - started) / scored)
+        return seconds[0], sum(seconds)
+
     def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
         """Continue the recipe's first prompt."""
         prompt = writer.settings.prompts[0]
@@ -126,7 +134,6 @@ def evaluate_both(
     model: Model, tokens: Tokens, window: int, facts: dict[str, Any], limit: int | None = None
 ) -> dict[Definition, Score]:
     """Score `tokens` in non-overlapping and in sliding windows; `facts` has its characters, bytes and words."""
-    definitions: tuple[Definition, ...] = ("separate", "sliding")
     return {
         definition: evaluate(
             model,
@@ -138,7 +145,7 @@ def evaluate_both(
             words=facts.get("words"),
             limit=limit,
         )
-        for definition in definitions
+        for definition in DEFINITIONS
     }
 
 
