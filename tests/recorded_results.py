@@ -1,4 +1,4 @@
-"""What `benchmarks/recipes.py` recorded: the README's table, and the figures that recipes say of themselves."""
+"""What benchmarks recorded: the README's tables, and the figures that recipes say of themselves."""
 
 import json
 from pathlib import Path
@@ -31,6 +31,22 @@ def results_table() -> str:
         cells += [f"{ours['parameters']:,}", f"{ours['seconds'] / 60:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def comparison_table() -> str:
+    """The table of `benchmarks/nanogpt.py` in the README: every side and length, then how much faster each side is."""
+    result = json.loads((ROOT / "results" / "nanogpt.json").read_text(encoding="utf-8"))
+    sides = result["times_faster_to_its_loss"]
+    rows = {"nanoGPT": result["nanogpt"]}
+    rows |= {f"Lilliput, {side}: {length}": row for side in sides for length, row in result[side].items()}
+    lines = ["| | parameters | seconds | separate windows | sliding windows |", "| --- | --- | --- | --- | --- |"]
+    for name, row in rows.items():
+        cells = [name, f"{row['parameters']:,}", f"{row['seconds']:.1f}"]
+        cells += [f"{row['separate']:.3f}", f"{row['sliding']:.3f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append(f"| counting, the best order | | | | {result['counting']:.3f} |")
+    faster = ", ".join(f"{times:g} times ({side})" for side, times in sides.items() if times > 1)
+    return "\n".join([*lines, "", f"To nanoGPT's loss at least so much faster: {faster}."])
 
 
 def wrong_figures() -> list[str]:

@@ -332,17 +332,3 @@ def test_messages_in_the_guide_are_in_the_source() -> None:
 
 def test_recipes_promise_what_was_recorded() -> None:
     assert wrong_figures() == []
-
-
-def test_the_comparison_in_the_readme_is_the_recorded_one() -> None:
-    recorded = json.loads((ROOT / "results" / "nanogpt.json").read_text(encoding="utf-8"))
-    ours = recorded["lilliput"]
-    rows = {
-        "nanoGPT": recorded["nanogpt"],
-        "Lilliput, the same time": ours["1/1 of its time"],
-        f"Lilliput, nanoGPT's loss: {recorded['times_faster_to_its_loss']:g} times faster": ours["1/3 of its time"],
-    }
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, figures in rows.items():
-        line = f"| {name} | {figures['seconds']:.1f} | {figures['separate']:.3f} | {figures['sliding']:.3f} |"
-        assert line in readme

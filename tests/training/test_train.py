@@ -10,13 +10,13 @@ from torch import nn
 
 from lilliput.errors import CorpusError, RunError
 from lilliput.models import Model
-from lilliput.runs import RunFolder
+from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import Runtime
 from lilliput.training.budget import Budget
 from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
 from lilliput.writer import load
-from tests.training.building import corpus, finished, fitted, recipe, run, weights
+from tests.training.building import corpus, example_recipe, finished, fitted, recipe, run, sums, weights
 
 
 @pytest.mark.parametrize("kind", ["gpt", "lstm", "gru"])
@@ -159,10 +159,15 @@ def test_a_time_budget_counts_from_the_moment_that_is_given(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_run_of_so_many_minutes_finishes(tmp_path: Path) -> None:
-    last = finished(run(tmp_path / "run", recipe(**{"training.minutes": 0.05})))
+@pytest.mark.parametrize("kind", ["text", "answers"])
+def test_a_run_of_so_many_minutes_finishes_and_knows_what_its_evaluation_takes(tmp_path: Path, kind: str) -> None:
+    make, text = (recipe, corpus()) if kind == "text" else (example_recipe, sums())
+    last = finished(run(tmp_path / "run", make(**{"training.minutes": 0.05, "training.steps": None}), text=text))
     assert last.step >= 1
     assert last.evaluation is not None
+    saved = newest_checkpoint(RunFolder(tmp_path / "run").checkpoints, pytest.fail)
+    assert saved is not None
+    assert 0 < saved.progress.seconds_per_reported_token < 3
 
 
 def test_a_run_that_diverges_is_told(tmp_path: Path) -> None:
