@@ -102,11 +102,11 @@ def run_task(
     return finished
 
 
-def _telling(choices: list[tuple[str, str]], events: Iterator[Event]) -> Iterator[Event]:
+def _telling(told: list[tuple[str, str]], events: Iterator[Event]) -> Iterator[Event]:
     """Put the choices before the start of the training: what is refused before that is told alone."""
     for event in events:
         if isinstance(event, Started):
-            yield from (Note(f"{name}: {text}") for name, text in choices)
+            yield from (Note(f"{name}: {text}") for name, text in told)
         yield event
 
 

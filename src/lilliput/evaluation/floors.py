@@ -91,7 +91,6 @@ def measure_floors(
 
     Raises CorpusError for an empty training text or fewer than two validation characters.
     """
-    _require_text(validation)
     parts = max_order + 1  # the orders, and what xz may still take
     with ThreadPoolExecutor() as executor:
         xz = executor.submit(xz_floor, training, validation)

@@ -85,7 +85,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint(
             Progress(**state), load_file(path / "weights.safetensors"), load_file(path / "optimizer.safetensors")
         )
-    except (OSError, ValueError, TypeError, SafetensorError) as error:
+    except TypeError as error:
+        raise CheckpointError(f"{path}: written by another version of Lilliput ({error})") from None
+    except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{path}: unreadable ({error})") from None
 
 

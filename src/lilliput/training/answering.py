@@ -15,11 +15,9 @@ from lilliput.models import Model
 from lilliput.recipe import Recipe, SampleSettings
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
-from lilliput.training.material import Look, Sample
+from lilliput.training.material import MEASURED, Look, Sample
 from lilliput.writer import Writer
 
-MEASURED = 4096
-"""Targets that are scored to find out what scoring takes."""
 SHOWN = 5
 """Problems in a sample on the way, and wrong answers in a report."""
 

@@ -12,6 +12,9 @@ from lilliput.models import Model
 from lilliput.tokenizers import Tokenizer
 from lilliput.writer import Writer
 
+MEASURED = 4096
+"""Targets that are scored to find out what scoring takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

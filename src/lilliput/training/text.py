@@ -15,11 +15,9 @@ from lilliput.models import Model
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
 from lilliput.training.large import text_end
-from lilliput.training.material import Look, Sample
+from lilliput.training.material import MEASURED, Look, Sample
 from lilliput.writer import Writer
 
-MEASURED = 4096
-"""Targets that are scored to find out what scoring takes."""
 SAMPLE_LENGTH = 200
 """Most tokens of a sample on the way."""
 SAMPLE_LEAST = 60
