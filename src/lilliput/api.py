@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from lilliput.errors import RunError
-from lilliput.report.choices import choices
+from lilliput.recipe import Recipe
+from lilliput.report.choices import choices, outlook
 from lilliput.report.console import TrainingView
 from lilliput.report.follow import draw_curves, follow
 from lilliput.report.tracking import open_trackers, require_trackers
 from lilliput.runs import RunFolder
-from lilliput.training.events import Event, Finished, Note, Started
+from lilliput.training.events import Event, Finished, Note, Started, Stepped
 from lilliput.training.resolve import Task, resolve
 from lilliput.training.train import train as train_events
 from lilliput.writer import Writer, load
+
+STEPS_TIMED = range(3, 14)
+"""From the end of the first of these steps to that of the last, the speed of a planned run is measured, to be told."""
 
 
 def train(
@@ -89,7 +93,9 @@ def run_task(
     try:
         # Closed here, the run folder is free at once, whatever else still refers to the events.
         with view, closing(events):
-            finished = follow(_telling(told, events), view, lambda: open_trackers(track, folder, recipe.as_dict()))
+            finished = follow(
+                _telling(recipe, told, events), view, lambda: open_trackers(track, folder, recipe.as_dict())
+            )
         draw_curves(folder)
     except BrokenPipeError:
         raise
@@ -102,12 +108,26 @@ def run_task(
     return finished
 
 
-def _telling(told: list[tuple[str, str]], events: Iterator[Event]) -> Iterator[Event]:
-    """Put the choices before the start of the training: what is refused before that is told alone."""
+def _telling(recipe: Recipe, told: list[tuple[str, str]], events: Iterator[Event]) -> Iterator[Event]:
+    """Put the choices before the start of the training: what is refused before that is told alone.
+
+    What the machine makes of them is told after a few steps.
+    """
+    begun: Started | None = None
+    clock = 0.0
     for event in events:
         if isinstance(event, Started):
             yield from (Note(f"{name}: {text}") for name, text in told)
+            begun = event
         yield event
+        if not told or begun is None or not isinstance(event, Stepped):
+            continue
+        taken = event.step - begun.step
+        if taken == STEPS_TIMED[0]:
+            clock = time.monotonic()
+        elif taken == STEPS_TIMED[-1]:
+            seconds = (time.monotonic() - clock) / (len(STEPS_TIMED) - 1)
+            yield from (Note(f"{name}: {text}") for name, text in outlook(recipe, begun, event, seconds))
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -31,6 +31,18 @@ def test_a_text_gets_counts_and_ngrams_of_which_more_is_dropped_the_longer_it_is
     assert dropped[-1] == 0.7
 
 
+def test_the_more_time_there_is_for_a_text_the_more_networks_share_it(text: Path) -> None:
+    characters = len(text.read_text(encoding="utf-8"))
+    members = []
+    for minutes_per_million in (8.9, 9.1, 29, 31, 81, 1000):
+        model = planned(text, training__minutes=minutes_per_million * characters / 1e6).model
+        assert isinstance(model, GPTSettings)
+        members.append(model.members)
+    assert members == [1, 2, 2, 3, 4, 4]
+    assert planned(text, training__minutes=1000, model__members=1).model.members == 1
+    assert planned(text, training__steps=1000).model.members == 1
+
+
 @pytest.mark.parametrize("shape", ["gpt2", "llama"])
 def test_the_published_shapes_stay_as_they_are(text: Path, shape: str) -> None:
     model = planned(text, model__shape=shape).model

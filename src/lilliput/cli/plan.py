@@ -1,7 +1,6 @@
 """`lilliput plan`: what would be trained on a text in a given time, and what this machine makes of it."""
 
 import json
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,14 +57,13 @@ def run(
 
 
 def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, str]]:
-    from lilliput.report.choices import choices
+    from lilliput.report.choices import choices, ends, expectation, memory
     from lilliput.report.console import clock
 
     if found.problems is not None:
         size = f"{found.problems:,} prompts with answers"
     else:
         size = f"{found.bytes:,} bytes on the disk" if found.characters is None else f"{found.characters:,} characters"
-    end = datetime.now().astimezone() + timedelta(seconds=found.seconds)
     lines = [
         ("text", f"{name}: {size}"),
         ("tokens", f"{recipe.tokenizer.kind}, about {found.vocabulary:,} of them, {found.context} at a time"),
@@ -73,13 +71,13 @@ def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, st
         (
             "here",
             f"{found.parameters:,} parameters; {found.tokens_per_second:,} tokens/s on {found.device} in "
-            f"{found.precision}, {found.milliseconds_per_step:g} ms a step (measured now)",
+            f"{found.precision}, {found.milliseconds_per_step:g} ms a step{memory(found.memory_bytes)} (measured now)",
         ),
         ("length", f"about {found.steps:,} steps" + _passes(found.passes)),
-        ("ends", f"{end:%H:%M}, {clock(found.seconds)} after it starts"),
+        ("ends", f"{ends(found.seconds)}, {clock(found.seconds)} after it starts"),
     ]
-    if found.memory_bytes is not None:
-        lines.append(("memory", f"about {found.memory_bytes / 1e9:.1f} GB"))
+    if found.expected is not None and found.counting is not None:
+        lines.append(("expected", expectation(found.expected, found.counting)))
     return lines
 
 

@@ -54,13 +54,12 @@ class Mixture(Model):
         super().__init__()
         self.settings, self.vocab_size, self.context = network.settings, network.vocab_size, network.context
         self.network = network
-        self.gate = Gate(network.output.in_features)
+        self.gate = Gate(sum(output.in_features for output in network.outputs()))
         self._counts: Counts | None = None
 
-    @property
-    def output(self) -> nn.Linear:  # type: ignore[override]  # the network's, not one of its own
-        """Return the output matrix of the network."""
-        return self.network.output
+    def outputs(self) -> list[nn.Linear]:
+        """Return the output matrices of the network."""
+        return self.network.outputs()
 
     def learn(self, ids: NDArray[Any], texts: Sequence[str]) -> None:
         """Count the training text, of a long one the end; `texts` are what the tokens decode to, by id."""

@@ -68,6 +68,10 @@ class Model(nn.Module, ABC):
         """Return the sum of weight x negative log-likelihood in nats, to be minimised."""
         return output_loss(features_ND, self.output, targets_N, weights_N)
 
+    def outputs(self) -> list[nn.Linear]:
+        """Return the output matrices, of which there may be several."""
+        return [self.output]
+
     @abstractmethod
     def new_cache(self, batch: int) -> Cache:
         """Return an empty cache for `batch` rows, on the model's device and in its dtype; it is meant for inference."""
@@ -79,6 +83,7 @@ def build(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: i
     Raises RecipeError if `vocab_size` or `context` is below 1.
     """
     # The networks derive from Model, so they cannot be imported above.
+    from lilliput.models.committee import Committee
     from lilliput.models.gpt import GPT
     from lilliput.models.mixture import Mixture
     from lilliput.models.recurrent import Recurrent
@@ -86,11 +91,13 @@ def build(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: i
     for name, value in (("vocabulary", vocab_size), ("context", context)):
         if value < 1:
             raise RecipeError(f"a model with {name} {value} is impossible: it must be at least 1")
-    network: Model
-    if isinstance(settings, GPTSettings):
-        network = GPT(settings, vocab_size, context)
-    else:
-        network = Recurrent(settings, vocab_size, context)
+    networks: list[Model] = [
+        GPT(settings, vocab_size, context)
+        if isinstance(settings, GPTSettings)
+        else Recurrent(settings, vocab_size, context)
+        for _ in range(settings.members)
+    ]
+    network = networks[0] if len(networks) == 1 else Committee(networks)
     return Mixture(network) if settings.counts else network
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lilliput.errors import CheckpointError
 from lilliput.models.ngrams import NgramEmbedding
+from lilliput.models.protocol import Model
 from lilliput.optimization.muon import Muon
 from lilliput.optimization.settings import OptimizerSettings
 
@@ -113,9 +114,8 @@ def tables_of(model: nn.Module) -> list[Tensor]:
 def _block_matrices(model: nn.Module) -> list[Tensor]:
     """Return the matrices that carry the stream on: all but the look-up tables and the output matrix."""
     spared = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
-    output = getattr(model, "output", None)
-    if isinstance(output, nn.Linear):
-        spared.add(output.weight)
+    if isinstance(model, Model):
+        spared |= {output.weight for output in model.outputs()}
     return [parameter for parameter in model.parameters() if parameter.ndim == 2 and parameter not in spared]
 
 

@@ -1,7 +1,13 @@
 """What a recipe says of model and training, in words: for `lilliput plan`, and for `lilliput train` when it starts."""
 
+from datetime import datetime, timedelta
+
 from lilliput.models import GPTSettings
 from lilliput.recipe import Recipe
+from lilliput.training.events import Started, Stepped
+from lilliput.training.expectation import expected_bits, tells
+from lilliput.training.forecast import TRAINING_SHARE
+from lilliput.training.pace import memory_held
 
 
 def choices(recipe: Recipe) -> list[tuple[str, str]]:
@@ -14,6 +20,8 @@ def choices(recipe: Recipe) -> list[tuple[str, str]]:
         if model.ngrams > 1:
             dropped = f"{model.ngram_dropout:.0%} of them dropped"
             beside.append(f"embeddings of up to {model.ngrams} tokens together, {dropped}")
+    if model.members > 1:
+        shape = f"{model.members} networks, each of {shape}"
     beside += ["counts of the text mixed in"] * model.counts
     rates = f"learning rate {training.learning_rate:g}"
     if training.optimizer == "muon":
@@ -24,3 +32,38 @@ def choices(recipe: Recipe) -> list[tuple[str, str]]:
         *([("beside it", "; ".join(beside))] if beside else []),
         ("training", f"{training.optimizer}, {rates}, {training.schedule}; {rows} rows a step"),
     ]
+
+
+def outlook(recipe: Recipe, begun: Started, step: Stepped, seconds_per_step: float) -> list[tuple[str, str]]:
+    """Return what can be told of a run after a few steps: its speed, its end, and what it will come to."""
+    if step.seconds_left is None:
+        return []
+    per_step = recipe.training.batch * recipe.training.accumulation * begun.context
+    steps = begun.steps
+    if steps is None:
+        steps = step.step + int(step.seconds_left * TRAINING_SHARE / seconds_per_step)
+    speed = f"{per_step / seconds_per_step:,.0f} tokens/s, about {steps:,} steps, until {ends(step.seconds_left)}"
+    lines = [("here", f"{begun.parameters:,} parameters, {speed}{memory(memory_held())}")]
+    counts = begun.floors.get("ngram")
+    if counts and tells(recipe):
+        counting = counts["bits_per_character"]
+        bits = expected_bits(counting, counts["training_characters_used"], steps * per_step)
+        lines.append(("expected", expectation(bits, counting)))
+    return lines
+
+
+def expectation(bits: float, counting: float) -> str:
+    """Return what a model is to come to, in words."""
+    return f"about {bits:.2f} bits per character; counting alone {counting:.2f}"
+
+
+def ends(seconds: float) -> str:
+    """Return the time of day in so many seconds; of another day, the day too."""
+    now = datetime.now().astimezone()
+    end = now + timedelta(seconds=seconds)
+    return f"{end:%H:%M}" if end.date() == now.date() else f"{end:%Y-%m-%d %H:%M}"
+
+
+def memory(held: int | None) -> str:
+    """Return the memory that is held, to stand behind something else; nothing if it is not known."""
+    return "" if held is None else f", {held / 1e9:.1f} GB of memory"

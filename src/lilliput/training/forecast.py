@@ -7,6 +7,7 @@ from typing import Any
 
 from lilliput.corpus import Examples, LargeText
 from lilliput.recipe import Recipe
+from lilliput.training.expectation import counting_bits, expected_bits, tells
 from lilliput.training.pace import Pace, measure_pace, memory_held
 from lilliput.training.prepare import Source
 
@@ -42,6 +43,10 @@ class Forecast:
     passes: float | None
     """How often the text is read: by steps times tokens, for characters as tokens."""
     memory_bytes: int | None
+    counting: float | None
+    """Bits per character by counting alone; for a planned model, with characters as tokens."""
+    expected: float | None
+    """Bits per character that the model will need, about."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
@@ -65,6 +70,7 @@ def forecast(recipe: Recipe, source: Source) -> Forecast:
     passes = None
     if characters and recipe.tokenizer.kind == "char":
         passes = steps * pace.tokens_per_step / characters
+    counting, expected = _expectation(recipe, source, steps * pace.tokens_per_step)
     return Forecast(
         characters=characters,
         bytes=source.size if isinstance(source, LargeText) else None,
@@ -81,6 +87,8 @@ def forecast(recipe: Recipe, source: Source) -> Forecast:
         seconds=round(seconds, 1),
         passes=None if passes is None else round(passes, 2),
         memory_bytes=memory_held(),
+        counting=counting,
+        expected=expected,
     )
 
 
@@ -95,6 +103,14 @@ def _length(recipe: Recipe, pace: Pace, characters: int | None) -> tuple[int, fl
     seconds = training.minutes * 60
     steps = (seconds - start) * TRAINING_SHARE / pace.seconds_per_step
     return max(1, int(steps)), seconds
+
+
+def _expectation(recipe: Recipe, source: Source, tokens: int) -> tuple[float | None, float | None]:
+    """Return what counting comes to and what the model will, for a text of which the model was planned."""
+    if not tells(recipe) or isinstance(source, Examples):
+        return None, None
+    found = counting_bits("".join(_beginning(source)), recipe.data.split.fraction)
+    return (None, None) if found is None else (round(found[0], 3), round(expected_bits(*found, tokens), 3))
 
 
 def _beginning(source: Source) -> Iterable[str]:

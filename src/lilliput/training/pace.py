@@ -45,7 +45,7 @@ class Pace:
 def runtime_of(recipe: Recipe, model: torch.nn.Module, window: int) -> Runtime:
     """Return the device and the number format in which a recipe trains its model."""
     # A recurrent layer steps through time: it has no large products, which half precision is for.
-    parameters = count_multiplied(model) if isinstance(recipe.model, GPTSettings) else 0
+    parameters = count_multiplied(model) // recipe.model.members if isinstance(recipe.model, GPTSettings) else 0
     return choose_runtime(recipe.training.precision, parameters, recipe.training.batch * window)
 
 

@@ -1,9 +1,9 @@
 """A recipe for a text that comes without one: sizes by the length of the text.
 
 A text of its own gets characters as tokens, the modern shape with embeddings of n-grams and counts mixed in, and Muon;
-the shorter the text, and the longer the time for it, the smaller the model and the stronger the dropout, or it would
-learn by heart. Prompts with answers are treated alike, without n-grams and counts and with as many to a step as make up
-about the same number of tokens.
+the shorter the text, the smaller the model and the stronger the dropout, or it would learn by heart; where there is
+much time for the text, several networks share it. Prompts with answers are treated alike, without n-grams and counts
+and with as many to a step as make up about the same number of tokens.
 """
 
 import math
@@ -34,6 +34,8 @@ _SIZES = (
     (None, (3, 128, 4, 256, 0.0, 16384)),
 )
 _LONGEST_NGRAM = 5
+_MEMBERS = (0.0, 9.0, 30.0, 80.0)
+"""Minutes for a million characters from which on one more network is trained: what one would learn by heart is left."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,12 @@ def make_plan(name: str, source: Source, settings: dict[str, Any]) -> Plan:
         # The other shapes are those of published networks, which have neither such embeddings nor counts.
         if settings.get("model.shape", "modern") == "modern" and not isinstance(source, Examples):
             length = source.size if isinstance(source, LargeText) else len(text)
-            dropped = _ngram_dropout(length, settings.get("training.minutes", DEFAULT_MINUTES))
-            model |= {"ngrams": _LONGEST_NGRAM, "ngram_rows": table_rows, "ngram_dropout": dropped, "counts": True}
+            per_million = _minutes_per_million(length, settings.get("training.minutes", DEFAULT_MINUTES))
+            # How much time so many steps take is not known here.
+            members = 1 if settings.get("training.steps") else sum(per_million >= bound for bound in _MEMBERS)
+            dropped = _ngram_dropout(per_million / members)
+            model |= {"ngrams": _LONGEST_NGRAM, "ngram_rows": table_rows, "ngram_dropout": dropped}
+            model |= {"members": members, "counts": True}
     values: dict[str, Any] = {
         "name": name,
         "description": description,
@@ -98,12 +104,16 @@ def make_plan(name: str, source: Source, settings: dict[str, Any]) -> Plan:
     return Plan(values, settings)
 
 
-def _ngram_dropout(characters: int, minutes: Any) -> float:
+def _minutes_per_million(characters: int, minutes: Any) -> float:
+    # What the recipe will refuse is not judged here.
+    known: float = minutes if isinstance(minutes, int | float) and 0 < minutes < math.inf else DEFAULT_MINUTES
+    return max(1e-9, known * 1e6 / max(1, characters))
+
+
+def _ngram_dropout(minutes_per_million: float) -> float:
     """Return how much of the n-grams to leave out: the more often a text is read, the more of it they know by heart.
 
     The line goes near what was best of a few values for plays of 0.9 million characters in 1.8 minutes and for verse of
     0.2 million in two; its slope is a guess between the two.
     """
-    # What the recipe will refuse is not judged here.
-    minutes = minutes if isinstance(minutes, int | float) and 0 < minutes < math.inf else DEFAULT_MINUTES
-    return round(min(0.7, max(0.0, 0.35 + 0.2 * math.log10(minutes * 1_000_000 / max(1, characters)))), 2)
+    return round(min(0.7, max(0.0, 0.35 + 0.2 * math.log10(minutes_per_million))), 2)

@@ -1,0 +1,147 @@
+"""Tokens per second and memory of a training step, beside nanoGPT's own training program, at equal shape.
+
+    python benchmarks/steps.py --checkout PATH/TO/nanoGPT [--cases tiny 51M] [--repeats 3] [--machine "two cores"]
+
+Both sides train the same network (GPT-2's blocks, no dropout, AdamW, as many rows and tokens) on random tokens, in
+turn. nanoGPT runs its own `train.py`, whose times per iteration are read; for bfloat16 on a processor, which it does
+not offer, one line of it is changed. The first iterations, with compiling and the evaluation at the start, do not
+count. Memory is the most that the processes of a side held, added up. Goes to `results/steps.json`.
+"""
+
+import argparse
+import json
+import os
+import pickle
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lilliput.corpus import Corpus, Document
+from lilliput.runtime import describe_environment
+from lilliput.training.pace import measure_pace, memory_held
+from lilliput.training.plan import make_plan
+
+RESULT = Path(__file__).parents[1] / "results" / "steps.json"
+CASES: dict[str, dict[str, Any]] = {
+    "tiny": {"layers": 4, "width": 128, "heads": 4, "window": 64, "batch": 12, "vocabulary": 65, "steps": 200},
+    "51M": {"layers": 8, "width": 512, "heads": 8, "window": 512, "batch": 12, "vocabulary": 50257, "steps": 4},
+}
+HALF = ("51M",)
+"""The cases in bfloat16 and compiled, on both sides."""
+SKIPPED = 2
+TOKENS = 500_000
+IN_FULL = "ctx = nullcontext() if device_type == 'cpu' else"
+IN_HALF = "ctx = torch.amp.autocast(device_type='cpu', dtype=torch.bfloat16) if device_type == 'cpu' else"
+
+
+def run_peer(checkout: Path, work: Path, case: str) -> dict[str, float]:
+    """Run nanoGPT's training program and read its milliseconds of every iteration."""
+    shape, folder = CASES[case], work / "peer"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(checkout, folder, ignore=shutil.ignore_patterns(".git"))
+    source = (folder / "train.py").read_text(encoding="utf-8")
+    assert IN_FULL in source, "this checkout of nanoGPT chooses its number format elsewhere"
+    if case in HALF:
+        (folder / "train.py").write_text(source.replace(IN_FULL, IN_HALF), encoding="utf-8")
+    data = folder / "data" / "random"
+    data.mkdir()
+    for name in ("train", "val"):
+        np.random.default_rng(0).integers(shape["vocabulary"], size=TOKENS).astype(np.uint16).tofile(
+            data / f"{name}.bin"
+        )
+    (data / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": shape["vocabulary"]}))
+    flags = (
+        "--dataset=random --device=cpu --eval_iters=1 --eval_interval=1000000 --log_interval=1 --dropout=0.0 "
+        f"--gradient_accumulation_steps=1 --block_size={shape['window']} --batch_size={shape['batch']} --bias=True "
+        f"--n_layer={shape['layers']} --n_head={shape['heads']} --n_embd={shape['width']} "
+        f"--max_iters={shape['steps'] + SKIPPED} --compile={case in HALF}"
+    )
+    command = [sys.executable, "train.py", *flags.split()]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, output
+    times = [float(time) for time in re.findall(r"^iter \d+: .*time ([\d.]+)ms", output, re.MULTILINE)]
+    return of_steps(shape, [time / 1000 for time in times[SKIPPED:]], used.ru_maxrss * 1024)
+
+
+def of_steps(shape: dict[str, Any], seconds: list[float], memory: float) -> dict[str, float]:
+    tokens = shape["window"] * shape["batch"]
+    return {"tokens_per_second": tokens / statistics.median(seconds), "megabytes": memory / 1e6}
+
+
+def run_ours(case: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--child", case]
+    result: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return result
+
+
+def child(case: str) -> dict[str, float]:
+    shape = CASES[case]
+    settings = {f"model.{key}": shape[key] for key in ("layers", "width", "heads")} | {
+        "model.shape": "gpt2",
+        "model.tied": True,
+        "model.dropout": 0.0,
+        "data.window": shape["window"],
+        "training.batch": shape["batch"],
+        "training.optimizer": "adamw",
+        "training.clip": 1.0,
+    }
+    if case in HALF:
+        settings |= {"training.precision": "bfloat16", "training.compile": True}
+    text = Corpus("any", (Document("any", "any text " * 1000),), ())
+    recipe = make_plan("any", text, settings).recipe()
+    pace = measure_pace(recipe, shape["vocabulary"], shape["window"], shape["steps"] + SKIPPED, 0.0)
+    # A process that shares the steps has ended by now; so has the compiler, which is smaller.
+    beside = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return of_steps(shape, list(pace.step_seconds[SKIPPED:]), (memory_held() or 0) + beside)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--checkout", type=Path, help="a checkout of nanoGPT")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--machine", default="two cores")
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps(child(arguments.child)))
+        return
+    known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    of_machine = known.setdefault(arguments.machine, {})
+    for case in arguments.cases:
+        runs: dict[str, list[dict[str, float]]] = {"nanoGPT": [], "ours": []}
+        for _ in range(arguments.repeats):
+            with tempfile.TemporaryDirectory() as work:
+                runs["nanoGPT"].append(run_peer(arguments.checkout, Path(work), case))
+            runs["ours"].append(run_ours(case))
+            print(case, {side: rows[-1] for side, rows in runs.items()}, flush=True)
+        of_machine[case] = summary(case, runs)
+        of_machine["environment"] = describe_environment()
+        RESULT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        print(case, json.dumps(of_machine[case]), flush=True)
+
+
+def summary(case: str, runs: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    medians = {
+        side: {key: round(statistics.median(row[key] for row in rows)) for key in rows[0]}
+        for side, rows in runs.items()
+    }
+    pairs = zip(runs["ours"], runs["nanoGPT"], strict=True)
+    ratios = [ours["tokens_per_second"] / peer["tokens_per_second"] for ours, peer in pairs]
+    return {"shape": CASES[case], **medians, "times_faster": round(statistics.median(ratios), 2), "runs": runs}
+
+
+if __name__ == "__main__":
+    main()

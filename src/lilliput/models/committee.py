@@ -1,0 +1,82 @@
+"""Several networks of one shape, each with first weights of its own, of which the predictions are averaged.
+
+Each learns by its own loss, as if it were alone; what they do not have in common is what they learnt by heart or by
+chance, and the average is better than any of them (Hansen & Salamon, "Neural Network Ensembles", IEEE TPAMI 12, 1990).
+On a text that is read again and again it is better than one network that takes as long. Writing takes as many passes as
+there are members.
+
+Axes: B batch, T time, N places, D width of all members together, V vocabulary.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from lilliput.models.protocol import Cache, Model
+
+
+@dataclass
+class CommitteeCache:
+    """The members' caches."""
+
+    members: list[Cache]
+
+    @property
+    def length(self) -> int:
+        """Return the number of positions that every row has seen."""
+        return self.members[0].length
+
+    @property
+    def capacity(self) -> int | None:
+        """Return the capacity of each."""
+        return self.members[0].capacity
+
+
+class Committee(Model):
+    """A model of several; its features are those of the members, one behind the other."""
+
+    def __init__(self, members: Sequence[Model]) -> None:
+        super().__init__()
+        first = members[0]
+        self.settings, self.vocab_size, self.context = first.settings, first.vocab_size, first.context
+        self.members = nn.ModuleList(members)
+
+    def features(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
+        """Return the members' features_BTD."""
+        caches = [None] * len(self.members) if cache is None else cast(CommitteeCache, cache).members
+        pairs = zip(self._models(), caches, strict=True)
+        return torch.cat([member.features(ids_BT, held) for member, held in pairs], -1)
+
+    def head(self, features_BTD: Tensor) -> Tensor:
+        """Return the logarithms of the averaged probabilities, which are logits_BTV."""
+        logs = [member.head(part).float().log_softmax(-1) for member, part in self._parts(features_BTD)]
+        return torch.stack(logs).logsumexp(0) - math.log(len(logs))
+
+    def losses(self, features_ND: Tensor, targets_N: Tensor) -> Tensor:
+        """Return the negative log-likelihood of each target in nats."""
+        losses = [member.losses(part, targets_N) for member, part in self._parts(features_ND)]
+        return math.log(len(losses)) - torch.stack(losses).neg().logsumexp(0)
+
+    def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
+        """Return the mean of the members' weighted sums of losses."""
+        losses = [member.loss(part, targets_N, weights_N) for member, part in self._parts(features_ND)]
+        return torch.stack(losses).mean()
+
+    def outputs(self) -> list[nn.Linear]:
+        """Return the members' output matrices."""
+        return [output for member in self._models() for output in member.outputs()]
+
+    def new_cache(self, batch: int) -> CommitteeCache:
+        """Return empty caches of all members."""
+        return CommitteeCache([member.new_cache(batch) for member in self._models()])
+
+    def _models(self) -> list[Model]:
+        return cast(list[Model], list(self.members))
+
+    def _parts(self, features_D: Tensor) -> list[tuple[Model, Tensor]]:
+        models = self._models()
+        return list(zip(models, features_D.chunk(len(models), -1), strict=True))
