@@ -22,6 +22,7 @@ from lilliput.runs import (
     prune_checkpoints,
     save_checkpoint,
 )
+from lilliput.runs import checkpoint as checkpoints
 from lilliput.runs.checkpoint import checkpoint_steps
 
 FILES = ("weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json")
@@ -149,6 +150,13 @@ def test_a_manifest_that_vouches_for_nothing_is_refused(tmp_path: Path, manifest
     path = save_checkpoint(tmp_path, checkpoint(1))
     (path / "manifest.json").write_text(manifest)
     with pytest.raises(CheckpointError):
+        load_checkpoint(path)
+
+
+def test_a_checkpoint_of_another_version_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save_checkpoint(tmp_path, checkpoint(7))
+    monkeypatch.setattr(checkpoints, "Progress", lambda **state: Progress(**state, unheard_of=1))
+    with pytest.raises(CheckpointError, match="another version of Lilliput"):
         load_checkpoint(path)
 
 

@@ -39,7 +39,10 @@ def test_the_more_time_there_is_for_a_text_the_more_networks_share_it(text: Path
         assert isinstance(model, GPTSettings)
         members.append(model.members)
     assert members == [1, 2, 2, 3, 4, 4]
-    assert planned(text, training__minutes=1000, model__members=1).model.members == 1
+    shared, alone = (planned(text, training__minutes=1, **more).model for more in ({}, {"model__members": 1}))
+    assert isinstance(shared, GPTSettings) and isinstance(alone, GPTSettings)
+    assert (shared.members, alone.members) == (2, 1)
+    assert alone.ngram_dropout > shared.ngram_dropout  # it reads all that the two have between them
     assert planned(text, training__steps=1000).model.members == 1
 
 

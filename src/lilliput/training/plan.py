@@ -34,7 +34,7 @@ _SIZES = (
     (None, (3, 128, 4, 256, 0.0, 16384)),
 )
 _LONGEST_NGRAM = 5
-_MEMBERS = (0.0, 9.0, 30.0, 80.0)
+_MEMBERS = (9.0, 30.0, 80.0)
 """Minutes for a million characters from which on one more network is trained: what one would learn by heart is left."""
 
 
@@ -75,12 +75,7 @@ def make_plan(name: str, source: Source, settings: dict[str, Any]) -> Plan:
         # The other shapes are those of published networks, which have neither such embeddings nor counts.
         if settings.get("model.shape", "modern") == "modern" and not isinstance(source, Examples):
             length = source.size if isinstance(source, LargeText) else len(text)
-            per_million = _minutes_per_million(length, settings.get("training.minutes", DEFAULT_MINUTES))
-            # How much time so many steps take is not known here.
-            members = 1 if settings.get("training.steps") else sum(per_million >= bound for bound in _MEMBERS)
-            dropped = _ngram_dropout(per_million / members)
-            model |= {"ngrams": _LONGEST_NGRAM, "ngram_rows": table_rows, "ngram_dropout": dropped}
-            model |= {"members": members, "counts": True}
+            model |= {"ngrams": _LONGEST_NGRAM, "ngram_rows": table_rows, "counts": True} | _by_time(length, settings)
     values: dict[str, Any] = {
         "name": name,
         "description": description,
@@ -104,10 +99,16 @@ def make_plan(name: str, source: Source, settings: dict[str, Any]) -> Plan:
     return Plan(values, settings)
 
 
-def _minutes_per_million(characters: int, minutes: Any) -> float:
+def _by_time(characters: int, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return how many networks share the time for a text, and what each leaves out of the n-grams."""
+    minutes, members = settings.get("training.minutes"), settings.get("model.members")
     # What the recipe will refuse is not judged here.
-    known: float = minutes if isinstance(minutes, int | float) and 0 < minutes < math.inf else DEFAULT_MINUTES
-    return max(1e-9, known * 1e6 / max(1, characters))
+    known = minutes if isinstance(minutes, int | float) and 0 < minutes < math.inf else DEFAULT_MINUTES
+    per_million = max(1e-9, known * 1e6 / max(1, characters))
+    if not isinstance(members, int) or members < 1:
+        # How much time so many steps take is not known here.
+        members = 1 if settings.get("training.steps") else 1 + sum(per_million >= bound for bound in _MEMBERS)
+    return {"members": members, "ngram_dropout": _ngram_dropout(per_million / members)}
 
 
 def _ngram_dropout(minutes_per_million: float) -> float:
