@@ -25,7 +25,7 @@ class Counter(Model):
         self.depths = []
         self.largest = 0
 
-    def features(self, ids_BT, cache=None):
+    def features(self, ids_BT, cache=None, before_BP=None):
         depths_BT = torch.arange(ids_BT.shape[1]).expand_as(ids_BT)
         return torch.stack([ids_BT, depths_BT], dim=-1).double()
 
@@ -54,7 +54,7 @@ class Tiny(Model):
         self.dropout = nn.Dropout(0.5)
         self.output = nn.Linear(6, vocab_size)
 
-    def features(self, ids_BT, cache=None):
+    def features(self, ids_BT, cache=None, before_BP=None):
         return self.dropout(self.cells(self.embedding(ids_BT))[0])
 
     def head(self, features_BTD):
@@ -62,6 +62,31 @@ class Tiny(Model):
 
     def new_cache(self, batch):
         raise AssertionError("evaluation needs no cache")
+
+
+class Rememberer(Counter):
+    """Wants to be told the five tokens before a window, and remembers them by its first token."""
+
+    memory = 5
+
+    def __init__(self, vocab_size):
+        super().__init__(vocab_size)
+        self.told = {}
+
+    def features(self, ids_BT, cache=None, before_BP=None):
+        self.told |= dict(zip(ids_BT[:, 0].tolist(), before_BP.tolist(), strict=True))
+        return super().features(ids_BT)
+
+
+@pytest.mark.parametrize("limit", [None, 20])
+def test_a_model_with_a_memory_is_told_what_stands_before_a_sliding_window(limit):
+    model = Rememberer(100)
+    score_tokens(model, np.arange(100, dtype=np.uint16), 8, "sliding", batch=4, limit=limit)
+    assert model.told == {start: list(range(max(0, start - 5), start)) for start in model.told}
+    assert len(model.told) > 5
+    model = Rememberer(100)
+    score_tokens(model, np.arange(100, dtype=np.uint16), 8, "separate", batch=4, limit=limit)
+    assert not any(model.told.values())
 
 
 @pytest.mark.parametrize("definition", ["separate", "sliding"])

@@ -5,12 +5,14 @@ import torch
 from lilliput.errors import GenerationError
 from lilliput.generation import SamplingSettings, generate
 from lilliput.generation.sampling import softmax
-from lilliput.models import GPTSettings, RecurrentSettings, build
+from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build
 
 VOCABULARY, CONTEXT = 17, 8
 GPT2, LLAMA = GPTSettings(shape="gpt2", width=32), GPTSettings(shape="llama", width=32, key_value_heads=2)
 LSTM, GRU = RecurrentSettings(kind="lstm", width=16), RecurrentSettings(kind="gru", width=16, layers=2)
-EVERY = pytest.mark.parametrize("model_settings", [GPT2, LLAMA, LSTM, GRU], ids=["gpt2", "llama", "lstm", "gru"])
+MIXTURE = GPTSettings(shape="llama", width=32, counts=True)
+KINDS = {"gpt2": GPT2, "llama": LLAMA, "lstm": LSTM, "gru": GRU, "mixture": MIXTURE}
+EVERY = pytest.mark.parametrize("model_settings", KINDS.values(), ids=KINDS)
 
 
 def lively(model_settings, context=CONTEXT):
@@ -19,6 +21,8 @@ def lively(model_settings, context=CONTEXT):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)
+    if isinstance(model, Mixture):
+        model.learn(np.random.default_rng(1).integers(0, VOCABULARY, 300), [chr(97 + id_) for id_ in range(VOCABULARY)])
     return model.eval()
 
 
@@ -28,7 +32,8 @@ def naive(model, prompt, length, pick):
     seen = len(ids) if isinstance(model.settings, RecurrentSettings) else min(len(ids), model.context)
     for _ in range(length):
         with torch.no_grad():
-            logits_V = model(torch.tensor([ids[-seen:]]))[0, -1].numpy()
+            features_BTD = model.features(torch.tensor([ids[-seen:]]), before_BP=torch.tensor([ids[:-seen]]).long())
+            logits_V = model.head(features_BTD[:, -1:])[0, 0].numpy()
         token = pick(logits_V)
         yield token, softmax(logits_V)[token]
         ids.append(token)

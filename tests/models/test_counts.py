@@ -1,6 +1,7 @@
 """Counts of tokens, against counting by hand; and what a network mixed with them predicts."""
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build, counts
 from lilliput.models.counts import LEVELS, LONGEST, Counts
+from lilliput.models.matches import Matches
 from lilliput.models.words import CONTEXTS, Words
 
 TEXTS = ["a", " ", "b", "c", "d"]
@@ -43,9 +45,9 @@ def context_of(level: object, before: list[int]) -> Context:
     return tuple(tuple(runs[-1 - place]) for place, taken in enumerate(wanted) if taken)
 
 
-def naive(text: list[int], before: list[int], token: int, left_out: int | None = None) -> float:
-    """Interpolated Witten-Bell by going through the text; `left_out` is not counted as a token that follows."""
-    places = [place for place in range(len(text)) if place != left_out]
+def naive(text: list[int], before: list[int], token: int, left_out: Collection[int] = ()) -> float:
+    """Interpolated Witten-Bell by going through the text; `left_out` are not counted as tokens that follow."""
+    places = [place for place in range(len(text)) if place not in left_out]
     occurring = set(text)
     rest = 1 / (len(text) + 1)
     probability = (1 - rest) / len(occurring) if token in occurring else rest / (VOCABULARY - len(occurring))
@@ -95,14 +97,15 @@ def test_probabilities_are_those_counted_by_hand() -> None:
         np.testing.assert_array_equal(one, other_one)
 
 
-def test_a_place_is_left_out_of_its_own_counts() -> None:
+@pytest.mark.parametrize("left_out", [range(1, 2), range(20, 35), range(30, 50), range(1, 50)])
+def test_places_are_left_out_of_their_own_counts(left_out: range) -> None:
     text = drawn(50)
     model = Counts(text, Words(TEXTS), VOCABULARY)
-    contexts_NK = model.contexts(text[None, :-1], text[None, :0])[0]
-    found_N = interpolated(model, contexts_NK, text[1:], leave_one_out=True)
-    for place in range(1, len(text)):
-        expected = naive(text.tolist(), text[:place].tolist(), int(text[place]), left_out=place)
-        assert found_N[place - 1] == pytest.approx(expected, rel=1e-12)  # type: ignore[index]
+    contexts_NK = model.contexts(text[None, :-1], text[None, :0])[0][left_out.start - 1 : left_out.stop - 1]
+    found_N = interpolated(model, contexts_NK, text[left_out.start : left_out.stop], leave_out=True)
+    for number, place in enumerate(left_out):
+        expected = naive(text.tolist(), text[:place].tolist(), int(text[place]), left_out)
+        assert found_N[number] == pytest.approx(expected, rel=1e-12)  # type: ignore[index]
 
 
 def test_what_is_known_of_the_context() -> None:
@@ -191,13 +194,50 @@ def test_the_gate_decides_between_network_and_counts() -> None:
     with torch.no_grad():
         model.gate.by_counts.zero_()
         model.gate.by_features.zero_()
-        model.gate.share.fill_(-50)
+        model.gate.shares.fill_(-50)
         torch.testing.assert_close(model(ids_BT), model.network(ids_BT).log_softmax(-1))
-        model.gate.share.fill_(50)
+        model.gate.shares[0] = 50
         counted = Counts(drawn(400), Words(TEXTS), VOCABULARY)
         contexts_NK = counted.contexts(ids_BT.numpy(), ids_BT[:, :0].numpy())[0]
         expected_NV = counted.probabilities(contexts_NK, model.gate.strengths.exp().numpy())
         torch.testing.assert_close(model(ids_BT)[0], torch.from_numpy(np.log(expected_NV)).float())
+
+
+def test_a_guess_is_believed_as_the_gate_says() -> None:
+    model = mixture()
+    ids_BT = torch.tensor([[0, 2, 3, 0, 1, 1, 0, 2, 3, 0]])  # what followed "a b c a" is a space
+    with torch.no_grad():
+        model.gate.by_counts.zero_()
+        model.gate.by_features.zero_()
+        model.gate.by_length.zero_()
+        model.gate.shares[1] = -50
+        before_TV = model(ids_BT)[0].exp()
+        model.gate.shares[1] = math.log(0.3 / 0.7)
+        after_TV = model(ids_BT)[0].exp()
+    guessed_TV = torch.zeros_like(before_TV)
+    for place, guess in ((8, 0), (9, 1)):
+        guessed_TV[place, guess] = 1
+    torch.testing.assert_close(after_TV[:8], before_TV[:8])
+    torch.testing.assert_close(after_TV[8:], 0.7 * before_TV[8:] + 0.3 * guessed_TV[8:])
+
+
+@pytest.mark.parametrize("kind", ["gpt", "lstm"])
+def test_what_stood_before_is_known_as_if_it_had_been_read(kind: str) -> None:
+    model = mixture(kind)
+    text_BT = torch.from_numpy(drawn(160, seed=3).reshape(2, 80))
+    before_BP, ids_BT = text_BT.tensor_split([60], 1)
+    cache = model.new_cache(2)
+    whole = model._split(model.features(ids_BT, cache, before_BP).flatten(0, 1))
+    counted = model._known().contexts(text_BT.numpy(), text_BT[:, :0].numpy())[:, 60:]
+    np.testing.assert_array_equal(whole.ranks_NK, counted.reshape(40, -1))
+    guesses_BT, lengths_BT = Matches(text_BT.numpy()[:, :0]).add(text_BT.numpy())
+    assert whole.guesses_N.tolist() == guesses_BT[:, 60:].flatten().tolist()
+    assert whole.lengths_N.tolist() == lengths_BT[:, 60:].flatten().tolist()
+    assert (whole.lengths_N > 0).any()
+    # The cache goes on from there.
+    more_BT = torch.tensor([[0, 1], [1, 0]])
+    next_BT, _ = Matches(text_BT.numpy()).add(more_BT.numpy())
+    assert model._split(model.features(more_BT, cache).flatten(0, 1)).guesses_N.tolist() == next_BT.flatten().tolist()
 
 
 def test_the_network_learns_as_if_it_were_alone() -> None:
@@ -217,15 +257,16 @@ def test_the_network_learns_as_if_it_were_alone() -> None:
         torch.testing.assert_close(part.grad, found[name])
 
 
-def batches(model: Mixture) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    rows_BT = torch.from_numpy(drawn(400)[:399].reshape(19, 21))
-    return [(rows_BT[:10, :-1], rows_BT[:10, 1:]), (rows_BT[10:, :-1], rows_BT[10:, 1:])]
+def batches() -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    rows_BT = torch.from_numpy(drawn(400)[-252:].reshape(12, 21))
+    parts = (rows_BT[:4], rows_BT[4:])
+    return [(part_BT[:, :0], part_BT[:, :-1], part_BT[:, 1:]) for part_BT in parts]
 
 
 def test_the_gate_is_fitted_to_what_is_left_out() -> None:
     model = mixture().train()
     network = {name: part.clone() for name, part in model.network.named_parameters()}
-    model.fit_gate(batches(model))
+    model.fit_gate(batches())
     assert model.training
     assert all(torch.equal(part, network[name]) for name, part in model.network.named_parameters())
     model.eval()
@@ -244,7 +285,7 @@ def test_a_gate_that_cannot_be_fitted_stays() -> None:
     with torch.no_grad():
         model.network.output.weight.fill_(torch.nan)
     before = [value.clone() for value in model.gate.parameters()]
-    model.fit_gate(batches(model))
+    model.fit_gate(batches())
     assert all(torch.equal(value, former) for value, former in zip(model.gate.parameters(), before, strict=True))
     assert not any(value.requires_grad for value in model.gate.parameters())
 

@@ -14,7 +14,7 @@ class Network(Model):
         self.embedding = nn.Embedding(11, 5)
         self.output = nn.Linear(5, 11)
 
-    def features(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
+    def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
         features_BTD: Tensor = self.embedding(ids_BT)
         return features_BTD
 

@@ -5,7 +5,6 @@ What counts in the loss is data, not code: a prompt's tokens weigh 0, an answer'
 Shapes: B rows of the batch, T time.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,11 +27,6 @@ class Batch:
         if device.type == "cuda":
             parts = tuple(part.pin_memory() for part in parts)  # type: ignore[assignment]
         return Batch(*(part.to(device, non_blocking=True) for part in parts))
-
-    @classmethod
-    def join(cls, batches: "Sequence[Batch]") -> "Batch":
-        """Return one batch with the rows of all, which have the same length."""
-        return cls(*(torch.cat([getattr(batch, part) for batch in batches]) for part in cls.__slots__))
 
     def split(self, parts: int) -> list["Batch"]:
         """Cut the rows into `parts` batches whose sizes differ by one at most; there must be as many rows."""

@@ -4,15 +4,16 @@
 predicted from almost nothing, so this figure flatters no one. `sliding`: windows overlap by three quarters and only
 what is new in a window is scored, so that nearly every token has at least three quarters of a window before it (the
 evaluation of Baevski & Auli, "Adaptive Input Representations for Neural Language Modeling", ICLR 2019, where a larger
-context for scoring is traded for speed). Both score every token but the first exactly once, so both are exact means
-and differ only in the context that is given.
+context for scoring is traded for speed); a model with a memory sees what stands before the window as well, as it does
+when it writes. Both score every token but the first exactly once, so both are exact means and differ only in the
+context that is given.
 
 Perplexity per word, as published for WikiText, spreads the nats of all tokens over the words and line ends of the text
 (`count_words`), so models with different tokenizers can be compared.
 
 Left out: the state of a recurrent network is not carried from window to window; every window starts fresh.
 
-Shapes: B windows, T time, D width, V vocabulary, N scored positions of all windows of a batch.
+Shapes: B windows, T time, P positions before, D width, V vocabulary, N scored positions of all windows of a batch.
 """
 
 import math
@@ -68,6 +69,8 @@ class Score:
     """Share of the targets that was scored: 1 unless a limit was set."""
     words: int | None = None
     """Words and line ends of the original text, if they were counted."""
+    memory: int = 0
+    """Tokens before a window that the model could make use of."""
 
     @property
     def perplexity(self) -> float:
@@ -104,6 +107,7 @@ class Score:
             "definition": self.definition,
             "window": self.window,
             "stride": self.stride,
+            "memory": self.memory,
             "sampled_share": _rounded(self.sampled_share),
         }
 
@@ -148,6 +152,7 @@ def evaluate(
         stride=stride_of(window, definition),
         sampled_share=scored / (len(tokens) - 1),
         words=words,
+        memory=memory_of(model, definition),
     )
 
 
@@ -175,12 +180,13 @@ def score_tokens(
     if window < 1 or batch < 1 or (limit is not None and limit < 1):
         raise RecipeError(f"window {window}, batch {batch}, limit {limit}: evaluation needs each to be 1 or more")
     spans = plan(len(tokens) - 1, window, definition, limit)
+    memory = memory_of(model, definition)
     targets = sum(span.length - span.skip for span in spans)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     total, done = 0.0, 0
     with _evaluating(model), torch.inference_mode():
-        for group in _batches(spans, min(batch, max(1, POSITIONS_AT_ONCE // window))):
-            total += _group_loss(model, tokens, group, device)
+        for group in _batches(spans, min(batch, max(1, POSITIONS_AT_ONCE // window)), memory):
+            total += _group_loss(model, tokens, group, min(memory, group[0].start), device)
             done += sum(span.length - span.skip for span in group)
             if progress is not None:
                 progress(done, targets)
@@ -190,6 +196,11 @@ def score_tokens(
 def stride_of(window: int, definition: Definition) -> int:
     """Return how far one window starts after the one before it, in tokens."""
     return window if definition == "separate" else max(1, window // 4)
+
+
+def memory_of(model: "Model", definition: Definition) -> int:
+    """Return how many tokens before a window the model is told."""
+    return model.memory if definition == "sliding" else 0
 
 
 def plan(targets: int, window: int, definition: Definition, limit: int | None = None) -> list[Span]:
@@ -215,27 +226,31 @@ def plan(targets: int, window: int, definition: Definition, limit: int | None = 
     return [span._replace(skip=max(span.skip, span.length - share)) for span in map(spans.__getitem__, chosen)]
 
 
-def _batches(spans: Sequence[Span], batch: int) -> Iterator[list[Span]]:
-    """Group windows of one shape; the first and the last may differ from the rest and then run alone."""
+def _batches(spans: Sequence[Span], batch: int, memory: int = 0) -> Iterator[list[Span]]:
+    """Group windows of one shape with as many tokens before them; the first and the last may differ from the rest."""
+
+    def shape(span: Span) -> tuple[int, int, int]:
+        return span.length, span.skip, min(memory, span.start)
+
     group: list[Span] = []
     for span in spans:
-        if group and (len(group) == batch or (span.length, span.skip) != (group[0].length, group[0].skip)):
+        if group and (len(group) == batch or shape(span) != shape(group[0])):
             yield group
             group = []
         group.append(span)
     yield group
 
 
-def _group_loss(model: "Model", tokens: NDArray[Any], group: Sequence[Span], device: torch.device) -> float:
-    rows_BT = np.stack([tokens[span.start : span.start + span.length + 1] for span in group]).astype(np.int64)
-    ids_BT = torch.from_numpy(rows_BT).to(device)
+def _group_loss(model: "Model", tokens: NDArray[Any], group: Sequence[Span], known: int, device: torch.device) -> float:
+    rows = [tokens[span.start - known : span.start + span.length + 1] for span in group]
+    before_BP, ids_BT = torch.from_numpy(np.stack(rows).astype(np.int64)).to(device).tensor_split([known], 1)
     skip = group[0].skip
     # Only the scored positions go through the head, which in a small model with a large vocabulary is most of the work.
-    features_ND = model.features(ids_BT[:, :-1])[:, skip:].flatten(0, 1)
+    features_ND = model.features(ids_BT[:, :-1], before_BP=before_BP)[:, skip:].flatten(0, 1)
     targets = ids_BT[:, 1 + skip :].flatten()
     total = 0.0
-    rows = max(1, LOGITS_AT_ONCE // model.vocab_size)
-    for part_ND, part in zip(torch.split(features_ND, rows), torch.split(targets, rows), strict=True):
+    places = max(1, LOGITS_AT_ONCE // model.vocab_size)
+    for part_ND, part in zip(torch.split(features_ND, places), torch.split(targets, places), strict=True):
         losses = model.losses(part_ND, part)
         total += float(losses.cpu().double().sum())  # on the CPU: not every accelerator has double precision
     return total

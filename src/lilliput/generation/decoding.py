@@ -55,7 +55,7 @@ def _tokens(
 ) -> Iterator[Token]:
     chosen = filters(settings)
     cache = model.new_cache(1)
-    logits_V = prefill(model, ids if cache.capacity is None else ids[-cache.capacity :], cache)
+    logits_V = prefill(model, ids, len(ids) if cache.capacity is None else cache.capacity, cache)
     for remaining in range(settings.length - 1, -1, -1):
         filtered_V = logits_V
         for change in chosen:
@@ -71,13 +71,16 @@ def _tokens(
             logits_V = step(model, token, cache)
 
 
-def prefill(model: Model, ids: Sequence[int], cache: Cache) -> NDArray[np.float32]:
-    """Read the ids into the cache and return logits_V for the token after the last.
+def prefill(model: Model, ids: Sequence[int], latest: int, cache: Cache) -> NDArray[np.float32]:
+    """Read the `latest` ids into an empty cache and return logits_V for the token after the last.
 
-    The ids are read in pieces of a context, so that a long prompt takes no more memory than a window.
+    They are read in pieces of a context, so that a long prompt takes no more memory than a window. Of those before them
+    a model may have some use without reading them (`Model.memory`).
     """
-    for start in range(0, len(ids), model.context):
-        logits_V = _read(model, ids[start : start + model.context], cache)
+    first = max(0, len(ids) - latest)
+    before = ids[max(0, first - model.memory) : first]
+    for start in range(first, len(ids), model.context):
+        logits_V = _read(model, ids[start : start + model.context], cache, before)
     return logits_V
 
 
@@ -89,18 +92,19 @@ def step(model: Model, token: int, cache: Cache) -> NDArray[np.float32]:
 def slide(model: Model, ids: Sequence[int]) -> tuple[Cache, NDArray[np.float32]]:
     """Read the latest half context of `ids` into a new cache; return it with logits_V for the next token."""
     cache = model.new_cache(1)
-    return cache, prefill(model, ids[-max(1, model.context // 2) :], cache)
+    return cache, prefill(model, ids, max(1, model.context // 2), cache)
 
 
-def _read(model: Model, ids: Sequence[int], cache: Cache) -> NDArray[np.float32]:
+def _read(model: Model, ids: Sequence[int], cache: Cache, before: Sequence[int] = ()) -> NDArray[np.float32]:
     training = model.training
     # The mode is set for one pass only: between two tokens the caller may train.
     if training:
         model.eval()
     try:
         with torch.inference_mode():
-            ids_BT = torch.tensor([ids], device=next(model.parameters()).device)
-            features_BTD = model.features(ids_BT, cache)
+            device = next(model.parameters()).device
+            ids_BT, before_BP = (torch.tensor([part], device=device, dtype=torch.long) for part in (ids, before))
+            features_BTD = model.features(ids_BT, cache, before_BP)
             logits_V: NDArray[np.float32] = model.head(features_BTD[:, -1:])[0, 0].float().cpu().numpy()
     finally:
         if training:

@@ -45,11 +45,11 @@ class Committee(Model):
         self.settings, self.vocab_size, self.context = first.settings, first.vocab_size, first.context
         self.members = nn.ModuleList(members)
 
-    def features(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
+    def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
         """Return the members' features_BTD."""
         caches = [None] * len(self.members) if cache is None else cast(CommitteeCache, cache).members
         pairs = zip(self._models(), caches, strict=True)
-        return torch.cat([member.features(ids_BT, held) for member, held in pairs], -1)
+        return torch.cat([member.features(ids_BT, held, before_BP) for member, held in pairs], -1)
 
     def head(self, features_BTD: Tensor) -> Tensor:
         """Return the logarithms of the averaged probabilities, which are logits_BTV."""

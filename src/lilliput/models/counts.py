@@ -7,9 +7,8 @@ Empirical Study of Smoothing Techniques for Language Modeling", TR-10-98, 1998, 
     p_n(c | context) = (count(context c) + strength_n types(context) p_{n-1}(c | less specific context))
                        / (total(context) + strength_n types(context))
 
-where `types` is the number of different tokens that followed the context; Witten & Bell have strengths of 1. For a text
-that was itself counted, a place can be left out of the counts (leave-one-out: Ney, Essen & Kneser, "On the Estimation
-of Small Probabilities by Leaving-One-Out", IEEE TPAMI 17, 1995): then its probability is what an unseen text would get.
+where `types` is the number of different tokens that followed the context; Witten & Bell have strengths of 1. Places of
+the counted text can be left out of the counts: then their probabilities are what an unseen text would get.
 
 A context is the last few tokens, or the last words (`words`). What follows is held as sorted integers: rank of the
 context * base + token. For tokens the rank of a group is that of the next longer context; a context of words has the
@@ -66,16 +65,24 @@ class Order:
         return np.where(self.codes[places] == codes, places, UNKNOWN).astype(np.int32)
 
     def followed(
-        self, contexts: NDArray[np.int32], ranks: NDArray[np.int32], leave_one_out: bool = False
+        self, contexts: NDArray[np.int32], ranks: NDArray[np.int32], leave_out: bool = False
     ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
         """Return how often the groups `ranks` (`find`) were met, and of their contexts totals and types.
 
-        A context that was never met, or met and never continued, has the total 0.
+        A context that was never met, or met and never continued, has the total 0. With `leave_out` the groups are
+        places of the counted text, and none of them is counted.
         """
         counts, totals, types = self.counts[ranks], self.totals[contexts], self.types[contexts]
-        if leave_one_out:
-            own = (counts > 0).astype(np.int32)
-            types, counts, totals = types - (counts == 1), counts - own, totals - own
+        if leave_out:
+            groups, firsts, places, own = np.unique(ranks, return_index=True, return_inverse=True, return_counts=True)
+            gone = self.counts[groups] == own
+            counts = counts - np.where(counts > 0, own[places], 0).astype(np.int32)
+            met, places = np.unique(contexts, return_inverse=True)
+            totals = totals - np.bincount(places, minlength=len(met)).astype(np.int32)[places]
+            lost = np.bincount(places[firsts], weights=gone, minlength=len(met)).astype(np.int32)
+            types = types - lost[places]
+            unknown = contexts == UNKNOWN
+            totals[unknown], types[unknown] = 0, 0
         return counts, totals, types
 
 
@@ -198,15 +205,15 @@ class Counts:
         contexts_BTK = np.stack([found[number] for number in _CHAIN], -1)
         return contexts_BTK[:, all_BT.shape[1] - ids_BT.shape[1] :]
 
-    def followed(self, contexts_NK: NDArray[np.int32], tokens_N: NDArray[Any], leave_one_out: bool = False) -> Followed:
+    def followed(self, contexts_NK: NDArray[np.int32], tokens_N: NDArray[Any], leave_out: bool = False) -> Followed:
         """Return what is known of each of the contexts and one token after it.
 
-        With `leave_one_out` the places are taken as places of the counted text itself, each followed by its token,
-        and each is left out of the counts.
+        With `leave_out` the places are taken as places of the counted text itself, each followed by its token, and all
+        of them are left out of the counts.
         """
         levels = []
         for order, contexts_N in zip(self._levels, contexts_NK.T, strict=True):
-            levels.append(order.followed(contexts_N, order.find(contexts_N, tokens_N), leave_one_out))
+            levels.append(order.followed(contexts_N, order.find(contexts_N, tokens_N), leave_out))
         return Followed(*(np.stack(part, 1) for part in zip(*levels, strict=True)))
 
     def probabilities(self, contexts_NK: NDArray[np.int32], strengths_K: NDArray[Any]) -> NDArray[np.float64]:

@@ -62,7 +62,7 @@ class GPT(Model):
             self.output.weight = self.embedding.weight
         self._initialize()
 
-    def features(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
+    def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
         """Return features_BTD after the final norm.
 
         Raises GenerationError if `ids_BT`, with what the cache holds, is longer than the context.

@@ -1,36 +1,42 @@
-"""A network with counts of its training text beside it.
+"""A network with counts of its training text beside it, and what stood before.
 
 The counts know by heart what the network would need many passes to learn, and are worth most where that is little time
-(Neubig & Dyer 2016, "Generalizing and Hybridizing Count-based and Neural Language Models", arXiv 1606.00499). The
-network learns as if it were alone: one that learns by the loss of both leaves to the counts what they know, and both
-together are the worse. What decides between them (`gate`) is fitted now and then, in the state in which the network is
-measured, to a part of the text from which it does not learn. The counts do, but each place is left out of them while it
-is asked for, or they would seem to know all of it.
+(Neubig & Dyer 2016, "Generalizing and Hybridizing Count-based and Neural Language Models", arXiv 1606.00499); `matches`
+know what is new in the text that is being read, the name of a person for example. The network learns as if it were
+alone: one that learns by the loss of both leaves to the counts what they know, and both together are the worse. What
+decides between them (`gate`) is fitted now and then, in the state in which the network is measured, to a part of the
+text from which it does not learn. The counts do, but leave that part out while they are asked about it, or they would
+seem to know all of it.
 
 Axes: B batch, T new positions, P positions before them, N places, D width, K levels, V vocabulary.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lilliput.models.counts import LEVELS, Counts
-from lilliput.models.gate import Gate
+from lilliput.models.gate import Gate, Place
+from lilliput.models.matches import MEMORY, Matches
 from lilliput.models.protocol import Cache, Model
 from lilliput.models.words import REACH, Words
+
+_COLUMNS = LEVELS + 2
+"""Behind the features of the network: the ranks of the contexts, the guess, and the length of its group."""
 
 
 @dataclass
 class MixtureCache:
-    """The network's cache, and the latest tokens for the counts."""
+    """The network's cache, and the latest tokens for counts and matches."""
 
     network: Cache
-    latest_BP: Tensor
+    matches: Matches | None = None
 
     @property
     def length(self) -> int:
@@ -43,12 +49,22 @@ class MixtureCache:
         return self.network.capacity
 
 
+class _Parts(NamedTuple):
+    """The columns of the features of N places."""
+
+    features_ND: Tensor
+    ranks_NK: NDArray[np.int32]
+    guesses_N: Tensor
+    lengths_N: Tensor
+
+
 class Mixture(Model):
     """A network with counts beside it; `learn` has to be called before the first pass that does not train.
 
-    Its features are those of the network and, in `LEVELS` more columns, the ranks of the contexts in the counts. While
-    it trains it is the network alone.
+    Its features are those of the network and `_COLUMNS` more. While it trains it is the network alone.
     """
+
+    memory = MEMORY
 
     def __init__(self, network: Model) -> None:
         super().__init__()
@@ -66,47 +82,63 @@ class Mixture(Model):
         self._counts = Counts(ids, Words(texts), self.vocab_size)
 
     @torch.no_grad()
-    def fit_gate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Fit the gate to parts of the counted text, given as ids_BT and the tokens that follow them."""
-        training, parts = self.training, []
+    def fit_gate(self, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
+        """Fit the gate to parts of the counted text, given as before_BP, ids_BT and the tokens that follow these."""
+        training, found, targets, own = self.training, [], [], []
         self.eval()
-        for ids_BT, targets_BT in batches:
-            flat_ND, ranks_NK = self._split(self.features(ids_BT).flatten(0, 1))
-            targets_N = targets_BT.flatten()
-            own_N = self.network.losses(flat_ND, targets_N)
-            parts.append((own_N, flat_ND, *self._followed(ranks_NK, targets_N, leave_one_out=True)))
-        self.gate.fit(*(torch.cat(part) for part in zip(*parts, strict=True)))
+        for before_BP, ids_BT, targets_BT in batches:
+            found.append(self._split(self.features(ids_BT, before_BP=before_BP).flatten(0, 1)))
+            targets.append(targets_BT.flatten())
+            own.append(self.network.losses(found[-1].features_ND, targets[-1]))
+        features_ND, guesses_N, lengths_N = (
+            torch.cat([getattr(parts, name) for parts in found]) for name in ("features_ND", "guesses_N", "lengths_N")
+        )
+        targets_N = torch.cat(targets)
+        ranks_NK = np.concatenate([parts.ranks_NK for parts in found])
+        counts_NK, totals_NK, types_NK, lowest_N = self._followed(ranks_NK, targets_N, leave_out=True)
+        place = Place(features_ND, totals_NK, types_NK, lengths_N)
+        self.gate.fit(torch.cat(own), counts_NK, lowest_N, guesses_N == targets_N, place)
         self.train(training)
 
-    def features(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
-        """Return the network's features_BTD, followed by the ranks of the contexts unless it trains."""
+    def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
+        """Return the network's features_BTD, followed by the other columns unless it trains."""
         if self.training:
             return self.network.features(ids_BT, cache)
         held = cast(MixtureCache, cache) if cache is not None else None
         features_BTD = self.network.features(ids_BT, held.network if held is not None else None)
-        before_BP = held.latest_BP if held is not None else ids_BT[:, :0]
-        ranks_BTK = self._known().contexts(ids_BT.cpu().numpy(), before_BP.cpu().numpy())
+        ids = ids_BT.cpu().numpy()
+        matches = held.matches if held is not None else None
+        if matches is None:
+            matches = Matches(ids[:, :0] if before_BP is None else before_BP.cpu().numpy())
         if held is not None:
-            held.latest_BP = torch.cat((held.latest_BP, ids_BT), 1)[:, 1 - REACH :]
-        # In single precision, in which ranks below 2^24 are exact.
-        return torch.cat((features_BTD.float(), self._tensor(ranks_BTK)), -1)
+            held.matches = matches
+        ranks_BTK = self._known().contexts(ids, matches.latest(REACH - 1))
+        guesses_BT, lengths_BT = matches.add(ids)
+        # In single precision, in which whole numbers below 2^24 are exact.
+        columns = np.concatenate((ranks_BTK, guesses_BT[..., None], lengths_BT[..., None]), -1)
+        return torch.cat((features_BTD.float(), self._tensor(columns)), -1)
 
     def head(self, features_BTD: Tensor) -> Tensor:
         """Return the logarithms of the mixed probabilities, which are logits_BTV."""
-        flat_ND, ranks_NK = self._split(features_BTD.flatten(0, -2))
+        parts = self._split(features_BTD.flatten(0, -2))
         counts = self._known()
-        counted_NV = self._tensor(counts.probabilities(ranks_NK, self.gate.strengths.exp().cpu().numpy()))
-        logs_NV = self.network.head(flat_ND.unsqueeze(0)).squeeze(0).float().log_softmax(-1)
-        mixed_NV: Tensor = self.gate(logs_NV, counted_NV, flat_ND, *map(self._tensor, counts.known(ranks_NK)))
+        counted_NV = self._tensor(counts.probabilities(parts.ranks_NK, self.gate.strengths.exp().cpu().numpy()))
+        logs_NV = self.network.head(parts.features_ND.unsqueeze(0)).squeeze(0).float().log_softmax(-1)
+        guessed_NV = F.one_hot(parts.guesses_N, self.vocab_size).bool()
+        totals_NK, types_NK = map(self._tensor, counts.known(parts.ranks_NK))
+        place = Place(parts.features_ND, totals_NK, types_NK, parts.lengths_N)
+        mixed_NV: Tensor = self.gate(logs_NV, counted_NV, guessed_NV, place)
         return mixed_NV.view(*features_BTD.shape[:-1], self.vocab_size)
 
     def losses(self, features_ND: Tensor, targets_N: Tensor) -> Tensor:
         """Return the negative log-likelihood of each target; the counts are asked for nothing but the targets."""
-        flat_ND, ranks_NK = self._split(features_ND)
-        own_N = self.network.losses(flat_ND, targets_N)
-        counts_NK, totals_NK, types_NK, lowest_N = self._followed(ranks_NK, targets_N, leave_one_out=False)
+        parts = self._split(features_ND)
+        own_N = self.network.losses(parts.features_ND, targets_N)
+        counts_NK, totals_NK, types_NK, lowest_N = self._followed(parts.ranks_NK, targets_N, leave_out=False)
         counted_N = self.gate.interpolate(counts_NK, totals_NK, types_NK, lowest_N)
-        mixed_N1: Tensor = self.gate(-own_N[:, None], counted_N[:, None], flat_ND, totals_NK, types_NK)
+        place = Place(parts.features_ND, totals_NK, types_NK, parts.lengths_N)
+        guessed_N = parts.guesses_N == targets_N
+        mixed_N1: Tensor = self.gate(-own_N[:, None], counted_N[:, None], guessed_N[:, None], place)
         return -mixed_N1[:, 0]
 
     def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
@@ -115,23 +147,23 @@ class Mixture(Model):
 
     def new_cache(self, batch: int) -> MixtureCache:
         """Return an empty cache of the network, and no tokens."""
-        device = self.gate.share.device
-        return MixtureCache(self.network.new_cache(batch), torch.zeros(batch, 0, dtype=torch.long, device=device))
+        return MixtureCache(self.network.new_cache(batch))
 
     def _known(self) -> Counts:
         if self._counts is None:
             raise RuntimeError("a mixture has to learn its counts before its first pass")
         return self._counts
 
-    def _split(self, features_ND: Tensor) -> tuple[Tensor, NDArray[np.int32]]:
-        ranks_NK = features_ND[:, -LEVELS:].detach().cpu().numpy().astype(np.int32)
-        return features_ND[:, :-LEVELS], ranks_NK
+    def _split(self, features_ND: Tensor) -> _Parts:
+        own_ND, columns_NC = features_ND[:, :-_COLUMNS], features_ND[:, -_COLUMNS:]
+        ranks_NK = columns_NC[:, :LEVELS].detach().cpu().numpy().astype(np.int32)
+        return _Parts(own_ND, ranks_NK, columns_NC[:, -2].long(), columns_NC[:, -1])
 
-    def _followed(self, ranks_NK: NDArray[np.int32], targets_N: Tensor, *, leave_one_out: bool) -> tuple[Tensor, ...]:
+    def _followed(self, ranks_NK: NDArray[np.int32], targets_N: Tensor, *, leave_out: bool) -> tuple[Tensor, ...]:
         """Return counts_NK, totals_NK, types_NK (`Followed`) and lowest_N."""
         counts, tokens_N = self._known(), targets_N.cpu().numpy()
-        followed = counts.followed(ranks_NK, tokens_N, leave_one_out)
+        followed = counts.followed(ranks_NK, tokens_N, leave_out)
         return *map(self._tensor, followed), self._tensor(counts.lowest_V[tokens_N])
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(array.astype(np.float32)).to(self.gate.share.device)
+        return torch.from_numpy(array.astype(np.float32)).to(self.gate.shares.device)

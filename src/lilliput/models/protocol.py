@@ -42,6 +42,8 @@ class Model(nn.Module, ABC):
     settings: GPTSettings | RecurrentSettings
     vocab_size: int
     context: int
+    memory: int = 0
+    """Tokens before a pass that the model makes use of; a cache holds them from then on."""
     output: nn.Linear
 
     def forward(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
@@ -52,8 +54,11 @@ class Model(nn.Module, ABC):
         return self.head(self.features(ids_BT, cache))
 
     @abstractmethod
-    def features(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
-        """Return features_BTD: everything but the output matrix, for callers that need few of the logits."""
+    def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
+        """Return features_BTD: everything but the output matrix, for callers that need few of the logits.
+
+        Where `cache` is empty or None, `before_BP` may tell what stood before; a model looks at its `memory` of it.
+        """
 
     @abstractmethod
     def head(self, features_BTD: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class Recurrent(Model):
             # The output's first weights are the smaller ones, so the first logits stay near zero.
             self.embedding.weight = self.output.weight
 
-    def features(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
+    def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
         """Return features_BTD of the last recurrent layer."""
         held = cast(StateCache, cache) if cache is not None else None
         state = held.state if held is not None else None

@@ -116,7 +116,8 @@ def _block_matrices(model: nn.Module) -> list[Tensor]:
     spared = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
     if isinstance(model, Model):
         spared |= {output.weight for output in model.outputs()}
-    return [parameter for parameter in model.parameters() if parameter.ndim == 2 and parameter not in spared]
+    learned = (parameter for parameter in model.parameters() if parameter.requires_grad and parameter.ndim == 2)
+    return [parameter for parameter in learned if parameter not in spared]
 
 
 def _elementwise(groups: list[dict[str, object]], settings: OptimizerSettings) -> torch.optim.Optimizer:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from lilliput.corpus import END, Examples, require_examples, shortened
 from lilliput.data.batch import Batch
@@ -62,7 +63,7 @@ class ExampleMaterial:
         """Return the function that gives the examples of a step."""
         return ExampleBatches(self._training, rows, seed).batch
 
-    def aside(self, rows: int) -> list[Batch]:
+    def aside(self, rows: int, memory: int) -> list[tuple[Tensor, Batch]]:
         """Return nothing: beside a network for answers nothing is fitted."""
         return []
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from lilliput.data.batch import Batch
 from lilliput.models import Model
 from lilliput.tokenizers import Tokenizer
@@ -51,8 +53,11 @@ class Material(Protocol):
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
         """Return the function that gives the batch of a step."""
 
-    def aside(self, rows: int) -> list[Batch]:
-        """Return what is not learnt from but set aside for what is fitted, in batches of at most `rows`."""
+    def aside(self, rows: int, memory: int) -> list[tuple[Tensor, Batch]]:
+        """Return what is not learnt from but set aside for what is fitted, in batches of at most `rows`.
+
+        Before each batch stand the tokens before its rows, `memory` of them at most.
+        """
 
     def look(self, model: Model, limit: int | None) -> Look:
         """Measure the model on the held-out part, on about `limit` targets of it if that is given."""

@@ -298,10 +298,11 @@ class Session:
                 yield Note(f"{finding.text}; what helps: {finding.remedy}")
 
     def _fit_gate(self, mixture: Mixture) -> None:
-        batches = [batch.to(self.runtime.device) for batch in self.material.aside(self.settings.batch)]
-        if batches:
+        pairs = self.material.aside(self.settings.batch, mixture.memory)
+        moved = [(before_BP, batch.to(self.runtime.device)) for before_BP, batch in pairs]
+        if moved:
             with self.runtime.autocast():
-                mixture.fit_gate((batch.inputs_BT, batch.targets_BT) for batch in batches)
+                mixture.fit_gate((before_BP, batch.inputs_BT, batch.targets_BT) for before_BP, batch in moved)
 
     def _score(self, limit: int | None) -> Look:
         with self.runtime.autocast():

@@ -4,6 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from lilliput.corpus import count_words, open_corpus
 from lilliput.data.batch import Batch
 from lilliput.data.tokens import Tokens, read_tokens
@@ -42,10 +46,10 @@ class TextMaterial:
     ) -> None:
         self.tokenizer = tokenizer
         self.facts = facts
-        aside = _aside(len(training)) if fits else 0
-        self.window = min(window, len(training) - aside - 1)
+        self._aside = _aside(len(training)) if fits else 0
+        self.window = min(window, len(training) - self._aside - 1)
         self.targets = len(validation) - 1
-        self._learned, self._aside = training[: len(training) - aside], training[len(training) - aside :]
+        self._learned = training[: len(training) - self._aside]
         self._training = training
         self._validation = validation
         self._wanted = window
@@ -74,13 +78,20 @@ class TextMaterial:
         """Return the function that gives the random windows of a step."""
         return Windows(self._learned, self.window, rows, seed).batch
 
-    def aside(self, rows: int) -> list[Batch]:
-        """Return what was set aside in windows of which at most `rows` stand together."""
-        if len(self._aside) < 2:
+    def aside(self, rows: int, memory: int) -> list[tuple[Tensor, Batch]]:
+        """Return what was set aside in windows of which at most `rows` stand together, and what stands before them."""
+        if not self._aside:
             return []
-        windows = Windows(self._aside, min(self.window, len(self._aside) - 1), 1, 0)
-        singles = [windows.batch(number) for number in range(windows.per_epoch)]
-        return [Batch.join(singles[start : start + rows]) for start in range(0, len(singles), rows)]
+        first, length = len(self._training) - self._aside, min(self.window, self._aside - 1)
+        known = min(memory, first)
+        starts = np.arange(first, len(self._training) - length, length)
+        places = starts[:, None] + np.arange(-known, length + 1)
+        batches = []
+        for some in np.split(self._training[places].astype(np.int64), range(rows, len(starts), rows)):
+            before_BP, ids_BT = torch.from_numpy(some).tensor_split([known], 1)
+            targets_BT = ids_BT[:, 1:]
+            batches.append((before_BP, Batch(ids_BT[:, :-1], targets_BT, torch.ones(targets_BT.shape))))
+        return batches
 
     def look(self, model: Model, limit: int | None) -> Look:
         """Measure the model in separate windows."""
