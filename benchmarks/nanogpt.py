@@ -6,8 +6,8 @@ Both sides learn the first nine tenths of the text and are scored on the last te
 the wall time of its whole command, imports, tokenizing and its own evaluations included. Ours runs with a network of
 the same layers, width, heads, context and rows per step (its vocabulary has 16 tokens more, the escapes that keep it
 lossless); with another one of no more parameters and the same context, part of which are embeddings of n-grams; as
-planned for a text that comes with no settings; and as planned without the counts beside the network. It gets nanoGPT's
-own wall time, fractions of it, or so many seconds. How much faster it is to nanoGPT's loss is told by the shortest time
+planned for a text that comes with no settings, with counts and guesses from the 1,024 tokens before a sliding window;
+and as planned without these two. It gets nanoGPT's own wall time, fractions of it, or so many seconds. How much faster it is to nanoGPT's loss is told by the shortest time
 at which its median loss is not above nanoGPT's.
 """
 
@@ -88,13 +88,15 @@ SECONDS: dict[str, tuple[float, ...]] = {"as planned": (15, 600)}
 class Peer(nn.Module):
     """nanoGPT's network behind the face that our evaluation needs. Shapes: B batch, T time, D width, V vocabulary."""
 
+    memory = 0
+
     def __init__(self, network: Any, vocab_size: int) -> None:
         super().__init__()
         self.network = network
         self.vocab_size = vocab_size
         self.context = WINDOW
 
-    def features(self, ids_BT: Tensor) -> Tensor:
+    def features(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
         parts = self.network.transformer
         x_BTD = parts.wte(ids_BT) + parts.wpe(torch.arange(ids_BT.shape[1]))
         for block in parts.h:
