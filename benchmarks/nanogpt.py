@@ -7,8 +7,8 @@ the wall time of its whole command, imports, tokenizing and its own evaluations 
 the same layers, width, heads, context and rows per step (its vocabulary has 16 tokens more, the escapes that keep it
 lossless); with another one of no more parameters and the same context, part of which are embeddings of n-grams; as
 planned for a text that comes with no settings, with counts and guesses from the 1,024 tokens before a sliding window;
-and as planned without these two. It gets nanoGPT's own wall time, fractions of it, or so many seconds. How much faster it is to nanoGPT's loss is told by the shortest time
-at which its median loss is not above nanoGPT's.
+and as planned without these two. It gets nanoGPT's own wall time, fractions of it, or so many seconds. How much faster
+it is to nanoGPT's loss is told by the shortest time at which its median loss is not above nanoGPT's.
 """
 
 import argparse

@@ -5,20 +5,22 @@
 Both sides train the same network (GPT-2's blocks, no dropout, AdamW, as many rows and tokens) on random tokens, in
 turn. nanoGPT runs its own `train.py`, whose times per iteration are read; for bfloat16 on a processor, which it does
 not offer, one line of it is changed. The first iterations, with compiling and the evaluation at the start, do not
-count. Memory is the most that the processes of a side held, added up. Goes to `results/steps.json`.
+count. Memory is the most that the processes of a side, the compiler's included, held at one time, what they share
+counted once (Linux). Goes to `results/steps.json`.
 """
 
 import argparse
 import json
-import os
 import pickle
 import re
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ import numpy as np
 
 from lilliput.corpus import Corpus, Document
 from lilliput.runtime import describe_environment
-from lilliput.training.pace import measure_pace, memory_held
+from lilliput.training.pace import measure_pace
 from lilliput.training.plan import make_plan
 
 RESULT = Path(__file__).parents[1] / "results" / "steps.json"
@@ -64,15 +66,49 @@ def run_peer(checkout: Path, work: Path, case: str) -> dict[str, float]:
         f"--n_layer={shape['layers']} --n_head={shape['heads']} --n_embd={shape['width']} "
         f"--max_iters={shape['steps'] + SKIPPED} --compile={case in HALF}"
     )
-    command = [sys.executable, "train.py", *flags.split()]
+    output, memory = watched([sys.executable, "train.py", *flags.split()], folder)
+    times = [float(milliseconds) for milliseconds in re.findall(r"^iter \d+: .*time ([\d.]+)ms", output, re.MULTILINE)]
+    return of_steps(shape, [each / 1000 for each in times[SKIPPED:]], memory)
+
+
+def watched(command: list[str], folder: Path) -> tuple[str, float]:
+    """Run a command and return its output and the most bytes that it and its processes held at one time."""
+    held = [0.0]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+
+        def watch() -> None:
+            while process.poll() is None:
+                held.append(sum(map(proportional, family(process.pid))))
+                time.sleep(0.5)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
         assert process.stdout is not None
         output = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process.wait()
+        watcher.join()
     assert process.returncode == 0, output
-    times = [float(time) for time in re.findall(r"^iter \d+: .*time ([\d.]+)ms", output, re.MULTILINE)]
-    return of_steps(shape, [time / 1000 for time in times[SKIPPED:]], used.ru_maxrss * 1024)
+    return output, max(held)
+
+
+def family(root: int) -> list[int]:
+    """Return a process and all that it started, directly or not."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = [root]
+    for process in found:
+        found += [child for child, parent in parents.items() if parent == process]
+    return found
+
+
+def proportional(process: int) -> float:
+    """Return the bytes of a process; what n processes share counts as an n-th."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        return next((float(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0.0)
+    return 0.0
 
 
 def of_steps(shape: dict[str, Any], seconds: list[float], memory: float) -> dict[str, float]:
@@ -81,12 +117,11 @@ def of_steps(shape: dict[str, Any], seconds: list[float], memory: float) -> dict
 
 
 def run_ours(case: str) -> dict[str, float]:
-    command = [sys.executable, __file__, "--child", case]
-    result: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    return result
+    output, memory = watched([sys.executable, __file__, "--child", case], Path.cwd())
+    return of_steps(CASES[case], json.loads(output), memory)
 
 
-def child(case: str) -> dict[str, float]:
+def child(case: str) -> list[float]:
     shape = CASES[case]
     settings = {f"model.{key}": shape[key] for key in ("layers", "width", "heads")} | {
         "model.shape": "gpt2",
@@ -102,9 +137,7 @@ def child(case: str) -> dict[str, float]:
     text = Corpus("any", (Document("any", "any text " * 1000),), ())
     recipe = make_plan("any", text, settings).recipe()
     pace = measure_pace(recipe, shape["vocabulary"], shape["window"], shape["steps"] + SKIPPED, 0.0)
-    # A process that shares the steps has ended by now; so has the compiler, which is smaller.
-    beside = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    return of_steps(shape, list(pace.step_seconds[SKIPPED:]), (memory_held() or 0) + beside)
+    return list(pace.step_seconds[SKIPPED:])
 
 
 def main() -> None:
