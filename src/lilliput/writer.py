@@ -107,7 +107,10 @@ def put_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> None:
     parameters = dict(model.named_parameters())
     if parameters.keys() != weights.keys():
         odd = sorted(parameters.keys() ^ weights.keys())
-        raise CheckpointError(f"the weights do not belong to this model: {odd[0]} is on one side only")
+        raise CheckpointError(
+            f"the weights do not belong to this model: {odd[0]} is on one side only; "
+            "if another version of Lilliput made them, train anew with --fresh"
+        )
     with torch.no_grad():
         for name, parameter in parameters.items():
             if parameter.shape != weights[name].shape:
