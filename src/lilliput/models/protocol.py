@@ -57,7 +57,8 @@ class Model(nn.Module, ABC):
     def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
         """Return features_BTD: everything but the output matrix, for callers that need few of the logits.
 
-        Where `cache` is empty or None, `before_BP` may tell what stood before; a model looks at its `memory` of it.
+        `before_BP` may tell what stood before, of which a model looks at its `memory`; a cache that holds tokens knows
+        it already.
         """
 
     @abstractmethod
