@@ -52,11 +52,11 @@ def test_the_format_follows_from_the_device_and_has_its_reason(
 @pytest.mark.parametrize(
     ("machine", "units", "parameters", "positions", "precision"),
     [
-        ({}, True, runtime.LARGE, runtime.MANY, "bfloat16"),
-        ({}, False, runtime.LARGE, runtime.MANY, "float32"),
-        ({}, True, runtime.LARGE - 1, runtime.MANY, "float32"),
-        ({}, True, runtime.LARGE, runtime.MANY - 1, "float32"),
-        ({"mps": True}, True, runtime.LARGE, runtime.MANY, "float32"),
+        ({}, True, runtime.BFLOAT16_PAYS // 1024, 1024, "bfloat16"),
+        ({}, False, runtime.BFLOAT16_PAYS // 1024, 1024, "float32"),
+        ({}, True, runtime.BFLOAT16_PAYS // 1024 - 1, 1024, "float32"),
+        ({}, True, runtime.BFLOAT16_PAYS // 1024, 1023, "float32"),
+        ({"mps": True}, True, runtime.BFLOAT16_PAYS // 1024, 1024, "float32"),
     ],
 )
 def test_a_processor_with_units_for_it_takes_bfloat16_for_large_models(

@@ -22,8 +22,8 @@ _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
-LARGE, MANY = 500_000, 1024
-"""Parameters, and positions in a forward pass, from which on bfloat16 pays on a processor that has it."""
+BFLOAT16_PAYS = 400_000_000
+"""Parameters times positions of a forward pass, from which on bfloat16 pays on a processor that has units for it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def choose_runtime(precision: Precision = "auto", parameters: int = 0, positions
             if torch.cuda.is_bf16_supported():
                 return Runtime(device, "bfloat16", "this GPU computes bfloat16 at full speed and needs no loss scaling")
             return Runtime(device, "float16", "this GPU has no bfloat16; the loss is scaled to keep float16 in range")
-        if parameters >= LARGE and positions >= MANY and device.type == "cpu" and multiplies_bfloat16():
+        if parameters * positions >= BFLOAT16_PAYS and device.type == "cpu" and multiplies_bfloat16():
             return Runtime(device, "bfloat16", "this processor multiplies bfloat16, which pays at this size")
         return Runtime(device, "float32", "at the size of tiny models float32 is the fastest here")
     if precision == "float16" and device.type != "cuda":
