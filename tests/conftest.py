@@ -1,12 +1,15 @@
 """What many tests need: a text that was made up, one thread, and no data of the machine's user."""
 
 import os
+import tempfile
+from pathlib import Path
 
 # Two test processes with two spinning threads each would wait for one another most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What is compiled is kept from test to test, while every test has a cache of its own.
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / "lilliput-tests-compiled"))
 
 import random
-from pathlib import Path
 
 import pytest
 

@@ -73,6 +73,19 @@ def test_a_processor_with_units_for_it_takes_bfloat16_for_large_models(
     assert choose_runtime("auto", parameters, positions).precision == precision
 
 
+@pytest.mark.parametrize(
+    ("machine", "compiler", "possible"),
+    [({}, "g++", True), ({}, None, False), ({"mps": True}, "g++", False), ({"cuda": True}, None, True)],
+)
+def test_what_is_needed_to_compile(
+    monkeypatch: pytest.MonkeyPatch, machine: dict[str, bool], compiler: str | None, possible: bool
+) -> None:
+    pretend(monkeypatch, **machine)
+    monkeypatch.setattr(runtime.shutil, "which", lambda name: compiler if name == compiler else None)
+    monkeypatch.delenv("CXX", raising=False)
+    assert runtime.can_compile() is possible
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_format_asked_for_is_taken(monkeypatch: pytest.MonkeyPatch, precision: Any) -> None:
     pretend(monkeypatch)

@@ -6,6 +6,7 @@ Every choice carries its reason, so that the command line can say it.
 import ctypes
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -80,6 +81,12 @@ def multiplies_bfloat16() -> bool:
     """Tell whether the processor has units for bfloat16; one without them is slower with it than without."""
     probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(probe() for probe in probes if probe is not None)
+
+
+def can_compile() -> bool:
+    """Tell whether there is what `torch.compile` needs to make code for this machine."""
+    device = choose_device().type
+    return device == "cuda" or (device == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is not None)
 
 
 @contextmanager

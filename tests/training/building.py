@@ -103,6 +103,8 @@ def fitted(
         weights_BT = torch.rand(rows, 16, generator=torch.Generator().manual_seed(step))
         return Batch(ids_BT[:, :-1], ids_BT[:, 1:], weights_BT)
 
+    if recipe.training.compile:
+        crew.compile(model, batch_of(0), recipe.training.accumulation, runtime)
     loop = fit(
         model,
         next_token,

@@ -165,7 +165,6 @@ def test_a_run_keeps_the_shares_that_it_began_with(tmp_path: Path, monkeypatch: 
         ({"training.minutes": 5}, 1, 1),
         ({"training.minutes": 5, "training.batch": 1}, 2, 1),
         ({"training.minutes": 0.1}, 2, 1),
-        ({"training.minutes": 5, "training.compile": True}, 2, 1),
         ({"training.steps": 10}, 2, 1),
         ({"training.steps": 100_000_000}, 2, 2),
         ({"training.minutes": 5, "model.width": 1024, "model.heads": 16}, 2, 1),

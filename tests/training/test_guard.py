@@ -11,10 +11,10 @@ from torch import Tensor
 
 from lilliput.data.batch import Batch
 from lilliput.errors import RunError
+from lilliput.models import Model
 from lilliput.objectives import next_token
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.training import session
-from lilliput.training.compiling import Trainable
 from lilliput.training.events import Evaluated, Note, Stepped
 from lilliput.training.gradient import step_seed
 from lilliput.training.guard import RESCUES, WARM, Guard
@@ -71,7 +71,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, is_bad, spoilt=math.nan) -> list[int]
     """Spoil the loss of the calls for which `is_bad(number of the call)`; return the list of all calls' batches."""
     seen: list[int] = []
 
-    def objective(model: Trainable, batch: Batch) -> Tensor:
+    def objective(model: Model, batch: Batch) -> Tensor:
         seen.append(hash(batch.inputs_BT.numpy().tobytes()))
         return next_token(model, batch) * (spoilt if is_bad(len(seen) - 1, seen) else 1.0)
 
@@ -158,7 +158,7 @@ CPU_FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCP
 
 
 def no_memory_for(monkeypatch: pytest.MonkeyPatch, most: int, error: RuntimeError = GPU_FULL) -> None:
-    def objective(model: Trainable, batch: Batch) -> Tensor:
+    def objective(model: Model, batch: Batch) -> Tensor:
         if len(batch.inputs_BT) > most:
             raise error
         return next_token(model, batch)

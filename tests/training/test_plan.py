@@ -7,6 +7,7 @@ import pytest
 
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.recipe import Recipe, differences
+from lilliput.training import plan
 from lilliput.training.resolve import resolve
 
 
@@ -29,6 +30,17 @@ def test_a_text_gets_counts_and_ngrams_of_which_more_is_dropped_the_longer_it_is
     assert dropped == sorted(dropped)
     assert len(set(dropped)) == 4
     assert dropped[-1] == 0.7
+
+
+@pytest.mark.parametrize("possible", [True, False])
+def test_long_runs_of_transformers_are_compiled(text: Path, possible: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "can_compile", lambda: possible)
+    assert [planned(text, training__minutes=minutes).training.compile for minutes in (1, 2.9)] == [False, False]
+    assert [planned(text, training__minutes=minutes).training.compile for minutes in (3, 500)] == [possible] * 2
+    assert planned(text).training.compile is possible
+    assert not planned(text, training__steps=100_000).training.compile
+    assert not planned(text, model__kind="lstm").training.compile
+    assert not planned(text, training__compile=False).training.compile
 
 
 def test_the_more_time_there_is_for_a_text_the_more_networks_share_it(text: Path) -> None:

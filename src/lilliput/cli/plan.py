@@ -24,6 +24,8 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
     """Say what `lilliput train` would do: the choices for this text and this time, the speed here, the end."""
+    from rich.console import Console
+
     from lilliput.cli.showing import download_progress
     from lilliput.errors import RecipeError
     from lilliput.recipe import parse_setting
@@ -37,7 +39,11 @@ def run(
         settings["training.minutes"] = minutes
     with download_progress() as progress:
         task = resolve(target, corpus=corpus, settings=settings, progress=progress)
-    found = forecast(task.recipe, task.corpus)
+    doing = "measuring this machine"
+    if task.recipe.training.compile:
+        doing += " (compiling the model takes long the first time only)"
+    with Console(stderr=True).status(doing):
+        found = forecast(task.recipe, task.corpus)
     if save is not None:
         try:
             task.recipe.write(save)
@@ -46,7 +52,6 @@ def run(
     if json_:
         typer.echo(json.dumps({"recipe": task.recipe.as_dict()} | found.as_dict()))
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 

@@ -11,6 +11,8 @@ Axes: B batch, T new positions, P positions held with the new ones, D width, H h
 F feed-forward width.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -170,9 +172,16 @@ class Block(nn.Module):
         self.feed_forward_norm = make_norm(settings)
         self.feed_forward = FeedForward(settings)
         self.dropout = nn.Dropout(settings.dropout)
+        self.compiled: Callable[..., Tensor] | None = None
+        """In place of `whole` while training."""
 
     def forward(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
         """Return the shape of `x_BTD`."""
+        pass_on = self.compiled if self.training and self.compiled is not None else self.whole
+        return pass_on(x_BTD, rotary, cache)
+
+    def whole(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
+        """Return the same, step by step."""
         attended_BTD: Tensor = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), rotary, cache))
         result_BTD: Tensor = attended_BTD + self.dropout(self.feed_forward(self.feed_forward_norm(attended_BTD)))
         return result_BTD

@@ -27,10 +27,11 @@ def choices(recipe: Recipe) -> list[tuple[str, str]]:
     if training.optimizer == "muon":
         rates = f"learning rates {training.matrix_learning_rate:g} and {training.learning_rate:g}"
     rows = training.batch * training.accumulation
+    compiled = ", compiled" if training.compile else ""
     return [
         ("model", f"{model.kind}, {shape}, dropout {model.dropout:g}"),
         *([("beside it", "; ".join(beside))] if beside else []),
-        ("training", f"{training.optimizer}, {rates}, {training.schedule}; {rows} rows a step"),
+        ("training", f"{training.optimizer}, {rates}, {training.schedule}; {rows} rows a step{compiled}"),
     ]
 
 

@@ -29,7 +29,7 @@ from lilliput.models import Model
 from lilliput.objectives import Objective
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_device
-from lilliput.training.compiling import Trainable
+from lilliput.training.compiling import compile_or_not
 from lilliput.training.gradient import Scaler, accumulate, trained
 from lilliput.training.shared import Rows, share_memory, values_in, values_size
 
@@ -52,7 +52,7 @@ def crew_size(recipe: Recipe) -> int:
     rows = training.batch * training.accumulation
     if training.processes is not None:
         return min(training.processes, rows)
-    if training.compile or not _possible():
+    if not _possible():
         return 1
     parameters = _PARAMETERS * model.layers * model.width**2
     operations = _OPERATIONS * parameters * rows * recipe.data.window * (training.steps or 0)
@@ -123,9 +123,24 @@ class Crew:
         self._keep([member.reply() for member in self.members])
         return self.shares
 
+    def compile(self, model: Model, batch: Batch, parts: int, runtime: Runtime) -> str:
+        """Compile the model, in all processes, for steps of such batches in so many parts.
+
+        Returns one line that says what came of it.
+        """
+        shares = batch.split(min(self.shares, len(batch.inputs_BT)))
+        members = self.members[: len(shares) - 1]
+        for number, member in enumerate(members, 1):
+            member.ask(shares[number], {"parts": parts, "compile": True})
+        # The number of threads becomes part of the code.
+        with self._fewer_threads():
+            note = compile_or_not(model, shares[0].split(min(parts, len(shares[0].inputs_BT)))[0], runtime)
+        self._keep([member.reply() for member in members])
+        return note
+
     def accumulate(
         self,
-        model: Trainable,
+        model: Model,
         objective: Objective,
         batch: Batch,
         parts: int,
@@ -236,7 +251,7 @@ class _Member:
         self._tell(about)
 
     def ask(self, share: Batch, task: dict[str, Any]) -> None:
-        """Let the process compute the gradient of a share."""
+        """Let the process do its task for a share."""
         self._rows.put(share)
         rows, time = share.inputs_BT.shape
         self._tell(task | {"rows": rows, "time": time})

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from lilliput.data.batch import Batch
 from lilliput.errors import RunError
+from lilliput.models import Model
 from lilliput.objectives import Objective
 from lilliput.optimization.optimizers import Optimizers
 from lilliput.runtime import Runtime
-from lilliput.training.compiling import Trainable
 from lilliput.training.crew import Crew
 from lilliput.training.gradient import Scaler, out_of_memory, step_seed, trained
 
@@ -37,7 +37,7 @@ class Step:
 
 
 def fit(
-    model: Trainable,
+    model: Model,
     objective: Objective,
     batch_of: Callable[[int], Batch],
     optimizers: Optimizers,

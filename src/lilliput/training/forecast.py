@@ -13,6 +13,8 @@ from lilliput.training.prepare import Source
 
 START_SECONDS, START_SECONDS_A_MILLION, START_MOST = 2.0, 5.0, 40.0
 """Preparing a text takes about so long, and so much more for a million characters, up to a bound."""
+COMPILED_SECONDS = 7.0
+"""To take up a model that was compiled before, as this command does."""
 TRAINING_SHARE = 0.88
 """Of the rest; evaluations, samples and checkpoints take what is left. Both are rough: of two runs of 1.8 minutes on a
 million characters one used 0.86 of the rest for training, and the other, in a bad hour of the same machine, 0.67."""
@@ -97,6 +99,7 @@ def _length(recipe: Recipe, pace: Pace, characters: int | None) -> tuple[int, fl
     if characters is not None:
         start = min(START_MOST, START_SECONDS + START_SECONDS_A_MILLION * characters / 1e6)
     training = recipe.training
+    start += COMPILED_SECONDS * training.compile
     if training.steps is not None:
         return training.steps, start + training.steps * pace.seconds_per_step / TRAINING_SHARE
     assert training.minutes is not None

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from lilliput.data.batch import Batch
+from lilliput.models import Model
 from lilliput.objectives import Objective
 from lilliput.optimization.optimizers import Optimizers
 from lilliput.runtime import Runtime
-from lilliput.training.compiling import Trainable
 
 
 class Scaler:
@@ -53,7 +53,7 @@ def step_seed(seed: int, step: int, share: int = 0) -> int:
 
 
 def accumulate(
-    model: Trainable,
+    model: Model,
     objective: Objective,
     batch: Batch,
     parts: int,

@@ -16,6 +16,7 @@ from lilliput.models import ModelSettings, build
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import tables_of
 from lilliput.runtime import Runtime, kept_memory
+from lilliput.training.compiling import compile_or_not
 from lilliput.training.gradient import Scaler, accumulate, out_of_memory, trained
 from lilliput.training.shared import Rows, share_memory, values_in, values_size
 
@@ -48,12 +49,16 @@ def _help(about: dict[str, Any], weights: int, own: int, answers: TextIO) -> Non
     _answer(answers, {"ready": True})
     for line in sys.stdin:
         task = json.loads(line)
+        batch = rows.get(task["rows"], task["time"])
+        if task.get("compile"):
+            compile_or_not(model, batch.split(min(task["parts"], task["rows"]))[0], runtime)
+            _answer(answers, {"ready": True})
+            continue
         torch.manual_seed(task["seed"])
         for parameter, gradient in zip(parameters, gradients, strict=True):
             if parameter in tables:
                 parameter.grad = gradient.zero_()
         try:
-            batch = rows.get(task["rows"], task["time"])
             loss = accumulate(model, next_token, batch, task["parts"], task["weight"], runtime, scaler)
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 if parameter.grad is None:

@@ -14,7 +14,6 @@ from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_runtime, kept_memory
-from lilliput.training.compiling import Trainable, compile_or_not
 from lilliput.training.crew import crew_of
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
@@ -67,14 +66,11 @@ def measure_pace(recipe: Recipe, vocabulary: int, window: int, steps: int = 3, s
 
     with kept_memory(), crew_of(recipe) as crew:
         crew.begin(recipe, model, runtime)
-        trainable: Trainable = model
-        note = ""
-        if training.compile:
-            trainable, note = compile_or_not(model, batch_of(0).split(training.accumulation)[0], runtime)
+        note = crew.compile(model, batch_of(0), training.accumulation, runtime) if training.compile else ""
         taken: list[float] = []
         clock = time.perf_counter()
         for step in fit(
-            trainable,
+            model,
             next_token,
             batch_of,
             build_optimizers(model, training),

@@ -18,7 +18,6 @@ from lilliput.optimization.schedules import rate_factor
 from lilliput.recipe import Recipe
 from lilliput.runs import Progress, RunFolder
 from lilliput.training.budget import Budget
-from lilliput.training.compiling import Trainable, compile_or_not
 from lilliput.training.crew import Crew
 from lilliput.training.doctor import diagnose, read_chart
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Started, Stepped
@@ -101,16 +100,13 @@ class Session:
         yield from self._opening()
         rows = self.settings.batch * self.settings.accumulation
         batch_of = self.material.batches(rows, self.recipe.seed)
-        model: Trainable = self.model
         if self.settings.compile:
-            yield Note("compiling the model, which may take a minute")
-            example = batch_of(0).split(self.settings.accumulation)[0]
-            model, note = compile_or_not(self.model, example, self.runtime)
-            yield Note(note)
+            yield Note("compiling the model: about a minute, or less where it is kept from an earlier run")
+            yield Note(self.crew.compile(self.model, batch_of(0), self.settings.accumulation, self.runtime))
         reason: str | None = None
         while reason is None:
             try:
-                reason = yield from self._train(model, batch_of)
+                reason = yield from self._train(batch_of)
             except Trouble as trouble:
                 if len(self.progress.troubles) >= RESCUES:
                     reason = self._give_up(trouble)
@@ -121,10 +117,10 @@ class Session:
         else:
             yield from self._closing(reason)
 
-    def _train(self, model: Trainable, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
+    def _train(self, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
         """Train until the run is over, and return why; what the guard raises is passed on."""
         resumed, lost = time.monotonic(), self.crew.lost
-        for step in self._fit(model, batch_of):
+        for step in self._fit(batch_of):
             if step.accumulation != (self.progress.accumulation or self.settings.accumulation):
                 self.progress.accumulation = step.accumulation
                 yield Note(f"the memory did not suffice: each step is done in {step.accumulation} parts now")
@@ -207,7 +203,7 @@ class Session:
         elif self._stale():
             yield Note("this run was stopped early; a greater training.patience makes it go on")
 
-    def _fit(self, model: Trainable, batch_of: Callable[[int], Batch]) -> Iterator[Step]:
+    def _fit(self, batch_of: Callable[[int], Batch]) -> Iterator[Step]:
         troubles, scale = self.progress.troubles, 0.5 ** len(self.progress.troubles)
 
         def factor(step: int) -> float | None:
@@ -216,7 +212,7 @@ class Session:
             return scale * rate_factor(self.settings, self.budget.progress(step))
 
         return fit(
-            model,
+            self.model,
             next_token,
             lambda step: batch_of(step + ELSEWHERE * troubles.count(step + 1)),
             self.state.optimizers,

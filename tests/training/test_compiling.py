@@ -1,0 +1,67 @@
+"""Compiled blocks: faster code for the same model, in all processes of a crew, while training only."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lilliput.models import build
+from lilliput.models.layers import Block
+from lilliput.training.crew import Crew
+from lilliput.training.events import Note
+from tests.training.building import finished, fitted, recipe, run, stop_after, weights
+from tests.training.test_resume import assert_equal_runs
+
+COMPILED: dict[str, Any] = {"training.compile": True, "training.processes": 2}
+
+
+@pytest.mark.slow
+def test_compiled_blocks_learn_the_same_in_two_processes_and_in_one() -> None:
+    options = {"model.dropout": 0.0, "training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1}
+    options |= {"model.ngrams": 3, "model.ngram_rows": 64, "model.counts": True, "model.members": 2}
+    crews = [Crew(2), Crew(), Crew()]
+    found = [
+        fitted(recipe(**options | {"training.compile": compiled}), crew=crew)[0]
+        for crew, compiled in zip(crews, (True, True, False), strict=True)
+    ]
+    assert not any(crew.lost for crew in crews)
+    for model in found[:2]:
+        assert all(block.compiled for block in model.modules() if isinstance(block, Block))
+        assert torch.allclose(weights(model), weights(found[2]), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_compiled_run_that_was_stopped_and_continued_equals_an_unbroken_one(tmp_path: Path) -> None:
+    # With dropout, whose random numbers the compiled code draws in its own way.
+    events = run(tmp_path / "whole", recipe(**COMPILED))
+    assert Note("the model is compiled") in events
+    assert finished(run(tmp_path / "halves", recipe(**COMPILED), stop=stop_after(7))).interrupted
+    run(tmp_path / "halves", recipe(**COMPILED))
+    assert_equal_runs(tmp_path / "whole", tmp_path / "halves")
+
+
+def test_compiled_blocks_are_for_training_only() -> None:
+    model = build(recipe().model, 20, 16)
+    ids_BT = torch.randint(20, (2, 16))
+    expected = model.eval()(ids_BT)
+
+    def fail(*_: object) -> torch.Tensor:
+        raise AssertionError("compiled code was used")
+
+    for block in model.modules():
+        if isinstance(block, Block):
+            block.compiled = fail
+    assert torch.equal(model(ids_BT), expected)
+    with pytest.raises(AssertionError, match="compiled code"):
+        model.train()(ids_BT)
+
+
+def test_a_model_without_blocks_is_trained_as_it_is(tmp_path: Path) -> None:
+    lstm = {"model": {"kind": "lstm", "width": 16, "layers": 1}}
+    run(tmp_path / "plain", recipe(**lstm))
+    events = run(tmp_path / "run", recipe(**lstm, **{"training.compile": True}))
+    assert Note("only transformers are compiled: going on without it") in events
+    assert (tmp_path / "run" / "weights.safetensors").read_bytes() == (
+        tmp_path / "plain" / "weights.safetensors"
+    ).read_bytes()
