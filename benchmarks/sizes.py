@@ -43,6 +43,7 @@ def run(text: Path, folder: Path, minutes: float, model: str, seed: int) -> dict
         "bits_per_character": evaluation["bits_per_character"],
         "best_share": round(evaluation["step"] / max(row["step"] for row in rows), 3),
         "counting": evaluation["floors"]["ngram"]["bits_per_character"],
+        "xz": evaluation["floors"]["xz"]["bits_per_character"],
     }
 
 
@@ -55,13 +56,14 @@ def fit(rows: list[dict[str, Any]]) -> None:
             math.log10(row["tokens"] / 1e6),
             math.log10(min(row["characters"] * LEARNED_SHARE, COUNTED) / 1e6),
             math.log2(row["counting"] / 2),
+            math.log2(row["xz"] / row["counting"]),
         ]
         for row in planned
     ]
     shares = np.array([row["bits_per_character"] / row["counting"] for row in planned])
     plane = np.linalg.lstsq(np.array(known), shares, rcond=None)[0]
     off = np.array(known) @ plane / shares - 1
-    print("LEVEL, BY_TOKENS, BY_CHARACTERS, BY_COUNTING =", ", ".join(f"{value:.4f}" for value in plane))
+    print("LEVEL, BY_TOKENS, BY_CHARACTERS, BY_COUNTING, BY_COPYING =", ", ".join(f"{value:.4f}" for value in plane))
     print(f"{len(planned)} runs; off by {np.abs(off).mean():.1%} on average and by {np.abs(off).max():.1%} at most")
     for row, share, part in zip(planned, shares, off, strict=True):
         print(row["text"], row["characters"], row["minutes"], row["seed"], f"{share:.3f} {part:+.1%}")

@@ -24,7 +24,10 @@ def begun(**changed: Any) -> Started:
         "context": 64,
         "training_tokens": 2700,
         "validation_tokens": 300,
-        "floors": {"ngram": {"bits_per_character": 2.5, "training_characters_used": 2700}},
+        "floors": {
+            "ngram": {"bits_per_character": 2.5, "training_characters_used": 2700},
+            "xz": {"bits_per_character": 2.8},
+        },
         "characters_per_token": 1.0,
     }
     return Started(**values | changed)
@@ -41,7 +44,7 @@ def test_speed_end_and_expectation_are_told() -> None:
     assert here[1].startswith("12,345 parameters, 10,000 tokens/s, about 2,760 steps, until ")
     assert expected == (
         "expected",
-        f"about {expected_bits(2.5, 2700, 2760 * 320):.2f} bits per character; counting alone 2.50",
+        f"about {expected_bits(2.5, 2.8, 2700, 2760 * 320):.2f} bits per character; counting alone 2.50",
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.recipe import Recipe, differences
 from lilliput.training import plan
+from lilliput.training import resolve as resolving
 from lilliput.training.resolve import resolve
 
 
@@ -16,6 +17,11 @@ def text(tmp_path: Path) -> Path:
     path = tmp_path / "text.txt"
     path.write_text("An old man had a boat, and the boat had a hole.\n" * 1000, encoding="utf-8")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _machine_of_the_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "machine_speed", lambda: 1.0)
 
 
 def planned(text: Path, **settings: Any) -> Recipe:
@@ -30,6 +36,25 @@ def test_a_text_gets_counts_and_ngrams_of_which_more_is_dropped_the_longer_it_is
     assert dropped == sorted(dropped)
     assert len(set(dropped)) == 4
     assert dropped[-1] == 0.7
+
+
+def test_a_minute_is_worth_more_on_a_faster_machine(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def members(minutes: float, speed: float) -> int:
+        monkeypatch.setattr(resolving, "machine_speed", lambda: speed)
+        model = planned(text, training__minutes=minutes, data__window=32).model
+        assert isinstance(model, GPTSettings)
+        return model.members
+
+    per_minute = 1e6 / len(text.read_text(encoding="utf-8"))
+    assert per_minute > 9
+    assert [members(1, speed * 9 / per_minute) for speed in (0.9, 1.1, 4, 10)] == [1, 2, 3, 4]
+
+    def fail() -> float:
+        raise AssertionError("the machine was measured")
+
+    monkeypatch.setattr(resolving, "machine_speed", fail)
+    assert planned(text, training__minutes=0.9).training.minutes == 0.9
+    assert planned(text, model__kind="lstm").model.kind == "lstm"
 
 
 @pytest.mark.parametrize("possible", [True, False])

@@ -48,7 +48,8 @@ def outlook(recipe: Recipe, begun: Started, step: Stepped, seconds_per_step: flo
     counts = begun.floors.get("ngram")
     if counts and tells(recipe):
         counting = counts["bits_per_character"]
-        bits = expected_bits(counting, counts["training_characters_used"], steps * per_step)
+        copying = begun.floors["xz"]["bits_per_character"]
+        bits = expected_bits(counting, copying, counts["training_characters_used"], steps * per_step)
         lines.append(("expected", expectation(bits, counting)))
     return lines
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lilliput.corpus import Examples, LargeText
 from lilliput.recipe import Recipe
-from lilliput.training.expectation import counting_bits, expected_bits, tells
+from lilliput.training.expectation import expected_bits, floors_before, tells
 from lilliput.training.pace import Pace, measure_pace, memory_held
 from lilliput.training.prepare import Source
 
@@ -112,8 +112,12 @@ def _expectation(recipe: Recipe, source: Source, tokens: int) -> tuple[float | N
     """Return what counting comes to and what the model will, for a text of which the model was planned."""
     if not tells(recipe) or isinstance(source, Examples):
         return None, None
-    found = counting_bits("".join(_beginning(source)), recipe.data.split.fraction)
-    return (None, None) if found is None else (round(found[0], 3), round(expected_bits(*found, tokens), 3))
+    found = floors_before("".join(_beginning(source)), recipe.data.split.fraction)
+    if found is None:
+        return None, None
+    counting, copying = found.ngram.bits_per_character, found.xz.bits_per_character
+    expected = expected_bits(counting, copying, found.ngram.training_characters_used, tokens)
+    return round(counting, 3), round(expected, 3)
 
 
 def _beginning(source: Source) -> Iterable[str]:

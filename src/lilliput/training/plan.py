@@ -2,11 +2,13 @@
 
 A text of its own gets characters as tokens, the modern shape with embeddings of n-grams and counts mixed in, and Muon;
 the shorter the text, the smaller the model and the stronger the dropout, or it would learn by heart; where there is
-much time for the text, several networks share it. Prompts with answers are treated alike, without n-grams and counts
-and with as many to a step as make up about the same number of tokens.
+much time for the text, several networks share it. What a minute is worth depends on the machine's speed. Prompts with
+answers are treated alike, without n-grams and counts and with as many to a step as make up about the same number of
+tokens.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -35,8 +37,11 @@ _SIZES = (
     (None, (3, 128, 4, 256, 0.0, 16384)),
 )
 _LONGEST_NGRAM = 5
+_MEASURED_MINUTES = 1.0
+"""From which on it is worth to look how fast the machine is."""
 _MEMBERS = (9.0, 30.0, 80.0)
-"""Minutes for a million characters from which on one more network is trained: what one would learn by heart is left."""
+"""Minutes of the machine that plans were measured on, for a million characters, from which on one more network is
+trained: what one would learn by heart is left."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,12 @@ _COMPILED_MINUTES = 3.0
 an earlier run."""
 
 
-def make_plan(name: str, source: Source, settings: dict[str, Any]) -> Plan:
-    """Choose a recipe for a text or for examples; `settings` (dotted key -> value) have the last word."""
+def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callable[[], float] = lambda: 1.0) -> Plan:
+    """Choose a recipe for a text or for examples; `settings` (dotted key -> value) have the last word.
+
+    `speed` tells how many times as fast this machine is as the one that plans were measured on. It is asked only where
+    something depends on it.
+    """
     # Of a large text its beginning stands for the whole: it tells which script it is.
     text = "".join(islice(source.pieces(), _PIECES_SEEN)) if isinstance(source, LargeText) else source.text
     layers, width, heads, window, dropout, table_rows = next(
@@ -81,7 +90,8 @@ def make_plan(name: str, source: Source, settings: dict[str, Any]) -> Plan:
         # The other shapes are those of published networks, which have neither such embeddings nor counts.
         if settings.get("model.shape", "modern") == "modern" and not isinstance(source, Examples):
             length = source.size if isinstance(source, LargeText) else len(text)
-            model |= {"ngrams": _LONGEST_NGRAM, "ngram_rows": table_rows, "counts": True} | _by_time(length, settings)
+            model |= {"ngrams": _LONGEST_NGRAM, "ngram_rows": table_rows, "counts": True}
+            model |= _by_time(length, settings, speed)
     values: dict[str, Any] = {
         "name": name,
         "description": description,
@@ -117,10 +127,13 @@ def _minutes(settings: dict[str, Any]) -> float:
     return minutes if isinstance(minutes, int | float) and 0 < minutes < math.inf else DEFAULT_MINUTES
 
 
-def _by_time(characters: int, settings: dict[str, Any]) -> dict[str, Any]:
+def _by_time(characters: int, settings: dict[str, Any], speed: Callable[[], float]) -> dict[str, Any]:
     """Return how many networks share the time for a text, and what each leaves out of the n-grams."""
     members = settings.get("model.members")
-    per_million = max(1e-9, _minutes(settings) * 1e6 / max(1, characters))
+    minutes = _minutes(settings)
+    if minutes >= _MEASURED_MINUTES:
+        minutes *= speed()
+    per_million = max(1e-9, minutes * 1e6 / max(1, characters))
     if not isinstance(members, int) or members < 1:
         # How much time so many steps take is not known here.
         members = 1 if settings.get("training.steps") else 1 + sum(per_million >= bound for bound in _MEMBERS)

@@ -22,6 +22,7 @@ from lilliput.recipe import Recipe, named_recipe, read_recipe, recipe_names
 from lilliput.runs import RunFolder
 from lilliput.training.plan import Plan, make_plan
 from lilliput.training.prepare import Measure, Source
+from lilliput.training.speed import machine_speed
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def resolve(
     values["data.corpus"] = [str(target) for target in targets]
     source = _open(targets, progress)
     name = _run_name(targets[0])
-    plan = make_plan(name, source, values)
+    plan = make_plan(name, source, values, machine_speed)
     recipe = plan.recipe()
     return Task(name, recipe, source, _validation(recipe, source, targets, progress), plan)
 
