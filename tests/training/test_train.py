@@ -129,7 +129,7 @@ def test_a_time_budget_ends_on_time_by_the_clock() -> None:
     settings = recipe(**{"training.minutes": 1.0, "training.evaluate_every": None}).training
     settings = settings.model_copy(update={"evaluate_every": None})
     budget = Budget(settings, 6.0, 1, clock=lambda: now[0])
-    assert budget.progress(3) == pytest.approx(6 / 58)  # two seconds for closing
+    assert budget.progress(3) == pytest.approx(6 / 57)  # three seconds for closing
     assert not budget.over(0)
     assert not budget.evaluation_due(3, 6.0)
     now[0] += 6.0

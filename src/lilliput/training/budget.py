@@ -14,8 +14,9 @@ EVALUATIONS = 10
 """Evaluations over a run whose recipe does not say how often."""
 LOOKS_SHARE = 0.1
 """Under a time budget there are fewer where they would take more than this share of it."""
-CLOSING_SECONDS, CLOSING_SHARE = 2.0, 0.1
-"""What is left to do after the final evaluation, curves and tables, and the most of the budget to set aside for it."""
+CLOSING_SECONDS, CLOSING_SHARE = 3.0, 0.1
+"""What is left to do after the final evaluation, curves, tables and the end of the process, and the most of the budget
+to set aside for it."""
 
 
 class Budget:
