@@ -1,19 +1,15 @@
 """A run opened for use: what it writes, and what it does when the run is damaged, moved or from the future."""
 
-import itertools
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lilliput.errors import CheckpointError, GenerationError, LilliputError, RunError
-from lilliput.writer import Piece, Writer, _until_stop, load
+from lilliput.writer import Writer, load
 from tests.training.building import recipe, run
 
 
@@ -106,6 +102,8 @@ def test_writing_leaves_the_model_as_it_is(writer: Writer) -> None:
         {"length": None},
         {"stop": ("",)},
         {"stop": 3},
+        {"until": "page"},
+        {"bias": {"the": 1.0}},
         {"tempature": 1},
         {"seed": -1},
     ],
@@ -124,75 +122,6 @@ def test_impossible_options_are_one_line(writer: Writer, options: dict[str, Any]
 # Stop strings.
 
 
-def naive(text: str, stops: tuple[str, ...]) -> str:
-    """The whole text up to where the first stop string begins."""
-    return text[: min((text.find(stop) for stop in stops if stop in text), default=len(text))]
-
-
-def cut(text: str, sizes: list[int]) -> Iterator[Piece]:
-    """The text in chunks of these sizes, then one by one."""
-    start = 0
-    for count, size in enumerate(itertools.chain(sizes, itertools.repeat(1)), start=1):
-        if start >= len(text):
-            return
-        yield Piece(text[start : start + size], count)
-        start += size
-
-
-few_letters = st.text("ab\n", max_size=14)
-
-
-@settings(max_examples=500, deadline=None)
-@given(
-    text=few_letters,
-    stops=st.lists(st.text("ab\n", min_size=1, max_size=4), max_size=3).map(tuple),
-    sizes=st.lists(st.integers(0, 5), max_size=8),
-)
-def test_any_stop_strings_and_chunks_give_the_whole_text_s_beginning(
-    text: str, stops: tuple[str, ...], sizes: list[int]
-) -> None:
-    pieces = list(_until_stop(cut(text, sizes), stops))
-    assert "".join(piece.text for piece in pieces) == naive(text, stops)
-
-
-@pytest.mark.parametrize(
-    ("chunks", "stops", "expected"),
-    [
-        (["ab", "cd"], ("bc",), "a"),
-        (["a", "b", "c"], ("abc",), ""),
-        (["aab"], ("ab",), "a"),
-        (["a", "a", "b"], ("ab",), "a"),
-        (["ab", "ab", "x"], ("abx",), "ab"),
-        (["ab", "c"], ("b", "abc"), ""),
-        (["ab", "d"], ("b", "abc"), "a"),
-        (["ab"], ("b", "abc"), "a"),
-        (["ab"], ("abc",), "ab"),
-        (["ab"], (), "ab"),
-        ([""], ("a",), ""),
-    ],
-)
-def test_stop_strings(chunks: list[str], stops: tuple[str, ...], expected: str) -> None:
-    pieces = _until_stop((Piece(chunk, number) for number, chunk in enumerate(chunks, 1)), stops)
-    assert "".join(piece.text for piece in pieces) == expected
-
-
-def test_text_that_begins_no_stop_string_is_not_held_back() -> None:
-    reader = _until_stop((Piece(letter, number) for number, letter in enumerate("xyaz", 1)), ("ab",))
-    assert [piece.text for piece in reader] == ["x", "y", "az"]
-
-
-def test_nothing_is_drawn_after_a_stop_string() -> None:
-    drawn = []
-
-    def pieces() -> Iterator[Piece]:
-        for number, letter in enumerate("abcdef", 1):
-            drawn.append(letter)
-            yield Piece(letter, number)
-
-    assert list(_until_stop(pieces(), ("c",)))[-1].tokens == 3
-    assert drawn == ["a", "b", "c"]
-
-
 def test_a_writer_stops_before_its_stop_string(writer: Writer) -> None:
     whole = writer.write("the", seed=1, length=60)
     written = whole.removeprefix("the")
@@ -202,6 +131,23 @@ def test_a_writer_stops_before_its_stop_string(writer: Writer) -> None:
         assert text == "the" + written[: written.find(stop)]
     # What stands in the prompt stops nothing.
     assert writer.write("the", seed=1, length=3, stop=("the",)) == whole[:6]
+
+
+def test_pieces_tell_tokens_and_probabilities(writer: Writer) -> None:
+    pieces = list(writer.stream("the", seed=2, length=30, temperature=0))
+    ids = [piece.token for piece in pieces if piece.token is not None]
+    assert len(ids) == 30
+    assert writer.tokenizer.decode(ids) == "".join(piece.text for piece in pieces)
+    assert all(piece.probability is None or 0 < piece.probability <= 1 for piece in pieces)
+    assert all(piece.tokens_per_second > 0 for piece in pieces)
+
+
+def test_a_filter_of_one_s_own(writer: Writer) -> None:
+    letter = int(writer.tokenizer.encode("e")[0])
+    text = writer.write(
+        "the", length=20, filters=[lambda logits, ids: logits + 99 * (np.arange(logits.size) == letter)]
+    )
+    assert text == "the" + "e" * 20
 
 
 # Opening.

@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 from lilliput.data.settings import DataSettings
 from lilliput.errors import RecipeError
-from lilliput.generation.sampling import SamplingSettings
+from lilliput.generation.settings import SamplingSettings
 from lilliput.models.settings import GPTSettings, ModelSettings
 from lilliput.optimization.settings import OptimizerSettings, ScheduleSettings
 from lilliput.settings import Settings
@@ -175,7 +175,7 @@ def make_recipe(values: Mapping[str, Any], settings: Mapping[str, Any] | None = 
     """
     merged = copy.deepcopy(dict(values))
     for key, value in (settings or {}).items():
-        _put(merged, key, value)
+        put_setting(merged, key, value)
     if settings:
         _settle_length(merged, settings)
     try:
@@ -192,7 +192,7 @@ def plan_again(values: Mapping[str, Any], settings: Mapping[str, Any], old: Reci
     kept, before = copy.deepcopy(dict(values)), dict(_flatten(old.as_dict()))
     for key, _ in list(_flatten(values)):
         if key in old.planned and key in before and key not in settings:
-            _put(kept, key, before[key])
+            put_setting(kept, key, before[key])
     return kept
 
 
@@ -236,7 +236,8 @@ def _settle_length(values: dict[str, Any], settings: Mapping[str, Any]) -> None:
         training.pop("minutes", None)
 
 
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
+def put_setting(values: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value under its dotted key into nested tables."""
     *path, last = key.split(".")
     for part in path:
         inner = values.setdefault(part, {})

@@ -1,7 +1,6 @@
 """A trained model opened for use, at the level of text."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from lilliput.data.tokens import read_tokens
 from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunError
-from lilliput.generation import Token, generate
+from lilliput.generation import Filter, generate
+from lilliput.generation.bans import named_bias, never
+from lilliput.generation.text import Piece, ended, pieces
 from lilliput.models import Mixture, Model, ModelSettings, build
 from lilliput.recipe import SampleSettings, explain, read_recipe
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import choose_device
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of text as it is written; `tokens` were generated up to here."""
-
-    text: str
-    tokens: int
 
 
 class Writer:
@@ -41,30 +34,41 @@ class Writer:
         self.settings = settings
         self.folder = folder
 
-    def write(self, prompt: str | None = None, *, seed: int = 1, **sampling: Any) -> str:
+    def write(
+        self, prompt: str | None = None, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
+    ) -> str:
         """Return `prompt` continued by the model, as one string.
 
-        `sampling` takes the keys of a recipe's `[sample]` section: temperature, top_k, top_p, length,
-        stop. The same seed gives the same text. Raises GenerationError for options that are impossible.
+        `sampling` takes the keys of a recipe's `[sample]` section. `filters` are functions of your own: they get the
+        logits of the next token, as an array by id, and the ids so far, and return logits. The same seed gives the
+        same text. Raises GenerationError for options that are impossible.
         """
         start = self.start(prompt)
-        return start + "".join(piece.text for piece in self.stream(start, seed=seed, **sampling))
+        return start + "".join(piece.text for piece in self.stream(start, seed=seed, filters=filters, **sampling))
 
-    def stream(self, prompt: str | None = None, *, seed: int = 1, **sampling: Any) -> Iterator[Piece]:
-        """Yield the continuation of `prompt` piece by piece; characters come whole, stop strings are left out.
+    def stream(
+        self, prompt: str | None = None, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
+    ) -> Iterator[Piece]:
+        """Yield the continuation of `prompt`, a piece for each token; characters come whole, stop strings are left out.
 
         The options and the errors are those of `write`.
         """
         settings = self._sampling(sampling)
         if seed < 0:
             raise GenerationError(f"sampling: seed: should be 0 or more, not {seed}")
-        ids = [int(id) for id in self.tokenizer.encode(self.start(prompt))]
-        tokens = generate(self.model, ids, settings, seed)
-        return _until_stop(_pieces(tokens, TextStream(self.tokenizer)), settings.stop)
+        start = self.start(prompt)
+        ids = [int(id) for id in self.tokenizer.encode(start)]
+        tokens = generate(self.model, ids, settings, seed, [*self._named(settings), *filters])
+        return ended(pieces(tokens, TextStream(self.tokenizer)), settings, start)
 
     def start(self, prompt: str | None) -> str:
         """Return the text that a model continues: `prompt`, or the start of the recipe's samples if there is none."""
         return prompt or self.settings.prompts[0]
+
+    def _named(self, settings: SampleSettings) -> list[Filter]:
+        """Return the filters of what the settings name by its text."""
+        named = [named_bias(self.tokenizer, settings.bias)] if settings.bias else []
+        return named + [never(self.tokenizer, text) for text in settings.ban]
 
     def _sampling(self, options: dict[str, Any]) -> SampleSettings:
         try:
@@ -130,40 +134,3 @@ def _best_weights(folder: RunFolder, note: Callable[[str], None]) -> Mapping[str
             raise CheckpointError(f"{error}, and there is no checkpoint to use instead; train again") from None
         note(f"{error}; using the checkpoint of step {checkpoint.progress.step}")
         return checkpoint.weights
-
-
-def _pieces(tokens: Iterator[Token], text: TextStream) -> Iterator[Piece]:
-    count = 0
-    for token in tokens:
-        count += 1
-        yield Piece(text.push(token.id), count)
-    yield Piece(text.finish(), count)
-
-
-def _until_stop(pieces: Iterator[Piece], stops: tuple[str, ...]) -> Iterator[Piece]:
-    """Yield the text up to the first stop string, holding back what may become one."""
-    held, count = "", 0
-    for piece in pieces:
-        held += piece.text
-        count = piece.tokens
-        found = _first(held, stops)
-        # What may become a stop string counts from where it begins: it may begin before one that is already whole.
-        open_from = len(held) - max((_overlap(held, stop) for stop in stops), default=0)
-        if found <= open_from and found < len(held):
-            yield Piece(held[:found], count)
-            return
-        if open_from:
-            yield Piece(held[:open_from], count)
-            held = held[open_from:]
-    if held:
-        yield Piece(held[: _first(held, stops)], count)
-
-
-def _first(text: str, stops: tuple[str, ...]) -> int:
-    """Return where the first stop string begins, or the text's length."""
-    return min((place for stop in stops if (place := text.find(stop)) >= 0), default=len(text))
-
-
-def _overlap(text: str, stop: str) -> int:
-    """Return the length of the longest end of `text` with which `stop` begins."""
-    return next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:n])), 0)

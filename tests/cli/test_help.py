@@ -12,7 +12,20 @@ from tests.cli.conftest import Lilliput, assert_refused, process, tree
 OPTIONS = {
     "train": ("--out", "--minutes", "--set", "--corpus", "--validation", "--seed", "--fresh", "--json"),
     "plan": ("--minutes", "--set", "--corpus", "--save", "--json"),
-    "sample": ("--prompt", "--count", "--length", "--temperature", "--top-k", "--top-p", "--stop", "--seed", "--json"),
+    "sample": (
+        *(
+            "--prompt",
+            "--count",
+            "--length",
+            "--characters",
+            "--until",
+            "--stop",
+            "--temperature",
+            "--top-k",
+            "--top-p",
+        ),
+        *("--min-p", "--repetition-penalty", "--ban", "--set", "--seed", "--json"),
+    ),
     "eval": ("--text", "--json"),
     "judge": ("--text", "--lines", "--temperature", "--language", "--seed", "--out", "--json"),
     "doctor": ("--json",),

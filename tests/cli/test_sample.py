@@ -16,7 +16,7 @@ def test_a_seed_writes_its_text_and_several_are_told_apart(lilliput: Lilliput, f
     first, second = lilliput(*arguments).out, lilliput(*arguments, "--seed", "2").out
     assert first == lilliput(*arguments).out
     assert first != second
-    assert lilliput(*arguments, "--count", "2").out == f"{first}\n--------\n{second}"
+    assert lilliput(*arguments, "--count", "2").out == f"{first}\n-------- seed 2\n{second}"
 
 
 def test_options_reach_the_sampler(lilliput: Lilliput, finished: Path) -> None:
@@ -27,6 +27,19 @@ def test_options_reach_the_sampler(lilliput: Lilliput, finished: Path) -> None:
     stop = likeliest[8:10]
     stopped = lilliput(*arguments, "--temperature", "0", "--stop", "never", "--stop", stop).out
     assert stopped == "The" + likeliest[3:].split(stop)[0] + "\n"
+
+
+def test_where_a_text_ends_and_what_it_may_not_hold(lilliput: Lilliput, finished: Path) -> None:
+    arguments = ("sample", str(finished), "--prompt", "The", "--length", "60")
+    assert len(lilliput(*arguments, "--characters", "7").out) == len("The") + 7 + 1
+    whole = lilliput(*arguments, "--temperature", "1.5").out
+    first = whole.rstrip("\n").split("\n")[0]
+    assert lilliput(*arguments, "--temperature", "1.5", "--until", "line").out.rstrip() == first.rstrip()
+    letters = lilliput(*arguments, "--ban", "e", "--ban", "a").out.removeprefix("The")
+    assert len(letters) > 10
+    assert not {"e", "a"} & set(letters)
+    biased = lilliput(*arguments, "--set", "bias.e=50", "--set", "sample.temperatures=[1, 0]").out
+    assert biased == "The" + "e" * 60 + "\n"
 
 
 def test_a_prompt_from_standard_input(lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +55,15 @@ def test_a_prompt_from_standard_input(lilliput: Lilliput, finished: Path, monkey
         ("--temperature", "hot"),
         ("--top-k", "0"),
         ("--top-p", "1.5"),
+        ("--min-p", "2"),
+        ("--repetition-penalty", "0"),
+        ("--until", "page"),
+        ("--characters", "0"),
+        ("--ban", ""),
+        ("--set", "typical=2"),
+        ("--set", "typicle=0.5"),
+        ("--set", "bias.the=1"),
+        ("--set", "typical"),
         ("--length", "0"),
         ("--count", "0"),
         ("--seed", "-1"),
@@ -54,7 +76,8 @@ def test_impossible_options_print_nothing_but_their_error(
     for more in ((), ("--json",)):
         outcome = lilliput("sample", str(finished), *options, *more)
         # Typer calls it --top-k and the recipe top_k.
-        assert_refused(Outcome(outcome.code, outcome.out, outcome.err.replace("_", "-")), options[0].strip("-"))
+        named = options[1].partition("=")[0].partition(".")[0] if options[0] == "--set" else options[0].strip("-")
+        assert_refused(Outcome(outcome.code, outcome.out, outcome.err.replace("_", "-")), named)
 
 
 # Output that goes elsewhere.

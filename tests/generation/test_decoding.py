@@ -4,7 +4,7 @@ import torch
 
 from lilliput.errors import GenerationError
 from lilliput.generation import SamplingSettings, generate
-from lilliput.generation.sampling import softmax
+from lilliput.generation.filters import softmax
 from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build
 
 VOCABULARY, CONTEXT = 17, 8

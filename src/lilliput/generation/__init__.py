@@ -1,18 +1,19 @@
 """From a model and a prompt to new tokens: tokens in, tokens out.
 
-Importing this package and `lilliput.generation.sampling` does not import torch; `generate` and `Token` are
-found on first use.
+Importing this package, its filters and its sampler does not import torch; `generate` is found on first use.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lilliput.generation.sampling import Filter, SamplingSettings, filters
+from lilliput.generation.filters import Filter
+from lilliput.generation.sampling import Sampler, Token
+from lilliput.generation.settings import SamplingSettings
 
 if TYPE_CHECKING:
-    from lilliput.generation.decoding import Token, generate
+    from lilliput.generation.decoding import generate
 
-__all__ = ["Filter", "SamplingSettings", "Token", "filters", "generate"]
+__all__ = ["Filter", "Sampler", "SamplingSettings", "Token", "generate"]
 
 
 def __getattr__(name: str) -> Any:

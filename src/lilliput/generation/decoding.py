@@ -11,31 +11,27 @@ Axes: B batch (always 1 here), T time, D width; vectors of one axis: V vocabular
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from lilliput.errors import GenerationError
-from lilliput.generation.sampling import SamplingSettings, draw, filters, softmax
+from lilliput.generation.filters import Filter
+from lilliput.generation.sampling import Sampler, Token
+from lilliput.generation.settings import SamplingSettings
 from lilliput.models.protocol import Cache, Model
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A new token and the probability that the model gave it, before temperature and filters."""
-
-    id: int
-    probability: float
-
-
-def generate(model: Model, prompt_ids: Sequence[int], settings: SamplingSettings, seed: int) -> Iterator[Token]:
-    """Yield `settings.length` new tokens that continue the prompt; stop strings are the caller's.
+def generate(
+    model: Model, prompt_ids: Sequence[int], settings: SamplingSettings, seed: int, own: Sequence[Filter] = ()
+) -> Iterator[Token]:
+    """Yield `settings.length` new tokens that continue the prompt; `own` are filters of the caller (`Sampler`).
 
     Of a prompt longer than a GPT's context the latest `context` tokens count. The model stays in the mode (training or
     not) in which it is between two tokens, and torch's global generator is not touched. Raises GenerationError, at the
-    call, for an empty prompt or an id outside the vocabulary, and while drawing if the logits are not finite.
+    call, for an empty prompt or an id outside the vocabulary, and while drawing if the logits are not finite or nothing
+    is allowed any more.
     """
     ids = [int(id_) for id_ in prompt_ids]
     if not ids:
@@ -47,28 +43,22 @@ def generate(model: Model, prompt_ids: Sequence[int], settings: SamplingSettings
             f"the prompt holds the id {wrong}, the vocabulary ends at {model.vocab_size - 1}: "
             "encode the prompt with the tokenizer of this model"
         )
-    return _tokens(model, ids, settings, np.random.Generator(np.random.PCG64(seed)))
+    return _tokens(model, ids, settings.length, Sampler(settings, seed, len(ids), own))
 
 
-def _tokens(
-    model: Model, ids: list[int], settings: SamplingSettings, generator: np.random.Generator
-) -> Iterator[Token]:
-    chosen = filters(settings)
+def _tokens(model: Model, ids: list[int], length: int, sampler: Sampler) -> Iterator[Token]:
     cache = model.new_cache(1)
     logits_V = prefill(model, ids, len(ids) if cache.capacity is None else cache.capacity, cache)
-    for remaining in range(settings.length - 1, -1, -1):
-        filtered_V = logits_V
-        for change in chosen:
-            filtered_V = change(filtered_V, ids)
-        token = draw(filtered_V, generator)
-        yield Token(token, float(softmax(logits_V)[token]))
-        ids.append(token)
+    for remaining in range(length - 1, -1, -1):
+        token = sampler.choose(logits_V, ids)
+        yield token
+        ids.append(token.id)
         if not remaining:
             return
         if cache.length == cache.capacity:
             cache, logits_V = slide(model, ids)
         else:
-            logits_V = step(model, token, cache)
+            logits_V = step(model, token.id, cache)
 
 
 def prefill(model: Model, ids: Sequence[int], latest: int, cache: Cache) -> NDArray[np.float32]:

@@ -1,118 +1,138 @@
-"""How a token is chosen: filters that change the logits, and one draw.
+"""How a token is chosen: filters in one order, and one draw.
 
-A filter is a plain callable `(logits_V, ids) -> logits_V`; a token that it forbids gets minus infinity. `ids` are the
-prompt and the tokens so far. The filters act in one order: temperature, top-k, top-p. So the mass that top-p counts is
-that of the sharpened distribution over the k that are left, and is summed anew over them.
+The order: penalties, groups that must not come again, bias, bans, the caller's own filters; then top-k, temperature,
+top-p, min-p, typical, XTC. The first look at which token it is and are given all logits. After top-k, which comes to
+the same before and after a temperature, only the tokens that it kept are looked at: in a vocabulary of 50,000 that is
+what makes a choice cheaper than the network's step. So the mass that top-p counts is that of the sharpened distribution
+over the k that are left.
 
-Source: top-k from Fan et al. 2018 (arXiv 1805.04833), section 5.4; top-p from Holtzman et al. 2020 (arXiv 1904.09751),
-section 3.1. Stop strings are part of the settings but act on text, so the caller who decodes looks for them.
+Stop strings and lengths in characters are part of the settings but act on text, and bias and bans name tokens by their
+text: the caller who decodes sees to them.
 
 Vectors of one axis: V vocabulary.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
 
 from lilliput.errors import GenerationError
-from lilliput.settings import Settings
+from lilliput.generation.filters import (
+    Filter,
+    Logits,
+    greatest,
+    min_p,
+    no_repeat_ngram,
+    penalties,
+    temperature,
+    top_p,
+    typical,
+    xtc,
+)
+from lilliput.generation.settings import SamplingSettings
 
-Logits = NDArray[np.floating[Any]]
-Filter = Callable[[Logits, Sequence[int]], Logits]
+_CHUNK = 256
+"""Of a large vocabulary first a part of this size is drawn, then a token of it."""
 
 
-class SamplingSettings(Settings):
-    """Say how tokens are drawn: `length` in tokens; `temperature` 0 takes the likeliest token every time.
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A new token and the probability that the model gave it, before all filters."""
 
-    `stop` strings end a text before they appear in it.
+    id: int
+    probability: float
+
+
+class Sampler:
+    """Chooses the tokens of one text, of which the first `start` are the prompt; `own` are filters of the caller.
+
+    Bias and bans are among these: what they name are texts, and only the caller knows which tokens those are. The
+    choices follow from the logits, the settings and the seed.
     """
 
-    temperature: float = Field(default=0.8, ge=0)
-    top_k: int | None = Field(default=None, ge=1)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    length: int = Field(default=500, ge=1)
-    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    def __init__(self, settings: SamplingSettings, seed: int, start: int, own: Sequence[Filter] = ()) -> None:
+        self._generator = np.random.Generator(np.random.PCG64(seed))
+        self._first = by_token(settings, own)
+        temperatures = settings.temperatures or (settings.temperature,)
+        self._top_k = 1 if temperatures == (0,) else settings.top_k
+        self._then = by_value(settings, temperatures, start, self._generator)
+
+    def choose(self, logits_V: Logits, ids: Sequence[int]) -> Token:
+        """Return the token after `ids`. Raises GenerationError if the logits are not finite or nothing is allowed."""
+        greatest_logit = logits_V.max()
+        if not np.isfinite(greatest_logit):
+            raise GenerationError(
+                "the logits are not finite, so nothing can be drawn: take an earlier checkpoint of this run"
+            )
+        filtered = logits_V
+        for change in self._first:
+            filtered = change(filtered, ids)
+        if self._first and not np.isfinite(filtered.max()):
+            raise GenerationError(
+                f"after {len(ids)} tokens nothing is allowed any more: all tokens of the vocabulary are banned or "
+                "filtered out; loosen ban, no_repeat_ngram or your own filters"
+            )
+        token = self._of_the_allowed(filtered, ids)
+        whole = np.exp(logits_V - greatest_logit).sum(dtype=np.float64)
+        return Token(token, float(np.exp(np.float64(logits_V[token]) - greatest_logit) / whole))
+
+    def _of_the_allowed(self, logits_V: Logits, ids: Sequence[int]) -> int:
+        if self._top_k == 1:
+            return int(logits_V.argmax())
+        if self._top_k is None or self._top_k >= logits_V.size:
+            return draw(self._cut(logits_V, ids), self._generator)
+        kept = greatest(logits_V, self._top_k)
+        return int(kept[draw(self._cut(logits_V[kept], ids), self._generator)])
+
+    def _cut(self, logits: Logits, ids: Sequence[int]) -> Logits:
+        for change in self._then:
+            logits = change(logits, ids)
+        return logits
 
 
-def filters(settings: SamplingSettings) -> list[Filter]:
-    """Return the filters of the settings in the order in which they act."""
-    if settings.temperature == 0:
-        return [top_k(1)]
-    chosen = []
-    if settings.temperature != 1:
-        chosen.append(temperature(settings.temperature))
-    if settings.top_k is not None:
-        chosen.append(top_k(settings.top_k))
+def by_token(settings: SamplingSettings, own: Sequence[Filter] = ()) -> list[Filter]:
+    """Return the filters that look at which token it is, in the order in which they act; `own` come last."""
+    chosen: list[Filter] = []
+    strengths = (settings.repetition_penalty, settings.presence_penalty, settings.frequency_penalty)
+    if strengths != (1, 0, 0):
+        chosen.append(penalties(*strengths, settings.penalty_window))
+    if settings.no_repeat_ngram is not None:
+        chosen.append(no_repeat_ngram(settings.no_repeat_ngram))
+    return [*chosen, *own]
+
+
+def by_value(
+    settings: SamplingSettings, temperatures: Sequence[float], start: int, generator: np.random.Generator
+) -> list[Filter]:
+    """Return the filters that act after top-k, in their order; the first new token stands at `start`."""
+    chosen: list[Filter] = []
+    if tuple(temperatures) != (1,):
+        chosen.append(temperature(temperatures, start))
     if settings.top_p is not None and settings.top_p < 1:
         chosen.append(top_p(settings.top_p))
+    if settings.min_p is not None:
+        chosen.append(min_p(settings.min_p))
+    if settings.typical is not None and settings.typical < 1:
+        chosen.append(typical(settings.typical))
+    if settings.xtc_probability:
+        chosen.append(xtc(settings.xtc_threshold, settings.xtc_probability, generator))
     return chosen
 
 
-def temperature(value: float) -> Filter:
-    """Return a filter that divides the logits by `value` > 0: below 1 sharpens, above 1 flattens."""
-
-    def divide(logits_V: Logits, ids: Sequence[int]) -> Logits:
-        # With the greatest logit at zero, a tiny temperature sends the others to minus infinity and makes no NaN.
-        with np.errstate(over="ignore"):
-            sharpened_V: Logits = (logits_V - logits_V.max()) / np.float64(value)
-        return sharpened_V
-
-    return divide
-
-
-def top_k(count: int) -> Filter:
-    """Return a filter that keeps exactly `count` tokens; among equal logits the lower ids stay."""
-
-    def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
-        if count >= logits_V.size:
-            return logits_V
-        least = np.partition(logits_V, -count)[-count]
-        kept = logits_V > least
-        equal = np.flatnonzero(logits_V == least)
-        kept[equal[: count - np.count_nonzero(kept)]] = True
-        return np.where(kept, logits_V, -np.inf)
-
-    return keep
-
-
-def top_p(mass: float) -> Filter:
-    """Return a filter that keeps the fewest likeliest tokens that together have at least `mass`, and always one.
-
-    Among equal logits the lower ids stay.
-    """
-
-    def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
-        probabilities_V = softmax(logits_V)
-        # All tokens below this line together have less than 1 - mass, so none of them is needed: sort only the others.
-        candidates = np.flatnonzero(probabilities_V >= (1 - mass) / logits_V.size)
-        candidates = candidates[np.argsort(-probabilities_V[candidates], kind="stable")]
-        before = np.cumsum(probabilities_V[candidates]) - probabilities_V[candidates]
-        kept = candidates[before < mass]
-        result_V = np.full_like(logits_V, -np.inf)
-        result_V[kept] = logits_V[kept]
-        return result_V
-
-    return keep
-
-
-def softmax(logits_V: Logits) -> NDArray[np.float64]:
-    """Return the probabilities of the logits in double precision."""
-    exponentials_V = np.exp(logits_V - logits_V.max(), dtype=np.float64)
-    probabilities_V: NDArray[np.float64] = exponentials_V / exponentials_V.sum()
-    return probabilities_V
-
-
 def draw(logits_V: Logits, generator: np.random.Generator) -> int:
-    """Return the id of one token drawn from the softmax of the logits.
-
-    A token of probability zero is never drawn. Raises GenerationError if there is no greatest logit to start from.
-    """
-    if not np.isfinite(logits_V.max()):
-        raise GenerationError(
-            "the logits are not finite, so nothing can be drawn: take an earlier checkpoint of this run"
-        )
-    cumulative_V = np.cumsum(softmax(logits_V))
-    return int(np.searchsorted(cumulative_V, generator.random() * cumulative_V[-1], side="right"))
+    """Return the place of one drawn from the softmax of the logits; one of probability zero is never drawn."""
+    weights_V = np.exp(logits_V - logits_V.max())
+    first, number = 0, generator.random()
+    if weights_V.size > 2 * _CHUNK:
+        # Sums of parts take a fifth of the time of running sums.
+        chunks = np.add.reduceat(weights_V, np.arange(0, weights_V.size, _CHUNK)).cumsum(dtype=np.float64)
+        part = int(np.searchsorted(chunks, number * chunks[-1], side="right"))
+        earlier = chunks[part - 1] if part else 0.0
+        first, weights_V = part * _CHUNK, weights_V[part * _CHUNK : (part + 1) * _CHUNK]
+        cumulative = weights_V.cumsum(dtype=np.float64)
+        target = min(number * chunks[-1] - earlier, np.nextafter(cumulative[-1], 0))
+    else:
+        cumulative = weights_V.cumsum(dtype=np.float64)
+        target = number * cumulative[-1]
+    return first + int(np.searchsorted(cumulative, target, side="right"))

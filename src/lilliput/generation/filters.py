@@ -1,0 +1,244 @@
+"""Filters: plain callables that change the logits of the next token.
+
+A filter is `(logits_V, ids) -> logits_V`: `ids` are the prompt and the tokens so far, a token that it forbids gets
+minus infinity, and its input stays as it was. From `top_k` on they look at nothing but values: they may be given the
+logits of a few tokens, and keep one at least. `sampling` puts all in order.
+
+Sources: top-k from Fan et al. 2018 (arXiv 1805.04833), section 5.4; top-p from Holtzman et al. 2020 (arXiv 1904.09751),
+section 3.1; min-p from Nguyen et al. 2024 (arXiv 2407.01082); typical sampling from Meister et al. 2022 (arXiv
+2202.00666); the repetition penalty from Keskar et al. 2019 (arXiv 1909.05858), section 4.1, with the sign of the logit
+taken into account as in Hugging Face's transformers; presence and frequency penalties as OpenAI's API documents them;
+XTC, "exclude top choices", as its author proposed it for text-generation-webui in 2024.
+
+Vectors of one axis: V vocabulary.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Logits = NDArray[np.floating[Any]]
+Filter = Callable[[Logits, Sequence[int]], Logits]
+
+
+def penalties(repetition: float, presence: float, frequency: float, window: int) -> Filter:
+    """Return a filter against tokens that are among the latest `window`.
+
+    A positive logit of theirs is divided by `repetition`, a negative one multiplied; then `presence` is taken off, and
+    `frequency` for each time that they occur.
+    """
+
+    def penalize(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        tokens, counts = np.unique(np.asarray(ids[-window:], dtype=np.int64), return_counts=True)
+        result_V = logits_V.copy()
+        met = logits_V[tokens]
+        met = np.where(met > 0, met / repetition, met * repetition)
+        result_V[tokens] = met - presence - frequency * counts
+        return result_V
+
+    return penalize
+
+
+def bias(by_token: Mapping[int, float]) -> Filter:
+    """Return a filter that adds to the logits of some tokens."""
+    tokens, values = np.array(list(by_token), dtype=np.int64), np.array(list(by_token.values()))
+
+    def add(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        result_V = logits_V.copy()
+        result_V[tokens] += values
+        return result_V
+
+    return add
+
+
+def ban(tokens: Sequence[int]) -> Filter:
+    """Return a filter that forbids some tokens."""
+    banned = np.array(sorted(set(tokens)), dtype=np.int64)
+
+    def forbid(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        return _without(logits_V, banned)
+
+    return forbid
+
+
+def force(tokens: Sequence[int], start: int) -> Filter:
+    """Return a filter that leaves nothing but `tokens`, one after the other, from the place `start` of the ids on."""
+
+    def only(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        place = len(ids) - start
+        if not 0 <= place < len(tokens):
+            return logits_V
+        result_V = np.full_like(logits_V, -np.inf)
+        # Whatever was forbidden before, this token is wanted.
+        result_V[tokens[place]] = 0
+        return result_V
+
+    return only
+
+
+def no_repeat_ngram(length: int) -> Filter:
+    """Return a filter that forbids what would complete a group of `length` tokens that stands in the ids already."""
+
+    def forbid(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        if len(ids) < length:
+            return logits_V
+        all_T = np.asarray(ids, dtype=np.int64)
+        same_T = np.ones(len(ids) - length + 1, dtype=bool)
+        for back in range(1, length):
+            same_T &= all_T[length - 1 - back : len(ids) - back] == all_T[len(ids) - back]
+        return _without(logits_V, all_T[length - 1 :][same_T])
+
+    return forbid
+
+
+_COLDEST = 1e-6
+"""Below this a temperature counts as 0: single precision can divide by it."""
+
+
+def top_k(count: int) -> Filter:
+    """Return a filter that keeps exactly `count` tokens; among equal logits the lower ids stay."""
+
+    def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        return logits_V if count >= logits_V.size else _only(logits_V, greatest(logits_V, count))
+
+    return keep
+
+
+def temperature(values: Sequence[float], start: int = 0) -> Filter:
+    """Return a filter that divides the logits by one of `values`, in turn, the first one at the place `start` of ids.
+
+    Below 1 sharpens, above 1 flattens; 0, or next to it, leaves nothing but the likeliest token, the first of several.
+    """
+
+    def divide(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        value = values[(len(ids) - start) % len(values)] if len(values) > 1 else values[0]
+        if value < _COLDEST:
+            return _only(logits_V, logits_V.argmax())
+        return logits_V if value == 1 else (logits_V - logits_V.max()) / value
+
+    return divide
+
+
+def top_p(mass: float) -> Filter:
+    """Return a filter that keeps the fewest likeliest tokens that together have at least `mass`.
+
+    Among equal logits the lower ids stay.
+    """
+
+    def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        probabilities_V = softmax(logits_V)
+        order = _likeliest(probabilities_V, mass)
+        probabilities = probabilities_V[order]
+        before = probabilities.cumsum(dtype=np.float64) - probabilities
+        return _only(logits_V, order[before < mass])
+
+    return keep
+
+
+def _likeliest(probabilities_V: NDArray[Any], mass: float) -> NDArray[np.int64]:
+    """Return ids in descending order of their probabilities, at least those that together have `mass`."""
+    if probabilities_V.size <= _CHUNK:
+        return np.argsort(-probabilities_V, kind="stable")
+    # Sorting all of a large vocabulary takes longer than the network's step.
+    for least in (1e-3, 1e-4, 1e-5, 0.0):
+        candidates = np.flatnonzero(probabilities_V >= least)
+        if probabilities_V[candidates].sum(dtype=np.float64) >= mass:
+            break
+    order: NDArray[np.int64] = candidates[np.argsort(-probabilities_V[candidates], kind="stable")]
+    return order
+
+
+def min_p(share: float) -> Filter:
+    """Return a filter that keeps the tokens of at least `share` of the likeliest one's probability."""
+
+    def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        return np.where(logits_V >= logits_V.max() + math.log(share), logits_V, logits_V.dtype.type(-np.inf))
+
+    return keep
+
+
+def typical(mass: float) -> Filter:
+    """Return a filter that keeps the fewest tokens that together have at least `mass`, the most typical ones first.
+
+    Typical is what surprises about as much as the distribution does on average. Among equals the lower ids stay.
+    """
+
+    def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        probabilities_V = softmax(logits_V)
+        possible = np.flatnonzero(probabilities_V)
+        surprise = -np.log(probabilities_V[possible])
+        entropy = (probabilities_V[possible] * surprise).sum()
+        # Rounding must not part what is equally likely.
+        order = possible[np.argsort(np.abs(surprise - entropy).round(9), kind="stable")]
+        before = np.cumsum(probabilities_V[order]) - probabilities_V[order]
+        return _only(logits_V, order[before < mass])
+
+    return keep
+
+
+def xtc(threshold: float, probability: float, generator: np.random.Generator) -> Filter:
+    """Return a filter that, with a `probability` of its own at each token, excludes the top choices.
+
+    Of the tokens of at least `threshold` only the least likely one stays, and all that are below it; among equals that
+    of the highest id. The threshold is at most a half, or one token alone might be all that it excludes.
+    """
+
+    def exclude(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        if generator.random() >= probability:
+            return logits_V
+        probabilities_V = softmax(logits_V)
+        choices = np.flatnonzero(probabilities_V >= threshold)
+        if len(choices) < 2:
+            return logits_V
+        last = choices[np.argsort(-probabilities_V[choices], kind="stable")[-1]]
+        return _without(logits_V, choices[choices != last])
+
+    return exclude
+
+
+def greatest(logits_V: Logits, count: int) -> NDArray[np.int64]:
+    """Return the ids of exactly `count` greatest logits, in ascending order; among equals the lower ids."""
+    candidates = _candidates(logits_V, count)
+    values = logits_V[candidates]
+    least = np.partition(values, -count)[-count]
+    kept = values > least
+    equal = np.flatnonzero(values == least)
+    kept[equal[: count - np.count_nonzero(kept)]] = True
+    ids: NDArray[np.int64] = candidates[kept]
+    return ids
+
+
+_CHUNK = 256
+"""Logits of which the greatest is looked at first."""
+
+
+def _candidates(logits_V: Logits, count: int) -> NDArray[np.int64]:
+    """Return, in ascending order, ids among which the greatest `count` are; of a large vocabulary few others."""
+    chunks = logits_V.size // _CHUNK
+    if chunks <= count:
+        return np.arange(logits_V.size)
+    # The `count` greatest chunks have as many logits that reach the least of their maxima.
+    maxima = logits_V[: chunks * _CHUNK].reshape(chunks, _CHUNK).max(1)
+    return np.flatnonzero(logits_V >= np.partition(maxima, -count)[-count])
+
+
+def softmax(logits_V: Logits) -> Logits:
+    """Return the probabilities of the logits, in their precision."""
+    exponentials_V = np.exp(logits_V - logits_V.max())
+    probabilities_V: Logits = exponentials_V / exponentials_V.sum()
+    return probabilities_V
+
+
+def _only(logits_V: Logits, tokens: Any) -> Logits:
+    result_V = np.full_like(logits_V, -np.inf)
+    result_V[tokens] = logits_V[tokens]
+    return result_V
+
+
+def _without(logits_V: Logits, tokens: NDArray[np.int64]) -> Logits:
+    result_V = logits_V.copy()
+    result_V[tokens] = -np.inf
+    return result_V

@@ -1,0 +1,40 @@
+"""What a user may say about how a text is written; `filters` and `sampling` do it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lilliput.settings import Settings
+
+Unit = Literal["line", "sentence", "paragraph", "stanza"]
+Temperature = Annotated[float, Field(ge=0)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class SamplingSettings(Settings):
+    """Say how tokens are drawn: `length` in tokens, `characters` in characters, both the greatest.
+
+    `temperature` 0 takes the likeliest token every time; `temperatures` are used in turn in its place. `stop` strings
+    end a text before they appear in it, `until` after its first line, sentence, paragraph or stanza. `bias` and `ban`
+    name tokens by their text.
+    """
+
+    temperature: Temperature = 0.8
+    temperatures: tuple[Temperature, ...] = ()
+    top_k: int | None = Field(default=None, ge=1)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    min_p: float | None = Field(default=None, gt=0, le=1)
+    typical: float | None = Field(default=None, gt=0, le=1)
+    xtc_threshold: float = Field(default=0.1, gt=0, le=0.5)
+    xtc_probability: float = Field(default=0.0, ge=0, le=1)
+    repetition_penalty: float = Field(default=1.0, gt=0)
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    penalty_window: int = Field(default=64, ge=1)
+    no_repeat_ngram: int | None = Field(default=None, ge=1)
+    bias: dict[Text, float] = Field(default_factory=dict)
+    ban: tuple[Text, ...] = ()
+    length: int = Field(default=500, ge=1)
+    characters: int | None = Field(default=None, ge=1)
+    stop: tuple[Text, ...] = ()
+    until: Unit | None = None
