@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lilliput.data.tokens import read_tokens
 from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunError
-from lilliput.generation import Filter, generate
+from lilliput.generation import Engine, EngineReading, Filter, Reading, TorchReading, generate, load_engine
 from lilliput.generation.bans import named_bias, never
 from lilliput.generation.text import Piece, ended, pieces
 from lilliput.models import Mixture, Model, ModelSettings, build
@@ -19,20 +19,34 @@ from lilliput.runtime import choose_device
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
 
+_AT_ONCE = 32
+"""Texts that are written together; more take memory and gain little."""
+
 
 class Writer:
     """A model with its tokenizer: text in, text out.
 
-    `settings` are the sampling options used where a call gives none.
+    `settings` are the sampling options used where a call gives none. With `fast`, on a processor, onnxruntime writes in
+    place of torch (`generation.engine`); `note` is told if it cannot. The weights must not be changed then.
     """
 
     def __init__(
-        self, model: Model, tokenizer: Tokenizer, settings: SampleSettings, folder: Path | None = None
+        self,
+        model: Model,
+        tokenizer: Tokenizer,
+        settings: SampleSettings,
+        folder: Path | None = None,
+        *,
+        fast: bool = False,
+        note: Callable[[str], None] = print,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.settings = settings
         self.folder = folder
+        self._fast = fast
+        self._note = note
+        self._engine: Engine | None = None
 
     def write(
         self, prompt: str | None = None, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
@@ -46,6 +60,28 @@ class Writer:
         start = self.start(prompt)
         return start + "".join(piece.text for piece in self.stream(start, seed=seed, filters=filters, **sampling))
 
+    def write_many(
+        self, prompts: Sequence[str | None], *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
+    ) -> list[str]:
+        """Return each of the prompts continued, as `write` does with the seeds `seed`, `seed + 1` and so on.
+
+        They are written together, which takes less time than one after the other.
+        """
+        texts = [self.start(prompt) for prompt in prompts]
+        for first in range(0, len(texts), _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, len(texts)))
+            seeds = [seed + number for number in numbers]
+            streams = self.streams([texts[number] for number in numbers], seeds, filters=filters, **sampling)
+            going = dict(zip(numbers, streams, strict=True))
+            while going:
+                for number, stream in list(going.items()):
+                    piece = next(stream, None)
+                    if piece is None:
+                        del going[number]
+                    else:
+                        texts[number] += piece.text
+        return texts
+
     def stream(
         self, prompt: str | None = None, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
     ) -> Iterator[Piece]:
@@ -53,13 +89,29 @@ class Writer:
 
         The options and the errors are those of `write`.
         """
+        return self.streams([prompt], [seed], filters=filters, **sampling)[0]
+
+    def streams(
+        self, prompts: Sequence[str | None], seeds: Sequence[int], *, filters: Sequence[Filter] = (), **sampling: Any
+    ) -> list[Iterator[Piece]]:
+        """Return what `stream` does for each prompt and seed; asking one for a piece lets all be written."""
         settings = self._sampling(sampling)
-        if seed < 0:
-            raise GenerationError(f"sampling: seed: should be 0 or more, not {seed}")
-        start = self.start(prompt)
-        ids = [int(id) for id in self.tokenizer.encode(start)]
-        tokens = generate(self.model, ids, settings, seed, [*self._named(settings), *filters])
-        return ended(pieces(tokens, TextStream(self.tokenizer)), settings, start)
+        if min(seeds) < 0:
+            raise GenerationError(f"sampling: seed: should be 0 or more, not {min(seeds)}")
+        starts = [self.start(prompt) for prompt in prompts]
+        ids = [[int(id) for id in self.tokenizer.encode(start)] for start in starts]
+        named = [*self._named(settings), *filters]
+        texts = generate(self._reading(len(prompts)), ids, settings, seeds, named)
+        return [
+            ended(pieces(tokens, TextStream(self.tokenizer)), settings, start)
+            for tokens, start in zip(texts, starts, strict=True)
+        ]
+
+    def _reading(self, rows: int) -> Reading:
+        if self._fast:
+            self._fast = False
+            self._engine = load_engine(self.model, self._note)
+        return TorchReading(self.model, rows) if self._engine is None else EngineReading(self._engine, rows)
 
     def start(self, prompt: str | None) -> str:
         """Return the text that a model continues: `prompt`, or the start of the recipe's samples if there is none."""
@@ -96,7 +148,7 @@ def load(run: str | Path, note: Callable[[str], None] = print) -> Writer:
     learn_counts(model, folder, tokenizer)
     sampling = read_recipe(folder.recipe).sample if folder.recipe.exists() else SampleSettings()
     model.to(choose_device()).eval()
-    return Writer(model, tokenizer, sampling, folder.path)
+    return Writer(model, tokenizer, sampling, folder.path, fast=True, note=note)
 
 
 def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from lilliput.errors import GenerationError
-from lilliput.generation import SamplingSettings, generate
+from lilliput.generation import Engine, EngineReading, SamplingSettings, TorchReading
+from lilliput.generation import generate as generate_together
 from lilliput.generation.filters import softmax
 from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build
 
@@ -11,8 +12,11 @@ VOCABULARY, CONTEXT = 17, 8
 GPT2, LLAMA = GPTSettings(shape="gpt2", width=32), GPTSettings(shape="llama", width=32, key_value_heads=2)
 LSTM, GRU = RecurrentSettings(kind="lstm", width=16), RecurrentSettings(kind="gru", width=16, layers=2)
 MIXTURE = GPTSettings(shape="llama", width=32, counts=True)
-KINDS = {"gpt2": GPT2, "llama": LLAMA, "lstm": LSTM, "gru": GRU, "mixture": MIXTURE}
+PLANNED = GPTSettings(width=24, heads=2, ngrams=4, ngram_rows=64, members=2, counts=True)
+KINDS = {"gpt2": GPT2, "llama": LLAMA, "lstm": LSTM, "gru": GRU, "mixture": MIXTURE, "planned": PLANNED}
 EVERY = pytest.mark.parametrize("model_settings", KINDS.values(), ids=KINDS)
+READINGS = {"torch": TorchReading, "onnxruntime": lambda model, rows: EngineReading(Engine(model), rows)}
+BOTH = pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS)
 
 
 def lively(model_settings, context=CONTEXT):
@@ -24,6 +28,11 @@ def lively(model_settings, context=CONTEXT):
     if isinstance(model, Mixture):
         model.learn(np.random.default_rng(1).integers(0, VOCABULARY, 300), [chr(97 + id_) for id_ in range(VOCABULARY)])
     return model.eval()
+
+
+def generate(model, prompt, settings, seed, reading=TorchReading):
+    """The tokens of one text."""
+    return generate_together(reading(model, 1), [prompt], settings, [seed])[0]
 
 
 def naive(model, prompt, length, pick):
@@ -43,11 +52,12 @@ def naive(model, prompt, length, pick):
 
 
 @EVERY
+@BOTH
 @pytest.mark.parametrize("prompt_length", [1, 5, CONTEXT, 3 * CONTEXT + 1])
-def test_temperature_zero_is_the_argmax_of_uncached_passes_past_the_window(model_settings, prompt_length):
+def test_temperature_zero_is_the_argmax_of_uncached_passes_past_the_window(model_settings, prompt_length, reading):
     model = lively(model_settings)
     prompt = [id_ % VOCABULARY for id_ in range(3, 3 + prompt_length)]
-    tokens = list(generate(model, prompt, SamplingSettings(temperature=0, length=30), seed=0))
+    tokens = list(generate(model, prompt, SamplingSettings(temperature=0, length=30), 0, reading))
     expected = list(naive(model, prompt, 30, lambda logits_V: int(np.argmax(logits_V))))
     assert [token.id for token in tokens] == [id_ for id_, _ in expected]
     assert [token.probability for token in tokens] == pytest.approx([probability for _, probability in expected], 1e-4)
@@ -62,6 +72,45 @@ def test_a_seed_gives_the_same_text_alone_and_among_others(model_settings):
     assert [a for a, _ in interleaved] == alone
     assert [b for _, b in interleaved] == list(generate(model, [3], settings, seed=8))
     assert alone != list(generate(model, [1, 2], settings, seed=9))
+
+
+@EVERY
+@BOTH
+def test_texts_of_a_batch_are_those_written_alone(model_settings, reading):
+    model, settings = lively(model_settings), SamplingSettings(length=25, temperature=1.0)
+    prompts, seeds = [[1, 2], [3], list(range(12)), [5] * 7], [7, 8, 9, 7]
+    alone = [list(generate(model, ids, settings, seed)) for ids, seed in zip(prompts, seeds, strict=True)]
+    together = generate_together(reading(model, 4), prompts, settings, seeds)
+    # Two end early, one of them before it has begun; the others are asked in turn.
+    found = [[], [next(together[1]) for _ in range(9)], [], []]
+    together[1].close()
+    together[2].close()
+    for _ in range(25):
+        for text in (0, 3):
+            found[text].append(next(together[text]))
+    for text, length in ((0, 25), (1, 9), (2, 0), (3, 25)):
+        assert [token.id for token in found[text]] == [token.id for token in alone[text][:length]]
+        expected = [token.probability for token in alone[text][:length]]
+        assert [token.probability for token in found[text]] == pytest.approx(expected, 1e-4)
+    assert next(together[0], None) is None
+
+
+@EVERY
+def test_an_engine_gives_the_logits_of_its_model(model_settings):
+    model = lively(model_settings)
+    readings = TorchReading(model, 3), EngineReading(Engine(model), 3)
+    generator = np.random.default_rng(4)
+    for row in range(3):
+        ids = generator.integers(0, VOCABULARY, 1 + 9 * row).tolist()
+        np.testing.assert_allclose(*(reading.begin(row, ids) for reading in readings), atol=1e-4)
+    for place in range(3 * CONTEXT):
+        if place == 10:
+            for reading in readings:
+                reading.select([2, 0, 0, 1])
+        tokens = generator.integers(0, VOCABULARY, len(readings[0].texts)).tolist()
+        np.testing.assert_allclose(*(reading.add(tokens) for reading in readings), atol=1e-4)
+        assert readings[0].lengths == readings[1].lengths
+        assert readings[0].texts == readings[1].texts
 
 
 def test_draws_follow_the_probabilities_of_the_model():
@@ -86,7 +135,7 @@ def test_the_mode_of_the_model_and_the_global_generator_are_left_alone(training)
     model = lively(GPTSettings(width=32, dropout=0.5)).train(training)
     state = torch.get_rng_state()
     tokens = []
-    for token in generate(model, [1], SamplingSettings(length=12), seed=3):
+    for token in generate(model, [1], SamplingSettings(length=12), 3):
         assert all(module.training == training for module in model.modules())
         tokens.append(token)
     assert torch.equal(torch.get_rng_state(), state)

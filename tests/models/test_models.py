@@ -1,5 +1,6 @@
 """Properties that hold for every network: cached = whole, causal, rows apart, dropout only while training."""
 
+import copy
 from itertools import pairwise
 
 import pytest
@@ -219,3 +220,38 @@ def test_half_precision_passes_agree_roughly(model_settings):
 def test_impossible_sizes_are_refused(vocabulary, context):
     with pytest.raises(RecipeError, match="at least 1"):
         build(GPTSettings(), vocabulary, context)
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_settings, st.lists(st.integers(1, CONTEXT - 4), min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_rows_of_different_lengths_go_on_together(model_settings, lengths, random):
+    model, ids_BT = lively(model_settings), some_ids(rows=len(lengths))
+    caches, cache = [model.new_cache(1) for _ in lengths], model.new_cache(len(lengths))
+    with torch.no_grad():
+        for row, (alone, length) in enumerate(zip(caches, lengths, strict=True)):
+            model(ids_BT[row : row + 1, :length], alone)
+            cache.put(row, alone)
+        assert cache.lengths == lengths
+        for place in range(4):
+            if place == 2:
+                # Texts may end, and be gone on with in several ways.
+                rows = [random.randrange(len(lengths)) for _ in range(3)]
+                cache.select(rows)
+                caches, ids_BT = [copy.deepcopy(caches[row]) for row in rows], ids_BT[rows].clone()
+            new_B1 = torch.tensor([[random.randrange(VOCABULARY)] for _ in caches])
+            together_B1V = model(new_B1, cache)
+            for row, alone in enumerate(caches):
+                torch.testing.assert_close(
+                    together_B1V[row], model(new_B1[row : row + 1], alone)[0], atol=1e-5, rtol=1e-5
+                )
+    assert cache.lengths == [alone.length for alone in caches]
+
+
+def test_rows_of_different_lengths_take_one_token_at_a_time():
+    model = lively(GPTSettings(width=8, heads=2))
+    cache, alone = model.new_cache(2), model.new_cache(1)
+    with torch.no_grad():
+        model(some_ids(rows=1, length=3), alone)
+        cache.put(1, alone)
+        with pytest.raises(ValueError, match="one token at a time"):
+            model(some_ids(length=2), cache)

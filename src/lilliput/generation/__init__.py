@@ -1,6 +1,7 @@
 """From a model and a prompt to new tokens: tokens in, tokens out.
 
-Importing this package, its filters and its sampler does not import torch; `generate` is found on first use.
+Importing this package, its filters and its sampler does not import torch; what reads with a model is found on first
+use.
 """
 
 from importlib import import_module
@@ -12,11 +13,29 @@ from lilliput.generation.settings import SamplingSettings
 
 if TYPE_CHECKING:
     from lilliput.generation.decoding import generate
+    from lilliput.generation.engine import Engine, EngineReading, load_engine
+    from lilliput.generation.reading import Reading, TorchReading
 
-__all__ = ["Filter", "Sampler", "SamplingSettings", "Token", "generate"]
+__all__ = [
+    "Engine",
+    "EngineReading",
+    "Filter",
+    "Reading",
+    "Sampler",
+    "SamplingSettings",
+    "Token",
+    "TorchReading",
+    "generate",
+    "load_engine",
+]
+_LATER = {
+    "generate": "decoding",
+    **dict.fromkeys(("Engine", "EngineReading", "load_engine"), "engine"),
+    **dict.fromkeys(("Reading", "TorchReading"), "reading"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module("lilliput.generation.decoding"), name)
+    if name in _LATER:
+        return getattr(import_module(f"lilliput.generation.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

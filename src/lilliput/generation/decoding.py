@@ -1,102 +1,83 @@
-"""One token after the other: prefill the prompt, then draw, step, draw, step; slide when the context is full.
+"""One token after the other, for one text or for several at once: read the prompts, then draw, add, draw, add.
 
-The stages are the functions `prefill`, `step` and `slide`. A network whose cache has a capacity (a GPT) slides by half:
-when the next token does not fit, the latest context / 2 tokens, that one included, are read anew into an empty cache,
-by one rule for learned and rotary positions. A network without a capacity (LSTM, GRU) reads all and never slides.
-
-A text follows from (weights, prompt, settings, seed) alone: texts are made one by one, because matrix products over a
-batch round differently from those over one row. Left out: beams, constraints, speculative steps.
-
-Axes: B batch (always 1 here), T time, D width; vectors of one axis: V vocabulary.
+A text follows from (weights, prompt, settings, seed) alone: each has a sampler of its own, and what stands beside it in
+a batch changes its logits by no more than the rounding of matrix products. Left out: speculative steps.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from lilliput.errors import GenerationError
 from lilliput.generation.filters import Filter
+from lilliput.generation.reading import LogitsV, Reading
 from lilliput.generation.sampling import Sampler, Token
 from lilliput.generation.settings import SamplingSettings
-from lilliput.models.protocol import Cache, Model
 
 
 def generate(
-    model: Model, prompt_ids: Sequence[int], settings: SamplingSettings, seed: int, own: Sequence[Filter] = ()
-) -> Iterator[Token]:
-    """Yield `settings.length` new tokens that continue the prompt; `own` are filters of the caller (`Sampler`).
+    reading: Reading,
+    prompts: Sequence[Sequence[int]],
+    settings: SamplingSettings,
+    seeds: Sequence[int],
+    own: Sequence[Filter] = (),
+) -> list[Iterator[Token]]:
+    """Return for each prompt, which has a row of `reading` and a seed, the tokens that continue it.
 
-    Of a prompt longer than a GPT's context the latest `context` tokens count. The model stays in the mode (training or
-    not) in which it is between two tokens, and torch's global generator is not touched. Raises GenerationError, at the
-    call, for an empty prompt or an id outside the vocabulary, and while drawing if the logits are not finite or nothing
-    is allowed any more.
+    There are `settings.length` at most; `own` are filters of the caller (`Sampler`). Asking one text for a token lets
+    all go on by one, but those whose iterator was closed. Of a prompt longer than a GPT's context the latest `context`
+    tokens count. Raises GenerationError, at the call, for an empty prompt or an id outside the vocabulary, and while
+    drawing if the logits are not finite or nothing is allowed any more.
     """
-    ids = [int(id_) for id_ in prompt_ids]
-    if not ids:
-        raise GenerationError("the prompt is empty: give at least one token to start from")
-    low, high = min(ids), max(ids)
-    if low < 0 or high >= model.vocab_size:
-        wrong = low if low < 0 else high
-        raise GenerationError(
-            f"the prompt holds the id {wrong}, the vocabulary ends at {model.vocab_size - 1}: "
-            "encode the prompt with the tokenizer of this model"
-        )
-    return _tokens(model, ids, settings.length, Sampler(settings, seed, len(ids), own))
+    texts = [[int(id_) for id_ in prompt] for prompt in prompts]
+    for ids in texts:
+        if not ids:
+            raise GenerationError("the prompt is empty: give at least one token to start from")
+        low, high = min(ids), max(ids)
+        if low < 0 or high >= reading.model.vocab_size:
+            wrong = low if low < 0 else high
+            raise GenerationError(
+                f"the prompt holds the id {wrong}, the vocabulary ends at {reading.model.vocab_size - 1}: "
+                "encode the prompt with the tokenizer of this model"
+            )
+    samplers = [Sampler(settings, seed, len(ids), own) for seed, ids in zip(seeds, texts, strict=True)]
+    together = _Together(reading, texts, samplers)
+    return [together.tokens(text, settings.length) for text in range(len(texts))]
 
 
-def _tokens(model: Model, ids: list[int], length: int, sampler: Sampler) -> Iterator[Token]:
-    cache = model.new_cache(1)
-    logits_V = prefill(model, ids, len(ids) if cache.capacity is None else cache.capacity, cache)
-    for remaining in range(length - 1, -1, -1):
-        token = sampler.choose(logits_V, ids)
-        yield token
-        ids.append(token.id)
-        if not remaining:
-            return
-        if cache.length == cache.capacity:
-            cache, logits_V = slide(model, ids)
-        else:
-            logits_V = step(model, token.id, cache)
+class _Together:
+    """Texts that go on at the same time, by one token each."""
 
+    def __init__(self, reading: Reading, prompts: Sequence[Sequence[int]], samplers: Sequence[Sampler]) -> None:
+        self._reading, self._prompts, self._samplers = reading, prompts, samplers
+        self._waiting: list[deque[Token]] = [deque() for _ in prompts]
+        self._rows = list(range(len(prompts)))
+        """Which text each row of the reading holds."""
+        self._open = set(self._rows)
+        self._latest: dict[int, int] = {}
+        """By text, the token that was drawn last."""
 
-def prefill(model: Model, ids: Sequence[int], latest: int, cache: Cache) -> NDArray[np.float32]:
-    """Read the `latest` ids into an empty cache and return logits_V for the token after the last.
+    def tokens(self, text: int, length: int) -> Iterator[Token]:
+        try:
+            for _ in range(length):
+                if not self._waiting[text]:
+                    self._go_on()
+                yield self._waiting[text].popleft()
+        finally:
+            self._open.discard(text)
 
-    They are read in pieces of a context, so that a long prompt takes no more memory than a window. Of those before them
-    a model may have some use without reading them (`Model.memory`).
-    """
-    first = max(0, len(ids) - latest)
-    before = ids[max(0, first - model.memory) : first]
-    for start in range(first, len(ids), model.context):
-        logits_V = _read(model, ids[start : start + model.context], cache, before)
-    return logits_V
+    def _go_on(self) -> None:
+        logits_BV = self._next()
+        for text, ids, logits_V in zip(self._rows, self._reading.texts, logits_BV, strict=True):
+            token = self._samplers[text].choose(logits_V, ids)
+            self._latest[text] = token.id
+            self._waiting[text].append(token)
 
-
-def step(model: Model, token: int, cache: Cache) -> NDArray[np.float32]:
-    """Read one more token and return logits_V for the next."""
-    return _read(model, [token], cache)
-
-
-def slide(model: Model, ids: Sequence[int]) -> tuple[Cache, NDArray[np.float32]]:
-    """Read the latest half context of `ids` into a new cache; return it with logits_V for the next token."""
-    cache = model.new_cache(1)
-    return cache, prefill(model, ids, max(1, model.context // 2), cache)
-
-
-def _read(model: Model, ids: Sequence[int], cache: Cache, before: Sequence[int] = ()) -> NDArray[np.float32]:
-    training = model.training
-    # The mode is set for one pass only: between two tokens the caller may train.
-    if training:
-        model.eval()
-    try:
-        with torch.inference_mode():
-            device = next(model.parameters()).device
-            ids_BT, before_BP = (torch.tensor([part], device=device, dtype=torch.long) for part in (ids, before))
-            features_BTD = model.features(ids_BT, cache, before_BP)
-            logits_V: NDArray[np.float32] = model.head(features_BTD[:, -1:])[0, 0].float().cpu().numpy()
-    finally:
-        if training:
-            model.train()
-    return logits_V
+    def _next(self) -> Sequence[LogitsV] | LogitsV:
+        """Return the logits of what comes next in every row that is still asked for."""
+        if not self._latest:
+            return [self._reading.begin(row, ids) for row, ids in enumerate(self._prompts)]
+        wanted = [row for row, text in enumerate(self._rows) if text in self._open]
+        if len(wanted) < len(self._rows):
+            self._reading.select(wanted)
+            self._rows = [self._rows[row] for row in wanted]
+        return self._reading.add([self._latest[text] for text in self._rows])

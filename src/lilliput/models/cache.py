@@ -1,10 +1,14 @@
 """What the networks carry from one pass to the next.
 
 Keys and values are written into room that is reserved once, so a step copies no history. A recurrent network carries a
-state of fixed size. Left out: paging, quantised entries, rows of different lengths.
+state of fixed size. Rows may hold different numbers of positions: each is read alone into a cache of its own, which is
+then `put` into that of all; from there on they go on together, one token at a time. Left out: paging, quantised
+entries.
 
 Axes: B batch, T new positions, P positions held after this pass, G key/value heads, K head width.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -14,7 +18,7 @@ class KeyValueCache:
     """Keys and values of every layer for `capacity` positions.
 
     All layers write the positions of a pass first; `advance` then counts them, and keeps the latest tokens for a
-    network that looks at several at once.
+    network that looks at several at once; `nothing` stands for tokens before the first.
     """
 
     def __init__(
@@ -22,29 +26,77 @@ class KeyValueCache:
         layers: int,
         shape_BGTK: tuple[int, int, int, int],
         remembered: int,
+        nothing: int,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self.length = 0
-        self.latest_BP = torch.zeros(shape_BGTK[0], 0, device=device, dtype=torch.long)
-        """The latest tokens themselves, `remembered` of them at most."""
-        self._remembered = remembered
+        self.lengths = [0] * shape_BGTK[0]
+        self.latest_BP = torch.full((shape_BGTK[0], remembered), nothing, device=device, dtype=torch.long)
         self.capacity = shape_BGTK[2]
         self._keys = [torch.zeros(shape_BGTK, device=device, dtype=dtype) for _ in range(layers)]
         self._values = [torch.zeros(shape_BGTK, device=device, dtype=dtype) for _ in range(layers)]
+        self._positions_B: Tensor | None = None
+
+    @property
+    def length(self) -> int:
+        """Return the number of positions that the longest row has seen."""
+        return max(self.lengths)
+
+    def places(self, new: int) -> slice | Tensor:
+        """Begin a pass of so many positions: return the places they take, places_B1 if the rows are not even."""
+        self._positions_B = None
+        if len(set(self.lengths)) == 1:
+            return slice(self.length, self.length + new)
+        if new != 1:
+            raise ValueError("rows of different lengths go on by one token at a time")
+        self._positions_B = torch.tensor(self.lengths, device=self.latest_BP.device)
+        return self._positions_B[:, None]
 
     def write(self, layer: int, keys_BGTK: Tensor, values_BGTK: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new positions of one layer and return keys_BGPK and values_BGPK up to and with them."""
-        end = self.length + keys_BGTK.shape[2]
-        self._keys[layer][:, :, self.length : end] = keys_BGTK
-        self._values[layer][:, :, self.length : end] = values_BGTK
+        start, end = self.length, self.length + keys_BGTK.shape[2]
+        for held, new_BGTK in ((self._keys[layer], keys_BGTK), (self._values[layer], values_BGTK)):
+            if self._positions_B is None:
+                held[:, :, start:end] = new_BGTK
+            else:
+                held[torch.arange(len(self.lengths), device=held.device), :, self._positions_B] = new_BGTK[:, :, 0]
         return self._keys[layer][:, :, :end], self._values[layer][:, :, :end]
+
+    def mask(self, new: int) -> Tensor | None:
+        """Return what each new position may look at, true where it may: mask_TP or mask_B11P; None for all."""
+        past = self.length
+        if self._positions_B is not None:
+            places_P = torch.arange(past + 1, device=self.latest_BP.device)
+            return (places_P <= self._positions_B[:, None])[:, None, None]
+        if not past or new == 1:
+            return None
+        # `is_causal` aligns the mask at the first key; with positions in the cache it would hide nearly all of them.
+        return torch.ones(new, past + new, dtype=torch.bool, device=self.latest_BP.device).tril(past)
 
     def advance(self, ids_BT: Tensor) -> None:
         """Count the positions of these tokens, which every layer has written."""
-        self.length += ids_BT.shape[1]
-        if self._remembered:
-            self.latest_BP = torch.cat((self.latest_BP, ids_BT), 1)[:, -self._remembered :]
+        self.lengths = [length + ids_BT.shape[1] for length in self.lengths]
+        remembered = self.latest_BP.shape[1]
+        if remembered:
+            self.latest_BP = torch.cat((self.latest_BP, ids_BT), 1)[:, -remembered:]
+
+    def clear(self, row: int) -> None:
+        """Let a row hold nothing."""
+        self.lengths[row] = 0
+
+    def put(self, row: int, other: "KeyValueCache") -> None:
+        """Let a row hold what the only row of `other` holds."""
+        length = other.length
+        for mine, theirs in zip(self._keys + self._values, other._keys + other._values, strict=True):
+            mine[row, :, :length] = theirs[0, :, :length]
+        self.lengths[row] = length
+        self.latest_BP[row] = other.latest_BP[0]
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; one may be named several times."""
+        index = torch.tensor(rows, device=self.latest_BP.device)
+        self._keys, self._values = [part[index] for part in self._keys], [part[index] for part in self._values]
+        self.latest_BP, self.lengths = self.latest_BP[index], [self.lengths[row] for row in rows]
 
 
 class StateCache:
@@ -52,6 +104,33 @@ class StateCache:
 
     capacity: None = None
 
-    def __init__(self) -> None:
-        self.length = 0
-        self.state: Tensor | tuple[Tensor, Tensor] | None = None
+    def __init__(self, batch: int) -> None:
+        self.lengths = [0] * batch
+        self.state: tuple[Tensor, ...] | None = None
+        """The parts of the state, each with the rows on its second axis."""
+
+    @property
+    def length(self) -> int:
+        """Return the number of positions that the longest row has seen."""
+        return max(self.lengths)
+
+    def clear(self, row: int) -> None:
+        """Let a row hold nothing."""
+        for part in self.state or ():
+            part[:, row] = 0
+        self.lengths[row] = 0
+
+    def put(self, row: int, other: "StateCache") -> None:
+        """Let a row hold what the only row of `other` holds."""
+        assert other.state is not None
+        if self.state is None:
+            self.state = tuple(part.repeat(1, len(self.lengths), 1) for part in other.state)
+        for mine, theirs in zip(self.state, other.state, strict=True):
+            mine[:, row] = theirs[:, 0]
+        self.lengths[row] = other.length
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; one may be named several times."""
+        if self.state is not None:
+            self.state = tuple(part[:, list(rows)] for part in self.state)
+        self.lengths = [self.lengths[row] for row in rows]

@@ -11,12 +11,15 @@ Axes: B batch, T time, N places, D width of all members together, V vocabulary.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
 from lilliput.models.protocol import Cache, Model
+
+if TYPE_CHECKING:
+    from lilliput.models.graph import Graph
 
 
 @dataclass
@@ -26,14 +29,34 @@ class CommitteeCache:
     members: list[Cache]
 
     @property
+    def lengths(self) -> list[int]:
+        """Return the number of positions that each row has seen."""
+        return self.members[0].lengths
+
+    @property
     def length(self) -> int:
-        """Return the number of positions that every row has seen."""
+        """Return the number of positions that the longest row has seen."""
         return self.members[0].length
 
     @property
     def capacity(self) -> int | None:
         """Return the capacity of each."""
         return self.members[0].capacity
+
+    def clear(self, row: int) -> None:
+        """Let a row hold nothing."""
+        for member in self.members:
+            member.clear(row)
+
+    def put(self, row: int, other: "CommitteeCache") -> None:
+        """Let a row hold what the only row of `other` holds."""
+        for mine, theirs in zip(self.members, other.members, strict=True):
+            mine.put(row, theirs)
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; one may be named several times."""
+        for member in self.members:
+            member.select(rows)
 
 
 class Committee(Model):
@@ -69,6 +92,12 @@ class Committee(Model):
     def outputs(self) -> list[nn.Linear]:
         """Return the members' output matrices."""
         return [output for member in self._models() for output in member.outputs()]
+
+    def emit(self, graph: "Graph") -> tuple[str, str]:
+        """Write the members into a graph, and the average of what they predict."""
+        features, logits = zip(*(member.emit(graph) for member in self._models()), strict=True)
+        averaged = graph.put("Mean", *(graph.put("Softmax", part, axis=-1) for part in logits))
+        return graph.put("Concat", *features, axis=-1), graph.put("Log", averaged)
 
     def new_cache(self, batch: int) -> CommitteeCache:
         """Return empty caches of all members."""

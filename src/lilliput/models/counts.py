@@ -188,22 +188,24 @@ class Counts:
 
         `before_BP` are the tokens before; those that are further back than `REACH` do not matter.
         """
-        all_BT = np.concatenate((before_BP[:, 1 - REACH :], ids_BT), 1)
-        found = [np.zeros(all_BT.shape, dtype=np.int32)]
+        all_BT, new = np.concatenate((before_BP[:, 1 - REACH :], ids_BT), 1), ids_BT.shape[1]
+        # Groups of tokens reach less far than words do.
+        near_BT = all_BT[:, max(0, all_BT.shape[1] - new - LONGEST + 2) :]
+        groups = [np.zeros(near_BT.shape, dtype=np.int32)]
         for order in self._suffixes[:-1]:
             # The next longer group that ends at a position is this one, ending a position before, and one more token.
-            earlier_BT = found[-1]
-            if len(found) > 1:
-                earlier_BT = np.full(all_BT.shape, UNKNOWN, dtype=np.int32)
-                earlier_BT[:, 1:] = found[-1][:, :-1]
-            found.append(order.find(earlier_BT, all_BT))
-        numbers_BTW, known_BTW = self._words.contexts(all_BT)
+            earlier_BT = groups[-1]
+            if len(groups) > 1:
+                earlier_BT = np.full(near_BT.shape, UNKNOWN, dtype=np.int32)
+                earlier_BT[:, 1:] = groups[-1][:, :-1]
+            groups.append(order.find(earlier_BT, near_BT))
+        found = [group[:, near_BT.shape[1] - new :] for group in groups]
+        numbers_BTW, known_BTW = (part[:, all_BT.shape[1] - new :] for part in self._words.contexts(all_BT))
         for column, numbers in enumerate(self._numbers):
             places_BT = np.searchsorted(numbers[:-1], numbers_BTW[..., column])
             met_BT = known_BTW[..., column] & (numbers[places_BT] == numbers_BTW[..., column])
             found.append(np.where(met_BT, places_BT, UNKNOWN).astype(np.int32))
-        contexts_BTK = np.stack([found[number] for number in _CHAIN], -1)
-        return contexts_BTK[:, all_BT.shape[1] - ids_BT.shape[1] :]
+        return np.stack([found[number] for number in _CHAIN], -1)
 
     def followed(self, contexts_NK: NDArray[np.int32], tokens_N: NDArray[Any], leave_out: bool = False) -> Followed:
         """Return what is known of each of the contexts and one token after it.

@@ -14,18 +14,22 @@ Left out: position schemes that reach past the context.
 Axes: B batch, T time, D width, V vocabulary, K head width.
 """
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lilliput.errors import GenerationError
 from lilliput.models.cache import KeyValueCache
-from lilliput.models.layers import Block, make_norm, rotary_tables
+from lilliput.models.layers import Block, make_norm, rotary_halves, rotary_tables
 from lilliput.models.ngrams import NgramEmbedding
 from lilliput.models.protocol import Cache, Model
 from lilliput.models.settings import GPTSettings
+
+if TYPE_CHECKING:
+    from lilliput.models.graph import Graph
 
 _DEVIATION = 0.02
 
@@ -74,16 +78,17 @@ class GPT(Model):
                 f"{start} positions and {new} more do not fit the context of {self.context}: "
                 "give the latest ones to an empty cache"
             )
+        places = held.places(new) if held is not None else slice(0, new)
         x_BTD = self.embedding(ids_BT)
         if self.ngrams is not None:
             x_BTD = x_BTD + self.ngrams(ids_BT, held.latest_BP if held is not None else None)
         if self.position is not None:
-            x_BTD = x_BTD + self.position.weight[start : start + new]
+            x_BTD = x_BTD + self.position.weight[places]
         if self.settings.embedding_norm:
             x_BTD = F.rms_norm(x_BTD, (self.settings.width,), eps=self.settings.norm_epsilon)
         rotary = None
         if self.cosines_TK is not None and self.sines_TK is not None:
-            rotary = (self.cosines_TK[start : start + new], self.sines_TK[start : start + new])
+            rotary = (self.cosines_TK[places], self.sines_TK[places])
         x_BTD = self.dropout(x_BTD)
         for block in self.blocks:
             x_BTD = block(x_BTD, rotary, held)
@@ -97,11 +102,35 @@ class GPT(Model):
         logits_BTV: Tensor = self.output(features_BTD)
         return logits_BTV
 
+    def emit(self, graph: "Graph") -> tuple[str, str]:
+        """Write the network into a graph, for the latest position."""
+        windows_BTL = graph.windows(self.settings.ngrams)
+        ids_BT = graph.put("Gather", windows_BTL, graph.constant(np.int64(self.settings.ngrams - 1)), axis=2)
+        table = graph.constant(self.embedding.weight)
+        x_BTD = graph.put("Gather", table, ids_BT)
+        if self.ngrams is not None:
+            x_BTD = graph.put("Add", x_BTD, self.ngrams.emit(graph, windows_BTL))
+        if self.position is not None:
+            learned_BTD = graph.put("Gather", graph.constant(self.position.weight), graph.positions())
+            x_BTD = graph.put("Add", x_BTD, learned_BTD)
+        if self.settings.embedding_norm:
+            x_BTD = graph.rms_norm(x_BTD, np.ones(self.settings.width, np.float32), self.settings.norm_epsilon)
+        rotary = None
+        if self.cosines_TK is not None and self.sines_TK is not None:
+            tables = rotary_halves(self.cosines_TK, self.sines_TK)
+            rotary = graph.constant(tables[0]), graph.constant(tables[1])
+        for block in self.blocks:
+            x_BTD = cast(Block, block).emit(graph, x_BTD, rotary, self.context)
+        latest_BD = graph.put("Gather", x_BTD, graph.constant(np.int64(-1)), axis=1)
+        features_BD = graph.norm(latest_BD, self.norm)
+        return features_BD, graph.head(features_BD, self.output, self.embedding, table)
+
     def new_cache(self, batch: int) -> KeyValueCache:
         """Return room for the keys and values of `context` positions of `batch` rows."""
         shape_BGTK = (batch, self.settings.key_value_heads, self.context, self.settings.head_width)
         weight = self.embedding.weight
-        return KeyValueCache(self.settings.layers, shape_BGTK, self.settings.ngrams - 1, weight.device, weight.dtype)
+        remembered, nothing = self.settings.ngrams - 1, self.vocab_size
+        return KeyValueCache(self.settings.layers, shape_BGTK, remembered, nothing, weight.device, weight.dtype)
 
     @torch.no_grad()
     def _initialize(self) -> None:

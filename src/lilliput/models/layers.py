@@ -12,13 +12,18 @@ F feed-forward width.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lilliput.models.cache import KeyValueCache
 from lilliput.models.settings import GPTSettings
+
+if TYPE_CHECKING:
+    from lilliput.models.graph import Graph
 
 
 def make_norm(settings: GPTSettings) -> nn.Module:
@@ -37,7 +42,10 @@ def rotary_tables(length: int, head_width: int, base: float) -> tuple[Tensor, Te
 
 
 def rotate(heads_BTHK: Tensor, cosines_TK: Tensor, sines_TK: Tensor) -> Tensor:
-    """Turn the pairs (i, i + K/2) of every head by the angle of its position; returns the same shape."""
+    """Turn the pairs (i, i + K/2) of every head by the angle of its position; returns the same shape.
+
+    The tables may also be those of one position for each row, cosines_B1K and sines_B1K.
+    """
     # Swapping the halves by a roll and keeping the sign in the table takes three operations instead of seven.
     swapped_BTHK = heads_BTHK.roll(heads_BTHK.shape[-1] // 2, dims=-1)
     return torch.addcmul(heads_BTHK * cosines_TK[:, None], swapped_BTHK, sines_TK[:, None])
@@ -65,7 +73,10 @@ class Attention(nn.Module):
         self.output = nn.Linear(settings.width, settings.width, bias=settings.biases)
 
     def forward(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
-        """Return the mixed values, the shape of `x_BTD`; `rotary` holds the tables of the T new positions."""
+        """Return the mixed values, the shape of `x_BTD`.
+
+        `rotary` holds the tables of the T new positions, which are those of all rows or of each.
+        """
         batch, new, _ = x_BTD.shape
         queries_BTHK = self.query(x_BTD).view(batch, new, self.heads, self.head_width)
         keys_BTGK = self.key(x_BTD).view(batch, new, self.key_value_heads, self.head_width)
@@ -78,9 +89,9 @@ class Attention(nn.Module):
             keys_BTGK = rotate(keys_BTGK, *rotary)
         queries_BHTK = queries_BTHK.transpose(1, 2)
         keys_BGPK, values_BGPK = keys_BTGK.transpose(1, 2), values_BTGK.transpose(1, 2)
-        past = 0
+        past, mask = 0, None
         if cache is not None:
-            past = cache.length
+            past, mask = cache.length, cache.mask(new)
             keys_BGPK, values_BGPK = cache.write(self.layer, keys_BGPK, values_BGPK)
         # Under autocast the norm and the rotation return wider numbers.
         queries_BHTK, keys_BGPK = queries_BHTK.type_as(values_BGPK), keys_BGPK.type_as(values_BGPK)
@@ -92,13 +103,71 @@ class Attention(nn.Module):
                 queries_BHTK,
                 keys_BGPK,
                 values_BGPK,
-                attn_mask=offset_mask(new, past, x_BTD.device) if past and new > 1 else None,
+                attn_mask=mask,
                 dropout_p=dropout,
                 is_causal=not past and new > 1,
                 enable_gqa=self.key_value_heads != self.heads,
             )
         mixed_BTD: Tensor = self.output(mixed_BHTK.transpose(1, 2).reshape(x_BTD.shape))
         return mixed_BTD
+
+    def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None", capacity: int) -> str:
+        """Write the same into a graph, with keys and values of `capacity` positions; `rotary` names the tables."""
+        width = -(-self.head_width // _HEAD_MULTIPLE) * _HEAD_MULTIPLE
+        queries, keys, values = (
+            graph.affine(x_BTD, *widened(layer, count, width, halves=halves))
+            for layer, count, halves in (
+                (self.query, self.heads, True),
+                (self.key, self.key_value_heads, True),
+                (self.value, self.key_value_heads, False),
+            )
+        )
+        if self.query_key_epsilon is not None:
+            # Zeros that widen a head count in the mean of its squares.
+            share = self.head_width / width
+            gain, epsilon = np.full(width, share**0.5, np.float32), self.query_key_epsilon * share
+            heads = ((queries, self.heads), (keys, self.key_value_heads))
+            queries, keys = (
+                graph.shaped(graph.rms_norm(graph.shaped(part, 0, 0, count, width), gain, epsilon), 0, 0, -1)
+                for part, count in heads
+            )
+        (keys_in, keys_out), (values_in, values_out) = (
+            graph.cache((self.key_value_heads, capacity, width)) for _ in range(2)
+        )
+        mixed = graph.put(
+            "GroupQueryAttention",
+            *(queries, keys, values, keys_in, values_in, *graph.lengths(), *(rotary or ())),
+            also=(keys_out, values_out),
+            domain="com.microsoft",
+            num_heads=self.heads,
+            kv_num_heads=self.key_value_heads,
+            do_rotary=int(rotary is not None),
+            scale=self.head_width**-0.5,
+        )
+        columns = self.output.weight.reshape(len(self.output.weight), self.heads, -1)
+        return graph.affine(mixed, F.pad(columns, (0, width - self.head_width)).flatten(1), self.output.bias)
+
+
+_HEAD_MULTIPLE = 16
+"""Of which the width of a head has to be in onnxruntime; zeros widen it."""
+
+
+def widened(layer: nn.Linear, heads: int, width: int, *, halves: bool) -> tuple[Tensor, Tensor | None]:
+    """Return weight and bias of a layer that makes heads of this width, with zeros behind each head or each half."""
+    missing = width - layer.out_features // heads
+
+    def widen(value: Tensor) -> Tensor:
+        parts = value.reshape(heads * (2 if halves else 1), -1, *value.shape[1:]).movedim(1, -1)
+        return F.pad(parts, (0, missing // (2 if halves else 1))).movedim(-1, 1).flatten(0, 1)
+
+    return widen(layer.weight), None if layer.bias is None else widen(layer.bias)
+
+
+def rotary_halves(cosines_TK: Tensor, sines_TK: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the tables as onnxruntime has them: one half, without the sign, for a head that is wide enough for it."""
+    half = cosines_TK.shape[1] // 2
+    missing = -half % (_HEAD_MULTIPLE // 2)
+    return F.pad(cosines_TK[:, :half], (0, missing)), F.pad(sines_TK[:, half:], (0, missing))
 
 
 def plain_is_faster(values_BHTK: Tensor) -> bool:
@@ -129,12 +198,6 @@ def plain_attention(queries_BHTK: Tensor, keys_BHTK: Tensor, values_BHTK: Tensor
     return torch.cat(mixed, 1).view(batch, heads, time, width)
 
 
-def offset_mask(new: int, past: int, device: torch.device) -> Tensor:
-    """Return mask_TP that is true where one of `new` positions may look: at all the past ones, itself and before."""
-    # `is_causal` aligns the mask at the first key; with positions in the cache it would hide nearly all of them.
-    return torch.ones(new, past + new, dtype=torch.bool, device=device).tril(past)
-
-
 class FeedForward(nn.Module):
     """Two matrices around an activation; `swiglu` has a third one, the gate."""
 
@@ -161,6 +224,20 @@ class FeedForward(nn.Module):
         result_BTD: Tensor = self.down(hidden_BTF)
         return result_BTD
 
+    def emit(self, graph: "Graph", x_BTD: str) -> str:
+        """Write the same into a graph."""
+        hidden = graph.linear(x_BTD, self.up)
+        if self.gate is not None:
+            gate = graph.linear(x_BTD, self.gate)
+            hidden = graph.put("Mul", graph.put("Mul", gate, graph.put("Sigmoid", gate)), hidden)
+        elif self.activation == "gelu":
+            hidden = graph.put("FastGelu", hidden, domain="com.microsoft")
+        else:
+            hidden = graph.put("Relu", hidden)
+            if self.activation == "relu2":
+                hidden = graph.put("Mul", hidden, hidden)
+        return graph.linear(hidden, self.down)
+
 
 class Block(nn.Module):
     """Attention and feed-forward, each on a normed copy and added to the stream."""
@@ -185,3 +262,9 @@ class Block(nn.Module):
         attended_BTD: Tensor = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), rotary, cache))
         result_BTD: Tensor = attended_BTD + self.dropout(self.feed_forward(self.feed_forward_norm(attended_BTD)))
         return result_BTD
+
+    def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None", capacity: int) -> str:
+        """Write the same into a graph (`Attention.emit`)."""
+        attended = self.attention.emit(graph, graph.norm(x_BTD, self.attention_norm), rotary, capacity)
+        x_BTD = graph.put("Add", x_BTD, attended)
+        return graph.put("Add", x_BTD, self.feed_forward.emit(graph, graph.norm(x_BTD, self.feed_forward_norm)))

@@ -12,8 +12,9 @@ Axes: B batch, T new positions, P positions before them, N places, D width, K le
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from copy import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -27,26 +28,51 @@ from lilliput.models.matches import MEMORY, Matches
 from lilliput.models.protocol import Cache, Model
 from lilliput.models.words import REACH, Words
 
+if TYPE_CHECKING:
+    from lilliput.models.graph import Graph
+
 _COLUMNS = LEVELS + 2
 """Behind the features of the network: the ranks of the contexts, the guess, and the length of its group."""
 
 
 @dataclass
 class MixtureCache:
-    """The network's cache, and the latest tokens for counts and matches."""
+    """The network's cache, and the latest tokens of each row for counts and matches."""
 
     network: Cache
-    matches: Matches | None = None
+    matches: list[Matches] = field(default_factory=list)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Return the number of positions that each row has seen."""
+        return self.network.lengths
 
     @property
     def length(self) -> int:
-        """Return the number of positions that every row has seen."""
+        """Return the number of positions that the longest row has seen."""
         return self.network.length
 
     @property
     def capacity(self) -> int | None:
         """Return the network's capacity."""
         return self.network.capacity
+
+    def clear(self, row: int) -> None:
+        """Let a row hold nothing; what stood before stays known."""
+        self.network.clear(row)
+
+    def put(self, row: int, other: "MixtureCache") -> None:
+        """Let a row hold what the only row of `other` holds."""
+        self.network.put(row, other.network)
+        if not self.matches:
+            self.matches = [copy(other.matches[0]) for _ in self.lengths]
+        self.matches[row] = copy(other.matches[0])
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; one may be named several times."""
+        self.network.select(rows)
+        # What is added to one makes new arrays, so that a copy of the outside is enough.
+        self.matches = [copy(self.matches[row]) for row in rows] if self.matches else []
 
 
 class _Parts(NamedTuple):
@@ -107,28 +133,44 @@ class Mixture(Model):
         held = cast(MixtureCache, cache) if cache is not None else None
         features_BTD = self.network.features(ids_BT, held.network if held is not None else None)
         ids = ids_BT.cpu().numpy()
-        matches = held.matches if held is not None else None
-        if matches is None:
-            matches = Matches(ids[:, :0] if before_BP is None else before_BP.cpu().numpy())
+        before = ids[:, :0] if before_BP is None else before_BP.cpu().numpy()
+        # Rows that go on may be of different lengths.
+        matches = [Matches(before)] if held is None else held.matches or list(map(Matches, np.split(before, len(ids))))
         if held is not None:
             held.matches = matches
+        parts = [self._columns(part, known) for part, known in zip(np.split(ids, len(matches)), matches, strict=True)]
+        return torch.cat((features_BTD.float(), self._tensor(np.concatenate(parts))), -1)
+
+    def _columns(self, ids: NDArray[Any], matches: Matches) -> NDArray[Any]:
+        """Return the columns of rows that continue `matches`, to which they are added."""
         ranks_BTK = self._known().contexts(ids, matches.latest(REACH - 1))
         guesses_BT, lengths_BT = matches.add(ids)
-        # In single precision, in which whole numbers below 2^24 are exact.
-        columns = np.concatenate((ranks_BTK, guesses_BT[..., None], lengths_BT[..., None]), -1)
-        return torch.cat((features_BTD.float(), self._tensor(columns)), -1)
+        # They will be in single precision, in which whole numbers below 2^24 are exact.
+        return np.concatenate((ranks_BTK, guesses_BT[..., None], lengths_BT[..., None]), -1)
 
     def head(self, features_BTD: Tensor) -> Tensor:
         """Return the logarithms of the mixed probabilities, which are logits_BTV."""
         parts = self._split(features_BTD.flatten(0, -2))
+        logs_NV = self.network.head(parts.features_ND.unsqueeze(0)).squeeze(0).float().log_softmax(-1)
+        return self._mixed(logs_NV, parts).view(*features_BTD.shape[:-1], self.vocab_size)
+
+    def mixed(self, features_BD: Tensor, logits_BV: Tensor, ids_B: NDArray[Any], matches: Sequence[Matches]) -> Tensor:
+        """Return logits_BV of the mixture where the network gave features and logits for `ids_B`, one in each row.
+
+        The ids are added to the rows' `matches`.
+        """
+        columns = [self._columns(part, known) for part, known in zip(ids_B[:, None, None], matches, strict=True)]
+        parts = self._split(torch.cat((features_BD, self._tensor(np.concatenate(columns)[:, 0])), -1))
+        return self._mixed(logits_BV.log_softmax(-1), parts)
+
+    def _mixed(self, logs_NV: Tensor, parts: _Parts) -> Tensor:
         counts = self._known()
         counted_NV = self._tensor(counts.probabilities(parts.ranks_NK, self.gate.strengths.exp().cpu().numpy()))
-        logs_NV = self.network.head(parts.features_ND.unsqueeze(0)).squeeze(0).float().log_softmax(-1)
         guessed_NV = F.one_hot(parts.guesses_N, self.vocab_size).bool()
         totals_NK, types_NK = map(self._tensor, counts.known(parts.ranks_NK))
         place = Place(parts.features_ND, totals_NK, types_NK, parts.lengths_N)
         mixed_NV: Tensor = self.gate(logs_NV, counted_NV, guessed_NV, place)
-        return mixed_NV.view(*features_BTD.shape[:-1], self.vocab_size)
+        return mixed_NV
 
     def losses(self, features_ND: Tensor, targets_N: Tensor) -> Tensor:
         """Return the negative log-likelihood of each target; the counts are asked for nothing but the targets."""
@@ -144,6 +186,10 @@ class Mixture(Model):
     def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
         """Return the weighted sum of the losses of the network alone, which is what it learns by."""
         return self.network.loss(features_ND, targets_N, weights_N)
+
+    def emit(self, graph: "Graph") -> tuple[str, str]:
+        """Write the network alone into a graph; `mixed` makes of what it predicts what this model does."""
+        return self.network.emit(graph)
 
     def new_cache(self, batch: int) -> MixtureCache:
         """Return an empty cache of the network, and no tokens."""

@@ -11,9 +11,15 @@ last few characters is there from the first hundred steps on.
 Axes: B batch, T new positions, P positions before them, N orders, D width.
 """
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from lilliput.models.graph import Graph
 
 _PRIME, _FACTOR, _MIXER = 2**31 - 1, 1_000_003, 48_271
 """Of the hash; every product stays below 2^63."""
@@ -55,6 +61,25 @@ class NgramEmbedding(nn.Module):
         """
         weight = self.table.weight
         return weight.grad is not None and weight.device.type == "cpu" and not torch.compiler.is_compiling()
+
+    def emit(self, graph: "Graph", windows_BTL: str) -> str:
+        """Write the same into a graph: return the name of embeddings_BTD of the last `longest` tokens at each place.
+
+        The hash is a sum modulo a prime, so that all orders are one product with powers of the factor.
+        """
+        powers_NL = np.zeros((self.longest - 1, self.longest), dtype=np.int64)
+        for order in range(2, self.longest + 1):
+            for back in range(order):
+                powers_NL[order - 2, self.longest - 1 - back] = pow(_FACTOR, order - 1 - back, _PRIME)
+        one, prime, mixer, rows = (graph.constant(np.int64(value)) for value in (1, _PRIME, _MIXER, self.rows))
+        tokens_BT1L = graph.shaped(graph.put("Add", windows_BTL, one), 0, 0, 1, self.longest)
+        products = graph.put("Mul", tokens_BT1L, graph.constant(powers_NL))
+        codes_BTN = graph.put("ReduceSum", products, graph.constant(np.array([-1])), keepdims=0)
+        mixed = graph.put("Mul", graph.put("Mod", codes_BTN, prime), mixer)
+        places_BTN = graph.put("Mod", graph.put("Mod", mixed, prime), rows)
+        starts_N = graph.constant(np.arange(self.longest - 1) * self.rows)
+        found_BTND = graph.put("Gather", graph.constant(self.table.weight), graph.put("Add", places_BTN, starts_N))
+        return graph.put("ReduceSum", found_BTND, graph.constant(np.array([2])), keepdims=0)
 
     def places(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
         """Return the row of the table for every position and order, places_BTN."""

@@ -10,7 +10,8 @@ Axes: B batch, T time, N places, D width, V vocabulary.
 """
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,17 +21,33 @@ from lilliput.models.ngrams import NgramEmbedding
 from lilliput.models.output_loss import output_loss
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 
+if TYPE_CHECKING:
+    from lilliput.models.graph import Graph
+
 
 class Cache(Protocol):
     """What a model remembers of the rows so far; it is written in place by the model that made it."""
 
     @property
+    def lengths(self) -> list[int]:
+        """Return the number of positions that each row has seen; if they differ, a pass may add one to each."""
+
+    @property
     def length(self) -> int:
-        """Return the number of positions that every row has seen."""
+        """Return the number of positions that the longest row has seen."""
 
     @property
     def capacity(self) -> int | None:
         """Return the number of positions that fit, None if there is no limit."""
+
+    def clear(self, row: int) -> None:
+        """Let a row hold nothing."""
+
+    def put(self, row: int, other: Any) -> None:
+        """Let a row hold what the only row of `other`, a cache of the same model, holds."""
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; one may be named several times."""
 
 
 class Model(nn.Module, ABC):
@@ -77,6 +94,13 @@ class Model(nn.Module, ABC):
     def outputs(self) -> list[nn.Linear]:
         """Return the output matrices, of which there may be several."""
         return [self.output]
+
+    def emit(self, graph: "Graph") -> tuple[str, str]:
+        """Write the network into a graph; return the names of features_BD and logits_BV of the latest position.
+
+        Dropout is left out, as while writing. An architecture without a graph is written with by torch.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no graph")
 
     @abstractmethod
     def new_cache(self, batch: int) -> Cache:

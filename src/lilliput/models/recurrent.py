@@ -8,13 +8,18 @@ The context is only the training window: the state has no limit, and a cache may
 Axes: B batch, T time, D width, V vocabulary.
 """
 
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from lilliput.models.cache import StateCache
 from lilliput.models.protocol import Cache, Model
 from lilliput.models.settings import RecurrentSettings
+
+if TYPE_CHECKING:
+    from lilliput.models.graph import Graph
 
 
 class Recurrent(Model):
@@ -45,9 +50,10 @@ class Recurrent(Model):
         """Return features_BTD of the last recurrent layer."""
         held = cast(StateCache, cache) if cache is not None else None
         state = held.state if held is not None else None
-        features_BTD, state = self.recurrence(self.dropout(self.embedding(ids_BT)), state)
+        features_BTD, state = self.recurrence(self.dropout(self.embedding(ids_BT)), self._for_torch(state))
         if held is not None:
-            held.state, held.length = state, held.length + ids_BT.shape[1]
+            held.state = state if isinstance(state, tuple) else (state,)
+            held.lengths = [length + ids_BT.shape[1] for length in held.lengths]
         result_BTD: Tensor = self.dropout(features_BTD)
         return result_BTD
 
@@ -56,6 +62,42 @@ class Recurrent(Model):
         logits_BTV: Tensor = self.output(features_BTD)
         return logits_BTV
 
+    def emit(self, graph: "Graph") -> tuple[str, str]:
+        """Write the network into a graph, for the latest position."""
+        windows_BTL = graph.windows(1)
+        ids_BT = graph.put("Gather", windows_BTL, graph.constant(np.int64(0)), axis=2)
+        table = graph.constant(self.embedding.weight)
+        x_BTI = graph.put("Gather", table, ids_BT)
+        x_TBI = graph.put("Transpose", x_BTI, perm=(1, 0, 2))
+        for layer in range(self.settings.layers):
+            x_TBI = self._emit_layer(graph, layer, x_TBI)
+        features_BD = graph.put("Gather", x_TBI, graph.constant(np.int64(-1)), axis=0)
+        return features_BD, graph.head(features_BD, self.output, self.embedding, table)
+
+    def _emit_layer(self, graph: "Graph", layer: int, x_TBI: str) -> str:
+        """Write one layer; ONNX has the gates in another order than torch, and one axis for directions."""
+        lstm, width = self.settings.kind == "lstm", self.settings.width
+        order = (0, 3, 1, 2) if lstm else (1, 0, 2)
+        weights = [
+            torch.cat([getattr(self.recurrence, f"{name}_l{layer}").detach().chunk(len(order))[gate] for gate in order])
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ]
+        inputs = (weights[0][None], weights[1][None], torch.cat(weights[2:])[None])
+        held = [graph.cache((width,)) for _ in range(2 if lstm else 1)]
+        axis = graph.constant(np.array([0]))
+        first = [graph.put("Unsqueeze", name, axis) for name, _ in held]
+        last = [f"{name}_of_one_direction" for _, name in held]
+        more: dict[str, Any] = {} if lstm else {"linear_before_reset": 1}
+        kind = "LSTM" if lstm else "GRU"
+        y_T1BW = graph.put(kind, x_TBI, *map(graph.constant, inputs), "", *first, also=last, hidden_size=width, **more)
+        for name, (_, result) in zip(last, held, strict=True):
+            graph.put("Squeeze", name, axis, result=result)
+        return graph.put("Squeeze", y_T1BW, graph.constant(np.array([1])))
+
     def new_cache(self, batch: int) -> StateCache:
         """Return an empty state; it takes its rows, device and dtype from the first pass."""
-        return StateCache()
+        return StateCache(batch)
+
+    def _for_torch(self, state: tuple[Tensor, ...] | None) -> Any:
+        # A GRU has one part, which torch takes alone.
+        return state[0] if state is not None and self.settings.kind == "gru" else state

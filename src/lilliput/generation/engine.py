@@ -1,0 +1,220 @@
+"""The fast way to write on a processor: onnxruntime runs the graph that a network emits.
+
+Keys, values and states are our own arrays; onnxruntime reads and writes them in place, so a row can be read alone into
+its part of them, copied and put in another order. The weights are handed over from memory. The counts of a mixture stay
+what they are, beside the graph.
+
+Before it is used, an engine reads a few tokens beside the model itself; where the logits differ, or an operator is
+missing, `load_engine` says so and the model is used.
+
+Axes: B rows, T time, L tokens looked at together, V vocabulary.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any, cast
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from lilliput.generation.reading import LogitsV, Reading, TorchReading
+from lilliput.models import GPTSettings, Mixture, Model, count_multiplied
+from lilliput.models.graph import Graph
+from lilliput.models.matches import Matches
+
+_ONE_THREAD = 2_000_000
+"""Parameters of a network up to which handing work to a second thread takes longer than doing it."""
+_CHECKED, _NEAR = 8, 1e-3
+"""Tokens that are compared with the model, and how near the logits have to be in single precision."""
+
+
+class Engine:
+    """A model as a graph that onnxruntime has loaded. Raises onnxruntime's errors for what it cannot run."""
+
+    def __init__(self, model: Model, bits: int = 32) -> None:
+        self.model = model
+        graph = Graph(bits)
+        features, logits = model.emit(graph)
+        graph.output("logits", logits, ["B", model.vocab_size])
+        self.mixes = isinstance(model, Mixture)
+        if self.mixes:
+            width = sum(output.in_features for output in model.outputs())
+            graph.output("features", features, ["B", width])
+        settings = model.settings
+        transformer = isinstance(settings, GPTSettings)
+        self.longest = settings.ngrams if isinstance(settings, GPTSettings) else 1
+        self.capacity = model.context if transformer else None
+        self.learned = isinstance(settings, GPTSettings) and settings.positions == "learned"
+        self.caches = graph.caches
+        self._weights = graph.weights
+        self.session = self._load(graph)
+
+    def _load(self, graph: Graph) -> Any:
+        options = onnxruntime.SessionOptions()
+        small = count_multiplied(self.model) < _ONE_THREAD
+        options.intra_op_num_threads = 1 if small else torch.get_num_threads()
+        options.log_severity_level = 4
+        # Not to be freed before the session is: it works with these very bytes.
+        self._held = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in self._weights.values()]
+        options.add_external_initializers(list(self._weights), self._held)
+        return onnxruntime.InferenceSession(
+            graph.model().SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+
+class EngineReading(Reading):
+    """Reads with an engine."""
+
+    def __init__(self, engine: Engine, rows: int) -> None:
+        super().__init__(engine.model, rows)
+        self._engine = engine
+        self._lengths = [0] * rows
+        self._matches: list[Matches] = []
+        self._caches = [np.zeros((rows, *shape), np.float32) for _, shape in engine.caches]
+        self._bind()
+
+    @property
+    def lengths(self) -> list[int]:
+        """Return the positions that are held of each row."""
+        return self._lengths
+
+    @property
+    def capacity(self) -> int | None:
+        """Return how many can be."""
+        return self._engine.capacity
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; one may be named several times."""
+        self.texts = [list(self.texts[row]) for row in rows]
+        self._lengths = [self._lengths[row] for row in rows]
+        self._matches = [copy(self._matches[row]) for row in rows] if self._matches else []
+        self._caches = [array[list(rows)] for array in self._caches]
+        self._bind()
+
+    def _bind(self) -> None:
+        """Make the inputs of a step, and tell onnxruntime where they and its outputs are."""
+        self._inputs = _Inputs(self._engine, len(self.texts), 1)
+        self._bound = self._inputs.bind(self._engine, self._caches)
+
+    def _read(self, row: int, ids: Sequence[int], before: Sequence[int]) -> LogitsV:
+        engine = self._engine
+        caches = [array[row : row + 1] for array in self._caches]
+        for array in caches:
+            array[...] = 0
+        # A transformer never has more ids than a context; a state is carried from piece to piece.
+        for start in range(0, len(ids), self.model.context):
+            piece = ids[start : start + self.model.context]
+            inputs = _Inputs(engine, 1, len(piece))
+            inputs.fill_row(engine, 0, [*ids[max(0, start - engine.longest + 1) : start], *piece], 0)
+            inputs.run(engine, inputs.bind(engine, caches))
+        self._lengths[row] = len(ids)
+        if not engine.mixes:
+            return cast(LogitsV, inputs.logits_BV[0].copy())
+        if len(self._matches) < len(self.texts):
+            self._matches = [Matches(np.zeros((1, 0), np.int32)) for _ in self.texts]
+        known = Matches(np.array([[*before, *ids[:-1]]], dtype=np.int32))
+        self._matches[row] = known
+        logits_V: LogitsV = self._mixed(inputs, [known], ids[-1:])[0]
+        return logits_V
+
+    def _step(self, tokens: Sequence[int]) -> LogitsV:
+        engine, inputs = self._engine, self._inputs
+        for row, text in enumerate(self.texts):
+            held = self._lengths[row]
+            if held == engine.capacity:
+                held = 0
+            inputs.fill_row(engine, row, text[-min(engine.longest, held + 1) :], held)
+            self._lengths[row] = held + 1
+        inputs.run(engine, self._bound)
+        if engine.mixes:
+            return self._mixed(inputs, self._matches, tokens)
+        return cast(LogitsV, inputs.logits_BV.copy())
+
+    def _mixed(self, inputs: "_Inputs", matches: Sequence[Matches], tokens: Sequence[int]) -> LogitsV:
+        model = self.model
+        assert isinstance(model, Mixture)
+        with torch.inference_mode():
+            network = torch.from_numpy(inputs.features_BD), torch.from_numpy(inputs.logits_BV)
+            mixed_BV: LogitsV = model.mixed(*network, np.array(tokens), matches).numpy()
+        return mixed_BV
+
+
+def load_engine(model: Model, note: Callable[[str], None], bits: int = 32) -> Engine | None:
+    """Return an engine for a model on a processor; None, after a line to `note`, where it cannot be used.
+
+    A few tokens are read by both first: what comes out has to be the same, or near it in 8 bits.
+    """
+    if next(model.parameters()).device.type != "cpu":
+        return None
+    try:
+        engine = Engine(model, bits)
+        readings = EngineReading(engine, 1), TorchReading(model, 1)
+        ids = np.random.default_rng(0).integers(0, model.vocab_size, _CHECKED).tolist()
+        off = max(_difference(*(reading.begin(0, ids[: _CHECKED // 2]) for reading in readings)), 0.0)
+        for id in ids[_CHECKED // 2 :]:
+            off = max(off, _difference(*(reading.add([id])[0] for reading in readings)))
+    except Exception as error:  # whatever onnxruntime says, of which nothing is documented
+        note(f"onnxruntime cannot run this model, writing goes on without: {' '.join(str(error).split())}")
+        return None
+    if not off < (_NEAR if bits == 32 else math.inf):
+        note(f"onnxruntime is off by {off:.2g} for this model, writing goes on without")
+        return None
+    return engine
+
+
+def _difference(found_V: LogitsV, wanted_V: LogitsV) -> float:
+    return float(np.abs(found_V - wanted_V).max())
+
+
+class _Inputs:
+    """The arrays of one pass of so many rows and positions; they stay where they are while they are bound."""
+
+    def __init__(self, engine: Engine, rows: int, new: int) -> None:
+        width = sum(output.in_features for output in engine.model.outputs())
+        self.windows_BTL = np.zeros((rows, new, engine.longest), np.int64)
+        self.lengths_B = np.zeros(rows, np.int32)
+        self.total = np.zeros(1, np.int32)
+        self.positions_BT = np.zeros((rows, new), np.int64)
+        self.logits_BV = np.zeros((rows, engine.model.vocab_size), np.float32)
+        self.features_BD = np.zeros((rows, width), np.float32)
+
+    def fill_row(self, engine: Engine, row: int, ids: Sequence[int], held: int) -> None:
+        """Put in what a row adds to the positions it holds; `ids` may begin before the new tokens."""
+        new, longest = self.windows_BTL.shape[1:]
+        if new == longest == 1:
+            self.windows_BTL[row, 0, 0] = ids[-1]
+        else:
+            # Where the text begins stands a token of its own.
+            missing = new + longest - 1 - len(ids)
+            padded = np.array([*[engine.model.vocab_size] * missing, *ids], np.int64)
+            self.windows_BTL[row] = np.lib.stride_tricks.sliding_window_view(padded, longest)
+        self.lengths_B[row] = held + new - 1
+        if engine.learned:
+            self.positions_BT[row] = np.arange(held, held + new)
+
+    def bind(self, engine: Engine, caches: Sequence[NDArray[np.float32]]) -> Any:
+        """Return where onnxruntime finds these arrays."""
+        bound = engine.session.io_binding()
+        inputs: dict[str, NDArray[Any]] = {"windows": self.windows_BTL}
+        outputs = {"logits": self.logits_BV}
+        if engine.capacity is not None:
+            inputs |= {"lengths": self.lengths_B, "total": self.total}
+        if engine.learned:
+            inputs["positions"] = self.positions_BT
+        if engine.mixes:
+            outputs["features"] = self.features_BD
+        for (name, _), array in zip(engine.caches, caches, strict=True):
+            inputs[f"{name}_in"], outputs[f"{name}_out"] = array, array
+        for name, array in inputs.items():
+            bound.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        for name, array in outputs.items():
+            bound.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        return bound
+
+    def run(self, engine: Engine, bound: Any) -> None:
+        """Run the pass."""
+        self.total[0] = self.lengths_B.max() + 1
+        engine.session.run_with_iobinding(bound)

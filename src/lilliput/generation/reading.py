@@ -1,0 +1,137 @@
+"""Texts that a model reads, each a row: what comes next in all of them, as tokens are added.
+
+Each row is read from its beginning alone, and from there on all rows go on together by one token at a time. A row whose
+cache is full slides by half: its latest context / 2 tokens, the new one included, are read anew into an empty cache, by
+one rule for learned and rotary positions. A network without a capacity (LSTM, GRU) reads all and never slides.
+
+Axes: B rows, T time, P tokens before, V vocabulary.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lilliput.models.protocol import Cache, Model
+
+LogitsV = NDArray[np.float32]
+
+
+class Reading(ABC):
+    """The rows and what is held of them."""
+
+    def __init__(self, model: Model, rows: int) -> None:
+        self.model = model
+        self.texts: list[list[int]] = [[] for _ in range(rows)]
+
+    @property
+    @abstractmethod
+    def lengths(self) -> list[int]:
+        """Return the positions that are held of each row."""
+
+    @property
+    @abstractmethod
+    def capacity(self) -> int | None:
+        """Return how many can be."""
+
+    def begin(self, row: int, ids: Sequence[int]) -> LogitsV:
+        """Let a row hold `ids`, one at least, and nothing else; return logits_V of what comes next.
+
+        Of more than fit, the latest count; of those before them a model may have some use without reading them
+        (`Model.memory`).
+        """
+        self.texts[row] = list(ids)
+        return self._read_latest(row, len(ids) if self.capacity is None else self.capacity)
+
+    def add(self, tokens: Sequence[int]) -> LogitsV:
+        """Add a token to each row and return logits_BV of what comes next."""
+        for text, token in zip(self.texts, tokens, strict=True):
+            text.append(token)
+        full = [row for row, length in enumerate(self.lengths) if length == self.capacity]
+        if len(full) == len(self.texts):
+            logits = [self._read_latest(row, max(1, self.model.context // 2)) for row in full]
+            return np.stack(logits)
+        logits_BV = self._step(tokens)
+        for row in full:
+            logits_BV[row] = self._read_latest(row, max(1, self.model.context // 2))
+        return logits_BV
+
+    @abstractmethod
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; one may be named several times."""
+
+    def _read_latest(self, row: int, count: int) -> LogitsV:
+        text = self.texts[row]
+        first = max(0, len(text) - count)
+        return self._read(row, text[first:], text[max(0, first - self.model.memory) : first])
+
+    @abstractmethod
+    def _read(self, row: int, ids: Sequence[int], before: Sequence[int]) -> LogitsV:
+        """Read into an emptied row; return logits_V."""
+
+    @abstractmethod
+    def _step(self, tokens: Sequence[int]) -> LogitsV:
+        """Read one token in each row; what comes of rows that are full does not matter. Return logits_BV."""
+
+
+class TorchReading(Reading):
+    """Reads with the model itself, on whatever device it is."""
+
+    def __init__(self, model: Model, rows: int) -> None:
+        super().__init__(model, rows)
+        self._cache: Cache = model.new_cache(rows)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Return the positions that are held of each row."""
+        return self._cache.lengths
+
+    @property
+    def capacity(self) -> int | None:
+        """Return how many can be."""
+        return self._cache.capacity
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; one may be named several times."""
+        self.texts = [list(self.texts[row]) for row in rows]
+        self._cache.select(rows)
+
+    def _read(self, row: int, ids: Sequence[int], before: Sequence[int]) -> LogitsV:
+        cache = self.model.new_cache(1)
+        # In pieces of a context, so that a long prompt takes no more memory than a window.
+        for start in range(0, len(ids), self.model.context):
+            logits_BV = self._pass([ids[start : start + self.model.context]], cache, before)
+        if len(self.texts) == 1:
+            self._cache = cache
+        else:
+            with torch.inference_mode():
+                self._cache.put(row, cache)
+        logits_V: LogitsV = logits_BV[0]
+        return logits_V
+
+    def _step(self, tokens: Sequence[int]) -> LogitsV:
+        for row, length in enumerate(self.lengths):
+            if length == self.capacity:
+                with torch.inference_mode():
+                    self._cache.clear(row)
+        return self._pass([[token] for token in tokens], self._cache)
+
+    def _pass(self, ids: Sequence[Sequence[int]], cache: Cache, before: Sequence[int] = ()) -> LogitsV:
+        model, training = self.model, self.model.training
+        # The mode is set for one pass only: between two tokens the caller may train.
+        if training:
+            model.eval()
+        try:
+            with torch.inference_mode():
+                device = next(model.parameters()).device
+                ids_BT, before_BP = (
+                    torch.tensor(part, device=device, dtype=torch.long) for part in (ids, [before] * len(ids))
+                )
+                features_BTD = model.features(ids_BT, cache, before_BP)
+                logits_BV: LogitsV = model.head(features_BTD[:, -1:])[:, 0].float().cpu().numpy()
+        finally:
+            if training:
+                model.train()
+        return logits_BV

@@ -1,0 +1,75 @@
+"""What an engine does that the model itself does not: every option as a graph, 8 bits, and the way back."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from tests.models.test_models import CONTEXT, VOCABULARY, any_settings, lively
+
+from lilliput.generation import Engine, EngineReading, TorchReading, load_engine
+from lilliput.models import GPTSettings, RecurrentSettings
+from lilliput.models.graph import Graph, blocks
+
+
+@settings(max_examples=40, deadline=None)
+@given(any_settings)
+def test_every_option_comes_to_the_same_logits(model_settings):
+    model = lively(model_settings)
+    readings = TorchReading(model, 2), EngineReading(Engine(model), 2)
+    generator = np.random.default_rng(0)
+    for row in range(2):
+        ids = generator.integers(0, VOCABULARY, 2 + 3 * row).tolist()
+        np.testing.assert_allclose(*(reading.begin(row, ids) for reading in readings), atol=1e-4)
+    for _ in range(CONTEXT):
+        tokens = generator.integers(0, VOCABULARY, 2).tolist()
+        np.testing.assert_allclose(*(reading.add(tokens) for reading in readings), atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(5, 32), (7, 40), (3, 1)])
+def test_blocks_are_the_matrix_to_half_a_step(shape):
+    weight_OI = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    bytes_OKI, scales_OK = blocks(weight_OI)
+    again = ((bytes_OKI.astype(np.float32) - 128) * scales_OK[..., None]).reshape(shape[0], -1)
+    step = np.repeat(scales_OK, 32, 1)
+    assert (np.abs(again[:, : shape[1]] - weight_OI) <= step[:, : shape[1]] * 0.5001).all()
+    assert np.array_equal(again[:, shape[1] :], np.zeros_like(again[:, shape[1] :]))
+
+
+@pytest.mark.parametrize("shape", ["gpt2", "llama", "modern"])
+def test_eight_bits_are_near_and_half_the_size_is_enough(shape):
+    model = lively(GPTSettings(shape=shape, width=64, heads=2))
+    exact, rounded = Engine(model), Engine(model, bits=8)
+    found = [EngineReading(engine, 1).begin(0, [1, 2, 3]) for engine in (exact, rounded)]
+    assert 0 < np.linalg.norm(found[0] - found[1]) < 0.1 * np.linalg.norm(found[0])
+    sizes = [sum(array.nbytes for array in engine._weights.values()) for engine in (exact, rounded)]
+    assert sizes[1] < 0.5 * sizes[0]
+
+
+def test_a_working_engine_is_loaded_without_a_word():
+    notes = []
+    assert isinstance(load_engine(lively(RecurrentSettings(width=8)), notes.append), Engine)
+    assert notes == []
+
+
+def test_what_onnxruntime_lacks_is_told_in_a_line(monkeypatch):
+    put = Graph.put
+    monkeypatch.setattr(
+        Graph,
+        "put",
+        lambda self, kind, *inputs, **more: put(self, "Unheard" if kind == "Relu" else kind, *inputs, **more),
+    )
+    notes = []
+    assert load_engine(lively(GPTSettings(width=8, heads=2)), notes.append) is None
+    assert len(notes) == 1
+    assert notes[0].startswith("onnxruntime cannot run this model, writing goes on without: ")
+    assert "Unheard" in notes[0]
+    assert "\n" not in notes[0]
+
+
+def test_other_logits_are_told_in_a_line(monkeypatch):
+    monkeypatch.setattr(
+        Graph, "affine", lambda self, x, weight, bias: self.put("MatMul", x, self.constant(weight.T * 1.01))
+    )
+    notes = []
+    assert load_engine(lively(GPTSettings(shape="gpt2", width=32, heads=2)), notes.append) is None
+    assert len(notes) == 1
+    assert "writing goes on without" in notes[0]
