@@ -1,6 +1,8 @@
 """A trained model opened for use, at the level of text."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from lilliput.data.tokens import read_tokens
 from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunError
 from lilliput.generation import Engine, EngineReading, Filter, Reading, TorchReading, generate, load_engine
 from lilliput.generation.bans import named_bias, never
-from lilliput.generation.text import Piece, ended, pieces
+from lilliput.generation.beam import search
+from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Mixture, Model, ModelSettings, build
 from lilliput.recipe import SampleSettings, explain, read_recipe
 from lilliput.runs import RunFolder, newest_checkpoint
@@ -19,7 +22,17 @@ from lilliput.runtime import choose_device
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
 
-_AT_ONCE = 32
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A continuation that beam search found, with the logarithm of its probability."""
+
+    text: str
+    tokens: int
+    log_probability: float
+
+
+AT_ONCE = 32
 """Texts that are written together; more take memory and gain little."""
 
 
@@ -68,8 +81,8 @@ class Writer:
         They are written together, which takes less time than one after the other.
         """
         texts = [self.start(prompt) for prompt in prompts]
-        for first in range(0, len(texts), _AT_ONCE):
-            numbers = range(first, min(first + _AT_ONCE, len(texts)))
+        for first in range(0, len(texts), AT_ONCE):
+            numbers = range(first, min(first + AT_ONCE, len(texts)))
             seeds = [seed + number for number in numbers]
             streams = self.streams([texts[number] for number in numbers], seeds, filters=filters, **sampling)
             going = dict(zip(numbers, streams, strict=True))
@@ -91,14 +104,32 @@ class Writer:
         """
         return self.streams([prompt], [seed], filters=filters, **sampling)[0]
 
+    def search(self, prompt: str | None = None, *, filters: Sequence[Filter] = (), **sampling: Any) -> list[Found]:
+        """Return the likeliest continuations of `prompt` that beam search finds, `beams` of them, the best first.
+
+        Nothing is drawn: of the options those act that forbid or favour tokens or end the text, and `length_penalty`,
+        `beam_groups` and `diversity`.
+        """
+        settings, start = self.sampling(sampling), self.start(prompt)
+
+        def text(ids: Sequence[int]) -> tuple[str, bool]:
+            return cut(TextStream(self.tokenizer).push_all(ids), settings, start)
+
+        ids = self.tokenizer.encode(start).tolist()
+        own = [*self._named(settings), *filters]
+        hypotheses = search(self._reading(1), ids, settings, lambda new: text(new)[1], own)
+        return [Found(text(found.ids)[0], len(found.ids), found.log_probability) for found in hypotheses]
+
     def streams(
         self, prompts: Sequence[str | None], seeds: Sequence[int], *, filters: Sequence[Filter] = (), **sampling: Any
     ) -> list[Iterator[Piece]]:
         """Return what `stream` does for each prompt and seed; asking one for a piece lets all be written."""
-        settings = self._sampling(sampling)
+        settings = self.sampling(sampling)
         if min(seeds) < 0:
             raise GenerationError(f"sampling: seed: should be 0 or more, not {min(seeds)}")
         starts = [self.start(prompt) for prompt in prompts]
+        if settings.beams > 1:
+            return [self._best(start, filters, sampling) for start in starts]
         ids = [[int(id) for id in self.tokenizer.encode(start)] for start in starts]
         named = [*self._named(settings), *filters]
         texts = generate(self._reading(len(prompts)), ids, settings, seeds, named)
@@ -106,6 +137,11 @@ class Writer:
             ended(pieces(tokens, TextStream(self.tokenizer)), settings, start)
             for tokens, start in zip(texts, starts, strict=True)
         ]
+
+    def _best(self, start: str, filters: Sequence[Filter], sampling: Mapping[str, Any]) -> Iterator[Piece]:
+        began = time.perf_counter()
+        best = self.search(start, filters=filters, **sampling)[0]
+        yield Piece(best.text, best.tokens, tokens_per_second=best.tokens / max(1e-9, time.perf_counter() - began))
 
     def _reading(self, rows: int) -> Reading:
         if self._fast:
@@ -122,9 +158,10 @@ class Writer:
         named = [named_bias(self.tokenizer, settings.bias)] if settings.bias else []
         return named + [never(self.tokenizer, text) for text in settings.ban]
 
-    def _sampling(self, options: dict[str, Any]) -> SampleSettings:
+    def sampling(self, options: Mapping[str, Any]) -> SampleSettings:
+        """Return the writer's settings with these laid over them. Raises GenerationError for what is impossible."""
         try:
-            return SampleSettings.model_validate(self.settings.model_dump() | options)
+            return SampleSettings.model_validate(self.settings.model_dump() | dict(options))
         except ValidationError as error:
             raise GenerationError(f"sampling: {explain(error, SampleSettings)}") from None
 

@@ -16,7 +16,7 @@ def test_a_seed_writes_its_text_and_several_are_told_apart(lilliput: Lilliput, f
     first, second = lilliput(*arguments).out, lilliput(*arguments, "--seed", "2").out
     assert first == lilliput(*arguments).out
     assert first != second
-    assert lilliput(*arguments, "--count", "2").out == f"{first}\n-------- seed 2\n{second}"
+    assert lilliput(*arguments, "--count", "2").out == f"-------- seed 1\n{first}\n-------- seed 2\n{second}\n"
 
 
 def test_options_reach_the_sampler(lilliput: Lilliput, finished: Path) -> None:

@@ -4,9 +4,14 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from lilliput.errors import GenerationError
+
+if TYPE_CHECKING:
+    from lilliput.writer import Writer
 
 
 def run(
@@ -29,6 +34,9 @@ def run(
         float | None, typer.Option(help="Above 1: against the tokens of the latest stretch.")
     ] = None,
     ban: Annotated[list[str] | None, typer.Option(help="Never write this text (may be given more than once).")] = None,
+    beams: Annotated[
+        int | None, typer.Option(help="Search for the likeliest text, so many at a time; --count shows several.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any key of a recipe's [sample]: --set typical=0.9."),
@@ -39,38 +47,65 @@ def run(
     """Write with a trained model; the text appears while it is written."""
     from lilliput.corpus.decoding import decode
     from lilliput.recipe import parse_setting, put_setting
-    from lilliput.writer import load
+    from lilliput.writer import AT_ONCE, load
 
     options: dict[str, Any] = {}
     for text in set_ or []:
         key, value = parse_setting(text)
         put_setting(options, key.removeprefix("sample."), value)
     given: dict[str, Any] = {"length": length, "characters": characters, "until": until, "temperature": temperature}
-    given |= {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty}
+    given |= {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty, "beams": beams}
     given |= {"stop": tuple(stop) if stop else None, "ban": tuple(ban) if ban else None}
     options |= {key: value for key, value in given.items() if value is not None}
     writer = load(run, note=lambda text: typer.echo(text, err=True))
     if prompt == "-":
         prompt = decode(sys.stdin.buffer.read(), "standard input").text
     start = writer.start(prompt)
-    for number in range(count):
+    if writer.sampling(options).beams > 1:
+        _show_found(writer, start, count, options, json_)
+        return
+    for first in range(0, count, AT_ONCE):
+        _show_written(writer, start, range(seed + first, seed + min(first + AT_ONCE, count)), options, json_)
+
+
+def _show_written(writer: "Writer", start: str, seeds: range, options: dict[str, Any], json_: bool) -> None:
+    """Show texts that are written together: the first one while it is written, the others behind it."""
+    began = time.perf_counter()
+    streams = writer.streams([start] * len(seeds), seeds, **options)  # impossible options are told before all else
+    for seed, stream in zip(seeds, streams, strict=True):
         if json_:
-            _print_json(writer, start, seed + number, options)
+            pieces = list(stream)
+            tokens = pieces[-1].tokens if pieces else 0
+            speed = round(tokens / (time.perf_counter() - began), 1)
+            row = {"text": start + "".join(piece.text for piece in pieces), "prompt": start, "seed": seed}
+            typer.echo(json.dumps(row | {"tokens": tokens, "tokens_per_second": speed}))
             continue
-        if number:
-            typer.echo(f"\n-------- seed {seed + number}")
-        pieces = writer.stream(start, seed=seed + number, **options)  # impossible options are told before anything else
+        if seed > seeds[0] or len(seeds) > 1:
+            typer.echo(f"-------- seed {seed}")
         typer.echo(start, nl=False)
-        for piece in pieces:
+        for piece in stream:
             sys.stdout.write(piece.text)
             sys.stdout.flush()
-        typer.echo()
+        typer.echo("\n" if len(seeds) > 1 else "")
 
 
-def _print_json(writer: Any, start: str, seed: int, options: dict[str, Any]) -> None:
+def _show_found(writer: "Writer", start: str, count: int, options: dict[str, Any], json_: bool) -> None:
+    """Show the best texts of a beam search."""
     began = time.perf_counter()
-    pieces = list(writer.stream(start, seed=seed, **options))
+    found = writer.search(start, **options)
     seconds = time.perf_counter() - began
-    tokens = pieces[-1].tokens if pieces else 0
-    row = {"text": start + "".join(piece.text for piece in pieces), "prompt": start, "seed": seed, "tokens": tokens}
-    typer.echo(json.dumps(row | {"tokens_per_second": round(tokens / seconds, 1)}))
+    if count > len(found):
+        raise GenerationError(f"--count {count}: {len(found)} beams find {len(found)} texts; give --beams {count}")
+    for number, best in enumerate(found[:count], 1):
+        if json_:
+            row = {"text": start + best.text, "prompt": start, "tokens": best.tokens}
+            speed = round(sum(one.tokens for one in found) / seconds, 1)
+            typer.echo(
+                json.dumps(row | {"log_probability": round(best.log_probability, 4), "tokens_per_second": speed})
+            )
+            continue
+        if count > 1:
+            typer.echo(f"-------- {number}, probability e^{best.log_probability:.1f}")
+        typer.echo(start + best.text)
+        if count > 1:
+            typer.echo()

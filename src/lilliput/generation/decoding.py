@@ -12,6 +12,7 @@ from lilliput.generation.filters import Filter
 from lilliput.generation.reading import LogitsV, Reading
 from lilliput.generation.sampling import Sampler, Token
 from lilliput.generation.settings import SamplingSettings
+from lilliput.models import Model
 
 
 def generate(
@@ -28,20 +29,25 @@ def generate(
     tokens count. Raises GenerationError, at the call, for an empty prompt or an id outside the vocabulary, and while
     drawing if the logits are not finite or nothing is allowed any more.
     """
-    texts = [[int(id_) for id_ in prompt] for prompt in prompts]
-    for ids in texts:
-        if not ids:
-            raise GenerationError("the prompt is empty: give at least one token to start from")
-        low, high = min(ids), max(ids)
-        if low < 0 or high >= reading.model.vocab_size:
-            wrong = low if low < 0 else high
-            raise GenerationError(
-                f"the prompt holds the id {wrong}, the vocabulary ends at {reading.model.vocab_size - 1}: "
-                "encode the prompt with the tokenizer of this model"
-            )
+    texts = [checked(reading.model, prompt) for prompt in prompts]
     samplers = [Sampler(settings, seed, len(ids), own) for seed, ids in zip(seeds, texts, strict=True)]
     together = _Together(reading, texts, samplers)
     return [together.tokens(text, settings.length) for text in range(len(texts))]
+
+
+def checked(model: Model, prompt: Sequence[int]) -> list[int]:
+    """Return a prompt's ids. Raises GenerationError if there is none or one is outside the vocabulary."""
+    ids = [int(id_) for id_ in prompt]
+    if not ids:
+        raise GenerationError("the prompt is empty: give at least one token to start from")
+    low, high = min(ids), max(ids)
+    if low < 0 or high >= model.vocab_size:
+        wrong = low if low < 0 else high
+        raise GenerationError(
+            f"the prompt holds the id {wrong}, the vocabulary ends at {model.vocab_size - 1}: "
+            "encode the prompt with the tokenizer of this model"
+        )
+    return ids
 
 
 class _Together:

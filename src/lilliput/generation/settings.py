@@ -1,8 +1,8 @@
 """What a user may say about how a text is written; `filters` and `sampling` do it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lilliput.settings import Settings
 
@@ -16,7 +16,7 @@ class SamplingSettings(Settings):
 
     `temperature` 0 takes the likeliest token every time; `temperatures` are used in turn in its place. `stop` strings
     end a text before they appear in it, `until` after its first line, sentence, paragraph or stanza. `bias` and `ban`
-    name tokens by their text.
+    name tokens by their text. With more than one of `beams` nothing is drawn: the likeliest text is searched for.
     """
 
     temperature: Temperature = 0.8
@@ -38,3 +38,15 @@ class SamplingSettings(Settings):
     characters: int | None = Field(default=None, ge=1)
     stop: tuple[Text, ...] = ()
     until: Unit | None = None
+    beams: int = Field(default=1, ge=1)
+    beam_groups: int = Field(default=1, ge=1)
+    diversity: float = Field(default=0.5, ge=0)
+    length_penalty: float = 1.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.beams % self.beam_groups:
+            raise ValueError(
+                f"beam_groups = {self.beam_groups} does not divide beams = {self.beams}: every group has as many"
+            )
+        return self

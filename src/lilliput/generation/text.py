@@ -75,6 +75,13 @@ def ended(pieces: Iterator[Piece], settings: SamplingSettings, prompt: str = "")
         yield replace(last, text=rest, token=None, probability=None)
 
 
+def cut(text: str, settings: SamplingSettings, prompt: str = "") -> tuple[str, bool]:
+    """Return a whole text up to where the settings end it, and whether they do."""
+    ending = _Ending(settings, prompt)
+    shown = ending.add(text)
+    return (shown, True) if ending.over else (shown + ending.finish(), False)
+
+
 class _Ending:
     """Text as it comes, up to its end."""
 

@@ -119,7 +119,7 @@ class Session:
 
     def _train(self, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
         """Train until the run is over, and return why; what the guard raises is passed on."""
-        resumed, lost = time.monotonic(), self.crew.lost
+        resumed, lost, look, save = time.monotonic(), self.crew.lost, False, False
         for step in self._fit(batch_of):
             if step.accumulation != (self.progress.accumulation or self.settings.accumulation):
                 self.progress.accumulation = step.accumulation
@@ -129,11 +129,16 @@ class Session:
                 yield Note(f"a process that shared the steps is gone: going on with {self.crew.processes}")
             yield self._record(step, time.monotonic() - resumed)
             over = self.budget.over(step.number)
-            if over or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds):
+            look = look or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds)
+            save = save or self._save_due(step.number)
+            # What may turn out to be a leap is neither measured nor saved before that is known.
+            if over or (look and not self.guard.high):
+                look = save = False
                 yield from self._look()
                 if self._stale():
                     return f"stopped early: no better for {self.settings.patience} evaluations"
-            elif self._save_due(step.number):
+            elif save and not self.guard.high:
+                save = False
                 self._save()
             if self.stop():
                 if self.saved_step != step.number:

@@ -1,0 +1,115 @@
+"""Beam search against a search through everything."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from lilliput.errors import GenerationError
+from lilliput.generation import Engine, EngineReading, SamplingSettings, TorchReading, generate
+from lilliput.generation.beam import search
+from lilliput.generation.filters import ban
+from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build
+
+VOCABULARY = 5
+KINDS = {
+    "gpt": GPTSettings(shape="llama", width=32, heads=2),
+    "lstm": RecurrentSettings(kind="lstm", width=16),
+    "planned": GPTSettings(width=24, heads=2, ngrams=3, ngram_rows=64, members=2, counts=True),
+}
+EVERY = pytest.mark.parametrize("model_settings", KINDS.values(), ids=KINDS)
+
+
+def lively(model_settings, context=6):
+    torch.manual_seed(0)
+    model = build(model_settings, VOCABULARY, context)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    if isinstance(model, Mixture):
+        model.learn(np.random.default_rng(1).integers(0, VOCABULARY, 300), [chr(97 + id_) for id_ in range(VOCABULARY)])
+    return model.eval()
+
+
+def never(ids):
+    return False
+
+
+def log_probability(model, prompt, ids):
+    """Of new tokens that fit the context."""
+    with torch.no_grad():
+        logs_TV = model(torch.tensor([[*prompt, *ids]]))[0].log_softmax(-1)
+    places = range(len(prompt) - 1, len(prompt) + len(ids) - 1)
+    return sum(float(logs_TV[place, token]) for place, token in zip(places, ids, strict=True))
+
+
+@EVERY
+@pytest.mark.parametrize("reading", [TorchReading, lambda model, rows: EngineReading(Engine(model), rows)])
+def test_enough_beams_find_the_likeliest_of_all(model_settings, reading):
+    model, prompt = lively(model_settings), [1, 4]
+    every = {ids: log_probability(model, prompt, ids) for ids in itertools.product(range(VOCABULARY), repeat=3)}
+    best = sorted(every, key=lambda ids: -every[ids])
+    found = search(reading(model, 1), prompt, SamplingSettings(beams=25, length=3), never)
+    assert [one.ids for one in found] == best[:25]
+    assert [one.log_probability for one in found] == pytest.approx([every[ids] for ids in best[:25]], abs=1e-4)
+
+
+@EVERY
+def test_one_beam_takes_the_likeliest_token_every_time_past_the_window(model_settings):
+    model = lively(model_settings)
+    (found,) = search(TorchReading(model, 1), [1, 4], SamplingSettings(beams=1, length=20), never)
+    tokens = generate(TorchReading(model, 1), [[1, 4]], SamplingSettings(temperature=0, length=20), [1])[0]
+    assert list(found.ids) == [token.id for token in tokens]
+
+
+@EVERY
+def test_more_beams_never_find_less_likely_texts_here(model_settings):
+    model = lively(model_settings)
+    best = [
+        round(search(TorchReading(model, 1), [2], SamplingSettings(beams=beams, length=5), never)[0].log_probability, 4)
+        for beams in (1, 4, 16, 64)
+    ]
+    assert best == sorted(best)
+
+
+def test_texts_that_end_are_ranked_by_length_too():
+    model, prompt = lively(KINDS["gpt"]), [1]
+    every = [
+        ids
+        for length in range(1, 5)
+        for ids in itertools.product(range(VOCABULARY), repeat=length)
+        if 0 not in ids[:-1] and (ids[-1] == 0 or length == 4)
+    ]
+    for penalty in (0.0, 1.0, 2.5):
+        settings = SamplingSettings(beams=125, length=4, length_penalty=penalty)
+        found = search(TorchReading(model, 1), prompt, settings, lambda ids: ids[-1] == 0)
+        scores = {ids: log_probability(model, prompt, ids) / len(ids) ** penalty for ids in every}
+        assert [one.ids for one in found[:20]] == sorted(scores, key=lambda ids: -scores[ids])[:20]
+        assert found[0].score == pytest.approx(scores[found[0].ids], abs=1e-4)
+
+
+def test_groups_differ_where_beams_are_alike():
+    model = lively(KINDS["gpt"])
+    plain = search(TorchReading(model, 1), [2], SamplingSettings(beams=4, length=5), never)
+    groups = search(
+        TorchReading(model, 1), [2], SamplingSettings(beams=4, beam_groups=4, diversity=100, length=5), never
+    )
+    # With so much diversity each group begins with another token.
+    assert len({one.ids[0] for one in groups}) == 4
+    assert len({one.ids[0] for one in plain}) < 4
+    assert len({one.ids for one in groups}) == 4
+
+
+def test_filters_act_and_nothing_left_is_an_error():
+    model = lively(KINDS["gpt"])
+    settings = SamplingSettings(beams=3, length=4)
+    found = search(TorchReading(model, 1), [2], settings, never, [ban([0, 1, 2])])
+    assert all(set(one.ids) <= {3, 4} for one in found)
+    with pytest.raises(GenerationError, match="nothing to go on with"):
+        search(TorchReading(model, 1), [2], settings, never, [ban(range(VOCABULARY))])
+
+
+def test_groups_have_to_divide_the_beams():
+    with pytest.raises(ValueError, match="does not divide"):
+        SamplingSettings(beams=4, beam_groups=3)
