@@ -42,6 +42,22 @@ def test_where_a_text_ends_and_what_it_may_not_hold(lilliput: Lilliput, finished
     assert biased == "The" + "e" * 60 + "\n"
 
 
+def test_beams_find_likelier_texts_than_the_likeliest_tokens(lilliput: Lilliput, finished: Path) -> None:
+    arguments = ("sample", str(finished), "--prompt", "The", "--length", "12", "--json")
+    rows = [json.loads(line) for line in lilliput(*arguments, "--beams", "8", "--count", "3").out.splitlines()]
+    assert [row["tokens"] for row in rows] == [12, 12, 12]
+    likely = [row["log_probability"] for row in rows]
+    assert likely == sorted(likely, reverse=True)
+    one = json.loads(lilliput(*arguments, "--beams", "2").out)
+    assert likely[0] >= one["log_probability"]
+    shown = lilliput(*arguments[:-1], "--beams", "8", "--count", "3").out
+    assert shown.startswith(f"-------- 1, probability e^{likely[0]:.1f}\n{rows[0]['text']}\n")
+    ended = lilliput(*arguments[:-1], "--beams", "4", "--until", "sentence", "--length", "40").out
+    assert ended.startswith("The")
+    assert_refused(lilliput(*arguments, "--beams", "2", "--count", "3"), "--count 3")
+    assert_refused(lilliput(*arguments, "--beams", "4", "--set", "beam_groups=3"), "beam_groups")
+
+
 def test_a_prompt_from_standard_input(lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"A child")))
     assert lilliput("sample", str(finished), "--prompt", "-", "--length", "3").out.startswith("A child")
@@ -59,6 +75,7 @@ def test_a_prompt_from_standard_input(lilliput: Lilliput, finished: Path, monkey
         ("--repetition-penalty", "0"),
         ("--until", "page"),
         ("--characters", "0"),
+        ("--beams", "0"),
         ("--ban", ""),
         ("--set", "typical=2"),
         ("--set", "typicle=0.5"),
