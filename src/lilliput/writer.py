@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -40,7 +40,8 @@ class Writer:
     """A model with its tokenizer: text in, text out.
 
     `settings` are the sampling options used where a call gives none. With `fast`, on a processor, onnxruntime writes in
-    place of torch (`generation.engine`); `note` is told if it cannot. The weights must not be changed then.
+    place of torch (`generation.engine`), with weights of 32 or 8 `bits`; `note` is told if it cannot. The weights must
+    not be changed then.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Writer:
         folder: Path | None = None,
         *,
         fast: bool = False,
+        bits: int = 32,
         note: Callable[[str], None] = print,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.settings = settings
         self.folder = folder
+        self.bits = bits
         self._fast = fast
         self._note = note
         self._engine: Engine | None = None
@@ -117,7 +120,7 @@ class Writer:
 
         ids = self.tokenizer.encode(start).tolist()
         own = [*self._named(settings), *filters]
-        hypotheses = search(self._reading(1), ids, settings, lambda new: text(new)[1], own)
+        hypotheses = search(self.reading(1), ids, settings, lambda new: text(new)[1], own)
         return [Found(text(found.ids)[0], len(found.ids), found.log_probability) for found in hypotheses]
 
     def streams(
@@ -132,7 +135,7 @@ class Writer:
             return [self._best(start, filters, sampling) for start in starts]
         ids = [[int(id) for id in self.tokenizer.encode(start)] for start in starts]
         named = [*self._named(settings), *filters]
-        texts = generate(self._reading(len(prompts)), ids, settings, seeds, named)
+        texts = generate(self.reading(len(prompts)), ids, settings, seeds, named)
         return [
             ended(pieces(tokens, TextStream(self.tokenizer)), settings, start)
             for tokens, start in zip(texts, starts, strict=True)
@@ -143,10 +146,11 @@ class Writer:
         best = self.search(start, filters=filters, **sampling)[0]
         yield Piece(best.text, best.tokens, tokens_per_second=best.tokens / max(1e-9, time.perf_counter() - began))
 
-    def _reading(self, rows: int) -> Reading:
+    def reading(self, rows: int) -> Reading:
+        """Return what reads so many texts with the model, as fast as can be."""
         if self._fast:
             self._fast = False
-            self._engine = load_engine(self.model, self._note)
+            self._engine = load_engine(self.model, self._note, self.bits)
         return TorchReading(self.model, rows) if self._engine is None else EngineReading(self._engine, rows)
 
     def start(self, prompt: str | None) -> str:
@@ -166,11 +170,12 @@ class Writer:
             raise GenerationError(f"sampling: {explain(error, SampleSettings)}") from None
 
 
-def load(run: str | Path, note: Callable[[str], None] = print) -> Writer:
+def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32, 8] = 32) -> Writer:
     """Open a run folder for use. It needs nothing but the folder and runs no code from it.
 
-    `note` is told if the weights are damaged and a checkpoint's are used instead. Raises RunError or CheckpointError
-    if the folder is no run or nothing in it can be used.
+    With 8 `bits` it writes faster, with weights that are rounded (`evaluation.rounding`), on a processor. `note` is
+    told if the weights are damaged and a checkpoint's are used instead. Raises RunError or CheckpointError if the
+    folder is no run or nothing in it can be used.
     """
     folder = RunFolder(Path(run))
     facts = folder.read_json(folder.model)
@@ -185,7 +190,7 @@ def load(run: str | Path, note: Callable[[str], None] = print) -> Writer:
     learn_counts(model, folder, tokenizer)
     sampling = read_recipe(folder.recipe).sample if folder.recipe.exists() else SampleSettings()
     model.to(choose_device()).eval()
-    return Writer(model, tokenizer, sampling, folder.path, fast=True, note=note)
+    return Writer(model, tokenizer, sampling, folder.path, fast=True, bits=bits, note=note)
 
 
 def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:

@@ -24,7 +24,7 @@ OPTIONS = {
             "--top-k",
             "--top-p",
         ),
-        *("--min-p", "--repetition-penalty", "--ban", "--beams", "--set", "--seed", "--json"),
+        *("--min-p", "--repetition-penalty", "--ban", "--beams", "--quant", "--set", "--seed", "--json"),
     ),
     "eval": ("--text", "--json"),
     "judge": ("--text", "--lines", "--temperature", "--language", "--seed", "--out", "--json"),

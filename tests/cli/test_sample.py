@@ -58,6 +58,15 @@ def test_beams_find_likelier_texts_than_the_likeliest_tokens(lilliput: Lilliput,
     assert_refused(lilliput(*arguments, "--beams", "4", "--set", "beam_groups=3"), "beam_groups")
 
 
+def test_eight_bits_say_what_they_cost(lilliput: Lilliput, finished: Path) -> None:
+    outcome = lilliput("sample", str(finished), "--prompt", "The", "--length", "20", "--quant", "8")
+    assert outcome.code == 0
+    assert outcome.out.startswith("The")
+    assert outcome.err.startswith("8 bits: ")
+    assert "nats per token" in outcome.err
+    assert_refused(lilliput("sample", str(finished), "--quant", "4"), "--quant 4")
+
+
 def test_a_prompt_from_standard_input(lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"A child")))
     assert lilliput("sample", str(finished), "--prompt", "-", "--length", "3").out.startswith("A child")

@@ -37,6 +37,9 @@ def run(
     beams: Annotated[
         int | None, typer.Option(help="Search for the likeliest text, so many at a time; --count shows several.")
     ] = None,
+    quant: Annotated[
+        int, typer.Option(metavar="BITS", help="8: write faster, with rounded weights; says what that costs.")
+    ] = 32,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any key of a recipe's [sample]: --set typical=0.9."),
@@ -57,7 +60,11 @@ def run(
     given |= {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty, "beams": beams}
     given |= {"stop": tuple(stop) if stop else None, "ban": tuple(ban) if ban else None}
     options |= {key: value for key, value in given.items() if value is not None}
-    writer = load(run, note=lambda text: typer.echo(text, err=True))
+    if quant not in (8, 32):
+        raise GenerationError(f"--quant {quant}: weights have 32 bits or 8")
+    writer = load(run, lambda text: typer.echo(text, err=True), 8 if quant == 8 else 32)
+    if quant == 8:
+        _tell_rounding(writer)
     if prompt == "-":
         prompt = decode(sys.stdin.buffer.read(), "standard input").text
     start = writer.start(prompt)
@@ -66,6 +73,18 @@ def run(
         return
     for first in range(0, count, AT_ONCE):
         _show_written(writer, start, range(seed + first, seed + min(first + AT_ONCE, count)), options, json_)
+
+
+def _tell_rounding(writer: "Writer") -> None:
+    """Say on the standard error what weights of 8 bits cost."""
+    from lilliput.evaluation.rounding import measure_rounding
+
+    found = measure_rounding(writer)
+    if found is None:
+        typer.echo("8 bits: there is too little held-out text in the run to tell what they cost", err=True)
+        return
+    change = f"{found.rounded - found.exact:+.4f} nats per token ({found.exact:.4f} with 32 bits"
+    typer.echo(f"8 bits: {change}, {found.tokens:,} tokens of the held-out text)", err=True)
 
 
 def _show_written(writer: "Writer", start: str, seeds: range, options: dict[str, Any], json_: bool) -> None:

@@ -1,0 +1,345 @@
+"""Tokens per second of writing, beside llama.cpp and Hugging Face's transformers, at equal shape and threads.
+
+    pip install xllamacpp gguf transformers
+    python benchmarks/decode.py [--cases small large lstm] [--rounds 5] [--machine "two cores"]
+
+All sides have the same random weights in Llama's shape and take the likeliest token every time; where they are exact
+they have to write the same tokens. Each side is a process of its own that has loaded its model, and they take turns,
+round after round; figures are medians. llama.cpp is that of the wheel `xllamacpp`, asked through its server object, so
+its time has a request and an answer in it, but neither is large beside the tokens. `whole` is ours through
+`Writer.stream`, with top-k and top-p, text and all. Goes to `results/decode.json`.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+RESULT = Path(__file__).parents[1] / "results" / "decode.json"
+SMALL = {"width": 384, "layers": 6, "heads": 6, "feed_forward": 1024, "context": 256, "vocabulary": 65}
+LARGE = {"width": 512, "layers": 8, "heads": 8, "feed_forward": 1376, "context": 512, "vocabulary": 50257}
+LSTM = {"embedding": 64, "width": 128, "context": 64, "vocabulary": 65}
+CASES: dict[str, dict[str, Any]] = {"small": SMALL, "large": LARGE, "lstm": LSTM}
+NEW = {("small", 1): 255, ("small", 32): 255, ("large", 1): 128, ("large", 32): 32, ("lstm", 1): 4000}
+SIDES = {
+    "small": ("ours", "ours 8 bits", "whole", "llama.cpp", "llama.cpp q8_0", "transformers", "torch"),
+    "large": ("ours", "ours 8 bits", "llama.cpp", "llama.cpp q8_0", "transformers", "torch"),
+    "lstm": ("ours", "torch"),
+}
+ONE_BY_ONE = ("whole", "transformers", "torch")
+"""Sides that are not asked for several texts at once."""
+FIRST = 1
+SPECIAL = 3
+"""Tokens that llama.cpp takes for marks, and leaves out of a text."""
+EXACT = ("ours", "llama.cpp", "transformers", "torch")
+
+
+def network(case: str) -> Any:
+    """Return the model of a case, with random weights."""
+    import torch
+
+    from lilliput.models import GPTSettings, RecurrentSettings, build
+
+    shape = CASES[case]
+    torch.manual_seed(0)
+    if case == "lstm":
+        settings: Any = RecurrentSettings(embedding=shape["embedding"], width=shape["width"])
+    else:
+        sizes = {key: shape[key] for key in ("width", "layers", "heads", "feed_forward")}
+        settings = GPTSettings(shape="llama", tied=True, **sizes)
+    model = build(settings, shape["vocabulary"], shape["context"]).eval()
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if name.startswith("blocks.") and value.ndim == 2:
+                value.mul_(5)  # or the embedding of a token would be all that the next one depends on
+    return model
+
+
+def write_gguf(case: str, quantized: bool, path: Path) -> None:
+    """Write the same weights as a file of llama.cpp's."""
+    import gguf
+    from gguf import GGMLQuantizationType, quants
+
+    shape, weights = CASES[case], {name: value.detach().numpy() for name, value in network(case).named_parameters()}
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_context_length(shape["context"])
+    writer.add_embedding_length(shape["width"])
+    writer.add_block_count(shape["layers"])
+    writer.add_feed_forward_length(shape["feed_forward"])
+    writer.add_head_count(shape["heads"])
+    writer.add_head_count_kv(shape["heads"])
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(shape["width"] // shape["heads"])
+    writer.add_vocab_size(shape["vocabulary"])
+    writer.add_tokenizer_model("llama")
+    tokens = ["<unk>", "<s>", "</s>", *(f"t{number}" for number in range(shape["vocabulary"] - SPECIAL))]
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * len(tokens))
+    writer.add_token_types([2, 3, 3, *[1] * (len(tokens) - SPECIAL)])
+    names = {"attention.query": "attn_q", "attention.key": "attn_k", "attention.value": "attn_v"}
+    names |= {"attention.output": "attn_output", "feed_forward.gate": "ffn_gate", "feed_forward.up": "ffn_up"}
+    names |= {"feed_forward.down": "ffn_down", "attention_norm": "attn_norm", "feed_forward_norm": "ffn_norm"}
+
+    def add(name: str, value: Any) -> None:
+        if quantized and value.ndim == 2:
+            kind = GGMLQuantizationType.Q8_0
+            writer.add_tensor(f"{name}.weight", quants.quantize(value, kind), raw_dtype=kind)
+        else:
+            writer.add_tensor(f"{name}.weight", value)
+
+    add("token_embd", weights["embedding.weight"])
+    add("output_norm", weights["norm.weight"])
+    for layer in range(shape["layers"]):
+        for ours, theirs in names.items():
+            value = weights[f"blocks.{layer}.{ours}.weight"]
+            if theirs in ("attn_q", "attn_k"):
+                # llama.cpp turns neighbours, we the halves of a head.
+                halves = value.reshape(shape["heads"], 2, -1, value.shape[1])
+                value = halves.swapaxes(1, 2).reshape(value.shape)
+            add(f"blk.{layer}.{theirs}", value)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+# The sides. Each returns a function that writes so many texts of so many tokens, and returns the tokens of the first.
+
+Writing = Callable[[int, int], list[int]]
+
+
+def ours(case: str, bits: int) -> Writing:
+    from lilliput.generation import Engine, EngineReading
+
+    engine = Engine(network(case), bits)
+    return lambda texts, new: _greedy(EngineReading(engine, texts), texts, new)
+
+
+def eager(case: str) -> Writing:
+    from lilliput.generation import TorchReading
+
+    model = network(case)
+    return lambda texts, new: _greedy(TorchReading(model, texts), texts, new)
+
+
+def _greedy(reading: Any, texts: int, new: int) -> list[int]:
+    latest = [int(reading.begin(row, [FIRST]).argmax()) for row in range(texts)]
+    written = [latest[0]]
+    for _ in range(new - 1):
+        latest = reading.add(latest).argmax(1).tolist()
+        written.append(latest[0])
+    return written
+
+
+def whole(case: str) -> Writing:
+    from lilliput import tokenizers
+    from lilliput.recipe import SampleSettings
+    from lilliput.writer import Writer
+
+    tokenizer = tokenizers.train("char", "".join(chr(65 + number) for number in range(CASES[case]["vocabulary"] - 16)))
+    assert tokenizer.vocab_size == CASES[case]["vocabulary"]
+    writer = Writer(network(case), tokenizer, SampleSettings(temperature=0.8, top_k=50, top_p=0.95), fast=True)
+    return lambda texts, new: [piece.token or 0 for piece in writer.stream("A", length=new)]
+
+
+def llama_cpp(case: str, quantized: bool, texts: int) -> Writing:
+    import xllamacpp
+
+    folder = tempfile.mkdtemp()
+    path = Path(folder) / "model.gguf"
+    write_gguf(case, quantized, path)
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(path)
+    settings.n_ctx = texts * (NEW[case, texts] + 16)
+    settings.n_parallel = texts
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads()
+    settings.warmup = True
+    server = xllamacpp.Server(settings)
+    path.unlink()
+
+    def ask(new: int) -> list[int]:
+        request = {"prompt": [FIRST], "n_predict": new, "temperature": 0.0, "ignore_eos": True, "stream": False}
+        answer = server.handle_completions(request | {"cache_prompt": False})
+        answer = json.loads(answer) if isinstance(answer, (str, bytes)) else answer
+        assert answer["usage"]["completion_tokens"] == new, answer
+        return [int(number) + SPECIAL for number in answer["choices"][0]["text"].split("t")[1:]]
+
+    def write(texts: int, new: int) -> list[int]:
+        with ThreadPoolExecutor(texts) as pool:
+            first, *_ = pool.map(ask, [new] * texts)
+        return first
+
+    return write
+
+
+def transformers(case: str) -> Writing:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    shape, model = CASES[case], network(case)
+    config = LlamaConfig(
+        vocab_size=shape["vocabulary"],
+        hidden_size=shape["width"],
+        intermediate_size=shape["feed_forward"],
+        num_hidden_layers=shape["layers"],
+        num_attention_heads=shape["heads"],
+        max_position_embeddings=shape["context"],
+        rms_norm_eps=1e-5,
+        tie_word_embeddings=True,
+        attention_bias=False,
+        eos_token_id=None,
+    )
+    peer = LlamaForCausalLM(config).eval()
+    names = {"attention.query": "self_attn.q_proj", "attention.key": "self_attn.k_proj"}
+    names |= {"attention.value": "self_attn.v_proj", "attention.output": "self_attn.o_proj"}
+    names |= {"feed_forward.gate": "mlp.gate_proj", "feed_forward.up": "mlp.up_proj"}
+    names |= {"feed_forward.down": "mlp.down_proj", "attention_norm": "input_layernorm"}
+    names |= {"feed_forward_norm": "post_attention_layernorm", "embedding": "embed_tokens"}
+    state = {}
+    for name, value in model.named_parameters():
+        theirs = name.replace("blocks.", "layers.")
+        for one, other in names.items():
+            theirs = theirs.replace(f"{one}.weight", f"{other}.weight")
+        state[f"model.{theirs}"] = value.detach()
+    missing = peer.load_state_dict(state, strict=False)
+    assert not missing.unexpected_keys and set(missing.missing_keys) <= {"lm_head.weight"}, missing
+    peer.tie_weights()
+
+    def write(texts: int, new: int) -> list[int]:
+        ids = torch.full((texts, 1), FIRST)
+        with torch.inference_mode():
+            found = peer.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, do_sample=False)
+        return found[0, 1:].tolist()
+
+    return write
+
+
+def threads() -> int:
+    return int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0))))
+
+
+def serve(side: str, case: str, texts: int) -> None:
+    """Load a side's model, then write once for every line that comes in."""
+    logging.disable(logging.ERROR)
+    began = time.perf_counter()
+    made: dict[str, Callable[[], Writing]] = {
+        "ours": lambda: ours(case, 32),
+        "ours 8 bits": lambda: ours(case, 8),
+        "whole": lambda: whole(case),
+        "llama.cpp": lambda: llama_cpp(case, False, texts),
+        "llama.cpp q8_0": lambda: llama_cpp(case, True, texts),
+        "transformers": lambda: transformers(case),
+        "torch": lambda: eager(case),
+    }
+    write = made[side]()
+    started = time.perf_counter() - began
+    new = NEW[case, texts]
+    first = write(texts, new)
+    # What a library prints goes elsewhere.
+    answers = os.fdopen(int(os.environ["ANSWERS"]), "w")
+    print(json.dumps({"start": round(started, 3), "tokens": first}), file=answers, flush=True)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        write(texts, new)
+        print(json.dumps(texts * new / (time.perf_counter() - began)), file=answers, flush=True)
+
+
+class Side:
+    """A process that has loaded one side's model."""
+
+    def __init__(self, side: str, case: str, texts: int) -> None:
+        reading, writing = os.pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--serve", side, case, str(texts)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(writing,),
+            env=os.environ | {"ANSWERS": str(writing)},
+            text=True,
+        )
+        os.close(writing)
+        self.answers = os.fdopen(reading)
+        line = self.answers.readline()
+        if not line:
+            raise SystemExit(f"{side} did not start: python {__file__} --serve {side!r} {case} {texts}")
+        self.facts = json.loads(line)
+        self.rates: list[float] = []
+
+    def measure(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self.rates.append(json.loads(self.answers.readline()))
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def compare(case: str, texts: int, rounds: int) -> dict[str, Any]:
+    """Let all sides of a case write in turn."""
+    names = [side for side in SIDES[case] if texts == 1 or side not in ONE_BY_ONE]
+    sides = {name: Side(name, case, texts) for name in names}
+    for _ in range(rounds):
+        for side in sides.values():
+            side.measure()
+    exact = {
+        name: [token for token in side.facts["tokens"] if token >= SPECIAL]
+        for name, side in sides.items()
+        if name in EXACT
+    }
+    figures = {}
+    for name, side in sides.items():
+        side.close()
+        figures[name] = {
+            "tokens_per_second": round(statistics.median(side.rates), 1),
+            "from": round(min(side.rates), 1),
+            "to": round(max(side.rates), 1),
+        }
+        if name.startswith("ours"):
+            figures[name]["start_seconds"] = side.facts["start"]
+        print(f"{case:6} {texts:3} {name:16}", figures[name], flush=True)
+    same = {name: _same(tokens, exact["ours"]) for name, tokens in exact.items() if name != "ours"}
+    print("      the same tokens as ours, from the beginning:", same, flush=True)
+    return {"case": case, "texts": texts, "new_tokens": NEW[case, texts], "figures": figures, "same_tokens": same}
+
+
+def _same(tokens: list[int], wanted: list[int]) -> float:
+    """Return the share of the tokens up to the first difference, which rounding may make late in a text."""
+    pairs = list(zip(tokens, wanted, strict=False))
+    return round(next((place for place, (one, other) in enumerate(pairs) if one != other), len(pairs)) / len(wanted), 3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--machine")
+    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        side, case, texts = arguments.serve
+        serve(side, case, int(texts))
+        return
+    from lilliput.runtime import describe_environment
+
+    rows = [compare(case, texts, arguments.rounds) for case, texts in NEW if case in arguments.cases]
+    versions = {name: importlib.metadata.version(name) for name in ("onnxruntime", "xllamacpp", "transformers")}
+    report = {"command": "python benchmarks/decode.py", "machine": arguments.machine, "rounds": arguments.rounds}
+    report |= {"threads": threads(), "versions": versions, "environment": describe_environment(), "rows": rows}
+    RESULT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
