@@ -14,6 +14,7 @@ from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunEr
 from lilliput.generation import Engine, EngineReading, Filter, Reading, TorchReading, generate, load_engine
 from lilliput.generation.bans import named_bias, never
 from lilliput.generation.beam import search
+from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Mixture, Model, ModelSettings, build
 from lilliput.recipe import SampleSettings, explain, read_recipe
@@ -115,11 +116,12 @@ class Writer:
         """
         settings, start = self.sampling(sampling), self.start(prompt)
 
-        def text(ids: Sequence[int]) -> tuple[str, bool]:
-            return cut(TextStream(self.tokenizer).push_all(ids), settings, start)
+        ids, pattern = self.tokenizer.encode(start).tolist(), self._pattern(settings)
 
-        ids = self.tokenizer.encode(start).tolist()
-        own = [*self._named(settings), *filters]
+        def text(new: Sequence[int]) -> tuple[str, bool]:
+            return cut(TextStream(self.tokenizer).push_all(new), settings, start, pattern)
+
+        own = self._own(settings, pattern, len(ids), filters)
         hypotheses = search(self.reading(1), ids, settings, lambda new: text(new)[1], own)
         return [Found(text(found.ids)[0], len(found.ids), found.log_probability) for found in hypotheses]
 
@@ -134,10 +136,11 @@ class Writer:
         if settings.beams > 1:
             return [self._best(start, filters, sampling) for start in starts]
         ids = [[int(id) for id in self.tokenizer.encode(start)] for start in starts]
-        named = [*self._named(settings), *filters]
-        texts = generate(self.reading(len(prompts)), ids, settings, seeds, named)
+        pattern = self._pattern(settings)
+        own = [self._own(settings, pattern, len(prompt), filters) for prompt in ids]
+        texts = generate(self.reading(len(prompts)), ids, settings, seeds, own)
         return [
-            ended(pieces(tokens, TextStream(self.tokenizer)), settings, start)
+            ended(pieces(tokens, TextStream(self.tokenizer)), settings, start, pattern)
             for tokens, start in zip(texts, starts, strict=True)
         ]
 
@@ -157,10 +160,17 @@ class Writer:
         """Return the text that a model continues: `prompt`, or the start of the recipe's samples if there is none."""
         return prompt or self.settings.prompts[0]
 
-    def _named(self, settings: SampleSettings) -> list[Filter]:
-        """Return the filters of what the settings name by its text."""
-        named = [named_bias(self.tokenizer, settings.bias)] if settings.bias else []
-        return named + [never(self.tokenizer, text) for text in settings.ban]
+    def _pattern(self, settings: SampleSettings) -> Pattern | None:
+        expressions = patterns(settings)
+        return Pattern(self.tokenizer, expressions) if expressions else None
+
+    def _own(
+        self, settings: SampleSettings, pattern: Pattern | None, start: int, filters: Sequence[Filter]
+    ) -> list[Filter]:
+        """Return the filters of what the settings say of text, then those of the caller."""
+        found = [named_bias(self.tokenizer, settings.bias)] if settings.bias else []
+        found += [never(self.tokenizer, text) for text in settings.ban]
+        return [*found, *([] if pattern is None else [pattern.behind(start)]), *filters]
 
     def sampling(self, options: Mapping[str, Any]) -> SampleSettings:
         """Return the writer's settings with these laid over them. Raises GenerationError for what is impossible."""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,22 @@ def test_eight_bits_say_what_they_cost(lilliput: Lilliput, finished: Path) -> No
     assert outcome.err.startswith("8 bits: ")
     assert "nats per token" in outcome.err
     assert_refused(lilliput("sample", str(finished), "--quant", "4"), "--quant 4")
+
+
+def test_a_text_keeps_to_its_pattern(lilliput: Lilliput, finished: Path) -> None:
+    arguments = ("sample", str(finished), "--prompt", "The ", "--temperature", "1", "--length", "60")
+    assert re.fullmatch(r"The (river|moon) [a-f]{3}\n", lilliput(*arguments, "--match", "(river|moon) [a-f]{3}").out)
+    lines = lilliput(*arguments, "--acrostic", "ash", "--set", "line_length=30", "--length", "900").out
+    letters = [re.sub(r"\W+", "", line)[0].lower() for line in lines.removeprefix("The ").strip().split("\n")]
+    assert letters == ["a", "s", "h"]
+    assert max(map(len, lines.split("\n"))) <= 30 + len("The ")
+    assert set(lilliput(*arguments, "--set", "allow=aeiou ").out.removeprefix("The ")) <= set("aeiou \n")
+    best = lilliput(*arguments, "--match", "(river|moon|stone)", "--beams", "3").out
+    assert best in ("The river\n", "The moon\n", "The stone\n")
+    assert_refused(lilliput(*arguments, "--match", "(river"), "match")
+    outcome = lilliput(*arguments, "--match", "[a-z]+!", "--ban", "!", "--length", "9")
+    assert outcome.code == 2
+    assert "greater length" in outcome.err
 
 
 def test_a_prompt_from_standard_input(lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,10 @@ def run(
         float | None, typer.Option(help="Above 1: against the tokens of the latest stretch.")
     ] = None,
     ban: Annotated[list[str] | None, typer.Option(help="Never write this text (may be given more than once).")] = None,
+    match: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Write what matches this regular expression.")
+    ] = None,
+    acrostic: Annotated[str | None, typer.Option(metavar="WORD", help="Begin the lines with these letters.")] = None,
     beams: Annotated[
         int | None, typer.Option(help="Search for the likeliest text, so many at a time; --count shows several.")
     ] = None,
@@ -49,17 +53,12 @@ def run(
 ) -> None:
     """Write with a trained model; the text appears while it is written."""
     from lilliput.corpus.decoding import decode
-    from lilliput.recipe import parse_setting, put_setting
     from lilliput.writer import AT_ONCE, load
 
-    options: dict[str, Any] = {}
-    for text in set_ or []:
-        key, value = parse_setting(text)
-        put_setting(options, key.removeprefix("sample."), value)
     given: dict[str, Any] = {"length": length, "characters": characters, "until": until, "temperature": temperature}
     given |= {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty, "beams": beams}
-    given |= {"stop": tuple(stop) if stop else None, "ban": tuple(ban) if ban else None}
-    options |= {key: value for key, value in given.items() if value is not None}
+    given |= {"match": match, "acrostic": acrostic, "stop": stop or None, "ban": ban or None}
+    options = _options(set_ or [], given)
     if quant not in (8, 32):
         raise GenerationError(f"--quant {quant}: weights have 32 bits or 8")
     writer = load(run, lambda text: typer.echo(text, err=True), 8 if quant == 8 else 32)
@@ -73,6 +72,17 @@ def run(
         return
     for first in range(0, count, AT_ONCE):
         _show_written(writer, start, range(seed + first, seed + min(first + AT_ONCE, count)), options, json_)
+
+
+def _options(settings: list[str], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the sampling options of `--set` and of the flags that were given, which have the last word."""
+    from lilliput.recipe import parse_setting, put_setting
+
+    options: dict[str, Any] = {}
+    for text in settings:
+        key, value = parse_setting(text)
+        put_setting(options, key.removeprefix("sample."), value)
+    return options | {key: value for key, value in given.items() if value is not None}
 
 
 def _tell_rounding(writer: "Writer") -> None:

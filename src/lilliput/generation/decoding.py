@@ -20,17 +20,20 @@ def generate(
     prompts: Sequence[Sequence[int]],
     settings: SamplingSettings,
     seeds: Sequence[int],
-    own: Sequence[Filter] = (),
+    own: Sequence[Sequence[Filter]] | None = None,
 ) -> list[Iterator[Token]]:
     """Return for each prompt, which has a row of `reading` and a seed, the tokens that continue it.
 
-    There are `settings.length` at most; `own` are filters of the caller (`Sampler`). Asking one text for a token lets
-    all go on by one, but those whose iterator was closed. Of a prompt longer than a GPT's context the latest `context`
-    tokens count. Raises GenerationError, at the call, for an empty prompt or an id outside the vocabulary, and while
-    drawing if the logits are not finite or nothing is allowed any more.
+    There are `settings.length` at most; `own` are filters of the caller for each (`Sampler`). Asking one text for a
+    token lets all go on by one, but those whose iterator was closed. Of a prompt longer than a GPT's context the latest
+    `context` tokens count. Raises GenerationError, at the call, for an empty prompt or an id outside the vocabulary,
+    and while drawing if the logits are not finite or nothing is allowed any more.
     """
     texts = [checked(reading.model, prompt) for prompt in prompts]
-    samplers = [Sampler(settings, seed, len(ids), own) for seed, ids in zip(seeds, texts, strict=True)]
+    samplers = [
+        Sampler(settings, seed, len(ids), filters)
+        for seed, ids, filters in zip(seeds, texts, own or [()] * len(texts), strict=True)
+    ]
     together = _Together(reading, texts, samplers)
     return [together.tokens(text, settings.length) for text in range(len(texts))]
 

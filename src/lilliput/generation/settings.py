@@ -16,7 +16,10 @@ class SamplingSettings(Settings):
 
     `temperature` 0 takes the likeliest token every time; `temperatures` are used in turn in its place. `stop` strings
     end a text before they appear in it, `until` after its first line, sentence, paragraph or stanza. `bias` and `ban`
-    name tokens by their text. With more than one of `beams` nothing is drawn: the likeliest text is searched for.
+    name tokens by their text. The new text has to match the
+    regular expression `match`, to have characters of `allow` and none of `forbid`, lines of `line_length` characters at
+    most, and in `acrostic` the first letters of its lines. With more than one of `beams` nothing is drawn: the
+    likeliest text is searched for.
     """
 
     temperature: Temperature = 0.8
@@ -38,6 +41,11 @@ class SamplingSettings(Settings):
     characters: int | None = Field(default=None, ge=1)
     stop: tuple[Text, ...] = ()
     until: Unit | None = None
+    match: Text | None = None
+    allow: Text | None = None
+    forbid: Text | None = None
+    line_length: int | None = Field(default=None, ge=1)
+    acrostic: Text | None = None
     beams: int = Field(default=1, ge=1)
     beam_groups: int = Field(default=1, ge=1)
     diversity: float = Field(default=0.5, ge=0)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from lilliput.errors import GenerationError
+from lilliput.generation.patterns import Pattern
 from lilliput.generation.sampling import Token
 from lilliput.generation.settings import SamplingSettings, Unit
 from lilliput.tokenizers import TextStream
@@ -59,27 +61,39 @@ def pieces(tokens: Iterator[Token], stream: TextStream) -> Iterator[Piece]:
         yield Piece(rest, count, tokens_per_second=count / max(1e-9, time.perf_counter() - began))
 
 
-def ended(pieces: Iterator[Piece], settings: SamplingSettings, prompt: str = "") -> Iterator[Piece]:
+def ended(
+    pieces: Iterator[Piece], settings: SamplingSettings, prompt: str = "", pattern: Pattern | None = None
+) -> Iterator[Piece]:
     """Yield the pieces up to where the settings end the text; what is drawn after that is never asked for.
 
-    A line, sentence or paragraph that the prompt left open is the one that ends.
+    A line, sentence or paragraph that the prompt left open is the one that ends; a text that matches `pattern` ends
+    where nothing can follow. Raises GenerationError, at the end, if it does not match.
     """
-    ending, last = _Ending(settings, prompt), None
+    ending, last, written = _Ending(settings, prompt), None, ""
     for piece in pieces:
-        text, last = ending.add(piece.text), piece
+        text, last, written = ending.add(piece.text), piece, written + piece.text
+        if pattern is not None and not ending.over and pattern.complete(written):
+            yield replace(piece, text=text + ending.finish())
+            return
         yield replace(piece, text=text)
         if ending.over:
             return
     rest = ending.finish()
     if last is not None and rest:
         yield replace(last, text=rest, token=None, probability=None)
+    if pattern is not None and not pattern.matches(written):
+        raise GenerationError(
+            f"after {settings.length} tokens the text may still become a match, and is none: give it a greater length"
+        )
 
 
-def cut(text: str, settings: SamplingSettings, prompt: str = "") -> tuple[str, bool]:
-    """Return a whole text up to where the settings end it, and whether they do."""
+def cut(text: str, settings: SamplingSettings, prompt: str = "", pattern: Pattern | None = None) -> tuple[str, bool]:
+    """Return a whole text up to where the settings end it, and whether they, or the pattern, do."""
     ending = _Ending(settings, prompt)
     shown = ending.add(text)
-    return (shown, True) if ending.over else (shown + ending.finish(), False)
+    if ending.over:
+        return shown, True
+    return shown + ending.finish(), pattern is not None and pattern.complete(text)
 
 
 class _Ending:
