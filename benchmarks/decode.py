@@ -6,7 +6,8 @@
 All sides have the same random weights in Llama's shape and take the likeliest token every time; where they are exact
 they have to write the same tokens. Each side is a process of its own that has loaded its model, and they take turns,
 round after round; figures are medians. llama.cpp is that of the wheel `xllamacpp`, asked through its server object, so
-its time has a request and an answer in it, but neither is large beside the tokens. `whole` is ours through
+its time has a request and an answer in it, but neither is large beside the tokens. Peers run as their users have them:
+nothing of ours is in their process. `whole` is ours through
 `Writer.stream`, with top-k and top-p, text and all. Goes to `results/decode.json`.
 """
 
@@ -70,6 +71,7 @@ def write_gguf(case: str, quantized: bool, path: Path) -> None:
     import gguf
     from gguf import GGMLQuantizationType, quants
 
+    path.parent.mkdir(exist_ok=True)
     shape, weights = CASES[case], {name: value.detach().numpy() for name, value in network(case).named_parameters()}
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_context_length(shape["context"])
@@ -113,6 +115,31 @@ def write_gguf(case: str, quantized: bool, path: Path) -> None:
     writer.close()
 
 
+def write_state(case: str, path: Path) -> None:
+    """Write the same weights by the names that transformers has for them."""
+    from safetensors.torch import save_file
+
+    names = {"attention.query": "self_attn.q_proj", "attention.key": "self_attn.k_proj"}
+    names |= {"attention.value": "self_attn.v_proj", "attention.output": "self_attn.o_proj"}
+    names |= {"feed_forward.gate": "mlp.gate_proj", "feed_forward.up": "mlp.up_proj"}
+    names |= {"feed_forward.down": "mlp.down_proj", "attention_norm": "input_layernorm"}
+    names |= {"feed_forward_norm": "post_attention_layernorm", "embedding": "embed_tokens"}
+    state = {}
+    for name, value in network(case).named_parameters():
+        theirs = name.replace("blocks.", "layers.")
+        for one, other in names.items():
+            theirs = theirs.replace(f"{one}.weight", f"{other}.weight")
+        state[f"model.{theirs}"] = value.detach()
+    save_file(state, path)
+
+
+def prepare(case: str, folder: Path) -> None:
+    """Write what the peers load."""
+    write_gguf(case, False, folder / "exact.gguf")
+    write_gguf(case, True, folder / "rounded.gguf")
+    write_state(case, folder / "model.safetensors")
+
+
 # The sides. Each returns a function that writes so many texts of so many tokens, and returns the tokens of the first.
 
 Writing = Callable[[int, int], list[int]]
@@ -152,20 +179,16 @@ def whole(case: str) -> Writing:
     return lambda texts, new: [piece.token or 0 for piece in writer.stream("A", length=new)]
 
 
-def llama_cpp(case: str, quantized: bool, texts: int) -> Writing:
+def llama_cpp(case: str, model: Path, texts: int) -> Writing:
     import xllamacpp
 
-    folder = tempfile.mkdtemp()
-    path = Path(folder) / "model.gguf"
-    write_gguf(case, quantized, path)
     settings = xllamacpp.CommonParams()
-    settings.model.path = str(path)
+    settings.model.path = str(model)
     settings.n_ctx = texts * (NEW[case, texts] + 16)
     settings.n_parallel = texts
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads()
     settings.warmup = True
     server = xllamacpp.Server(settings)
-    path.unlink()
 
     def ask(new: int) -> list[int]:
         request = {"prompt": [FIRST], "n_predict": new, "temperature": 0.0, "ignore_eos": True, "stream": False}
@@ -182,11 +205,12 @@ def llama_cpp(case: str, quantized: bool, texts: int) -> Writing:
     return write
 
 
-def transformers(case: str) -> Writing:
+def transformers(case: str, weights: Path) -> Writing:
     import torch
+    from safetensors.torch import load_file
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    shape, model = CASES[case], network(case)
+    shape = CASES[case]
     config = LlamaConfig(
         vocab_size=shape["vocabulary"],
         hidden_size=shape["width"],
@@ -200,18 +224,7 @@ def transformers(case: str) -> Writing:
         eos_token_id=None,
     )
     peer = LlamaForCausalLM(config).eval()
-    names = {"attention.query": "self_attn.q_proj", "attention.key": "self_attn.k_proj"}
-    names |= {"attention.value": "self_attn.v_proj", "attention.output": "self_attn.o_proj"}
-    names |= {"feed_forward.gate": "mlp.gate_proj", "feed_forward.up": "mlp.up_proj"}
-    names |= {"feed_forward.down": "mlp.down_proj", "attention_norm": "input_layernorm"}
-    names |= {"feed_forward_norm": "post_attention_layernorm", "embedding": "embed_tokens"}
-    state = {}
-    for name, value in model.named_parameters():
-        theirs = name.replace("blocks.", "layers.")
-        for one, other in names.items():
-            theirs = theirs.replace(f"{one}.weight", f"{other}.weight")
-        state[f"model.{theirs}"] = value.detach()
-    missing = peer.load_state_dict(state, strict=False)
+    missing = peer.load_state_dict(load_file(weights), strict=False)
     assert not missing.unexpected_keys and set(missing.missing_keys) <= {"lm_head.weight"}, missing
     peer.tie_weights()
 
@@ -228,7 +241,7 @@ def threads() -> int:
     return int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0))))
 
 
-def serve(side: str, case: str, texts: int) -> None:
+def serve(side: str, case: str, texts: int, folder: Path) -> None:
     """Load a side's model, then write once for every line that comes in."""
     logging.disable(logging.ERROR)
     began = time.perf_counter()
@@ -236,9 +249,9 @@ def serve(side: str, case: str, texts: int) -> None:
         "ours": lambda: ours(case, 32),
         "ours 8 bits": lambda: ours(case, 8),
         "whole": lambda: whole(case),
-        "llama.cpp": lambda: llama_cpp(case, False, texts),
-        "llama.cpp q8_0": lambda: llama_cpp(case, True, texts),
-        "transformers": lambda: transformers(case),
+        "llama.cpp": lambda: llama_cpp(case, folder / "exact.gguf", texts),
+        "llama.cpp q8_0": lambda: llama_cpp(case, folder / "rounded.gguf", texts),
+        "transformers": lambda: transformers(case, folder / "model.safetensors"),
         "torch": lambda: eager(case),
     }
     write = made[side]()
@@ -257,10 +270,10 @@ def serve(side: str, case: str, texts: int) -> None:
 class Side:
     """A process that has loaded one side's model."""
 
-    def __init__(self, side: str, case: str, texts: int) -> None:
+    def __init__(self, side: str, case: str, texts: int, folder: Path) -> None:
         reading, writing = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", side, case, str(texts)],
+            [sys.executable, __file__, "--serve", side, case, str(texts), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -272,7 +285,7 @@ class Side:
         self.answers = os.fdopen(reading)
         line = self.answers.readline()
         if not line:
-            raise SystemExit(f"{side} did not start: python {__file__} --serve {side!r} {case} {texts}")
+            raise SystemExit(f"{side} did not start: python {__file__} --serve {side!r} {case} {texts} {folder}")
         self.facts = json.loads(line)
         self.rates: list[float] = []
 
@@ -290,7 +303,10 @@ class Side:
 def compare(case: str, texts: int, rounds: int) -> dict[str, Any]:
     """Let all sides of a case write in turn."""
     names = [side for side in SIDES[case] if texts == 1 or side not in ONE_BY_ONE]
-    sides = {name: Side(name, case, texts) for name in names}
+    with tempfile.TemporaryDirectory() as work:
+        if case != "lstm":
+            subprocess.run([sys.executable, __file__, "--prepare", case, work], check=True)
+        sides = {name: Side(name, case, texts, Path(work)) for name in names}
     for _ in range(rounds):
         for side in sides.values():
             side.measure()
@@ -326,11 +342,15 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--machine")
-    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--prepare", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        side, case, texts = arguments.serve
-        serve(side, case, int(texts))
+        side, case, texts, folder = arguments.serve
+        serve(side, case, int(texts), Path(folder))
+        return
+    if arguments.prepare:
+        prepare(arguments.prepare[0], Path(arguments.prepare[1]))
         return
     from lilliput.runtime import describe_environment
 

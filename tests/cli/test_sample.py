@@ -59,6 +59,24 @@ def test_beams_find_likelier_texts_than_the_likeliest_tokens(lilliput: Lilliput,
     assert_refused(lilliput(*arguments, "--beams", "4", "--set", "beam_groups=3"), "beam_groups")
 
 
+def test_writing_together(lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def session(answers: str) -> str:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
+        return lilliput("sample", str(finished), "--prompt", "The ", "--interactive").out
+
+    first = session("\n")
+    offered = re.findall(r"^  (\d)  (\S.*?) +([\d.]+)%$", first, re.MULTILINE)
+    assert [number for number, _, _ in offered] == [str(number) for number in range(1, 10)]
+    shares = [float(share) for _, _, share in offered]
+    assert shares == sorted(shares, reverse=True)
+    assert first.endswith("\nThe \n")
+    # A word is taken, one's own is written, one is drawn and taken back; the end of the input ends it.
+    whole = session("2\nand the\n+\n-\n")
+    assert whole.rstrip("\n").split("\n")[-1].startswith("The ")
+    assert whole.endswith("and the \n")
+    assert offered[1][1] in whole
+
+
 def test_eight_bits_say_what_they_cost(lilliput: Lilliput, finished: Path) -> None:
     outcome = lilliput("sample", str(finished), "--prompt", "The", "--length", "20", "--quant", "8")
     assert outcome.code == 0

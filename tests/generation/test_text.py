@@ -86,6 +86,11 @@ def test_nothing_is_drawn_after_a_stop_string() -> None:
 
 
 CASES = [
+    ("word", "", "one two", "one "),
+    ("word", "", " \n one\ntwo", " \n one\n"),
+    ("word", "riv", "er flows", "er "),
+    ("word", "river", " flows", " "),
+    ("word", "river ", "flows on", "flows "),
     ("line", "", "one two\nthree", "one two"),
     ("line", "", "\n \n  one two  \nthree", "\n \n  one two"),
     ("line", "The", " river\nflows", " river"),
@@ -117,7 +122,7 @@ def test_a_text_ends_after_its_first_unit(unit: str, prompt: str, text: str, exp
     text=st.text('a.\n "', max_size=16),
     prompt=st.text("a.\n ", max_size=6),
     sizes=st.lists(st.integers(0, 6), max_size=8).map(tuple),
-    unit=st.sampled_from(["line", "sentence", "paragraph", "stanza"]),
+    unit=st.sampled_from(["word", "line", "sentence", "paragraph", "stanza"]),
     characters=st.none() | st.integers(1, 12),
     stops=st.lists(st.text("a. \n", min_size=1, max_size=3), max_size=2).map(tuple),
 )

@@ -21,7 +21,7 @@ def run(
     length: Annotated[int | None, typer.Option(help="Greatest length in tokens.")] = None,
     characters: Annotated[int | None, typer.Option(help="Greatest length in characters.")] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="UNIT", help="End after the first line, sentence, paragraph or stanza.")
+        str | None, typer.Option(metavar="UNIT", help="End after the first word, line, sentence, paragraph or stanza.")
     ] = None,
     stop: Annotated[list[str] | None, typer.Option(help="End before this text (may be given more than once).")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token; 1 follows the model.")] = None,
@@ -48,30 +48,31 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any key of a recipe's [sample]: --set typical=0.9."),
     ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Write together: pick the next word among the likeliest.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
 ) -> None:
     """Write with a trained model; the text appears while it is written."""
     from lilliput.corpus.decoding import decode
-    from lilliput.writer import AT_ONCE, load
 
     given: dict[str, Any] = {"length": length, "characters": characters, "until": until, "temperature": temperature}
     given |= {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty, "beams": beams}
     given |= {"match": match, "acrostic": acrostic, "stop": stop or None, "ban": ban or None}
     options = _options(set_ or [], given)
-    if quant not in (8, 32):
-        raise GenerationError(f"--quant {quant}: weights have 32 bits or 8")
-    writer = load(run, lambda text: typer.echo(text, err=True), 8 if quant == 8 else 32)
-    if quant == 8:
-        _tell_rounding(writer)
+    writer = _open(run, quant)
     if prompt == "-":
         prompt = decode(sys.stdin.buffer.read(), "standard input").text
     start = writer.start(prompt)
-    if writer.sampling(options).beams > 1:
+    if interactive:
+        from lilliput.cli.interactive import write_together
+
+        write_together(writer, start, seed, options)
+    elif writer.sampling(options).beams > 1:
         _show_found(writer, start, count, options, json_)
-        return
-    for first in range(0, count, AT_ONCE):
-        _show_written(writer, start, range(seed + first, seed + min(first + AT_ONCE, count)), options, json_)
+    else:
+        _show_written(writer, start, range(seed, seed + count), options, json_)
 
 
 def _options(settings: list[str], given: dict[str, Any]) -> dict[str, Any]:
@@ -85,20 +86,33 @@ def _options(settings: list[str], given: dict[str, Any]) -> dict[str, Any]:
     return options | {key: value for key, value in given.items() if value is not None}
 
 
-def _tell_rounding(writer: "Writer") -> None:
-    """Say on the standard error what weights of 8 bits cost."""
+def _open(run: Path, bits: int) -> "Writer":
+    """Open a run; say on the standard error what weights of 8 bits cost."""
     from lilliput.evaluation.rounding import measure_rounding
+    from lilliput.writer import load
 
+    if bits not in (8, 32):
+        raise GenerationError(f"--quant {bits}: weights have 32 bits or 8")
+    writer = load(run, lambda text: typer.echo(text, err=True), 8 if bits == 8 else 32)
+    if bits == 32:
+        return writer
     found = measure_rounding(writer)
     if found is None:
         typer.echo("8 bits: there is too little held-out text in the run to tell what they cost", err=True)
-        return
+        return writer
     change = f"{found.rounded - found.exact:+.4f} nats per token ({found.exact:.4f} with 32 bits"
     typer.echo(f"8 bits: {change}, {found.tokens:,} tokens of the held-out text)", err=True)
+    return writer
 
 
 def _show_written(writer: "Writer", start: str, seeds: range, options: dict[str, Any], json_: bool) -> None:
     """Show texts that are written together: the first one while it is written, the others behind it."""
+    from lilliput.writer import AT_ONCE
+
+    if len(seeds) > AT_ONCE:
+        for first in range(0, len(seeds), AT_ONCE):
+            _show_written(writer, start, seeds[first : first + AT_ONCE], options, json_)
+        return
     began = time.perf_counter()
     streams = writer.streams([start] * len(seeds), seeds, **options)  # impossible options are told before all else
     for seed, stream in zip(seeds, streams, strict=True):

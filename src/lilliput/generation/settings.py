@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from lilliput.settings import Settings
 
-Unit = Literal["line", "sentence", "paragraph", "stanza"]
+Unit = Literal["word", "line", "sentence", "paragraph", "stanza"]
 Temperature = Annotated[float, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -15,11 +15,10 @@ class SamplingSettings(Settings):
     """Say how tokens are drawn: `length` in tokens, `characters` in characters, both the greatest.
 
     `temperature` 0 takes the likeliest token every time; `temperatures` are used in turn in its place. `stop` strings
-    end a text before they appear in it, `until` after its first line, sentence, paragraph or stanza. `bias` and `ban`
-    name tokens by their text. The new text has to match the
-    regular expression `match`, to have characters of `allow` and none of `forbid`, lines of `line_length` characters at
-    most, and in `acrostic` the first letters of its lines. With more than one of `beams` nothing is drawn: the
-    likeliest text is searched for.
+    end a text before they appear in it, `until` after its first word, line, sentence, paragraph or stanza. `bias` and
+    `ban` name tokens by their text. The new text has to match the regular expression `match`, to have characters of
+    `allow` and none of `forbid`, lines of `line_length` characters at most, and in `acrostic` the first letters of its
+    lines. With more than one of `beams` nothing is drawn: the likeliest text is searched for.
     """
 
     temperature: Temperature = 0.8

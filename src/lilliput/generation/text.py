@@ -35,12 +35,15 @@ _MARKS = f"(?:[.!?\u2026]+[{_CLOSING}]*(?=\\s)|[\u3002\uff01\uff1f]+[{_CLOSING}]
 """The end of a sentence; marks of scripts that set no blank behind them end one at once."""
 _EMPTY_LINE = r"\S.*?(?=\s*?\n[^\S\n]*\n)"
 _ENDS: dict[Unit, re.Pattern[str]] = {
+    # With what it ends by: the next word begins behind it.
+    "word": re.compile(r"\S+\s"),
     "line": re.compile(r"\S[^\n]*?(?=[^\S\n]*\n)"),
     "sentence": re.compile(rf"\S.*?{_MARKS}|{_MARKS}", re.DOTALL),
     "paragraph": re.compile(_EMPTY_LINE, re.DOTALL),
     "stanza": re.compile(_EMPTY_LINE, re.DOTALL),
 }
 _BETWEEN: dict[Unit, re.Pattern[str]] = {
+    "word": re.compile(r"\s"),
     "line": re.compile(r"\n"),
     "sentence": re.compile(rf"[.!?\u2026\u3002\uff01\uff1f]+[{_CLOSING}]*(?:\s+|\Z)"),
     "paragraph": re.compile(r"\n[^\S\n]*\n"),

@@ -94,6 +94,11 @@ class Graph:
         """Return the value in another shape; 0 keeps an axis, -1 takes what is left."""
         return self.put("Reshape", value, self.constant(np.array(shape, dtype=np.int64)))
 
+    def split(self, value: str, sizes: Sequence[int]) -> list[str]:
+        """Return the parts of the last axis."""
+        others = [f"{value}_{number}" for number in range(1, len(sizes))]
+        return [self.put("Split", value, self.constant(np.array(sizes)), also=others, axis=-1), *others]
+
     def positions(self) -> str:
         """Return the input positions_BT of the new tokens."""
         return self.input("positions", TensorProto.INT64, ["B", "T"])

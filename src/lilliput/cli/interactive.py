@@ -1,0 +1,49 @@
+"""`lilliput sample --interactive`: writing together, word by word."""
+
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lilliput.writer import Writer
+
+CHOICES, LONGEST = 9, 32
+"""Words that are offered, and tokens of the longest."""
+HELP = "a number takes a word, + lets the model draw one, - takes the last back, other text is written; empty ends"
+
+
+def write_together(writer: "Writer", start: str, seed: int, options: dict[str, Any]) -> None:
+    """Offer the likeliest next words, and go on with what is chosen, until nothing is."""
+    texts = [start]
+    searching = options | {
+        "beams": CHOICES,
+        "beam_groups": 1,
+        "until": "word",
+        "length": LONGEST,
+        "length_penalty": 0.0,
+    }
+    typer.echo(HELP)
+    while True:
+        found = writer.search(texts[-1], **searching)
+        typer.echo(f"\n{texts[-1]}\N{LOWER ONE QUARTER BLOCK}")
+        for number, word in enumerate(found, 1):
+            shown = word.text.strip() or "(the word ends)"
+            typer.echo(f"  {number}  {shown:<24} {math.exp(word.log_probability):6.1%}")
+        typer.echo("> ", nl=False)
+        answer = sys.stdin.readline()
+        if not answer.strip():
+            typer.echo(f"\n{texts[-1]}")
+            return
+        chosen = answer.rstrip("\n")
+        if chosen == "-":
+            del texts[max(1, len(texts) - 1) :]
+        elif chosen == "+":
+            drawing = options | {"until": "word", "length": LONGEST}
+            texts.append(writer.write(texts[-1], seed=seed + len(texts), **drawing))
+        elif chosen.isdecimal() and 1 <= int(chosen) <= len(found):
+            texts.append(texts[-1] + found[int(chosen) - 1].text)
+        else:
+            # What ends a line is not part of it, but a word that is written whole is one.
+            texts.append(f"{texts[-1]}{chosen} ")
