@@ -11,7 +11,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from lilliput.data.tokens import read_tokens
 from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunError
-from lilliput.generation import Engine, EngineReading, Filter, Reading, TorchReading, generate, load_engine
+from lilliput.generation import (
+    Engine,
+    EngineReading,
+    Filter,
+    Reading,
+    TorchReading,
+    generate,
+    load_engine,
+    log_probabilities,
+)
 from lilliput.generation.bans import named_bias, never
 from lilliput.generation.beam import search
 from lilliput.generation.patterns import Pattern, patterns
@@ -33,6 +42,8 @@ class Found:
     log_probability: float
 
 
+FILLINGS = 16
+"""Texts that are written to find one that fits between two others."""
 AT_ONCE = 32
 """Texts that are written together; more take memory and gain little."""
 
@@ -125,6 +136,30 @@ class Writer:
         hypotheses = search(self.reading(1), ids, settings, lambda new: text(new)[1], own)
         return [Found(text(found.ids)[0], len(found.ids), found.log_probability) for found in hypotheses]
 
+    def fill(
+        self, prompt: str | None, suffix: str, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
+    ) -> list[Found]:
+        """Return texts that lead from `prompt` to `suffix`, by how likely they make the suffix, the best first.
+
+        Several continuations of the prompt are written, and each is tried up to each end of a word;
+        `log_probability` is that of the suffix behind it. The options are those of `write`.
+        """
+        if not suffix:
+            raise GenerationError("sampling: suffix: should have at least one character")
+        start = self.start(prompt)
+        written = self.write_many([start] * FILLINGS, seed=seed, filters=filters, **sampling)
+        ends = {text[:end] for text in written for end in _ends_of_words(text, len(start))}
+        wanted = self.tokenizer.encode(suffix).tolist()
+        texts = sorted(ends)
+        prompts = [self.tokenizer.encode(text).tolist() for text in texts]
+        found = []
+        for first in range(0, len(texts), AT_ONCE):
+            part = prompts[first : first + AT_ONCE]
+            likely = log_probabilities(self.reading(len(part)), part, wanted)
+            for text, ids, log_probability in zip(texts[first:], part, likely, strict=False):
+                found.append(Found(text[len(start) :], len(ids), log_probability))
+        return sorted(found, key=lambda one: -one.log_probability)
+
     def streams(
         self, prompts: Sequence[str | None], seeds: Sequence[int], *, filters: Sequence[Filter] = (), **sampling: Any
     ) -> list[Iterator[Piece]]:
@@ -178,6 +213,12 @@ class Writer:
             return SampleSettings.model_validate(self.settings.model_dump() | dict(options))
         except ValidationError as error:
             raise GenerationError(f"sampling: {explain(error, SampleSettings)}") from None
+
+
+def _ends_of_words(text: str, start: int) -> list[int]:
+    """Return where from `start` on a text could break off: at either end of white space, and at its own end."""
+    spaces = [place for place in range(start, len(text)) if text[place].isspace()]
+    return sorted({start, len(text), *spaces, *(place + 1 for place in spaces)})
 
 
 def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32, 8] = 32) -> Writer:

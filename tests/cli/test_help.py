@@ -13,7 +13,17 @@ OPTIONS = {
     "train": ("--out", "--minutes", "--set", "--corpus", "--validation", "--seed", "--fresh", "--json"),
     "plan": ("--minutes", "--set", "--corpus", "--save", "--json"),
     "sample": (
-        *("--prompt", "--count", "--length", "--characters", "--until", "--stop", "--temperature", "--top-k"),
+        *(
+            "--prompt",
+            "--suffix",
+            "--count",
+            "--length",
+            "--characters",
+            "--until",
+            "--stop",
+            "--temperature",
+            "--top-k",
+        ),
         *("--top-p", "--min-p", "--repetition-penalty", "--ban", "--match", "--acrostic", "--beams", "--quant"),
         *("--interactive", "--set", "--seed", "--json"),
     ),

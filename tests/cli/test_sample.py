@@ -59,6 +59,19 @@ def test_beams_find_likelier_texts_than_the_likeliest_tokens(lilliput: Lilliput,
     assert_refused(lilliput(*arguments, "--beams", "4", "--set", "beam_groups=3"), "beam_groups")
 
 
+def test_a_text_leads_to_its_suffix(lilliput: Lilliput, finished: Path) -> None:
+    arguments = ("sample", str(finished), "--prompt", "The ", "--suffix", " river.", "--length", "20", "--json")
+    rows = [json.loads(line) for line in lilliput(*arguments, "--count", "3").out.splitlines()]
+    assert all(row["text"].startswith("The ") and row["text"].endswith(" river.") for row in rows)
+    likely = [row["log_probability"] for row in rows]
+    assert likely == sorted(likely, reverse=True)
+    assert len({row["text"] for row in rows}) == 3
+    texts = [json.loads(lilliput(*arguments).out)["text"] for _ in range(2)]
+    assert texts == [rows[0]["text"]] * 2
+    assert_refused(lilliput(*arguments, "--count", "9999"), "--count 9999")
+    assert_refused(lilliput("sample", str(finished), "--suffix", ""), "suffix")
+
+
 def test_writing_together(lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def session(answers: str) -> str:
         monkeypatch.setattr(sys, "stdin", io.StringIO(answers))

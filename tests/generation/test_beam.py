@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lilliput.errors import GenerationError
-from lilliput.generation import Engine, EngineReading, SamplingSettings, TorchReading, generate
+from lilliput.generation import Engine, EngineReading, SamplingSettings, TorchReading, generate, log_probabilities
 from lilliput.generation.beam import search
 from lilliput.generation.filters import ban
 from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build
@@ -108,6 +108,14 @@ def test_filters_act_and_nothing_left_is_an_error():
     assert all(set(one.ids) <= {3, 4} for one in found)
     with pytest.raises(GenerationError, match="nothing to go on with"):
         search(TorchReading(model, 1), [2], settings, never, [ban(range(VOCABULARY))])
+
+
+@EVERY
+@pytest.mark.parametrize("reading", [TorchReading, lambda model, rows: EngineReading(Engine(model), rows)])
+def test_log_probabilities_behind_prompts_of_different_lengths(model_settings, reading):
+    model, prompts, ids = lively(model_settings), [[1], [2, 3, 0], [4, 4]], [1, 0, 3]
+    found = log_probabilities(reading(model, 3), prompts, ids)
+    assert found == pytest.approx([log_probability(model, prompt, ids) for prompt in prompts], abs=1e-4)
 
 
 def test_groups_have_to_divide_the_beams():

@@ -9,8 +9,8 @@ import typer
 if TYPE_CHECKING:
     from lilliput.writer import Writer
 
-CHOICES, LONGEST = 9, 32
-"""Words that are offered, and tokens of the longest."""
+CHOICES, SEARCHED, LONGEST = 9, 36, 32
+"""Words that are offered, of how many that are looked for, and tokens of the longest."""
 HELP = "a number takes a word, + lets the model draw one, - takes the last back, other text is written; empty ends"
 
 
@@ -18,7 +18,7 @@ def write_together(writer: "Writer", start: str, seed: int, options: dict[str, A
     """Offer the likeliest next words, and go on with what is chosen, until nothing is."""
     texts = [start]
     searching = options | {
-        "beams": CHOICES,
+        "beams": SEARCHED,
         "beam_groups": 1,
         "until": "word",
         "length": LONGEST,
@@ -26,7 +26,7 @@ def write_together(writer: "Writer", start: str, seed: int, options: dict[str, A
     }
     typer.echo(HELP)
     while True:
-        found = writer.search(texts[-1], **searching)
+        found = writer.search(texts[-1], **searching)[:CHOICES]
         typer.echo(f"\n{texts[-1]}\N{LOWER ONE QUARTER BLOCK}")
         for number, word in enumerate(found, 1):
             shown = word.text.strip() or "(the word ends)"

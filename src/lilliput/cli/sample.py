@@ -14,43 +14,53 @@ if TYPE_CHECKING:
     from lilliput.writer import Writer
 
 
+# The options whose help takes more than a line.
+
+Suffix = Annotated[str | None, typer.Option(help="Text to lead to: of several writings that which makes it likeliest.")]
+Until = Annotated[
+    str | None, typer.Option(metavar="UNIT", help="End after the first word, line, sentence, paragraph or stanza.")
+]
+MinP = Annotated[
+    float | None, typer.Option(help="Choose among the tokens that have p of the likeliest one's probability.")
+]
+RepetitionPenalty = Annotated[float | None, typer.Option(help="Above 1: against the tokens of the latest stretch.")]
+Match = Annotated[str | None, typer.Option(metavar="REGEX", help="Write what matches this regular expression.")]
+Beams = Annotated[
+    int | None, typer.Option(help="Search for the likeliest text, so many at a time; --count shows several.")
+]
+Quant = Annotated[
+    int, typer.Option(metavar="BITS", help="8: write faster, with rounded weights; says what that costs.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any key of a recipe's [sample]: --set typical=0.9."),
+]
+Interactive = Annotated[
+    bool, typer.Option("--interactive", help="Write together: pick the next word among the likeliest.")
+]
+
+
 def run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     prompt: Annotated[str | None, typer.Option(help="Text to continue; - reads it from standard input.")] = None,
+    suffix: Suffix = None,
     count: Annotated[int, typer.Option(min=1, help="How many texts.")] = 1,
     length: Annotated[int | None, typer.Option(help="Greatest length in tokens.")] = None,
     characters: Annotated[int | None, typer.Option(help="Greatest length in characters.")] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="UNIT", help="End after the first word, line, sentence, paragraph or stanza.")
-    ] = None,
+    until: Until = None,
     stop: Annotated[list[str] | None, typer.Option(help="End before this text (may be given more than once).")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token; 1 follows the model.")] = None,
     top_k: Annotated[int | None, typer.Option(help="Choose among the k likeliest tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Choose among the likeliest tokens that together have p.")] = None,
-    min_p: Annotated[
-        float | None, typer.Option(help="Choose among the tokens that have p of the likeliest one's probability.")
-    ] = None,
-    repetition_penalty: Annotated[
-        float | None, typer.Option(help="Above 1: against the tokens of the latest stretch.")
-    ] = None,
+    min_p: MinP = None,
+    repetition_penalty: RepetitionPenalty = None,
     ban: Annotated[list[str] | None, typer.Option(help="Never write this text (may be given more than once).")] = None,
-    match: Annotated[
-        str | None, typer.Option(metavar="REGEX", help="Write what matches this regular expression.")
-    ] = None,
+    match: Match = None,
     acrostic: Annotated[str | None, typer.Option(metavar="WORD", help="Begin the lines with these letters.")] = None,
-    beams: Annotated[
-        int | None, typer.Option(help="Search for the likeliest text, so many at a time; --count shows several.")
-    ] = None,
-    quant: Annotated[
-        int, typer.Option(metavar="BITS", help="8: write faster, with rounded weights; says what that costs.")
-    ] = 32,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any key of a recipe's [sample]: --set typical=0.9."),
-    ] = None,
-    interactive: Annotated[
-        bool, typer.Option("--interactive", help="Write together: pick the next word among the likeliest.")
-    ] = False,
+    beams: Beams = None,
+    quant: Quant = 32,
+    set_: Set = None,
+    interactive: Interactive = False,
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
 ) -> None:
@@ -69,8 +79,8 @@ def run(
         from lilliput.cli.interactive import write_together
 
         write_together(writer, start, seed, options)
-    elif writer.sampling(options).beams > 1:
-        _show_found(writer, start, count, options, json_)
+    elif suffix is not None or writer.sampling(options).beams > 1:
+        _show_found(writer, start, suffix, count, seed, options, json_)
     else:
         _show_written(writer, start, range(seed, seed + count), options, json_)
 
@@ -132,23 +142,23 @@ def _show_written(writer: "Writer", start: str, seeds: range, options: dict[str,
         typer.echo("\n" if len(seeds) > 1 else "")
 
 
-def _show_found(writer: "Writer", start: str, count: int, options: dict[str, Any], json_: bool) -> None:
-    """Show the best texts of a beam search."""
+def _show_found(
+    writer: "Writer", start: str, suffix: str | None, count: int, seed: int, options: dict[str, Any], json_: bool
+) -> None:
+    """Show the best texts of a beam search, or those that lead best to a suffix."""
     began = time.perf_counter()
-    found = writer.search(start, **options)
+    found = writer.search(start, **options) if suffix is None else writer.fill(start, suffix, seed=seed, **options)
     seconds = time.perf_counter() - began
     if count > len(found):
-        raise GenerationError(f"--count {count}: {len(found)} beams find {len(found)} texts; give --beams {count}")
+        remedy = f"give --beams {count}" if suffix is None else "give a greater --length"
+        raise GenerationError(f"--count {count}: only {len(found)} texts were found; {remedy}")
     for number, best in enumerate(found[:count], 1):
+        text = start + best.text + (suffix or "")
         if json_:
-            row = {"text": start + best.text, "prompt": start, "tokens": best.tokens}
-            speed = round(sum(one.tokens for one in found) / seconds, 1)
-            typer.echo(
-                json.dumps(row | {"log_probability": round(best.log_probability, 4), "tokens_per_second": speed})
-            )
+            row = {"text": text, "prompt": start, "tokens": best.tokens}
+            row |= {"log_probability": round(best.log_probability, 4)}
+            typer.echo(json.dumps(row | {"tokens_per_second": round(best.tokens / seconds, 1)}))
             continue
         if count > 1:
             typer.echo(f"-------- {number}, probability e^{best.log_probability:.1f}")
-        typer.echo(start + best.text)
-        if count > 1:
-            typer.echo()
+        typer.echo(text + ("\n" if count > 1 else ""))

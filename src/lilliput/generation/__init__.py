@@ -12,7 +12,7 @@ from lilliput.generation.sampling import Sampler, Token
 from lilliput.generation.settings import SamplingSettings
 
 if TYPE_CHECKING:
-    from lilliput.generation.decoding import generate
+    from lilliput.generation.decoding import generate, log_probabilities
     from lilliput.generation.engine import Engine, EngineReading, load_engine
     from lilliput.generation.reading import Reading, TorchReading
 
@@ -27,9 +27,10 @@ __all__ = [
     "TorchReading",
     "generate",
     "load_engine",
+    "log_probabilities",
 ]
 _LATER = {
-    "generate": "decoding",
+    **dict.fromkeys(("generate", "log_probabilities"), "decoding"),
     **dict.fromkeys(("Engine", "EngineReading", "load_engine"), "engine"),
     **dict.fromkeys(("Reading", "TorchReading"), "reading"),
 }

@@ -7,6 +7,8 @@ a batch changes its logits by no more than the rounding of matrix products. Left
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from lilliput.errors import GenerationError
 from lilliput.generation.filters import Filter
 from lilliput.generation.reading import LogitsV, Reading
@@ -36,6 +38,24 @@ def generate(
     ]
     together = _Together(reading, texts, samplers)
     return [together.tokens(text, settings.length) for text in range(len(texts))]
+
+
+def log_probabilities(reading: Reading, prompts: Sequence[Sequence[int]], ids: Sequence[int]) -> list[float]:
+    """Return the logarithm of the probability of `ids` behind each of the prompts, which have a row of `reading` each.
+
+    Raises GenerationError for an empty prompt or an id outside the vocabulary.
+    """
+    wanted = checked(reading.model, ids)
+    logits_BV = np.stack([reading.begin(row, checked(reading.model, prompt)) for row, prompt in enumerate(prompts)])
+    totals_B = np.zeros(len(prompts))
+    for place, id_ in enumerate(wanted):
+        greatest_B1 = logits_BV.max(1, keepdims=True)
+        sums_B = np.exp(logits_BV - greatest_B1, dtype=np.float64).sum(1)
+        totals_B += logits_BV[:, id_] - greatest_B1[:, 0] - np.log(sums_B)
+        if place + 1 < len(wanted):
+            logits_BV = reading.add([id_] * len(prompts))
+    found: list[float] = totals_B.tolist()
+    return found
 
 
 def checked(model: Model, prompt: Sequence[int]) -> list[int]:
