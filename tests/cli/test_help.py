@@ -25,7 +25,7 @@ OPTIONS = {
             "--top-k",
         ),
         *("--top-p", "--min-p", "--repetition-penalty", "--ban", "--match", "--acrostic", "--beams", "--quant"),
-        *("--interactive", "--set", "--seed", "--json"),
+        *("--novelty", "--interactive", "--set", "--seed", "--json"),
     ),
     "eval": ("--text", "--json"),
     "judge": ("--text", "--lines", "--temperature", "--language", "--seed", "--out", "--json"),

@@ -72,6 +72,20 @@ def test_a_text_leads_to_its_suffix(lilliput: Lilliput, finished: Path) -> None:
     assert_refused(lilliput("sample", str(finished), "--suffix", ""), "suffix")
 
 
+def test_what_is_copied_is_marked(lilliput: Lilliput, finished: Path) -> None:
+    arguments = ("sample", str(finished), "--prompt", "The ", "--length", "300", "--temperature", "0.3", "--novelty")
+    outcome = lilliput(*arguments)
+    plain = lilliput(*arguments[:-1]).out
+    assert outcome.out.replace("[[", "").replace("]]", "") == plain
+    assert outcome.err.startswith("copied: ")
+    row = json.loads(lilliput(*arguments, "--json").out)
+    spans = [row["text"][one:end] for one, end in row["copied_spans"]]
+    assert re.findall(r"\[\[(.*?)\]\]", outcome.out, re.DOTALL) == spans
+    assert all(len(span.split()) >= 5 for span in spans)
+    assert (row["copied"] > 0) == bool(spans)
+    assert (row["longest_copied"] >= 5) == bool(spans)
+
+
 def test_writing_together(lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def session(answers: str) -> str:
         monkeypatch.setattr(sys, "stdin", io.StringIO(answers))

@@ -14,6 +14,17 @@ The boat sleeps under the hill.
 """
 
 
+def test_spans_of_five_copied_words_and_more() -> None:
+    learnt = Learnt("one two three four five six seven. eight nine ten eleven twelve thirteen")
+    text = "So: ONE two, three four five six, one. Eight nine ten eleven twelve -- two three four five"
+    assert [text[one:end] for one, end in learnt.copied_spans(text)] == [
+        "ONE two, three four five six",
+        "Eight nine ten eleven twelve",
+    ]
+    assert learnt.copied_spans("one two three four") == []
+    assert learnt.copied_spans("") == []
+
+
 def test_words_that_the_training_text_has_are_real() -> None:
     measured = Learnt(LEARNT).measure("The KEEPER sleeps; the blorp walks.")
     assert measured.words == 6

@@ -3,14 +3,17 @@
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lilliput.cli.novelty import learnt_by, marked, told
 from lilliput.errors import GenerationError
 
 if TYPE_CHECKING:
+    from lilliput.evaluation.writing import Learnt
     from lilliput.writer import Writer
 
 
@@ -34,6 +37,9 @@ Quant = Annotated[
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any key of a recipe's [sample]: --set typical=0.9."),
+]
+Novelty = Annotated[
+    bool, typer.Option("--novelty", help="Mark what stands in the training text too, five words or more.")
 ]
 Interactive = Annotated[
     bool, typer.Option("--interactive", help="Write together: pick the next word among the likeliest.")
@@ -60,6 +66,7 @@ def run(
     beams: Beams = None,
     quant: Quant = 32,
     set_: Set = None,
+    novelty: Novelty = False,
     interactive: Interactive = False,
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
@@ -79,10 +86,12 @@ def run(
         from lilliput.cli.interactive import write_together
 
         write_together(writer, start, seed, options)
-    elif suffix is not None or writer.sampling(options).beams > 1:
-        _show_found(writer, start, suffix, count, seed, options, json_)
+        return
+    show = _Show(writer, start, options, json_, learnt_by(run) if novelty else None)
+    if suffix is not None or writer.sampling(options).beams > 1:
+        show.found(suffix, count, seed)
     else:
-        _show_written(writer, start, range(seed, seed + count), options, json_)
+        show.written(range(seed, seed + count))
 
 
 def _options(settings: list[str], given: dict[str, Any]) -> dict[str, Any]:
@@ -115,50 +124,76 @@ def _open(run: Path, bits: int) -> "Writer":
     return writer
 
 
-def _show_written(writer: "Writer", start: str, seeds: range, options: dict[str, Any], json_: bool) -> None:
-    """Show texts that are written together: the first one while it is written, the others behind it."""
-    from lilliput.writer import AT_ONCE
+@dataclass
+class _Show:
+    """How texts are shown: while they are written, as JSON, or with what is copied in them marked."""
 
-    if len(seeds) > AT_ONCE:
-        for first in range(0, len(seeds), AT_ONCE):
-            _show_written(writer, start, seeds[first : first + AT_ONCE], options, json_)
-        return
-    began = time.perf_counter()
-    streams = writer.streams([start] * len(seeds), seeds, **options)  # impossible options are told before all else
-    for seed, stream in zip(seeds, streams, strict=True):
-        if json_:
-            pieces = list(stream)
-            tokens = pieces[-1].tokens if pieces else 0
-            speed = round(tokens / (time.perf_counter() - began), 1)
-            row = {"text": start + "".join(piece.text for piece in pieces), "prompt": start, "seed": seed}
-            typer.echo(json.dumps(row | {"tokens": tokens, "tokens_per_second": speed}))
-            continue
-        if seed > seeds[0] or len(seeds) > 1:
-            typer.echo(f"-------- seed {seed}")
-        typer.echo(start, nl=False)
-        for piece in stream:
-            sys.stdout.write(piece.text)
-            sys.stdout.flush()
-        typer.echo("\n" if len(seeds) > 1 else "")
+    writer: "Writer"
+    start: str
+    options: dict[str, Any]
+    json: bool
+    learnt: "Learnt | None"
 
+    def written(self, seeds: range) -> None:
+        """Show texts that are written together: the first one while it is written, the others behind it."""
+        from lilliput.writer import AT_ONCE
 
-def _show_found(
-    writer: "Writer", start: str, suffix: str | None, count: int, seed: int, options: dict[str, Any], json_: bool
-) -> None:
-    """Show the best texts of a beam search, or those that lead best to a suffix."""
-    began = time.perf_counter()
-    found = writer.search(start, **options) if suffix is None else writer.fill(start, suffix, seed=seed, **options)
-    seconds = time.perf_counter() - began
-    if count > len(found):
-        remedy = f"give --beams {count}" if suffix is None else "give a greater --length"
-        raise GenerationError(f"--count {count}: only {len(found)} texts were found; {remedy}")
-    for number, best in enumerate(found[:count], 1):
-        text = start + best.text + (suffix or "")
-        if json_:
-            row = {"text": text, "prompt": start, "tokens": best.tokens}
-            row |= {"log_probability": round(best.log_probability, 4)}
-            typer.echo(json.dumps(row | {"tokens_per_second": round(best.tokens / seconds, 1)}))
-            continue
-        if count > 1:
-            typer.echo(f"-------- {number}, probability e^{best.log_probability:.1f}")
-        typer.echo(text + ("\n" if count > 1 else ""))
+        if len(seeds) > AT_ONCE:
+            for first in range(0, len(seeds), AT_ONCE):
+                self.written(seeds[first : first + AT_ONCE])
+            return
+        began = time.perf_counter()
+        # Impossible options are told before all else.
+        streams = self.writer.streams([self.start] * len(seeds), seeds, **self.options)
+        for seed, stream in zip(seeds, streams, strict=True):
+            if not self.json and len(seeds) > 1:
+                typer.echo(f"-------- seed {seed}")
+            if self.json or self.learnt is not None:
+                pieces = list(stream)
+                tokens = pieces[-1].tokens if pieces else 0
+                speed = round(tokens / (time.perf_counter() - began), 1)
+                facts = {"seed": seed, "tokens": tokens, "tokens_per_second": speed}
+                self._text("".join(piece.text for piece in pieces), facts)
+            else:
+                typer.echo(self.start, nl=False)
+                for piece in stream:
+                    sys.stdout.write(piece.text)
+                    sys.stdout.flush()
+                typer.echo()
+            if not self.json and len(seeds) > 1:
+                typer.echo()
+
+    def found(self, suffix: str | None, count: int, seed: int) -> None:
+        """Show the best texts of a beam search, or those that lead best to a suffix."""
+        began = time.perf_counter()
+        if suffix is None:
+            found = self.writer.search(self.start, **self.options)
+        else:
+            found = self.writer.fill(self.start, suffix, seed=seed, **self.options)
+        seconds = time.perf_counter() - began
+        if count > len(found):
+            remedy = f"give --beams {count}" if suffix is None else "give a greater --length"
+            raise GenerationError(f"--count {count}: only {len(found)} texts were found; {remedy}")
+        for number, best in enumerate(found[:count], 1):
+            if not self.json and count > 1:
+                typer.echo(f"-------- {number}, probability e^{best.log_probability:.1f}")
+            facts = {"tokens": best.tokens, "log_probability": round(best.log_probability, 4)}
+            self._text(best.text + (suffix or ""), facts | {"tokens_per_second": round(best.tokens / seconds, 1)})
+            if not self.json and count > 1:
+                typer.echo()
+
+    def _text(self, text: str, facts: dict[str, Any]) -> None:
+        """Show a whole text behind the start."""
+        spans = [] if self.learnt is None else self.learnt.copied_spans(text)
+        if self.json:
+            row = {"text": self.start + text, "prompt": self.start} | facts
+            if self.learnt is not None:
+                moved = len(self.start)
+                row |= told(self.learnt, text) | {"copied_spans": [[moved + one, moved + end] for one, end in spans]}
+            typer.echo(json.dumps(row))
+            return
+        typer.echo(self.start + marked(text, spans))
+        if self.learnt is not None:
+            figures = told(self.learnt, text)
+            share = "no group of five words" if figures["copied"] is None else f"{figures['copied']:.1%} of the 5-grams"
+            typer.echo(f"copied: {share}; longest stretch: {figures['longest_copied']} words", err=True)

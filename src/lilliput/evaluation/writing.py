@@ -66,14 +66,36 @@ class Learnt:
         if not plain:
             raise CorpusError("a text without words cannot be judged: give a text of at least some hundred words")
         known = sum(word in self._numbers for word in plain)
+        hashes, whole = self._look_up(words)
+        copied = len(self._copied(hashes)) / int(whole.sum()) if whole.any() else None
+        return Writing(len(plain), known / len(plain), copied, self._longest(text, hashes))
+
+    def copied_spans(self, text: str) -> list[tuple[int, int]]:
+        """Return where in a text words stand that stand so in the training text too, five of them at least.
+
+        Each span is its first character and the one behind its last.
+        """
+        hashes, _ = self._look_up(words_of(text, self.language))
+        places = list(places_of(text, self.language))
+        spans: list[tuple[int, int]] = []
+        for first in self._copied(hashes).tolist():
+            begins, ends = places[first][0], places[first + COPIED_WORDS - 1][1]
+            if spans and begins <= spans[-1][1]:
+                begins = spans.pop()[0]
+            spans.append((begins, ends))
+        return spans
+
+    def _look_up(self, words: Sequence[str]) -> tuple["_Hashes", NDArray[np.bool_]]:
+        """Return the hashes of a text's words, and which of its 5-grams have no break in them."""
         # A break and an unknown word get numbers that the training text lacks, so nothing runs over them.
         missing, gap = len(self._numbers), len(self._numbers) + 1
         ids = [gap if word == BREAK else self._numbers.get(word, missing) for word in words]
-        hashes = _Hashes(np.array(ids, dtype=np.uint64))
-        whole = _unbroken(np.array(ids) != gap, COPIED_WORDS)
-        common = _common(hashes, hashes.all(COPIED_WORDS), self._hashes, self._hashes.all(COPIED_WORDS), COPIED_WORDS)
-        copied = len(common[0]) / int(whole.sum()) if whole.any() else None
-        return Writing(len(plain), known / len(plain), copied, self._longest(text, hashes))
+        return _Hashes(np.array(ids, dtype=np.uint64)), _unbroken(np.array(ids) != gap, COPIED_WORDS)
+
+    def _copied(self, hashes: "_Hashes") -> NDArray[np.int64]:
+        """Return where 5-grams begin that the training text has."""
+        mine, known = hashes.all(COPIED_WORDS), self._hashes.all(COPIED_WORDS)
+        return _common(hashes, mine, self._hashes, known, COPIED_WORDS)[0]
 
     def _longest(self, text: str, hashes: "_Hashes") -> Span | None:
         low, high = 0, 1

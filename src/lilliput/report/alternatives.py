@@ -39,5 +39,6 @@ def plot_alternatives(rows: Sequence[Mapping[str, Any]], out: Path) -> list[Path
         axes.spines["right"].set_visible(False)
         axes.grid(axis="x", color="#e6e6e6", linewidth=0.8)
         axes.set_axisbelow(True)
-        axes.set_xlabel(f"{label} (diamond: median; bar: least to greatest)")
+        # Below the whole figure: beside long names the axes are too narrow for it.
+        figure.supxlabel(f"{label} (diamond: median; bar: least to greatest)", fontsize=9)
         return write_figure(figure, out)

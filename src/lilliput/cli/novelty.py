@@ -1,0 +1,42 @@
+"""`lilliput sample --novelty`: what of a written text stands in the training text too."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lilliput.evaluation.writing import Learnt
+
+
+def learnt_by(run: Path) -> "Learnt":
+    """Return the index of what a run has learnt, told on the standard error where that is not all of its text."""
+    from lilliput.evaluation.writing import Learnt
+    from lilliput.training.judging import read_texts
+
+    texts = read_texts(run)
+    if texts.training_share < 1:
+        typer.echo(f"compared with the last {texts.training_share:.0%} of the training text", err=True)
+    return Learnt(texts.training, texts.language)
+
+
+def marked(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return the text with these spans underlined, or in double brackets where no terminal reads."""
+    parts, place = [], 0
+    for begins, ends in spans:
+        span = text[begins:ends]
+        underlined = typer.style(span, underline=True) if sys.stdout.isatty() else f"[[{span}]]"
+        parts += [text[place:begins], underlined]
+        place = ends
+    return "".join([*parts, text[place:]])
+
+
+def told(learnt: "Learnt", text: str) -> dict[str, Any]:
+    """Return the share of groups of five words that are copied, and the words of the longest copied stretch."""
+    if not any(character.isalnum() for character in text):
+        return {"copied": None, "longest_copied": 0}
+    measured = learnt.measure(text)
+    copied = None if measured.copied is None else round(measured.copied, 4)
+    return {"copied": copied, "longest_copied": measured.longest.words if measured.longest else 0}
