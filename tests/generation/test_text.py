@@ -102,6 +102,7 @@ CASES = [
     ("sentence", "He said: ", '"Go!" And', '"Go!"'),
     ("sentence", "He went.", " She came. They", " She came."),
     ("sentence", "He went", ". She came.", "."),
+    ("sentence", "", ". . ", "."),
     ("sentence", "", "End at the end.", "End at the end."),
     ("sentence", "", "\u4f60\u597d\u3002\u518d\u89c1\u3002", "\u4f60\u597d\u3002"),
     ("paragraph", "", "one\ntwo\n\nthree", "one\ntwo"),

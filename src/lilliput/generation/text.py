@@ -38,7 +38,8 @@ _ENDS: dict[Unit, re.Pattern[str]] = {
     # With what it ends by: the next word begins behind it.
     "word": re.compile(r"\S+\s"),
     "line": re.compile(r"\S[^\n]*?(?=[^\S\n]*\n)"),
-    "sentence": re.compile(rf"\S.*?{_MARKS}|{_MARKS}", re.DOTALL),
+    # A mark that stands first is a sentence by itself, whatever comes with it.
+    "sentence": re.compile(rf"{_MARKS}|\S.*?{_MARKS}", re.DOTALL),
     "paragraph": re.compile(_EMPTY_LINE, re.DOTALL),
     "stanza": re.compile(_EMPTY_LINE, re.DOTALL),
 }
