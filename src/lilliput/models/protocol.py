@@ -100,7 +100,7 @@ class Model(nn.Module, ABC):
 
         Dropout is left out, as while writing. An architecture without a graph is written with by torch.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no graph")
+        raise TypeError(f"{type(self).__name__} has no graph")
 
     @abstractmethod
     def new_cache(self, batch: int) -> Cache:
