@@ -155,7 +155,7 @@ class Writer:
         found = []
         for first in range(0, len(texts), AT_ONCE):
             part = prompts[first : first + AT_ONCE]
-            likely = log_probabilities(self.reading(len(part)), part, wanted)
+            likely = log_probabilities(self.reading(len(part)), part, [wanted] * len(part))
             for text, ids, log_probability in zip(texts[first:], part, likely, strict=False):
                 found.append(Found(text[len(start) :], len(ids), log_probability))
         return sorted(found, key=lambda one: -one.log_probability)

@@ -114,7 +114,7 @@ def test_filters_act_and_nothing_left_is_an_error():
 @pytest.mark.parametrize("reading", [TorchReading, lambda model, rows: EngineReading(Engine(model), rows)])
 def test_log_probabilities_behind_prompts_of_different_lengths(model_settings, reading):
     model, prompts, ids = lively(model_settings), [[1], [2, 3, 0], [4, 4]], [1, 0, 3]
-    found = log_probabilities(reading(model, 3), prompts, ids)
+    found = log_probabilities(reading(model, 3), prompts, [ids] * 3)
     assert found == pytest.approx([log_probability(model, prompt, ids) for prompt in prompts], abs=1e-4)
 
 

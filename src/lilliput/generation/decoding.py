@@ -40,20 +40,24 @@ def generate(
     return [together.tokens(text, settings.length) for text in range(len(texts))]
 
 
-def log_probabilities(reading: Reading, prompts: Sequence[Sequence[int]], ids: Sequence[int]) -> list[float]:
-    """Return the logarithm of the probability of `ids` behind each of the prompts, which have a row of `reading` each.
+def log_probabilities(
+    reading: Reading, prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[int]]
+) -> list[float]:
+    """Return the logarithm of the probability of each continuation behind its prompt, which has a row of `reading`.
 
-    Raises GenerationError for an empty prompt or an id outside the vocabulary.
+    The continuations have the same length. Raises GenerationError where one or a prompt is empty or has an id outside
+    the vocabulary.
     """
-    wanted = checked(reading.model, ids)
+    wanted_BT = np.array([checked(reading.model, ids) for ids in continuations])
+    every_B, length = np.arange(len(prompts)), wanted_BT.shape[1]
     logits_BV = np.stack([reading.begin(row, checked(reading.model, prompt)) for row, prompt in enumerate(prompts)])
     totals_B = np.zeros(len(prompts))
-    for place, id_ in enumerate(wanted):
+    for place, ids_B in enumerate(wanted_BT.T):
         greatest_B1 = logits_BV.max(1, keepdims=True)
         sums_B = np.exp(logits_BV - greatest_B1, dtype=np.float64).sum(1)
-        totals_B += logits_BV[:, id_] - greatest_B1[:, 0] - np.log(sums_B)
-        if place + 1 < len(wanted):
-            logits_BV = reading.add([id_] * len(prompts))
+        totals_B += logits_BV[every_B, ids_B] - greatest_B1[:, 0] - np.log(sums_B)
+        if place + 1 < length:
+            logits_BV = reading.add(ids_B.tolist())
     found: list[float] = totals_B.tolist()
     return found
 
