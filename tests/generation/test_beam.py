@@ -2,15 +2,15 @@
 
 import itertools
 
-import numpy as np
 import pytest
 import torch
+from tests.generation import building
 
 from lilliput.errors import GenerationError
 from lilliput.generation import Engine, EngineReading, SamplingSettings, TorchReading, generate, log_probabilities
 from lilliput.generation.beam import search
 from lilliput.generation.filters import ban
-from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build
+from lilliput.models import GPTSettings, RecurrentSettings
 
 VOCABULARY = 5
 KINDS = {
@@ -22,14 +22,7 @@ EVERY = pytest.mark.parametrize("model_settings", KINDS.values(), ids=KINDS)
 
 
 def lively(model_settings, context=6):
-    torch.manual_seed(0)
-    model = build(model_settings, VOCABULARY, context)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.3)
-    if isinstance(model, Mixture):
-        model.learn(np.random.default_rng(1).integers(0, VOCABULARY, 300), [chr(97 + id_) for id_ in range(VOCABULARY)])
-    return model.eval()
+    return building.lively(model_settings, VOCABULARY, context)
 
 
 def never(ids):

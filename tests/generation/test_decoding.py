@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from tests.generation import building
 
 from lilliput.errors import GenerationError
 from lilliput.generation import Engine, EngineReading, SamplingSettings, TorchReading
 from lilliput.generation import generate as generate_together
 from lilliput.generation.filters import softmax
-from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build
+from lilliput.models import GPTSettings, RecurrentSettings
 
 VOCABULARY, CONTEXT = 17, 8
 GPT2, LLAMA = GPTSettings(shape="gpt2", width=32), GPTSettings(shape="llama", width=32, key_value_heads=2)
@@ -20,14 +21,7 @@ BOTH = pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS)
 
 
 def lively(model_settings, context=CONTEXT):
-    torch.manual_seed(0)
-    model = build(model_settings, VOCABULARY, context)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.3)
-    if isinstance(model, Mixture):
-        model.learn(np.random.default_rng(1).integers(0, VOCABULARY, 300), [chr(97 + id_) for id_ in range(VOCABULARY)])
-    return model.eval()
+    return building.lively(model_settings, VOCABULARY, context)
 
 
 def generate(model, prompt, settings, seed, reading=TorchReading):
@@ -100,17 +94,10 @@ def test_an_engine_gives_the_logits_of_its_model(model_settings):
     model = lively(model_settings)
     readings = TorchReading(model, 3), EngineReading(Engine(model), 3)
     generator = np.random.default_rng(4)
-    for row in range(3):
-        ids = generator.integers(0, VOCABULARY, 1 + 9 * row).tolist()
-        np.testing.assert_allclose(*(reading.begin(row, ids) for reading in readings), atol=1e-4)
-    for place in range(3 * CONTEXT):
-        if place == 10:
-            for reading in readings:
-                reading.select([2, 0, 0, 1])
-        tokens = generator.integers(0, VOCABULARY, len(readings[0].texts)).tolist()
-        np.testing.assert_allclose(*(reading.add(tokens) for reading in readings), atol=1e-4)
-        assert readings[0].lengths == readings[1].lengths
-        assert readings[0].texts == readings[1].texts
+    building.assert_alike(readings, (1, 10, 19), VOCABULARY, 10, generator)
+    for reading in readings:
+        reading.select([2, 0, 0, 1])
+    building.go_on_alike(readings, VOCABULARY, 2 * CONTEXT, generator)
 
 
 def test_draws_follow_the_probabilities_of_the_model():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from tests.generation.building import assert_alike
 from tests.models.test_models import CONTEXT, VOCABULARY, any_settings, lively
 
 from lilliput.generation import Engine, EngineReading, TorchReading, load_engine
@@ -15,13 +16,7 @@ from lilliput.models.graph import Graph, blocks
 def test_every_option_comes_to_the_same_logits(model_settings):
     model = lively(model_settings)
     readings = TorchReading(model, 2), EngineReading(Engine(model), 2)
-    generator = np.random.default_rng(0)
-    for row in range(2):
-        ids = generator.integers(0, VOCABULARY, 2 + 3 * row).tolist()
-        np.testing.assert_allclose(*(reading.begin(row, ids) for reading in readings), atol=1e-4)
-    for _ in range(CONTEXT):
-        tokens = generator.integers(0, VOCABULARY, 2).tolist()
-        np.testing.assert_allclose(*(reading.add(tokens) for reading in readings), atol=1e-4)
+    assert_alike(readings, (2, 5), VOCABULARY, CONTEXT, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("shape", [(5, 32), (7, 40), (3, 1)])

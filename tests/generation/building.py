@@ -1,0 +1,35 @@
+"""Small networks that tests of writing share."""
+
+import numpy as np
+import torch
+
+from lilliput.models import Mixture, build
+
+
+def lively(model_settings, vocabulary, context):
+    """Return a network in evaluation mode none of whose weights is zero or one; a mixture has learnt some counts."""
+    torch.manual_seed(0)
+    model = build(model_settings, vocabulary, context)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    if isinstance(model, Mixture):
+        model.learn(np.random.default_rng(1).integers(0, vocabulary, 300), [chr(97 + id_) for id_ in range(vocabulary)])
+    return model.eval()
+
+
+def assert_alike(readings, lengths, vocabulary, tokens, generator):
+    """Two readings give the same logits for rows of these lengths, and for so many tokens behind them."""
+    for row, length in enumerate(lengths):
+        ids = generator.integers(0, vocabulary, length).tolist()
+        np.testing.assert_allclose(*(reading.begin(row, ids) for reading in readings), atol=1e-4)
+    go_on_alike(readings, vocabulary, tokens, generator)
+
+
+def go_on_alike(readings, vocabulary, tokens, generator):
+    """Two readings give the same logits for so many tokens more."""
+    for _ in range(tokens):
+        new = generator.integers(0, vocabulary, len(readings[0].texts)).tolist()
+        np.testing.assert_allclose(*(reading.add(new) for reading in readings), atol=1e-4)
+        assert readings[0].lengths == readings[1].lengths
+        assert readings[0].texts == readings[1].texts
