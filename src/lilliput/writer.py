@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from lilliput.corpus import mark_prompt, unmark
 from lilliput.data.tokens import read_tokens
 from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunError
 from lilliput.generation import (
@@ -21,7 +22,7 @@ from lilliput.generation import (
     load_engine,
     log_probabilities,
 )
-from lilliput.generation.bans import named_bias, never
+from lilliput.generation.bans import named_bias, never, never_marks
 from lilliput.generation.beam import search
 from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.text import Piece, cut, ended, pieces
@@ -53,7 +54,7 @@ class Writer:
 
     `settings` are the sampling options used where a call gives none. With `fast`, on a processor, onnxruntime writes in
     place of torch (`generation.engine`), with weights of 32 or 8 `bits`; `note` is told if it cannot. The weights must
-    not be changed then.
+    not be changed then. `labels` are the characters of the kinds of documents that were learnt (`corpus.labels`).
     """
 
     def __init__(
@@ -66,15 +67,22 @@ class Writer:
         fast: bool = False,
         bits: int = 32,
         note: Callable[[str], None] = print,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.settings = settings
         self.folder = folder
         self.bits = bits
+        self._labels = dict(labels or {})
         self._fast = fast
         self._note = note
         self._engine: Engine | None = None
+
+    @property
+    def labels(self) -> list[str]:
+        """Return the names of the kinds of documents that were learnt, of which `label` may ask for one."""
+        return list(self._labels)
 
     def write(
         self, prompt: str | None = None, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
@@ -127,10 +135,10 @@ class Writer:
         """
         settings, start = self.sampling(sampling), self.start(prompt)
 
-        ids, pattern = self.tokenizer.encode(start).tolist(), self._pattern(settings)
+        ids, pattern = self._encode(start, settings), self._pattern(settings)
 
         def text(new: Sequence[int]) -> tuple[str, bool]:
-            return cut(TextStream(self.tokenizer).push_all(new), settings, start, pattern)
+            return cut(self._shown(TextStream(self.tokenizer).push_all(new)), settings, start, pattern)
 
         own = self._own(settings, pattern, len(ids), filters)
         hypotheses = search(self.reading(1), ids, settings, lambda new: text(new)[1], own)
@@ -146,12 +154,12 @@ class Writer:
         """
         if not suffix:
             raise GenerationError("sampling: suffix: should have at least one character")
-        start = self.start(prompt)
+        settings, start = self.sampling(sampling), self.start(prompt)
         written = self.write_many([start] * FILLINGS, seed=seed, filters=filters, **sampling)
         ends = {text[:end] for text in written for end in _ends_of_words(text, len(start))}
         wanted = self.tokenizer.encode(suffix).tolist()
         texts = sorted(ends)
-        prompts = [self.tokenizer.encode(text).tolist() for text in texts]
+        prompts = [self._encode(text, settings) for text in texts]
         found = []
         for first in range(0, len(texts), AT_ONCE):
             part = prompts[first : first + AT_ONCE]
@@ -170,12 +178,12 @@ class Writer:
         starts = [self.start(prompt) for prompt in prompts]
         if settings.beams > 1:
             return [self._best(start, filters, sampling) for start in starts]
-        ids = [[int(id) for id in self.tokenizer.encode(start)] for start in starts]
+        ids = [self._encode(start, settings) for start in starts]
         pattern = self._pattern(settings)
         own = [self._own(settings, pattern, len(prompt), filters) for prompt in ids]
         texts = generate(self.reading(len(prompts)), ids, settings, seeds, own)
         return [
-            ended(pieces(tokens, TextStream(self.tokenizer)), settings, start, pattern)
+            ended(self._unlabelled(pieces(tokens, TextStream(self.tokenizer))), settings, start, pattern)
             for tokens, start in zip(texts, starts, strict=True)
         ]
 
@@ -195,6 +203,22 @@ class Writer:
         """Return the text that a model continues: `prompt`, or the start of the recipe's samples if there is none."""
         return prompt or self.settings.prompts[0]
 
+    def _encode(self, start: str, settings: SampleSettings) -> list[int]:
+        """Return the ids of a text to be continued, with the label that is asked for."""
+        if settings.label is not None:
+            start = mark_prompt(start, self._labels[settings.label])
+        ids: list[int] = self.tokenizer.encode(start).tolist()
+        return ids
+
+    def _shown(self, text: str) -> str:
+        return unmark(text) if self._labels else text
+
+    def _unlabelled(self, written: Iterator[Piece]) -> Iterator[Piece]:
+        """Leave out the characters of labels, which the model writes where a text of its kind goes on."""
+        if not self._labels:
+            return written
+        return (replace(piece, text=unmark(piece.text)) for piece in written)
+
     def _pattern(self, settings: SampleSettings) -> Pattern | None:
         expressions = patterns(settings)
         return Pattern(self.tokenizer, expressions) if expressions else None
@@ -205,14 +229,23 @@ class Writer:
         """Return the filters of what the settings say of text, then those of the caller."""
         found = [named_bias(self.tokenizer, settings.bias)] if settings.bias else []
         found += [never(self.tokenizer, text) for text in settings.ban]
+        if settings.label is not None or pattern is not None:
+            # What has to match holds no label, since nobody would see it.
+            allowed = settings.label if pattern is None else None
+            others = [character for label, character in self._labels.items() if label != allowed]
+            found += never_marks(self.tokenizer, others)
         return [*found, *([] if pattern is None else [pattern.behind(start)]), *filters]
 
     def sampling(self, options: Mapping[str, Any]) -> SampleSettings:
         """Return the writer's settings with these laid over them. Raises GenerationError for what is impossible."""
         try:
-            return SampleSettings.model_validate(self.settings.model_dump() | dict(options))
+            settings = SampleSettings.model_validate(self.settings.model_dump() | dict(options))
         except ValidationError as error:
             raise GenerationError(f"sampling: {explain(error, SampleSettings)}") from None
+        if settings.label is not None and settings.label not in self._labels:
+            known = f"it knows {', '.join(self._labels)}" if self._labels else "it has learnt none (data.labels)"
+            raise GenerationError(f"sampling: label: this model has no label {settings.label!r}: {known}")
+        return settings
 
 
 def _ends_of_words(text: str, start: int) -> list[int]:
@@ -240,8 +273,9 @@ def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32,
     tokenizer = load_tokenizer(folder.tokenizer)
     learn_counts(model, folder, tokenizer)
     sampling = read_recipe(folder.recipe).sample if folder.recipe.exists() else SampleSettings()
+    labels = folder.read_json(folder.facts).get("labels") if folder.facts.exists() else None
     model.to(choose_device()).eval()
-    return Writer(model, tokenizer, sampling, folder.path, fast=True, bits=bits, note=note)
+    return Writer(model, tokenizer, sampling, folder.path, fast=True, bits=bits, note=note, labels=labels)
 
 
 def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:

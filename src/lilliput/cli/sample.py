@@ -38,6 +38,7 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any key of a recipe's [sample]: --set typical=0.9."),
 ]
+Label = Annotated[str | None, typer.Option(help="Write what this label stands for, in a run that has learnt labels.")]
 Novelty = Annotated[
     bool, typer.Option("--novelty", help="Mark what stands in the training text too, five words or more.")
 ]
@@ -64,6 +65,7 @@ def run(
     match: Match = None,
     acrostic: Annotated[str | None, typer.Option(metavar="WORD", help="Begin the lines with these letters.")] = None,
     beams: Beams = None,
+    label: Label = None,
     quant: Quant = 32,
     set_: Set = None,
     novelty: Novelty = False,
@@ -76,7 +78,7 @@ def run(
 
     given: dict[str, Any] = {"length": length, "characters": characters, "until": until, "temperature": temperature}
     given |= {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty, "beams": beams}
-    given |= {"match": match, "acrostic": acrostic, "stop": stop or None, "ban": ban or None}
+    given |= {"match": match, "acrostic": acrostic, "stop": stop or None, "ban": ban or None, "label": label}
     options = _options(set_ or [], given)
     writer = _open(run, quant)
     if prompt == "-":
@@ -187,6 +189,8 @@ class _Show:
         spans = [] if self.learnt is None else self.learnt.copied_spans(text)
         if self.json:
             row = {"text": self.start + text, "prompt": self.start} | facts
+            if "label" in self.options:
+                row["label"] = self.options["label"]
             if self.learnt is not None:
                 moved = len(self.start)
                 row |= told(self.learnt, text) | {"copied_spans": [[moved + one, moved + end] for one, end in spans]}

@@ -12,6 +12,7 @@ from lilliput.corpus.examples import (
     shortened,
     split_examples,
 )
+from lilliput.corpus.labels import LabelKind, label_alike, label_documents, mark_prompt, unmark
 from lilliput.corpus.named import (
     CorpusInfo,
     fetch,
@@ -34,6 +35,7 @@ __all__ = [
     "Document",
     "Example",
     "Examples",
+    "LabelKind",
     "LargeSplit",
     "LargeText",
     "Progress",
@@ -46,6 +48,9 @@ __all__ = [
     "find_file",
     "is_large",
     "known_corpora",
+    "label_alike",
+    "label_documents",
+    "mark_prompt",
     "open_corpus",
     "open_examples",
     "open_large",
@@ -59,4 +64,5 @@ __all__ = [
     "split",
     "split_examples",
     "survey",
+    "unmark",
 ]

@@ -6,7 +6,7 @@ A text that does not fit into the memory is read by `streaming`.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 JOINT = "\n\n"
@@ -21,6 +21,10 @@ class Document:
 
     name: str
     text: str
+    folder: str = ""
+    """The name of the folder that its file lies in."""
+    label: str | None = None
+    """What the row of a table that it came from calls its label."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Corpus:
     name: str
     documents: tuple[Document, ...]
     notes: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    """The character of each label that stands in the documents (`labels`)."""
 
     @cached_property
     def text(self) -> str:

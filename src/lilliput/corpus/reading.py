@@ -8,7 +8,7 @@ import difflib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lilliput.corpus.catalogue import CATALOGUE
 from lilliput.corpus.document import Corpus, Document
@@ -35,14 +35,14 @@ def read_files(paths: Sequence[Path | str]) -> Corpus:
     seen: set[Path] = set()
     for given in paths:
         if str(given) == STANDARD_INPUT:
-            documents += _documents(unpack(_STANDARD_INPUT_NAME, sys.stdin.buffer.read()), reading)
+            documents += _documents(unpack(_STANDARD_INPUT_NAME, sys.stdin.buffer.read()), reading, "")
             continue
         for path, name in files_of(Path(given).expanduser()):
             if path.resolve() in seen:
                 twice.append(f"{name} was given twice and read once")
                 continue
             seen.add(path.resolve())
-            documents += _documents(unpack(name, _bytes(path)), reading)
+            documents += _documents(unpack(name, _bytes(path)), reading, path.resolve().parent.name)
     if not documents:
         names = ", ".join(str(path) if str(path) != STANDARD_INPUT else _STANDARD_INPUT_NAME for path in paths)
         raise CorpusError(
@@ -108,8 +108,8 @@ def missing(path: Path) -> CorpusError:
     return CorpusError(f"there is no file, folder or named corpus {path}: {hint}")
 
 
-def _documents(found: Iterable[Found], reading: Reading) -> Iterator[Document]:
-    """Yield the cleaned documents that hold more than blank space."""
+def _documents(found: Iterable[Found], reading: Reading, folder: str) -> Iterator[Document]:
+    """Yield the cleaned documents that hold more than blank space; an archive may have folders of its own."""
     for file in found:
         if not file.documents:
             reading.empty += 1
@@ -117,7 +117,7 @@ def _documents(found: Iterable[Found], reading: Reading) -> Iterator[Document]:
         reading.files.append(file)
         for raw, [text] in zip(file.documents, reading.clean(file.documents), strict=True):
             if text.strip():
-                yield Document(raw.name, text)
+                yield Document(raw.name, text, PurePosixPath(file.name).parent.name or folder, raw.label)
             else:
                 reading.empty += 1
 

@@ -30,6 +30,7 @@ class RawText:
 
     name: str
     text: str
+    label: str | None = None
 
 
 def json_lines(name: str, lines: Iterable[str]) -> Iterator[RawText]:
@@ -46,7 +47,7 @@ def json_lines(name: str, lines: Iterable[str]) -> Iterator[RawText]:
             raise CorpusError(f"{name}, line {number:,} is not JSON ({error}): write one object a line") from error
         strings = {key: value for key, value in row.items() if isinstance(value, str)} if isinstance(row, dict) else {}
         if "text" in strings:
-            yield RawText(f"{name}:{number}", strings["text"])
+            yield RawText(f"{name}:{number}", strings["text"], strings.get("label"))
         elif len(strings) == 1:
             yield RawText(f"{name}:{number}", *strings.values())
         else:
@@ -99,7 +100,7 @@ class CsvTable:
             self._columns = len(lengths)
             self._column = "text" if "text" in lengths else max(lengths, key=lengths.__getitem__)
             for self._rows, row in enumerate(chain(seen, reader), start=1):
-                yield RawText(f"{self._name}:{self._rows + 1}", row[self._column] or "")
+                yield RawText(f"{self._name}:{self._rows + 1}", row[self._column] or "", row.get("label"))
         except csv.Error as error:
             raise CorpusError(
                 f'{self._name} is not a table ({error}, near line {reader.line_num:,}): quote fields with ""'

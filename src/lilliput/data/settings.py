@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from lilliput.corpus import SplitSettings
+from lilliput.corpus import LabelKind, SplitSettings
 from lilliput.settings import Settings
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -52,6 +52,9 @@ class DataSettings(Settings):
     window: Annotated[int, Field(ge=1)] = 128
     """Context length in tokens; a shorter text shrinks it, and so do prompts and answers that are all shorter."""
     split: SplitSettings = SplitSettings()
+    labels: LabelKind | None = None
+    """What tells the kinds of documents apart, of which one can be asked for: their files' names, their folders' names,
+    or the field `label` of a table."""
     arithmetic: ArithmeticSettings | None = None
     """Sums in place of a text."""
 

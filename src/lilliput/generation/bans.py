@@ -4,7 +4,7 @@ A text may be written by any split into tokens, and where a character is none of
 So what is compared are hexadecimal digits: of the latest tokens, and of each one that might follow.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -62,6 +62,13 @@ def never(tokenizer: Tokenizer, text: str) -> Filter:
         return inside[half](logits_V, ids)
 
     return forbid
+
+
+def never_marks(tokenizer: Tokenizer, marks: Collection[str]) -> list[Filter]:
+    """Return filters that forbid these characters, which stand for something and are never spelled by accident."""
+    tokens = [id for id, piece in enumerate(tokenizer.pieces) if not set(marks).isdisjoint(piece)]
+    spelled = [mark for mark in marks if len(tokenizer.encode(mark)) > 1]
+    return [*([ban(tokens)] if tokens else []), *(never(tokenizer, mark) for mark in spelled)]
 
 
 def _tail(escaped: Sequence[str], digits: Sequence[str], ids: Sequence[int], length: int) -> tuple[str, int]:

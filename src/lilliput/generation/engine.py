@@ -20,6 +20,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from lilliput.generation.prefixes import Prefixes
 from lilliput.generation.reading import LogitsV, Reading, TorchReading
 from lilliput.models import GPTSettings, Mixture, Model, count_multiplied
 from lilliput.models.graph import Graph
@@ -49,6 +50,7 @@ class Engine:
         self.capacity = model.context if transformer else None
         self.learned = isinstance(settings, GPTSettings) and settings.positions == "learned"
         self.caches = graph.caches
+        self.prefixes = Prefixes(transformer)
         self._weights = graph.weights
         self.session = self._load(graph)
 
@@ -99,26 +101,38 @@ class EngineReading(Reading):
         self._inputs = _Inputs(self._engine, len(self.texts), 1)
         self._bound = self._inputs.bind(self._engine, self._caches)
 
-    def _read(self, row: int, ids: Sequence[int], before: Sequence[int]) -> LogitsV:
-        engine = self._engine
-        caches = [array[row : row + 1] for array in self._caches]
-        for array in caches:
-            array[...] = 0
-        # A transformer never has more ids than a context; a state is carried from piece to piece.
-        for start in range(0, len(ids), self.model.context):
-            piece = ids[start : start + self.model.context]
-            inputs = _Inputs(engine, 1, len(piece))
-            inputs.fill_row(engine, 0, [*ids[max(0, start - engine.longest + 1) : start], *piece], 0)
-            inputs.run(engine, inputs.bind(engine, caches))
+    def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
+        outputs = self._network(row, ids, begins)
         self._lengths[row] = len(ids)
-        if not engine.mixes:
-            return cast(LogitsV, inputs.logits_BV[0].copy())
+        if not self._engine.mixes:
+            return cast(LogitsV, outputs[0][0].copy())
         if len(self._matches) < len(self.texts):
             self._matches = [Matches(np.zeros((1, 0), np.int32)) for _ in self.texts]
         known = Matches(np.array([[*before, *ids[:-1]]], dtype=np.int32))
         self._matches[row] = known
-        logits_V: LogitsV = self._mixed(inputs, [known], ids[-1:])[0]
+        logits_V: LogitsV = self._mixed(outputs, [known], ids[-1:])[0]
         return logits_V
+
+    def _network(self, row: int, ids: Sequence[int], begins: bool) -> tuple[NDArray[np.float32], ...]:
+        """Let the network read into an emptied row; return logits_1V and, for a mixture, features_1D."""
+        engine = self._engine
+        caches = [array[row : row + 1] for array in self._caches]
+        for array in caches:
+            array[...] = 0
+        held, outputs = engine.prefixes.take(ids, caches)
+        if outputs:
+            return outputs
+        # A transformer never has more ids than a context; a state is carried from piece to piece.
+        for start in range(held, len(ids), self.model.context):
+            piece = ids[start : start + self.model.context]
+            inputs = _Inputs(engine, 1, len(piece))
+            positions = start if engine.capacity is not None else 0
+            inputs.fill_row(engine, 0, [*ids[max(0, start - engine.longest + 1) : start], *piece], positions)
+            inputs.run(engine, inputs.bind(engine, caches))
+        outputs = inputs.outputs(engine)
+        if begins:
+            engine.prefixes.put(ids, caches, outputs)
+        return outputs
 
     def _step(self, tokens: Sequence[int]) -> LogitsV:
         engine, inputs = self._engine, self._inputs
@@ -130,15 +144,17 @@ class EngineReading(Reading):
             self._lengths[row] = held + 1
         inputs.run(engine, self._bound)
         if engine.mixes:
-            return self._mixed(inputs, self._matches, tokens)
+            return self._mixed(inputs.outputs(engine), self._matches, tokens)
         return cast(LogitsV, inputs.logits_BV.copy())
 
-    def _mixed(self, inputs: "_Inputs", matches: Sequence[Matches], tokens: Sequence[int]) -> LogitsV:
+    def _mixed(
+        self, outputs: tuple[NDArray[np.float32], ...], matches: Sequence[Matches], tokens: Sequence[int]
+    ) -> LogitsV:
         model = self.model
         assert isinstance(model, Mixture)
         with torch.inference_mode():
-            network = torch.from_numpy(inputs.features_BD), torch.from_numpy(inputs.logits_BV)
-            mixed_BV: LogitsV = model.mixed(*network, np.array(tokens), matches).numpy()
+            logits_BV, features_BD = map(torch.from_numpy, outputs)
+            mixed_BV: LogitsV = model.mixed(features_BD, logits_BV, np.array(tokens), matches).numpy()
         return mixed_BV
 
 
@@ -213,6 +229,10 @@ class _Inputs:
         for name, array in outputs.items():
             bound.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         return bound
+
+    def outputs(self, engine: Engine) -> tuple[NDArray[np.float32], ...]:
+        """Return logits_BV and, for a mixture, features_BD; the next pass overwrites them."""
+        return (self.logits_BV, self.features_BD) if engine.mixes else (self.logits_BV,)
 
     def run(self, engine: Engine, bound: Any) -> None:
         """Run the pass."""

@@ -43,7 +43,7 @@ class Reading(ABC):
         (`Model.memory`).
         """
         self.texts[row] = list(ids)
-        return self._read_latest(row, len(ids) if self.capacity is None else self.capacity)
+        return self._read_latest(row, len(ids) if self.capacity is None else self.capacity, begins=True)
 
     def add(self, tokens: Sequence[int]) -> LogitsV:
         """Add a token to each row and return logits_BV of what comes next."""
@@ -62,14 +62,14 @@ class Reading(ABC):
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""
 
-    def _read_latest(self, row: int, count: int) -> LogitsV:
+    def _read_latest(self, row: int, count: int, begins: bool = False) -> LogitsV:
         text = self.texts[row]
         first = max(0, len(text) - count)
-        return self._read(row, text[first:], text[max(0, first - self.model.memory) : first])
+        return self._read(row, text[first:], text[max(0, first - self.model.memory) : first], begins)
 
     @abstractmethod
-    def _read(self, row: int, ids: Sequence[int], before: Sequence[int]) -> LogitsV:
-        """Read into an emptied row; return logits_V."""
+    def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
+        """Read into an emptied row; return logits_V. Where a text `begins`, others may begin like it."""
 
     @abstractmethod
     def _step(self, tokens: Sequence[int]) -> LogitsV:
@@ -98,7 +98,7 @@ class TorchReading(Reading):
         self.texts = [list(self.texts[row]) for row in rows]
         self._cache.select(rows)
 
-    def _read(self, row: int, ids: Sequence[int], before: Sequence[int]) -> LogitsV:
+    def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
         cache = self.model.new_cache(1)
         # In pieces of a context, so that a long prompt takes no more memory than a window.
         for start in range(0, len(ids), self.model.context):

@@ -18,7 +18,8 @@ class SamplingSettings(Settings):
     end a text before they appear in it, `until` after its first word, line, sentence, paragraph or stanza. `bias` and
     `ban` name tokens by their text. The new text has to match the regular expression `match`, to have characters of
     `allow` and none of `forbid`, lines of `line_length` characters at most, and in `acrostic` the first letters of its
-    lines. With more than one of `beams` nothing is drawn: the likeliest text is searched for.
+    lines. With more than one of `beams` nothing is drawn: the likeliest text is searched for. `label` asks for one kind
+    of the documents that the model has learnt.
     """
 
     temperature: Temperature = 0.8
@@ -49,6 +50,7 @@ class SamplingSettings(Settings):
     beam_groups: int = Field(default=1, ge=1)
     diversity: float = Field(default=0.5, ge=0)
     length_penalty: float = 1.0
+    label: Text | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

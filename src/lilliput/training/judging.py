@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lilliput.corpus import known_corpora
+from lilliput.corpus import known_corpora, unmark
 from lilliput.data.tokens import read_tokens
 from lilliput.errors import CorpusError, GenerationError, RunError
 from lilliput.evaluation.agreement import learn_grammar
@@ -63,8 +63,10 @@ def read_texts(run: Path) -> RunTexts:
     lines = sum(tokenizer.decode(before[at : at + _DECODED_AT_ONCE].tolist()).count("\n") for at in starts)
     name = facts["text"]["name"]
     language = next((_CODES.get(info.language) for info in known_corpora() if info.name == name), None)
-    held_out = tokenizer.decode(read_tokens(folder.validation_tokens).tolist())
-    return RunTexts(tokenizer.decode(used.tolist()), held_out, len(used) / len(training), language, lines)
+    learnt, held_out = (tokenizer.decode(ids.tolist()) for ids in (used, read_tokens(folder.validation_tokens)))
+    if "labels" in facts:
+        learnt, held_out = unmark(learnt), unmark(held_out)
+    return RunTexts(learnt, held_out, len(used) / len(training), language, lines)
 
 
 def write_lines(

@@ -17,6 +17,7 @@ from lilliput.corpus import (
     split,
     split_examples,
     survey,
+    unmark,
 )
 from lilliput.data.examples import encode_examples, write_examples
 from lilliput.data.tokens import write_tokens
@@ -109,16 +110,19 @@ def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Co
     tokenizer.save(run.tokenizer)
     write_tokens(run.training_tokens, ids["training"])
     write_tokens(run.validation_tokens, ids["validation"])
-    floors = measure_floors(tokenizer.normalized(parts.training), tokenizer.normalized(parts.validation))
-    return {
-        "training": {"characters": len(parts.training), "tokens": len(ids["training"])},
+    training, held_out = parts.training, parts.validation
+    if corpus.labels:
+        training, held_out = unmark(training), unmark(held_out)
+    floors = measure_floors(tokenizer.normalized(training), tokenizer.normalized(held_out))
+    return ({"labels": corpus.labels} if corpus.labels else {}) | {
+        "training": {"characters": len(training), "tokens": len(ids["training"])},
         "validation": {
-            "characters": len(parts.validation),
-            "bytes": len(parts.validation.encode("utf-8", "surrogatepass")),
-            "words": count_words(parts.validation),
+            "characters": len(held_out),
+            "bytes": len(held_out.encode("utf-8", "surrogatepass")),
+            "words": count_words(held_out),
             "tokens": len(ids["validation"]),
         },
-        "characters_per_token": len(parts.validation) / len(ids["validation"]),
+        "characters_per_token": len(held_out) / len(ids["validation"]),
         "floors": floors.as_dict(),
     }
 

@@ -2,14 +2,17 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lilliput.corpus import (
+    Corpus,
     Examples,
     Progress,
     known_corpora,
+    label_alike,
+    label_documents,
     open_corpus,
     open_examples,
     open_large_corpus,
@@ -17,7 +20,7 @@ from lilliput.corpus import (
     require_examples,
 )
 from lilliput.data.arithmetic import make_problems
-from lilliput.errors import RecipeError
+from lilliput.errors import CorpusError, RecipeError
 from lilliput.recipe import Recipe, named_recipe, read_recipe, recipe_names
 from lilliput.runs import RunFolder
 from lilliput.training.plan import Plan, make_plan
@@ -69,7 +72,7 @@ def resolve(
     name = _run_name(targets[0])
     plan = make_plan(name, source, values, machine_speed)
     recipe = plan.recipe()
-    return Task(name, recipe, source, _validation(recipe, source, targets, progress), plan)
+    return _labelled(Task(name, recipe, source, _validation(recipe, source, targets, progress), plan))
 
 
 def _is_recipe(targets: Sequence[str]) -> bool:
@@ -92,7 +95,7 @@ def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], prog
         raise RecipeError(f"{target}: data.corpus names no text; set it in the recipe or give --corpus FILE")
     name = recipe.name if corpus is None else f"{recipe.name}-{_run_name(corpus)}"
     source = _open(recipe.data.corpus, progress)
-    return Task(name, recipe, source, _validation(recipe, source, recipe.data.corpus, progress))
+    return _labelled(Task(name, recipe, source, _validation(recipe, source, recipe.data.corpus, progress)))
 
 
 def _open(targets: Sequence[str], progress: Progress | None) -> Source:
@@ -121,6 +124,22 @@ def _validation(recipe: Recipe, source: Source, targets: Sequence[str], progress
     if len(targets) == 1 and targets[0] in named and not _exists(Path(targets[0])):
         return read_named_validation(targets[0])
     return None
+
+
+def _labelled(task: Task) -> Task:
+    """Return the task with the labels that its recipe asks for."""
+    kind = task.recipe.data.labels
+    if kind is None:
+        return task
+    if isinstance(task.corpus, Examples):
+        raise RecipeError("data.labels is for texts: put into the prompts what tells them apart")
+    if not isinstance(task.corpus, Corpus):
+        raise CorpusError(f"{task.corpus.name} is read as a stream and cannot have labels: leave out data.labels")
+    corpus = label_documents(task.corpus, kind)
+    validation = task.validation
+    if isinstance(validation, Corpus):
+        validation = label_alike(validation, kind, corpus.labels)
+    return replace(task, corpus=corpus, validation=validation)
 
 
 def _exists(path: Path) -> bool:

@@ -72,7 +72,8 @@ class Session:
             self.progress.shares = crew.begin(recipe, self.model, self.runtime, self.progress.shares)
             counting.result()
         self.crew = crew
-        self.writer = Writer(self.model, material.tokenizer, recipe.sample)
+        labels = material.facts.get("labels", {})
+        self.writer = Writer(self.model, material.tokenizer, recipe.sample, labels=labels)
         self._begin(time.monotonic() - started)
         self.saved = time.monotonic()
         self.saved_step = self.progress.step

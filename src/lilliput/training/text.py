@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lilliput.corpus import count_words, open_corpus
+from lilliput.corpus import count_words, open_corpus, unmark
 from lilliput.data.batch import Batch
 from lilliput.data.tokens import Tokens, read_tokens
 from lilliput.data.windows import Windows
@@ -135,6 +135,8 @@ class TextMaterial:
         }
         # The tokens hold the training text as the tokenizer sees it, so the counts need no other copy.
         learned = text_end(self._training, self.tokenizer)
+        if "labels" in self.facts:
+            learned = unmark(learned)
         floors = measure_floors(learned, self.tokenizer.normalized(other)).as_dict()
         return evaluation_report(evaluate_both(writer.model, tokens, self.window, facts), floors)
 
