@@ -6,10 +6,12 @@ from collections.abc import Collection
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build, counts
-from lilliput.models.counts import LEVELS, LONGEST, Counts
+from lilliput.models.counts import LEVELS, LONGEST, Counts, count_orders
 from lilliput.models.matches import Matches
 from lilliput.models.words import CONTEXTS, Words
 
@@ -294,3 +296,21 @@ def test_a_mixture_without_counts_says_so() -> None:
     model = build(GPTSettings(layers=1, width=16, heads=2, counts=True), VOCABULARY, 24).eval()
     with pytest.raises(RuntimeError, match="learn"):
         model(torch.zeros(1, 3, dtype=torch.long))
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 9), st.sampled_from([5, 6, 255, 300, 2**40])
+)
+def test_small_tokens_are_counted_as_large_ones(ids: list[int], order: int, base: int) -> None:
+    counted = list(count_orders(np.array(ids, np.int32), order, base))
+    assert len(counted) == min(order, len(ids))
+    groups: list[list[tuple[int, ...]]] = [[()]]
+    for n, found in enumerate(counted, 1):
+        together = [tuple(ids[place : place + n]) for place in range(len(ids) - n + 1)]
+        groups.append(sorted(set(together)))
+        codes = [groups[n - 1].index(group[:-1]) * base + group[-1] for group in groups[n]]
+        assert found.codes[:-1].tolist() == codes
+        assert found.counts[:-1].tolist() == [together.count(group) for group in groups[n]]
+        assert found.totals[:-1].tolist() == [sum(other[:-1] == group for other in together) for group in groups[n - 1]]
+        assert found.types[:-1].tolist() == [sum(other[:-1] == group for other in groups[n]) for group in groups[n - 1]]
+        assert found.totals[-1] == found.types[-1] == found.counts[-1] == 0

@@ -24,7 +24,7 @@ from lilliput.generation.prefixes import Prefixes
 from lilliput.generation.reading import LogitsV, Reading, TorchReading
 from lilliput.models import GPTSettings, Mixture, Model, count_multiplied
 from lilliput.models.graph import Graph
-from lilliput.models.matches import Matches
+from lilliput.models.steps import Before
 
 _ONE_THREAD = 2_000_000
 """Parameters of a network up to which handing work to a second thread takes longer than doing it."""
@@ -40,8 +40,8 @@ class Engine:
         graph = Graph(bits)
         features, logits = model.emit(graph)
         graph.output("logits", logits, ["B", model.vocab_size])
-        self.mixes = isinstance(model, Mixture)
-        if self.mixes:
+        self.steps = model.steps() if isinstance(model, Mixture) else None
+        if self.steps is not None:
             width = sum(output.in_features for output in model.outputs())
             graph.output("features", features, ["B", width])
         settings = model.settings
@@ -74,7 +74,7 @@ class EngineReading(Reading):
         super().__init__(engine.model, rows)
         self._engine = engine
         self._lengths = [0] * rows
-        self._matches: list[Matches] = []
+        self._before: list[Before] = []
         self._caches = [np.zeros((rows, *shape), np.float32) for _, shape in engine.caches]
         self._bind()
 
@@ -92,7 +92,7 @@ class EngineReading(Reading):
         """Keep these rows, in this order; one may be named several times."""
         self.texts = [list(self.texts[row]) for row in rows]
         self._lengths = [self._lengths[row] for row in rows]
-        self._matches = [copy(self._matches[row]) for row in rows] if self._matches else []
+        self._before = [copy(self._before[row]) for row in rows] if self._before else []
         self._caches = [array[list(rows)] for array in self._caches]
         self._bind()
 
@@ -104,14 +104,14 @@ class EngineReading(Reading):
     def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
         outputs = self._network(row, ids, begins)
         self._lengths[row] = len(ids)
-        if not self._engine.mixes:
+        steps = self._engine.steps
+        if steps is None:
             return cast(LogitsV, outputs[0][0].copy())
-        if len(self._matches) < len(self.texts):
-            self._matches = [Matches(np.zeros((1, 0), np.int32)) for _ in self.texts]
-        known = Matches(np.array([[*before, *ids[:-1]]], dtype=np.int32))
-        self._matches[row] = known
-        logits_V: LogitsV = self._mixed(outputs, [known], ids[-1:])[0]
-        return logits_V
+        known = steps.begin([*before, *ids[:-1]])
+        if not self._before:
+            self._before = [known] * len(self.texts)
+        self._before[row] = known
+        return steps.mix(outputs[1][0], outputs[0][0], known, ids[-1])
 
     def _network(self, row: int, ids: Sequence[int], begins: bool) -> tuple[NDArray[np.float32], ...]:
         """Let the network read into an emptied row; return logits_1V and, for a mixture, features_1D."""
@@ -143,19 +143,10 @@ class EngineReading(Reading):
             inputs.fill_row(engine, row, text[-min(engine.longest, held + 1) :], held)
             self._lengths[row] = held + 1
         inputs.run(engine, self._bound)
-        if engine.mixes:
-            return self._mixed(inputs.outputs(engine), self._matches, tokens)
-        return cast(LogitsV, inputs.logits_BV.copy())
-
-    def _mixed(
-        self, outputs: tuple[NDArray[np.float32], ...], matches: Sequence[Matches], tokens: Sequence[int]
-    ) -> LogitsV:
-        model = self.model
-        assert isinstance(model, Mixture)
-        with torch.inference_mode():
-            logits_BV, features_BD = map(torch.from_numpy, outputs)
-            mixed_BV: LogitsV = model.mixed(features_BD, logits_BV, np.array(tokens), matches).numpy()
-        return mixed_BV
+        if engine.steps is None:
+            return cast(LogitsV, inputs.logits_BV.copy())
+        rows = zip(inputs.features_BD, inputs.logits_BV, self._before, tokens, strict=True)
+        return np.stack([engine.steps.mix(*row) for row in rows])
 
 
 def load_engine(model: Model, note: Callable[[str], None], bits: int = 32) -> Engine | None:
@@ -200,8 +191,8 @@ class _Inputs:
     def fill_row(self, engine: Engine, row: int, ids: Sequence[int], held: int) -> None:
         """Put in what a row adds to the positions it holds; `ids` may begin before the new tokens."""
         new, longest = self.windows_BTL.shape[1:]
-        if new == longest == 1:
-            self.windows_BTL[row, 0, 0] = ids[-1]
+        if new == 1 and len(ids) == longest:
+            self.windows_BTL[row, 0] = ids
         else:
             # Where the text begins stands a token of its own.
             missing = new + longest - 1 - len(ids)
@@ -220,7 +211,7 @@ class _Inputs:
             inputs |= {"lengths": self.lengths_B, "total": self.total}
         if engine.learned:
             inputs["positions"] = self.positions_BT
-        if engine.mixes:
+        if engine.steps is not None:
             outputs["features"] = self.features_BD
         for (name, _), array in zip(engine.caches, caches, strict=True):
             inputs[f"{name}_in"], outputs[f"{name}_out"] = array, array
@@ -232,7 +223,7 @@ class _Inputs:
 
     def outputs(self, engine: Engine) -> tuple[NDArray[np.float32], ...]:
         """Return logits_BV and, for a mixture, features_BD; the next pass overwrites them."""
-        return (self.logits_BV, self.features_BD) if engine.mixes else (self.logits_BV,)
+        return (self.logits_BV,) if engine.steps is None else (self.logits_BV, self.features_BD)
 
     def run(self, engine: Engine, bound: Any) -> None:
         """Run the pass."""

@@ -26,7 +26,7 @@ _FIRST_SHARE, _FIRST_GUESS, _FIRST_STRENGTH = 0.25, 0.05, 4.0
 _STEPS = 20
 _DECAY = 3e-3
 """Nats for the square of a weight: keeps the gate from learning the sample by heart."""
-_LOGARITHMS = 0.25
+LOGARITHMS = 0.25
 """Logarithms of counts reach 15; so they are of the size of the rest."""
 _LEAST = 1e-9
 
@@ -71,7 +71,7 @@ class Gate(nn.Module):
         `logs_NS` are those of the network; `guessed_NS` is true where the token asked for is the guess.
         """
         known_NK = (place.totals_NK > 0).float()
-        logarithms = (place.totals_NK.log1p() * _LOGARITHMS, place.types_NK.log1p() * _LOGARITHMS)
+        logarithms = (place.totals_NK.log1p() * LOGARITHMS, place.types_NK.log1p() * LOGARITHMS)
         seen_NC = torch.cat((known_NK, *logarithms, known_NK * (place.types_NK == 1)), 1)
         # Sums, not matrix products: autocast would round these to the half format, in which no fit comes to an end.
         counts_N1, guess_N1 = (

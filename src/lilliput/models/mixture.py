@@ -26,6 +26,7 @@ from lilliput.models.counts import LEVELS, Counts
 from lilliput.models.gate import Gate, Place
 from lilliput.models.matches import MEMORY, Matches
 from lilliput.models.protocol import Cache, Model
+from lilliput.models.steps import Steps
 from lilliput.models.words import REACH, Words
 
 if TYPE_CHECKING:
@@ -154,14 +155,9 @@ class Mixture(Model):
         logs_NV = self.network.head(parts.features_ND.unsqueeze(0)).squeeze(0).float().log_softmax(-1)
         return self._mixed(logs_NV, parts).view(*features_BTD.shape[:-1], self.vocab_size)
 
-    def mixed(self, features_BD: Tensor, logits_BV: Tensor, ids_B: NDArray[Any], matches: Sequence[Matches]) -> Tensor:
-        """Return logits_BV of the mixture where the network gave features and logits for `ids_B`, one in each row.
-
-        The ids are added to the rows' `matches`.
-        """
-        columns = [self._columns(part, known) for part, known in zip(ids_B[:, None, None], matches, strict=True)]
-        parts = self._split(torch.cat((features_BD, self._tensor(np.concatenate(columns)[:, 0])), -1))
-        return self._mixed(logits_BV.log_softmax(-1), parts)
+    def steps(self) -> Steps:
+        """Return what does the same for texts that go on by one token at a time, with the values of now."""
+        return Steps(self._known(), self.gate)
 
     def _mixed(self, logs_NV: Tensor, parts: _Parts) -> Tensor:
         counts = self._known()
@@ -188,7 +184,7 @@ class Mixture(Model):
         return self.network.loss(features_ND, targets_N, weights_N)
 
     def emit(self, graph: "Graph") -> tuple[str, str]:
-        """Write the network alone into a graph; `mixed` makes of what it predicts what this model does."""
+        """Write the network alone into a graph; `steps` make of what it predicts what this model does."""
         return self.network.emit(graph)
 
     def new_cache(self, batch: int) -> MixtureCache:

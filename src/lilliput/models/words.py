@@ -23,6 +23,8 @@ CONTEXTS = ((True, False, False), (True, False, True), (True, True, False), (Tru
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 _MIXERS = np.array([0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], dtype=np.uint64)
+_WORDS, _ALL_BITS = 3, (1 << 64) - 1
+"""Words of the longest context; numbers are taken modulo 2^64."""
 _INSIDE = "'\N{RIGHT SINGLE QUOTATION MARK}\N{REPLACEMENT CHARACTER}"
 """What may stand in a word beside letters and digits; the last stands for a part of a character."""
 _UNSPACED = ((0x2E80, 0xA4CF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
@@ -76,6 +78,10 @@ class Words:
             known.append((oldest_BT > 0) & (time_T - oldest_BT + 1 < REACH))
         return np.stack(keys, -1), np.stack(known, -1)
 
+    def trail(self) -> "WordTrail":
+        """Return what tells the contexts of a text token by token."""
+        return WordTrail(self._value_V, self._gap_V, self._joins_left_V, self._joins_right_V)
+
     def _keys(self, ids_BT: NDArray[Any], start_BT: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return for every position the number of the tokens from `start_BT` up to it."""
         length = ids_BT.shape[1]
@@ -84,6 +90,50 @@ class Words:
         np.cumsum(self._value_V[ids_BT] * inverse_T, 1, out=sums_BT[:, 1:])
         keys_BT: NDArray[np.uint64] = (sums_BT[:, 1:] - _take(sums_BT, start_BT)) * powers_T
         return keys_BT
+
+
+class WordTrail:
+    """The words of one text as its tokens come: the same contexts as those of `Words.contexts`, without arrays."""
+
+    def __init__(
+        self,
+        value_V: NDArray[np.uint64],
+        gap_V: NDArray[np.bool_],
+        joins_left_V: NDArray[np.bool_],
+        joins_right_V: NDArray[np.bool_],
+    ) -> None:
+        self._value_V, self._gap_V = value_V, gap_V
+        self._joins_left_V, self._joins_right_V = joins_left_V, joins_right_V
+        self._time = -1
+        self._joins = False
+        # The latest words, the last one last: where each begins, and its number so far.
+        self._words: tuple[tuple[int, int], ...] = ()
+
+    def add(self, token: int) -> list[int | None]:
+        """Return the number of each context after one more token; None for one that is not known."""
+        self._time += 1
+        time, gap, value = self._time, self._gap_V[token], int(self._value_V[token])
+        joined = self._joins and self._joins_left_V[token]
+        self._joins = bool(self._joins_right_V[token])
+        if not gap:
+            if joined:
+                first, key = self._words[-1]
+                self._words = (*self._words[:-1], (first, (key * int(_FACTOR) + value) & _ALL_BITS))
+            else:
+                self._words = (*self._words[-_WORDS + 1 :], (time, value))
+        parts = [*self._words[::-1], *[(0, 0)] * _WORDS]
+        if gap:
+            parts.insert(0, (time + 1, 0))
+        found: list[int | None] = []
+        for number, chosen in enumerate(CONTEXTS):
+            key, oldest = number + 1, 0
+            for (first, part), mixer, wanted in zip(parts, _MIXERS.tolist(), chosen, strict=False):
+                if wanted:
+                    key = (key ^ part) * mixer & _ALL_BITS
+                    key ^= key >> 29
+                    oldest = first
+            found.append(key if oldest > 0 and time - oldest + 1 < REACH else None)
+        return found
 
 
 def _powers(base: np.uint64, length: int) -> NDArray[np.uint64]:
