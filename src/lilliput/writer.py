@@ -26,7 +26,7 @@ from lilliput.generation.bans import named_bias, never, never_marks
 from lilliput.generation.beam import search
 from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.text import Piece, cut, ended, pieces
-from lilliput.models import Mixture, Model, ModelSettings, build
+from lilliput.models import Mixture, Model, ModelSettings, build_empty
 from lilliput.recipe import SampleSettings, explain, read_recipe
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import choose_device
@@ -265,7 +265,7 @@ def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32,
     facts = folder.read_json(folder.model)
     try:
         settings = TypeAdapter[ModelSettings](ModelSettings).validate_python(facts["settings"])
-        model = build(settings, int(facts["vocab_size"]), int(facts["context"]))
+        model = build_empty(settings, int(facts["vocab_size"]), int(facts["context"]))
     except (KeyError, TypeError, ValueError, OverflowError, RecipeError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"{folder.model}: does not describe a model this version knows ({reason})") from None

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from lilliput import corpus
 from lilliput.corpus import JOINT, read_files
 from lilliput.corpus.named import open_corpus
 from lilliput.errors import CorpusError
@@ -155,3 +156,10 @@ def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr("os.scandir", refuse)
     with pytest.raises(CorpusError, match=r"cannot be read \(Permission denied\)"):
         read_files([tmp_path])
+
+
+def test_all_names_of_the_package_are_there() -> None:
+    for name in corpus.__all__:
+        assert getattr(corpus, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        corpus.nonsense  # noqa: B018

@@ -1,31 +1,68 @@
-"""From a file, a folder, a name or standard input to a clean text, divided for training and validation."""
+"""From a file, a folder, a name or standard input to a clean text, divided for training and validation.
 
-from lilliput.corpus.data_files import find_file
-from lilliput.corpus.document import JOINT, Corpus, Document, Progress
-from lilliput.corpus.examples import (
-    END,
-    Example,
-    Examples,
-    open_examples,
-    require_examples,
-    shared_prompts,
-    shortened,
-    split_examples,
-)
-from lilliput.corpus.labels import LabelKind, label_alike, label_documents, mark_prompt, unmark
-from lilliput.corpus.named import (
-    CorpusInfo,
-    fetch,
-    known_corpora,
-    open_corpus,
-    open_large_corpus,
-    read_named,
-    read_named_validation,
-)
-from lilliput.corpus.reading import read_files
-from lilliput.corpus.splitting import Split, SplitSettings, split
-from lilliput.corpus.streaming import LargeSplit, LargeText, Survey, divide, is_large, open_large, survey
-from lilliput.corpus.words import count_words
+A part is imported when one of its names is first used: who writes with a model need not wait for what fetches texts.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lilliput.corpus.data_files import find_file
+    from lilliput.corpus.document import JOINT, Corpus, Document, Progress
+    from lilliput.corpus.examples import (
+        END,
+        Example,
+        Examples,
+        open_examples,
+        require_examples,
+        shared_prompts,
+        shortened,
+        split_examples,
+    )
+    from lilliput.corpus.labels import LabelKind, label_alike, label_documents, mark_prompt, unmark
+    from lilliput.corpus.named import (
+        CorpusInfo,
+        fetch,
+        known_corpora,
+        open_corpus,
+        open_large_corpus,
+        read_named,
+        read_named_validation,
+    )
+    from lilliput.corpus.reading import read_files
+    from lilliput.corpus.splitting import Split, SplitSettings, split
+    from lilliput.corpus.streaming import LargeSplit, LargeText, Survey, divide, is_large, open_large, survey
+    from lilliput.corpus.words import count_words
+
+_PARTS = {
+    "data_files": ("find_file",),
+    "document": ("JOINT", "Corpus", "Document", "Progress"),
+    "examples": (
+        "END",
+        "Example",
+        "Examples",
+        "open_examples",
+        "require_examples",
+        "shared_prompts",
+        "shortened",
+        "split_examples",
+    ),
+    "labels": ("LabelKind", "label_alike", "label_documents", "mark_prompt", "unmark"),
+    "named": (
+        "CorpusInfo",
+        "fetch",
+        "known_corpora",
+        "open_corpus",
+        "open_large_corpus",
+        "read_named",
+        "read_named_validation",
+    ),
+    "reading": ("read_files",),
+    "splitting": ("Split", "SplitSettings", "split"),
+    "streaming": ("LargeSplit", "LargeText", "Survey", "divide", "is_large", "open_large", "survey"),
+    "words": ("count_words",),
+}
+_HOMES = {name: part for part, names in _PARTS.items() for name in names}
 
 __all__ = [
     "END",
@@ -66,3 +103,9 @@ __all__ = [
     "survey",
     "unmark",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"lilliput.corpus.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -75,7 +75,7 @@ class EngineReading(Reading):
         self._engine = engine
         self._lengths = [0] * rows
         self._before: list[Before] = []
-        self._caches = [np.zeros((rows, *shape), np.float32) for _, shape in engine.caches]
+        self._caches = [np.zeros((rows, *cached.shape), np.float32) for cached in engine.caches]
         self._bind()
 
     @property
@@ -136,12 +136,10 @@ class EngineReading(Reading):
 
     def _step(self, tokens: Sequence[int]) -> LogitsV:
         engine, inputs = self._engine, self._inputs
-        for row, text in enumerate(self.texts):
-            held = self._lengths[row]
-            if held == engine.capacity:
-                held = 0
-            inputs.fill_row(engine, row, text[-min(engine.longest, held + 1) :], held)
-            self._lengths[row] = held + 1
+        # What comes of a row that is full does not matter: it begins anew.
+        held = [0 if length == engine.capacity else length for length in self._lengths]
+        inputs.fill_step(engine, self.texts, tokens, held)
+        self._lengths = [length + 1 for length in held]
         inputs.run(engine, self._bound)
         if engine.steps is None:
             return cast(LogitsV, inputs.logits_BV.copy())
@@ -191,13 +189,28 @@ class _Inputs:
     def fill_row(self, engine: Engine, row: int, ids: Sequence[int], held: int) -> None:
         """Put in what a row adds to the positions it holds; `ids` may begin before the new tokens."""
         new, longest = self.windows_BTL.shape[1:]
-        if new == 1 and len(ids) == longest:
-            self.windows_BTL[row, 0] = ids
-        else:
-            # Where the text begins stands a token of its own.
-            missing = new + longest - 1 - len(ids)
-            padded = np.array([*[engine.model.vocab_size] * missing, *ids], np.int64)
-            self.windows_BTL[row] = np.lib.stride_tricks.sliding_window_view(padded, longest)
+        # Where the text begins stands a token of its own.
+        missing = new + longest - 1 - len(ids)
+        padded = np.array([*[engine.model.vocab_size] * missing, *ids], np.int64)
+        self.windows_BTL[row] = np.lib.stride_tricks.sliding_window_view(padded, longest)
+        self._place(engine, row, held)
+
+    def fill_step(
+        self, engine: Engine, texts: Sequence[Sequence[int]], tokens: Sequence[int], held: Sequence[int]
+    ) -> None:
+        """Put in one new token for each row, the last one of its text."""
+        longest = engine.longest
+        if longest == 1:
+            self.windows_BTL[:, 0, 0] = tokens
+        for row, count in enumerate(held):
+            if longest > 1:
+                seen = texts[row][-min(longest, count + 1) :]
+                self.windows_BTL[row, 0] = [*[engine.model.vocab_size] * (longest - len(seen)), *seen]
+            if engine.capacity is not None:
+                self._place(engine, row, count)
+
+    def _place(self, engine: Engine, row: int, held: int) -> None:
+        new = self.windows_BTL.shape[1]
         self.lengths_B[row] = held + new - 1
         if engine.learned:
             self.positions_BT[row] = np.arange(held, held + new)
@@ -213,8 +226,9 @@ class _Inputs:
             inputs["positions"] = self.positions_BT
         if engine.steps is not None:
             outputs["features"] = self.features_BD
-        for (name, _), array in zip(engine.caches, caches, strict=True):
-            inputs[f"{name}_in"], outputs[f"{name}_out"] = array, array
+        for cached, array in zip(engine.caches, caches, strict=True):
+            placed: NDArray[Any] = array.reshape(cached.before + array.shape)
+            inputs[f"{cached.name}_in"] = outputs[f"{cached.name}_out"] = placed
         for name, array in inputs.items():
             bound.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         for name, array in outputs.items():
@@ -227,5 +241,6 @@ class _Inputs:
 
     def run(self, engine: Engine, bound: Any) -> None:
         """Run the pass."""
-        self.total[0] = self.lengths_B.max() + 1
+        if engine.capacity is not None:
+            self.total[0] = max(self.lengths_B.tolist()) + 1
         engine.session.run_with_iobinding(bound)

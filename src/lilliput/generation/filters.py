@@ -94,7 +94,7 @@ def no_repeat_ngram(length: int) -> Filter:
     return forbid
 
 
-_COLDEST = 1e-6
+COLDEST = 1e-6
 """Below this a temperature counts as 0: single precision can divide by it."""
 
 
@@ -115,7 +115,7 @@ def temperature(values: Sequence[float], start: int = 0) -> Filter:
 
     def divide(logits_V: Logits, ids: Sequence[int]) -> Logits:
         value = values[(len(ids) - start) % len(values)] if len(values) > 1 else values[0]
-        if value < _COLDEST:
+        if value < COLDEST:
             return _only(logits_V, logits_V.argmax())
         return logits_V if value == 1 else (logits_V - logits_V.max()) / value
 
@@ -140,7 +140,7 @@ def top_p(mass: float) -> Filter:
 
 def _likeliest(probabilities_V: NDArray[Any], mass: float) -> NDArray[np.int64]:
     """Return ids in descending order of their probabilities, at least those that together have `mass`."""
-    if probabilities_V.size <= _CHUNK:
+    if probabilities_V.size <= CHUNK:
         return np.argsort(-probabilities_V, kind="stable")
     # Sorting all of a large vocabulary takes longer than the network's step.
     for least in (1e-3, 1e-4, 1e-5, 0.0):
@@ -201,7 +201,7 @@ def xtc(threshold: float, probability: float, generator: np.random.Generator) ->
 
 def greatest(logits_V: Logits, count: int) -> NDArray[np.int64]:
     """Return the ids of exactly `count` greatest logits, in ascending order; among equals the lower ids."""
-    candidates = _candidates(logits_V, count)
+    candidates = candidates_of(logits_V, count)
     values = logits_V[candidates]
     least = np.partition(values, -count)[-count]
     kept = values > least
@@ -211,17 +211,18 @@ def greatest(logits_V: Logits, count: int) -> NDArray[np.int64]:
     return ids
 
 
-_CHUNK = 256
+CHUNK = 256
 """Logits of which the greatest is looked at first."""
 
 
-def _candidates(logits_V: Logits, count: int) -> NDArray[np.int64]:
+def candidates_of(logits_V: Logits, count: int) -> NDArray[np.int64]:
     """Return, in ascending order, ids among which the greatest `count` are; of a large vocabulary few others."""
-    chunks = logits_V.size // _CHUNK
+    chunks = logits_V.size // CHUNK
     if chunks <= count:
         return np.arange(logits_V.size)
-    # The `count` greatest chunks have as many logits that reach the least of their maxima.
-    maxima = logits_V[: chunks * _CHUNK].reshape(chunks, _CHUNK).max(1)
+    # The `count` greatest chunks have as many logits that reach the least of their maxima. A chunk is a column: the
+    # rows are compared as wholes.
+    maxima = np.maximum.reduce(logits_V[: chunks * CHUNK].reshape(CHUNK, chunks))
     return np.flatnonzero(logits_V >= np.partition(maxima, -count)[-count])
 
 

@@ -49,7 +49,10 @@ class Reading(ABC):
         """Add a token to each row and return logits_BV of what comes next."""
         for text, token in zip(self.texts, tokens, strict=True):
             text.append(token)
-        full = [row for row, length in enumerate(self.lengths) if length == self.capacity]
+        lengths, capacity = self.lengths, self.capacity
+        if capacity is None or max(lengths) < capacity:
+            return self._step(tokens)
+        full = [row for row, length in enumerate(lengths) if length == capacity]
         if len(full) == len(self.texts):
             logits = [self._read_latest(row, max(1, self.model.context // 2)) for row in full]
             return np.stack(logits)

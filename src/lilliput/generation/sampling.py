@@ -12,15 +12,21 @@ text: the caller who decodes sees to them.
 Vectors of one axis: V vocabulary.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lilliput.errors import GenerationError
 from lilliput.generation.filters import (
+    CHUNK,
+    COLDEST,
     Filter,
     Logits,
+    candidates_of,
     greatest,
     min_p,
     no_repeat_ngram,
@@ -31,9 +37,6 @@ from lilliput.generation.filters import (
     xtc,
 )
 from lilliput.generation.settings import SamplingSettings
-
-_CHUNK = 256
-"""Of a large vocabulary first a part of this size is drawn, then a token of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +57,74 @@ class Sampler:
     def __init__(self, settings: SamplingSettings, seed: int, start: int, own: Sequence[Filter] = ()) -> None:
         self._generator = np.random.Generator(np.random.PCG64(seed))
         self._first = by_token(settings, own)
-        temperatures = settings.temperatures or (settings.temperature,)
-        self._top_k = 1 if temperatures == (0,) else settings.top_k
-        self._then = by_value(settings, temperatures, start, self._generator)
+        self._settings, self._start = settings, start
+        self._temperatures = settings.temperatures or (settings.temperature,)
+        self._then = by_value(settings, self._temperatures, start, self._generator)
+        self._ordered = _keep_the_first(settings)
+        self._room: NDArray[Any] = np.empty(0)
 
     def choose(self, logits_V: Logits, ids: Sequence[int]) -> Token:
         """Return the token after `ids`. Raises GenerationError if the logits are not finite or nothing is allowed."""
-        greatest_logit = logits_V.max()
-        if not np.isfinite(greatest_logit):
+        greatest_logit = np.maximum.reduce(logits_V)
+        if not math.isfinite(greatest_logit):
             raise GenerationError(
                 "the logits are not finite, so nothing can be drawn: take an earlier checkpoint of this run"
             )
         filtered = logits_V
         for change in self._first:
             filtered = change(filtered, ids)
-        if self._first and not np.isfinite(filtered.max()):
+        if self._first and not math.isfinite(np.maximum.reduce(filtered)):
             raise GenerationError(
                 f"after {len(ids)} tokens nothing is allowed any more: all tokens of the vocabulary are banned or "
                 "filtered out; loosen ban, no_repeat_ngram or your own filters"
             )
         token = self._of_the_allowed(filtered, ids)
-        whole = np.exp(logits_V - greatest_logit).sum(dtype=np.float64)
-        return Token(token, float(np.exp(np.float64(logits_V[token]) - greatest_logit) / whole))
+        # In one place, since making room takes as long as filling it.
+        if self._room.size != logits_V.size:
+            self._room = np.empty_like(logits_V)
+        np.exp(np.subtract(logits_V, greatest_logit, out=self._room), out=self._room)
+        return Token(token, float(self._room[token] / np.add.reduce(self._room)))
 
     def _of_the_allowed(self, logits_V: Logits, ids: Sequence[int]) -> int:
-        if self._top_k == 1:
+        temperatures, top_k = self._temperatures, self._settings.top_k or logits_V.size
+        value = temperatures[(len(ids) - self._start) % len(temperatures)]
+        if top_k == 1 or value < COLDEST:
             return int(logits_V.argmax())
-        if self._top_k is None or self._top_k >= logits_V.size:
+        if self._ordered and (top_k < logits_V.size or logits_V.size <= CHUNK):
+            return self._of_the_first(logits_V, top_k, value)
+        if top_k >= logits_V.size:
             return draw(self._cut(logits_V, ids), self._generator)
-        kept = greatest(logits_V, self._top_k)
+        kept = greatest(logits_V, top_k)
         return int(kept[draw(self._cut(logits_V[kept], ids), self._generator)])
+
+    def _of_the_first(self, logits_V: Logits, top_k: int, value: float) -> int:
+        """Draw where what is left are the likeliest tokens: in their order, all cuts are sums and places in them."""
+        candidates = candidates_of(logits_V, top_k)
+        values = logits_V[candidates]
+        order = np.argsort(-values, kind="stable")[:top_k]
+        values = values[order]
+        sums = np.add.accumulate(np.exp((values - values[0]) / value), dtype=np.float64)
+        count, settings = len(sums), self._settings
+        if settings.top_p is not None:
+            count = min(count, 1 + int(sums.searchsorted(settings.top_p * sums[-1])))
+        if settings.min_p is not None:
+            least = values[0] + value * math.log(settings.min_p)
+            count = min(count, int((-values).searchsorted(-least, side="right")))
+        place = int(sums[:count].searchsorted(self._generator.random() * sums[count - 1], side="right"))
+        if place == count:  # by rounding: the last one that is possible
+            place = int(sums.searchsorted(sums[count - 1]))
+        return int(candidates[order[place]])
 
     def _cut(self, logits: Logits, ids: Sequence[int]) -> Logits:
         for change in self._then:
             logits = change(logits, ids)
         return logits
+
+
+def _keep_the_first(settings: SamplingSettings) -> bool:
+    """Tell whether some of the likeliest tokens are kept, and nothing but these."""
+    others = settings.xtc_probability or (settings.typical is not None and settings.typical < 1)
+    return not others and (settings.top_k, settings.top_p, settings.min_p) != (None, None, None)
 
 
 def by_token(settings: SamplingSettings, own: Sequence[Filter] = ()) -> list[Filter]:
@@ -124,12 +160,12 @@ def draw(logits_V: Logits, generator: np.random.Generator) -> int:
     """Return the place of one drawn from the softmax of the logits; one of probability zero is never drawn."""
     weights_V = np.exp(logits_V - logits_V.max())
     first, number = 0, generator.random()
-    if weights_V.size > 2 * _CHUNK:
+    if weights_V.size > 2 * CHUNK:
         # Sums of parts take a fifth of the time of running sums.
-        chunks = np.add.reduceat(weights_V, np.arange(0, weights_V.size, _CHUNK)).cumsum(dtype=np.float64)
+        chunks = np.add.reduceat(weights_V, np.arange(0, weights_V.size, CHUNK)).cumsum(dtype=np.float64)
         part = int(np.searchsorted(chunks, number * chunks[-1], side="right"))
         earlier = chunks[part - 1] if part else 0.0
-        first, weights_V = part * _CHUNK, weights_V[part * _CHUNK : (part + 1) * _CHUNK]
+        first, weights_V = part * CHUNK, weights_V[part * CHUNK : (part + 1) * CHUNK]
         cumulative = weights_V.cumsum(dtype=np.float64)
         target = min(number * chunks[-1] - earlier, np.nextafter(cumulative[-1], 0))
     else:

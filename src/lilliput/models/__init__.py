@@ -11,7 +11,7 @@ from lilliput.models.settings import GPTSettings, ModelSettings, RecurrentSettin
 
 if TYPE_CHECKING:
     from lilliput.models.mixture import Mixture
-    from lilliput.models.protocol import Cache, Model, build, count_multiplied, count_parameters
+    from lilliput.models.protocol import Cache, Model, build, build_empty, count_multiplied, count_parameters
 
 __all__ = [
     "Cache",
@@ -21,6 +21,7 @@ __all__ = [
     "ModelSettings",
     "RecurrentSettings",
     "build",
+    "build_empty",
     "count_multiplied",
     "count_parameters",
 ]

@@ -18,8 +18,10 @@ Axes: B rows, T time, P positions before them, N places, V vocabulary, K levels.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,9 +104,9 @@ def count_orders(ids: NDArray[np.int32], order: int, base: int) -> Iterator[Orde
     A text shorter than `order` has fewer orders.
     """
     order = min(order, len(ids))
-    bits = base.bit_length()
-    if bits * order <= 64:
-        yield from _count_packed(ids, order, base, bits)
+    occurring = np.flatnonzero(np.bincount(ids))
+    if len(occurring).bit_length() * order <= 64:
+        yield from _count_packed(ids, order, base, occurring)
         return
     ranks, distinct = np.zeros(len(ids), dtype=np.int32), 1
     for n in range(1, order + 1):
@@ -114,13 +116,16 @@ def count_orders(ids: NDArray[np.int32], order: int, base: int) -> Iterator[Orde
         del counted
 
 
-def _count_packed(ids: NDArray[np.int32], order: int, base: int, bits: int) -> Iterator[Order]:
-    """Count small tokens: the longest groups, as one number each, are sorted once, and so is all that they begin with.
+def _count_packed(ids: NDArray[np.int32], order: int, base: int, occurring: NDArray[np.int64]) -> Iterator[Order]:
+    """Count few different tokens: their longest groups, as one number each, are sorted, and with them all shorter ones.
 
     Behind the text stands a token of its own; what holds it is not counted.
     """
     keys, distinct = np.zeros(len(ids), dtype=np.uint64), 1
-    padded = np.append(ids, np.full(order - 1, base)).astype(np.uint64)
+    nothing, bits = len(occurring), len(occurring).bit_length()
+    numbers = np.zeros(occurring[-1] + 1, dtype=np.uint64)
+    numbers[occurring] = np.arange(nothing)
+    padded = np.append(numbers[ids], np.full(order - 1, nothing, dtype=np.uint64))
     for place in range(order):
         keys <<= np.uint64(bits)
         keys |= padded[place : place + len(ids)]
@@ -130,9 +135,9 @@ def _count_packed(ids: NDArray[np.int32], order: int, base: int, bits: int) -> I
         groups = keys >> np.uint64(bits * (order - n))
         starts, counts = _runs(groups)
         tokens = (groups[starts] & np.uint64((1 << bits) - 1)).astype(np.int64)
-        whole = tokens < base
-        codes = ranks[starts] * np.int64(base) + tokens
-        counted = _order(codes[whole], counts[whole], distinct, base)
+        whole = tokens < nothing
+        codes = ranks[starts[whole]] * np.int64(base) + occurring[tokens[whole]]
+        counted = _order(codes, counts[whole], distinct, base)
         ranks = np.repeat(np.cumsum(whole, dtype=np.int32) - 1, counts)
         distinct = counted.groups
         yield counted
@@ -153,18 +158,29 @@ def _count(
     return _order(codes[firsts], counts, distinct, base), ranks
 
 
-def _count_numbers(numbers: NDArray[np.int64], tokens: NDArray[np.int32], base: int) -> tuple[Order, NDArray[np.int64]]:
-    """Count what followed contexts that are told by numbers of `_NUMBER_BITS`; return also the numbers, in order."""
+def _count_tokens(ids: NDArray[np.int32], base: int) -> list[Order]:
+    """Count the groups of up to `LONGEST` tokens; of a shorter text the longer ones are empty."""
+    orders = list(count_orders(ids, LONGEST, base))
+    nothing = np.zeros(0, dtype=np.int32)
+    while len(orders) < LONGEST:
+        orders.append(_count(nothing, nothing, base, orders[-1].groups)[0])
+    return orders
+
+
+def _count_words(ids: NDArray[np.int32], base: int, pieces: list["_Places"]) -> tuple[Order, NDArray[np.int64]]:
+    """Count what followed one kind of contexts of words; return also their numbers, in order."""
+    places, known = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    pieces.clear()
     bits = (base - 1).bit_length()
-    keys = numbers << bits
-    keys |= tokens
+    keys = known << bits
+    keys |= ids[places + 1]
     keys.sort()
     firsts, counts = _runs(keys)
     keys = keys[firsts]
-    numbers, tokens = keys >> bits, (keys & ((1 << bits) - 1)).astype(np.int32)
-    starts, groups = _runs(numbers)
+    known, tokens = keys >> bits, keys & ((1 << bits) - 1)
+    starts, groups = _runs(known)
     codes = np.repeat(np.arange(len(starts), dtype=np.int64) * base, groups) + tokens
-    return _order(codes, counts, len(starts), base), numbers[starts]
+    return _order(codes, counts, len(starts), base), np.append(known[starts], np.iinfo(np.int64).max)
 
 
 def _in_order(codes: NDArray[np.int64], end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -197,9 +213,13 @@ def _order(codes: NDArray[np.int64], counts: NDArray[np.int32], distinct: int, b
     return Order(base, np.append(codes, nothing), np.append(counts, np.int32(0)), totals, types)
 
 
-def _contexts_of_words(ids: NDArray[np.int32], words: Words) -> list[list[tuple[NDArray[np.int32], NDArray[np.int64]]]]:
+_Places = tuple[NDArray[np.int32], NDArray[np.int64]]
+"""Some places, and the number of the context there, of `_NUMBER_BITS`."""
+
+
+def _contexts_of_words(ids: NDArray[np.int32], words: Words) -> list[list[_Places]]:
     """Return for each kind of context, in pieces, the places before the last that know theirs, and its number."""
-    found: list[list[tuple[NDArray[np.int32], NDArray[np.int64]]]] = [[] for _ in CONTEXTS]
+    found: list[list[_Places]] = [[] for _ in CONTEXTS]
     for start in range(0, max(1, len(ids) - 1), AT_ONCE):
         before = max(0, start + 1 - REACH)
         piece = ids[None, before : min(start + AT_ONCE, len(ids) - 1)]
@@ -232,19 +252,12 @@ class Counts:
     def __init__(self, ids: NDArray[Any], words: Words, vocab_size: int) -> None:
         self.vocab_size, self._words = vocab_size, words
         counted = ids[-MOST_TOKENS:].astype(np.int32)
-        orders = list(count_orders(counted, LONGEST, vocab_size))
-        nothing = np.zeros(0, dtype=np.int32)
-        while len(orders) < LONGEST:  # the text is shorter
-            orders.append(_count(nothing, nothing, vocab_size, orders[-1].groups)[0])
-        self._numbers: list[NDArray[np.int64]] = []
-        pieces = _contexts_of_words(counted, words)
-        for _ in CONTEXTS:
-            places, known = (np.concatenate(part) for part in zip(*pieces.pop(0), strict=True))
-            order, numbers = _count_numbers(known, counted[1:][places], vocab_size)
-            del known
-            self._numbers.append(np.append(numbers, np.iinfo(np.int64).max))
-            orders.append(order)
-        self._suffixes = orders[:LONGEST]
+        # Sorting, which is most of the work, leaves Python to others.
+        with ThreadPoolExecutor(2) as pool:
+            beside = pool.submit(_count_tokens, counted, vocab_size)
+            by_words = list(pool.map(partial(_count_words, counted, vocab_size), _contexts_of_words(counted, words)))
+        self._suffixes, self._numbers = beside.result(), [numbers for _, numbers in by_words]
+        orders = [*self._suffixes, *(order for order, _ in by_words)]
         self._levels = [orders[number] for number in _CHAIN]
         # The tokens that follow a context stand together: from its start to the next one's.
         self._starts = [np.append(np.int32(0), np.cumsum(order.types, dtype=np.int32)) for order in self._levels]

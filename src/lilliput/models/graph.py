@@ -13,7 +13,7 @@ Axes: B rows, T new positions, L tokens, I inputs and O outputs of a matrix.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +27,22 @@ _SMALL = 1024
 """Bytes up to which a constant stands in the graph itself."""
 
 
+class Cached(NamedTuple):
+    """An array that is carried from pass to pass: its name, the shape of a row, and the axes before the rows."""
+
+    name: str
+    shape: tuple[int, ...]
+    before: tuple[int, ...]
+
+
 class Graph:
     """Nodes, inputs and outputs by name, and the weights: in single precision, or 8 bits in blocks of 32."""
 
     def __init__(self, bits: int = 32) -> None:
         self.bits = bits
         self.weights: dict[str, NDArray[Any]] = {}
-        self.caches: list[tuple[str, tuple[int, ...]]] = []
-        """What is carried from one pass to the next: the name, and the shape behind the rows."""
+        self.caches: list[Cached] = []
+        """What is carried from one pass to the next."""
         self._nodes: list[Any] = []
         self._small: list[Any] = []
         self._inputs: dict[str, Any] = {}
@@ -75,15 +83,17 @@ class Graph:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
-    def cache(self, shape: tuple[int, ...]) -> tuple[str, str]:
+    def cache(self, shape: tuple[int, ...], before: tuple[int, ...] = ()) -> tuple[str, str]:
         """Declare what is carried from pass to pass, of `shape` for each row; return the names of input and output.
 
-        Whoever runs the graph may give both the same memory: what is read is read before it is written.
+        `before` are axes of length 1 before the rows. Whoever runs the graph may give both the same memory: what is
+        read is read before it is written.
         """
         name = f"cache_{len(self.caches)}"
-        self.caches.append((name, shape))
-        self.input(f"{name}_in", TensorProto.FLOAT, ["B", *shape])
-        self._outputs.append(helper.make_tensor_value_info(f"{name}_out", TensorProto.FLOAT, ["B", *shape]))
+        self.caches.append(Cached(name, shape, before))
+        axes: list[str | int | None] = [*before, "B", *shape]
+        self.input(f"{name}_in", TensorProto.FLOAT, axes)
+        self._outputs.append(helper.make_tensor_value_info(f"{name}_out", TensorProto.FLOAT, axes))
         return f"{name}_in", f"{name}_out"
 
     def windows(self, longest: int) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from lilliput.errors import RecipeError
 from lilliput.models.ngrams import NgramEmbedding
@@ -105,6 +106,21 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def new_cache(self, batch: int) -> Cache:
         """Return an empty cache for `batch` rows, on the model's device and in its dtype; it is meant for inference."""
+
+
+class _AsTheyAre(TorchFunctionMode):
+    """Weights are not drawn: of a large network that takes longer than reading them."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function in (Tensor.normal_, Tensor.uniform_):
+            return args[0]
+        return function(*args, **(kwargs or {}))
+
+
+def build_empty(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: int) -> Model:
+    """Return a network whose weights are still to be put in, and may be anything. The errors are those of `build`."""
+    with _AsTheyAre():
+        return build(settings, vocab_size, context)
 
 
 def build(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: int) -> Model:

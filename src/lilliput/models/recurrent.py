@@ -65,17 +65,19 @@ class Recurrent(Model):
     def emit(self, graph: "Graph") -> tuple[str, str]:
         """Write the network into a graph, for the latest position."""
         windows_BTL = graph.windows(1)
-        ids_BT = graph.put("Gather", windows_BTL, graph.constant(np.int64(0)), axis=2)
+        ids_TB = graph.put("Transpose", graph.shaped(windows_BTL, 0, -1), perm=(1, 0))
         table = graph.constant(self.embedding.weight)
-        x_BTI = graph.put("Gather", table, ids_BT)
-        x_TBI = graph.put("Transpose", x_BTI, perm=(1, 0, 2))
+        x_TBI = graph.put("Gather", table, ids_TB)
         for layer in range(self.settings.layers):
-            x_TBI = self._emit_layer(graph, layer, x_TBI)
-        features_BD = graph.put("Gather", x_TBI, graph.constant(np.int64(-1)), axis=0)
+            x_TBI, last_1BW = self._emit_layer(graph, layer, x_TBI)
+        features_BD = graph.put("Squeeze", last_1BW, graph.constant(np.array([0])))
         return features_BD, graph.head(features_BD, self.output, self.embedding, table)
 
-    def _emit_layer(self, graph: "Graph", layer: int, x_TBI: str) -> str:
-        """Write one layer; ONNX has the gates in another order than torch, and one axis for directions."""
+    def _emit_layer(self, graph: "Graph", layer: int, x_TBI: str) -> tuple[str, str]:
+        """Write one layer; ONNX has the gates in another order than torch, and one axis for directions.
+
+        Return what it says at all positions, which for the last layer nobody asks for, and its state at the last one.
+        """
         lstm, width = self.settings.kind == "lstm", self.settings.width
         order = (0, 3, 1, 2) if lstm else (1, 0, 2)
         weights = [
@@ -83,16 +85,15 @@ class Recurrent(Model):
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         ]
         inputs = (weights[0][None], weights[1][None], torch.cat(weights[2:])[None])
-        held = [graph.cache((width,)) for _ in range(2 if lstm else 1)]
-        axis = graph.constant(np.array([0]))
-        first = [graph.put("Unsqueeze", name, axis) for name, _ in held]
-        last = [f"{name}_of_one_direction" for _, name in held]
+        held = [graph.cache((width,), before=(1,)) for _ in range(2 if lstm else 1)]
+        first, last = zip(*held, strict=True)
         more: dict[str, Any] = {} if lstm else {"linear_before_reset": 1}
         kind = "LSTM" if lstm else "GRU"
-        y_T1BW = graph.put(kind, x_TBI, *map(graph.constant, inputs), "", *first, also=last, hidden_size=width, **more)
-        for name, (_, result) in zip(last, held, strict=True):
-            graph.put("Squeeze", name, axis, result=result)
-        return graph.put("Squeeze", y_T1BW, graph.constant(np.array([1])))
+        arrays = map(graph.constant, inputs)
+        y_T1BW = graph.put(kind, x_TBI, *arrays, "", *first, also=last, hidden_size=width, **more)
+        if layer + 1 == self.settings.layers:
+            return "", last[0]
+        return graph.put("Squeeze", y_T1BW, graph.constant(np.array([1]))), last[0]
 
     def new_cache(self, batch: int) -> StateCache:
         """Return an empty state; it takes its rows, device and dtype from the first pass."""
