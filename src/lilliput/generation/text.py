@@ -75,11 +75,13 @@ def ended(
     """
     ending, last, written = _Ending(settings, prompt), None, ""
     for piece in pieces:
-        text, last, written = ending.add(piece.text), piece, written + piece.text
-        if pattern is not None and not ending.over and pattern.complete(written):
-            yield replace(piece, text=text + ending.finish())
-            return
-        yield replace(piece, text=text)
+        text, last = ending.add(piece.text), piece
+        if pattern is not None:
+            written += piece.text
+            if not ending.over and pattern.complete(written):
+                yield replace(piece, text=text + ending.finish())
+                return
+        yield piece if text == piece.text else replace(piece, text=text)
         if ending.over:
             return
     rest = ending.finish()
@@ -114,14 +116,17 @@ class _Ending:
 
     def add(self, text: str) -> str:
         """Return what is sure to belong to the text."""
+        settings = self._settings
+        if settings.until is None and settings.characters is None and not settings.stop:
+            return text
         self._held += text
         ends, limit = self._ends()
         # What may become a stop string counts from where it begins: it may begin before an end that is already there.
-        open_from = len(self._held) - max((_overlap(self._held, stop) for stop in self._settings.stop), default=0)
+        open_from = len(self._held) - max((_overlap(self._held, stop) for stop in settings.stop), default=0)
         if (ends and min(ends) <= open_from) or limit:
             self.over = True
             return self._show(min(ends))
-        if self._settings.until is not None:
+        if settings.until is not None:
             found = _OPEN.search(self._held)
             open_from = min(open_from, found.start() if found else open_from)
         return self._show(min([open_from, *ends]))
