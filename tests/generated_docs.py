@@ -17,7 +17,7 @@ from lilliput.cli import VERBS
 from lilliput.cli import main as run_lilliput
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.recipe import Recipe
-from tests.recorded_results import comparison_table, results_table
+from tests.recorded_results import comparison_table, results_table, writing_table
 
 DOCS = Path(__file__).parents[1] / "docs"
 README, RECIPES, REFERENCE = DOCS.parent / "README.md", DOCS / "recipes.md", DOCS / "reference.md"
@@ -173,6 +173,7 @@ def between(text: str, name: str, content: str) -> str:
 def generated() -> Iterator[tuple[Path, str]]:
     yield RECIPES, settings_page(RECIPES.read_text(encoding="utf-8"))
     readme = between(README.read_text(encoding="utf-8"), "results", results_table())
+    readme = between(readme, "writing", writing_table())
     yield README, between(readme, "comparison", comparison_table())
     yield REFERENCE, between(REFERENCE.read_text(encoding="utf-8"), "help", help_text())
 

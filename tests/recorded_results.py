@@ -49,6 +49,25 @@ def comparison_table() -> str:
     return "\n".join([*lines, "", f"To nanoGPT's loss at least so much faster: {faster}."])
 
 
+WRITING = {
+    "small": "GPT, 10.65 million parameters",
+    "large": "GPT, 51 million parameters, 50,257 tokens",
+    "lstm": "the LSTM of `shakespeare-lstm`",
+}
+PEERS = ("ours", "llama.cpp", "ours 8 bits", "llama.cpp q8_0", "transformers", "torch")
+
+
+def writing_table() -> str:
+    """The table of `benchmarks/decode.py` in the README: tokens per second of every side."""
+    result = json.loads((ROOT / "results" / "decode.json").read_text(encoding="utf-8"))
+    lines = [f"| tokens/s | texts | {' | '.join(PEERS)} |", "| --- | --- |" + " --- |" * len(PEERS)]
+    for row in result["rows"]:
+        figures = [row["figures"].get(side, {}).get("tokens_per_second") for side in PEERS]
+        cells = ["" if figure is None else f"{figure:,.0f}" for figure in figures]
+        lines.append(f"| {' | '.join([WRITING[row['case']], str(row['texts']), *cells])} |")
+    return "\n".join(lines)
+
+
 def wrong_figures() -> list[str]:
     """What a recipe's `[expected]` says that its recorded result does not."""
     wrong = []

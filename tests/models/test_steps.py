@@ -43,6 +43,7 @@ def test_contexts_as_they_come(learnt: list[int], ids: list[int]) -> None:
         expected_K = counts.contexts(np.array([[token]]), np.array([ids[: end - 1]], dtype=int))[0, 0]
         other = copy(trail)
         assert trail.add(token) == expected_K.tolist() == other.add(token)
+        assert counts.trail(ids[: end - 1]).add(token) == expected_K.tolist()
         for one, two in zip(counts.met(expected_K.tolist()), counts.known(expected_K[None]), strict=True):
             assert one.tolist() == two[0].tolist()
 
@@ -64,8 +65,7 @@ def test_predictions_as_they_come(kind: GPTSettings | RecurrentSettings) -> None
         features_TD = model.network.features(torch.from_numpy(ids[None]))
         logits_TV = model.network.head(features_TD)[0].numpy()
     steps = model.steps()
-    begun = steps.begin(ids[:20].tolist())
-    for first, before in ((0, steps.begin([])), (20, begun), (20, steps.begin(ids[:20].tolist()))):
+    for first, before in ((0, steps.begin([])), (20, steps.begin(ids[:20].tolist()))):
         for place in range(first, len(ids)):
             found_V = steps.mix(features_TD[0, place].numpy(), logits_TV[place], before, int(ids[place]))
             np.testing.assert_allclose(found_V, expected_TV[place], atol=1e-5)

@@ -338,9 +338,14 @@ class Counts:
         totals_K, types_K = np.array(pairs).T
         return totals_K, types_K
 
-    def trail(self) -> "CountTrail":
-        """Return what tells the contexts of a text token by token."""
-        return CountTrail(self._suffixes, self._numbers, self._words.trail())
+    def trail(self, before: Sequence[int] = ()) -> "CountTrail":
+        """Return what tells the contexts of a text, of which these tokens are known, token by token."""
+        trail = CountTrail(self._suffixes, self._numbers, self._words.trail())
+        for token in before[:-LONGEST]:
+            trail.skip(token)
+        for token in before[-LONGEST:]:
+            trail.add(token)
+        return trail
 
     def known(self, contexts_NK: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return totals_NK and types_NK of the contexts (`Followed`)."""
@@ -361,6 +366,10 @@ class CountTrail:
         other = CountTrail(self._suffixes, self._numbers, copy(self._words))
         other._ranks = self._ranks
         return other
+
+    def skip(self, token: int) -> None:
+        """Add a token that only contexts of words will reach back to: `LONGEST` others follow before these are asked."""
+        self._words.add(token)
 
     def add(self, token: int) -> list[int]:
         """Return contexts_K after one more token."""

@@ -26,11 +26,9 @@ class Before:
     def __init__(self, counts: Counts, ids: Iterable[int]) -> None:
         """Begin with the tokens of a text."""
         tokens = list(ids)
-        self._trail = counts.trail()
         # A word that begins before these is too long to be known.
-        for token in tokens[-2 * REACH :]:
-            self._trail.add(token)
-        self._matches = Matches(np.array([tokens], np.int32).reshape(1, -1))
+        self._trail = counts.trail(tokens[-2 * REACH :])
+        self._matches = Matches(np.array([tokens], np.int32))
 
     def __copy__(self) -> "Before":
         other = object.__new__(Before)
