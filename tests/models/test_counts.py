@@ -6,7 +6,7 @@ from collections.abc import Collection
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -298,6 +298,7 @@ def test_a_mixture_without_counts_says_so() -> None:
         model(torch.zeros(1, 3, dtype=torch.long))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 9), st.sampled_from([5, 6, 255, 300, 2**40])
 )

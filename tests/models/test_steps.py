@@ -19,7 +19,7 @@ IDS = st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=40)
 STRETCHED = st.lists(st.tuples(st.integers(0, VOCABULARY - 1), st.sampled_from([1, 1, 2, REACH - 2])), max_size=8)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(STRETCHED)
 def test_words_as_they_come(stretches: list[tuple[int, int]]) -> None:
     ids = [token for token, times in stretches for _ in range(times)]
@@ -35,6 +35,7 @@ def test_words_as_they_come(stretches: list[tuple[int, int]]) -> None:
         assert trail.add(token) == expected
 
 
+@settings(deadline=None)
 @given(IDS, IDS)
 def test_contexts_as_they_come(learnt: list[int], ids: list[int]) -> None:
     counts = Counts(np.array(learnt * 2), Words(TEXTS), VOCABULARY)

@@ -368,7 +368,7 @@ class CountTrail:
         return other
 
     def skip(self, token: int) -> None:
-        """Add a token that only contexts of words will reach back to: `LONGEST` others follow before these are asked."""
+        """Add a token that only contexts of words will reach back to: `LONGEST` others follow before any question."""
         self._words.add(token)
 
     def add(self, token: int) -> list[int]:
