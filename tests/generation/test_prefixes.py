@@ -8,7 +8,7 @@ from tests.models.test_models import any_settings
 
 from lilliput.generation import Engine, EngineReading, TorchReading
 from lilliput.generation.engine import _Inputs
-from lilliput.generation.prefixes import LEAST, MOST, Prefixes
+from lilliput.generation.prefixes import MOST, Prefixes
 from lilliput.models import GPTSettings, RecurrentSettings
 
 VOCABULARY, CONTEXT = 7, 24
@@ -30,7 +30,7 @@ def counted(monkeypatch):
 @settings(max_examples=40, deadline=None)
 @given(
     any_settings,
-    st.lists(ID, min_size=LEAST, max_size=CONTEXT + 8),
+    st.lists(ID, min_size=1, max_size=CONTEXT + 8),
     st.lists(st.tuples(st.integers(1, CONTEXT + 8), st.lists(ID, max_size=6)), min_size=2, max_size=5),
     st.integers(1, 3),
 )
@@ -84,16 +84,16 @@ def test_rows_with_long_prompts_that_begin_alike_slide_as_others_do():
 def test_only_the_latest_are_held():
     prefixes, caches = Prefixes(positions=False), [np.ones((1, 2), np.float32)]
     for first in range(MOST + 1):
-        prefixes.put([first] * LEAST, caches, caches)
-    assert prefixes.take([0] * LEAST, caches) == (0, ())
-    assert prefixes.take([MOST] * LEAST, caches)[0] == LEAST
+        prefixes.put([first] * 3, caches, caches)
+    assert prefixes.take([0] * 3, caches) == (0, ())
+    assert prefixes.take([MOST] * 3, caches)[0] == 3
 
 
 def test_they_take_no_more_than_their_room(monkeypatch):
     monkeypatch.setattr("lilliput.generation.prefixes.ROOM", 100)
     prefixes, caches = Prefixes(positions=False), [np.ones((1, 10), np.float32)]
     for first in range(3):
-        prefixes.put([first] * LEAST, caches, ())
-    assert [prefixes.take([first] * LEAST, caches)[0] for first in range(3)] == [0, LEAST, LEAST]
-    prefixes.put([4] * LEAST, [np.ones((1, 1000), np.float32)], ())
-    assert prefixes.take([4] * LEAST, [np.ones((1, 1000), np.float32)])[0] == LEAST
+        prefixes.put([first] * 3, caches, ())
+    assert [prefixes.take([first] * 3, caches)[0] for first in range(3)] == [0, 3, 3]
+    prefixes.put([4] * 3, [np.ones((1, 1000), np.float32)], ())
+    assert prefixes.take([4] * 3, [np.ones((1, 1000), np.float32)])[0] == 3

@@ -124,3 +124,11 @@ def test_what_was_set_by_hand_is_not_taken_for_planned(text: Path, tmp_path: Pat
     assert "model.width: 96 -> 192" in changes
     # What follows from the width follows from the new one.
     assert "model.feed_forward: 384 -> 768" in changes
+
+
+def test_in_seconds_windows_are_short(tmp_path: Path) -> None:
+    long = tmp_path / "long.txt"
+    long.write_text("An old man had a boat, and the boat had a hole.\n" * 5000, encoding="utf-8")
+    assert [planned(long, training__minutes=minutes).data.window for minutes in (0.3, 0.5)] == [128, 256]
+    assert planned(long, training__minutes=0.3, data__window=64).data.window == 64
+    assert planned(long, training__steps=10).data.window == 256

@@ -117,8 +117,9 @@ class EngineReading(Reading):
         """Let the network read into an emptied row; return logits_1V and, for a mixture, features_1D."""
         engine = self._engine
         caches = [array[row : row + 1] for array in self._caches]
-        for array in caches:
-            array[...] = 0
+        if engine.capacity is None:
+            for array in caches:
+                array[...] = 0
         held, outputs = engine.prefixes.take(ids, caches)
         if outputs:
             return outputs

@@ -17,8 +17,6 @@ MOST = 8
 """Texts that are held."""
 ROOM = 100_000_000
 """Bytes that they take together; the latest is held whatever it takes."""
-LEAST = 8
-"""Tokens from which on a text is worth holding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +44,6 @@ class Prefixes:
         self, ids: Sequence[int], caches: Sequence[NDArray[np.float32]], outputs: Sequence[NDArray[np.float32]]
     ) -> None:
         """Hold a copy of what a row carries after it has read `ids`, and of what came out."""
-        if len(ids) < LEAST:
-            return
         if self._positions:
             caches = [array[:, :, : len(ids)] for array in caches]
         read_P = np.array(ids, np.int64)

@@ -40,6 +40,8 @@ _LONGEST_NGRAM = 5
 _COMPILED_MINUTES = 3.0
 """From which on a model is compiled: it saves a quarter of the time, and takes half a minute when it is not kept from
 an earlier run."""
+_BRIEF_MINUTES, _BRIEF_WINDOW = 0.5, 128
+"""In less time than this, more steps of shorter windows teach more."""
 _MEASURED_MINUTES = 1.0
 """From which on it is worth to look how fast the machine is."""
 _MEMBERS = (9.0, 30.0, 80.0)
@@ -71,6 +73,8 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
     layers, width, heads, window, dropout, table_rows = next(
         size for bound, size in _SIZES if bound is None or len(text) < bound
     )
+    if not settings.get("training.steps") and _minutes(settings) < _BRIEF_MINUTES:
+        window = min(window, _BRIEF_WINDOW)
     rows, description = _TEXT_ROWS, f"planned for a text of {len(text):,} characters"
     if isinstance(source, LargeText):
         description = f"planned for a large text, {source.size:,} bytes on the disk"
