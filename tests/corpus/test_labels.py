@@ -75,8 +75,13 @@ def test_files_and_folders_give_their_names(tmp_path) -> None:
 
 
 def test_the_packing_is_no_part_of_a_name() -> None:
-    documents = (Document("a/one.txt.gz", "x"), Document("two.b.txt", "y"), Document("rows.jsonl:3", "z"))
-    assert list(label_documents(corpus(*documents), "file").labels) == ["one", "rows", "two.b"]
+    documents = (
+        Document("a/one.txt.gz", "x"),
+        Document("two.b.txt", "y"),
+        Document("rows.jsonl:3", "z"),
+        Document("a: b.txt", "q"),
+    )
+    assert list(label_documents(corpus(*documents), "file").labels) == ["a: b", "one", "rows", "two.b"]
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])

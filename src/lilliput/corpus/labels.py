@@ -25,6 +25,8 @@ EVERY = 200
 MOST = 6000
 _FIRST = 0xF0000  # the first of a plane that Unicode leaves to private use
 _LABELS = re.compile(f"[{chr(_FIRST)}-{chr(_FIRST + MOST - 1)}]")
+_ROW = re.compile(r":\d+\Z")
+"""Behind the name of a table stands the number of the row."""
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -89,7 +91,7 @@ def _mark(text: str, character: str) -> tuple[str, bool]:
 
 
 def _label(corpus: Corpus, document: Document, kind: LabelKind) -> str:
-    path = PurePosixPath(document.name.partition(":")[0])
+    path = PurePosixPath(_ROW.sub("", document.name))
     if kind == "file":
         name = path.name
         while PurePosixPath(name).suffix.lower() in PACKED:

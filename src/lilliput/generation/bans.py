@@ -66,7 +66,8 @@ def never(tokenizer: Tokenizer, text: str) -> Filter:
 
 def never_marks(tokenizer: Tokenizer, marks: Collection[str]) -> list[Filter]:
     """Return filters that forbid these characters, which stand for something and are never spelled by accident."""
-    tokens = [id for id, piece in enumerate(tokenizer.pieces) if not set(marks).isdisjoint(piece)]
+    forbidden = set(marks)
+    tokens = [id for id, piece in enumerate(tokenizer.pieces) if not forbidden.isdisjoint(piece)]
     spelled = [mark for mark in marks if len(tokenizer.encode(mark)) > 1]
     return [*([ban(tokens)] if tokens else []), *(never(tokenizer, mark) for mark in spelled)]
 
