@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lilliput.generation import SamplingSettings
@@ -119,6 +119,7 @@ def test_a_text_ends_after_its_first_unit(unit: str, prompt: str, text: str, exp
 
 
 @settings(max_examples=300, deadline=None)
+@example(text="a \n\n", prompt="", sizes=(), unit="paragraph", characters=None, stops=("\n",))
 @given(
     text=st.text('a.\n "', max_size=16),
     prompt=st.text("a.\n ", max_size=6),

@@ -28,6 +28,8 @@ from lilliput.models.steps import Before
 
 _ONE_THREAD = 2_000_000
 """Parameters of a network up to which handing work to a second thread takes longer than doing it."""
+_ROOM = 64
+"""Positions for which there is room at first."""
 _CHECKED, _NEAR = 8, 1e-3
 """Tokens that are compared with the model, and how near the logits have to be in single precision."""
 
@@ -75,8 +77,9 @@ class EngineReading(Reading):
         self._engine = engine
         self._lengths = [0] * rows
         self._before: list[Before] = []
-        self._caches = [np.zeros((rows, *cached.shape), np.float32) for cached in engine.caches]
-        self._bind()
+        self._caches: list[NDArray[np.float32]] = []
+        self._room = 0
+        self._make_room(min(_ROOM, engine.capacity or 0))
 
     @property
     def lengths(self) -> list[int]:
@@ -94,6 +97,21 @@ class EngineReading(Reading):
         self._lengths = [self._lengths[row] for row in rows]
         self._before = [copy(self._before[row]) for row in rows] if self._before else []
         self._caches = [array[list(rows)] for array in self._caches]
+        self._bind()
+
+    def _make_room(self, positions: int) -> None:
+        """Let rows hold so many positions.
+
+        There is room for twice as many each time: that for a whole context may take longer to get than a text to write.
+        """
+        if self._caches and positions <= self._room:
+            return
+        self._room = min(max(positions, 2 * self._room), self._engine.capacity or 0)
+        rows = len(self.texts)
+        wider = [np.zeros((rows, *cached.row(self._room)), np.float32) for cached in self._engine.caches]
+        for array, held in zip(wider, self._caches, strict=False):
+            array[:, :, : held.shape[2]] = held
+        self._caches = wider
         self._bind()
 
     def _bind(self) -> None:
@@ -116,6 +134,8 @@ class EngineReading(Reading):
     def _network(self, row: int, ids: Sequence[int], begins: bool) -> tuple[NDArray[np.float32], ...]:
         """Let the network read into an emptied row; return logits_1V and, for a mixture, features_1D."""
         engine = self._engine
+        if engine.capacity is not None:
+            self._make_room(len(ids))
         caches = [array[row : row + 1] for array in self._caches]
         if engine.capacity is None:
             for array in caches:
@@ -136,9 +156,12 @@ class EngineReading(Reading):
         return outputs
 
     def _step(self, tokens: Sequence[int]) -> LogitsV:
-        engine, inputs = self._engine, self._inputs
+        engine = self._engine
         # What comes of a row that is full does not matter: it begins anew.
         held = [0 if length == engine.capacity else length for length in self._lengths]
+        if engine.capacity is not None:
+            self._make_room(max(held) + 1)
+        inputs = self._inputs
         inputs.fill_step(engine, self.texts, tokens, held)
         self._lengths = [length + 1 for length in held]
         inputs.run(engine, self._bound)

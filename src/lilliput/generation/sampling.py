@@ -13,8 +13,11 @@ Vectors of one axis: V vocabulary.
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import neg
 from typing import Any
 
 import numpy as np
@@ -38,6 +41,9 @@ from lilliput.generation.filters import (
 )
 from lilliput.generation.settings import SamplingSettings
 
+_FEW = 128
+"""Logits up to which plain numbers are faster than arrays: a network's step leaves no code of NumPy in the caches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -60,13 +66,16 @@ class Sampler:
         self._settings, self._start = settings, start
         self._temperatures = settings.temperatures or (settings.temperature,)
         self._then = by_value(settings, self._temperatures, start, self._generator)
-        self._ordered = _keep_the_first(settings)
+        others = settings.xtc_probability or (settings.typical is not None and settings.typical < 1)
+        self._by_order = not others
+        """Whether nothing is cut but from the end, when the likeliest come first."""
         self._room: NDArray[Any] = np.empty(0)
 
     def choose(self, logits_V: Logits, ids: Sequence[int]) -> Token:
         """Return the token after `ids`. Raises GenerationError if the logits are not finite or nothing is allowed."""
-        greatest_logit = np.maximum.reduce(logits_V)
-        if not math.isfinite(greatest_logit):
+        few = logits_V.size <= _FEW
+        greatest_logit, total = self._sum_of_few(logits_V) if few else self._sum_of_many(logits_V)
+        if not math.isfinite(total):
             raise GenerationError(
                 "the logits are not finite, so nothing can be drawn: take an earlier checkpoint of this run"
             )
@@ -79,52 +88,68 @@ class Sampler:
                 "filtered out; loosen ban, no_repeat_ngram or your own filters"
             )
         token = self._of_the_allowed(filtered, ids)
+        return Token(token, math.exp(logits_V.item(token) - greatest_logit) / total)
+
+    def _sum_of_few(self, logits_V: Logits) -> tuple[float, float]:
+        """Return the greatest logit, and the sum of what all weigh beside it; not a number if one is not finite."""
+        values: list[float] = logits_V.tolist()
+        greatest_logit = max(values)
+        return greatest_logit, sum([math.exp(value - greatest_logit) for value in values])
+
+    def _sum_of_many(self, logits_V: Logits) -> tuple[float, float]:
+        greatest_logit = np.maximum.reduce(logits_V)
+        if not math.isfinite(greatest_logit):
+            return greatest_logit, math.nan
         # In one place, since making room takes as long as filling it.
         if self._room.size != logits_V.size:
             self._room = np.empty_like(logits_V)
         np.exp(np.subtract(logits_V, greatest_logit, out=self._room), out=self._room)
-        return Token(token, float(self._room[token] / np.add.reduce(self._room)))
+        return greatest_logit.item(), float(np.add.reduce(self._room))
 
     def _of_the_allowed(self, logits_V: Logits, ids: Sequence[int]) -> int:
-        temperatures, top_k = self._temperatures, self._settings.top_k or logits_V.size
-        value = temperatures[(len(ids) - self._start) % len(temperatures)]
+        temperatures, size = self._temperatures, logits_V.size
+        value, top_k = temperatures[(len(ids) - self._start) % len(temperatures)], self._settings.top_k or size
         if top_k == 1 or value < COLDEST:
             return int(logits_V.argmax())
-        if self._ordered and (top_k < logits_V.size or logits_V.size <= CHUNK):
+        if self._by_order and size <= _FEW:
+            return self._of_few(logits_V.tolist(), top_k, value)
+        if self._by_order and top_k <= _FEW:
             return self._of_the_first(logits_V, top_k, value)
-        if top_k >= logits_V.size:
+        if top_k >= size:
             return draw(self._cut(logits_V, ids), self._generator)
         kept = greatest(logits_V, top_k)
         return int(kept[draw(self._cut(logits_V[kept], ids), self._generator)])
 
+    def _of_few(self, values: list[float], top_k: int, value: float) -> int:
+        settings, order = self._settings, list(range(len(values)))
+        if (settings.top_k, settings.top_p, settings.min_p) != (None, None, None):
+            order = sorted(order, key=values.__getitem__, reverse=True)[:top_k]
+        return order[self._place([values[token] for token in order], value)]
+
     def _of_the_first(self, logits_V: Logits, top_k: int, value: float) -> int:
-        """Draw where what is left are the likeliest tokens: in their order, all cuts are sums and places in them."""
         candidates = candidates_of(logits_V, top_k)
         values = logits_V[candidates]
         order = np.argsort(-values, kind="stable")[:top_k]
-        values = values[order]
-        sums = np.add.accumulate(np.exp((values - values[0]) / value), dtype=np.float64)
-        count, settings = len(sums), self._settings
+        return int(candidates[order[self._place(values[order].tolist(), value)]])
+
+    def _place(self, values: list[float], value: float) -> int:
+        """Draw one of a few logits, the greatest first where something is cut: all cuts are sums and places in them."""
+        greatest_logit, settings = max(values), self._settings
+        sums = list(accumulate([math.exp((logit - greatest_logit) / value) for logit in values]))
+        count = len(sums)
         if settings.top_p is not None:
-            count = min(count, 1 + int(sums.searchsorted(settings.top_p * sums[-1])))
+            count = min(count, 1 + bisect_left(sums, settings.top_p * sums[-1]))
         if settings.min_p is not None:
-            least = values[0] + value * math.log(settings.min_p)
-            count = min(count, int((-values).searchsorted(-least, side="right")))
-        place = int(sums[:count].searchsorted(self._generator.random() * sums[count - 1], side="right"))
-        if place == count:  # by rounding: the last one that is possible
-            place = int(sums.searchsorted(sums[count - 1]))
-        return int(candidates[order[place]])
+            least = greatest_logit + value * math.log(settings.min_p)
+            count = min(count, bisect_right(values, -least, key=neg))
+        place = bisect_right(sums, self._generator.random() * sums[count - 1], hi=count)
+        # By rounding it may be none: then the last one that is possible.
+        return place if place < count else bisect_left(sums, sums[count - 1])
 
     def _cut(self, logits: Logits, ids: Sequence[int]) -> Logits:
         for change in self._then:
             logits = change(logits, ids)
         return logits
-
-
-def _keep_the_first(settings: SamplingSettings) -> bool:
-    """Tell whether some of the likeliest tokens are kept, and nothing but these."""
-    others = settings.xtc_probability or (settings.typical is not None and settings.typical < 1)
-    return not others and (settings.top_k, settings.top_p, settings.min_p) != (None, None, None)
 
 
 def by_token(settings: SamplingSettings, own: Sequence[Filter] = ()) -> list[Filter]:

@@ -148,12 +148,15 @@ class _Ending:
             full = True
             self._held = self._held[: settings.characters - self._shown]
             ends.append(len(self._held))
-        ends += [place for stop in settings.stop if (place := self._held.find(stop)) >= 0]
+        stops = [(place, place + len(stop)) for stop in settings.stop if (place := self._held.find(stop)) >= 0]
+        ends += [place for place, _ in stops]
         if settings.until is not None:
-            text = self._before + self._held if self._before else self._held.lstrip()
+            # Behind a stop string nothing is looked at, however much of it may have come in one piece.
+            held = self._held[: min((end for _, end in stops), default=None)]
+            text = self._before + held if self._before else held.lstrip()
             found = _ENDS[settings.until].match(text)
             if found:
-                ends.append(max(0, found.end() + len(self._held) - len(text)))
+                ends.append(max(0, found.end() + len(held) - len(text)))
         return ends, full
 
 

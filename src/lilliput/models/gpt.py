@@ -120,7 +120,7 @@ class GPT(Model):
             tables = rotary_halves(self.cosines_TK, self.sines_TK)
             rotary = graph.constant(tables[0]), graph.constant(tables[1])
         for block in self.blocks:
-            x_BTD = cast(Block, block).emit(graph, x_BTD, rotary, self.context)
+            x_BTD = cast(Block, block).emit(graph, x_BTD, rotary)
         latest_BD = graph.put("Gather", x_BTD, graph.constant(np.int64(-1)), axis=1)
         features_BD = graph.norm(latest_BD, self.norm)
         return features_BD, graph.head(features_BD, self.output, self.embedding, table)

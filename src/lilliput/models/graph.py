@@ -31,8 +31,12 @@ class Cached(NamedTuple):
     """An array that is carried from pass to pass: its name, the shape of a row, and the axes before the rows."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[int | str, ...]
     before: tuple[int, ...]
+
+    def row(self, positions: int) -> tuple[int, ...]:
+        """Return the shape of a row with room for so many positions."""
+        return tuple(positions if isinstance(size, str) else size for size in self.shape)
 
 
 class Graph:
@@ -83,7 +87,11 @@ class Graph:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
-    def cache(self, shape: tuple[int, ...], before: tuple[int, ...] = ()) -> tuple[str, str]:
+    def keys(self, heads: int, width: int) -> tuple[str, str]:
+        """Declare keys or values, for as many positions as whoever runs the graph has room for (`cache`)."""
+        return self.cache((heads, "P", width))
+
+    def cache(self, shape: tuple[int | str, ...], before: tuple[int, ...] = ()) -> tuple[str, str]:
         """Declare what is carried from pass to pass, of `shape` for each row; return the names of input and output.
 
         `before` are axes of length 1 before the rows. Whoever runs the graph may give both the same memory: what is

@@ -111,8 +111,8 @@ class Attention(nn.Module):
         mixed_BTD: Tensor = self.output(mixed_BHTK.transpose(1, 2).reshape(x_BTD.shape))
         return mixed_BTD
 
-    def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None", capacity: int) -> str:
-        """Write the same into a graph, with keys and values of `capacity` positions; `rotary` names the tables."""
+    def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None") -> str:
+        """Write the same into a graph; `rotary` names the tables."""
         width = -(-self.head_width // _HEAD_MULTIPLE) * _HEAD_MULTIPLE
         layers = (
             (self.query, self.heads, True),
@@ -136,9 +136,7 @@ class Attention(nn.Module):
                 for part, count in heads
             )
             parts = (queries, keys, values)
-        (keys_in, keys_out), (values_in, values_out) = (
-            graph.cache((self.key_value_heads, capacity, width)) for _ in range(2)
-        )
+        (keys_in, keys_out), (values_in, values_out) = (graph.keys(self.key_value_heads, width) for _ in range(2))
         mixed = graph.put(
             "GroupQueryAttention",
             *(*parts, keys_in, values_in, *graph.lengths(), *(rotary or ())),
@@ -268,8 +266,8 @@ class Block(nn.Module):
         result_BTD: Tensor = attended_BTD + self.dropout(self.feed_forward(self.feed_forward_norm(attended_BTD)))
         return result_BTD
 
-    def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None", capacity: int) -> str:
+    def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None") -> str:
         """Write the same into a graph (`Attention.emit`)."""
-        attended = self.attention.emit(graph, graph.norm(x_BTD, self.attention_norm), rotary, capacity)
+        attended = self.attention.emit(graph, graph.norm(x_BTD, self.attention_norm), rotary)
         x_BTD = graph.put("Add", x_BTD, attended)
         return graph.put("Add", x_BTD, self.feed_forward.emit(graph, graph.norm(x_BTD, self.feed_forward_norm)))

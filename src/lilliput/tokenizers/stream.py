@@ -22,20 +22,24 @@ class TextStream:
         self._pieces = tokenizer.pieces
         self._decoder = codecs.getincrementaldecoder("utf-8")(ERRORS)
         self._half = ""  # a hexadecimal digit that waits for the other half of its byte
+        self._open = False  # whether anything waits
 
     def push(self, token: int) -> str:
         """Give the text that this id makes whole, perhaps none. TokenizerError: an id out of range."""
-        return self.push_all([token])
+        piece = self._pieces[check_id(token, len(self._pieces))]
+        return piece if piece.isascii() and not self._open else self._add(piece)
 
     def push_all(self, tokens: Iterable[int]) -> str:
         """Give the text that these ids make whole. TokenizerError: an id out of range."""
-        piece = "".join([self._pieces[check_id(token, len(self._pieces))] for token in tokens])
+        return self._add("".join([self._pieces[check_id(token, len(self._pieces))] for token in tokens]))
+
+    def _add(self, piece: str) -> str:
         text = ""
         for index, part in enumerate(NIBBLE_RUN.split(piece)):
             if index % 2:
                 digits = self._half + to_hex(part)
                 even = len(digits) - len(digits) % 2
-                self._half = digits[even:]
+                self._half, self._open = digits[even:], True
                 text += self._decoder.decode(bytes.fromhex(digits[:even]))
             elif part:
                 text += self.finish() + part
@@ -45,5 +49,5 @@ class TextStream:
         """Give U+FFFD for what never became whole, and start afresh."""
         text = self._decoder.decode(b"", True) + BROKEN * len(self._half)
         self._decoder.reset()
-        self._half = ""
+        self._half, self._open = "", False
         return text
