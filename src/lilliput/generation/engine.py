@@ -156,10 +156,10 @@ class EngineReading(Reading):
         return outputs
 
     def _step(self, tokens: Sequence[int]) -> LogitsV:
-        engine = self._engine
-        # What comes of a row that is full does not matter: it begins anew.
-        held = [0 if length == engine.capacity else length for length in self._lengths]
+        engine, held = self._engine, self._lengths
         if engine.capacity is not None:
+            # What comes of a row that is full does not matter: it begins anew.
+            held = [0 if length == engine.capacity else length for length in held]
             self._make_room(max(held) + 1)
         inputs = self._inputs
         inputs.fill_step(engine, self.texts, tokens, held)
@@ -226,6 +226,8 @@ class _Inputs:
         longest = engine.longest
         if longest == 1:
             self.windows_BTL[:, 0, 0] = tokens
+            if engine.capacity is None:
+                return
         for row, count in enumerate(held):
             if longest > 1:
                 seen = texts[row][-min(longest, count + 1) :]
