@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +14,12 @@ from lilliput.corpus import mark_prompt, unmark
 from lilliput.data.tokens import read_tokens
 from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunError
 from lilliput.generation import (
-    Engine,
     EngineReading,
     Filter,
     Reading,
+    ReplayReading,
     TorchReading,
+    can_replay,
     generate,
     load_engine,
     log_probabilities,
@@ -53,7 +55,8 @@ class Writer:
     """A model with its tokenizer: text in, text out.
 
     `settings` are the sampling options used where a call gives none. With `fast`, on a processor, onnxruntime writes in
-    place of torch (`generation.engine`), with weights of 32 or 8 `bits`; `note` is told if it cannot. The weights must
+    place of torch (`generation.engine`), with weights of 32 or 8 `bits`, and on a GPU steps are replayed
+    (`generation.replay`); `note` is told if that cannot be. The weights must
     not be changed then. `labels` are the characters of the kinds of documents that were learnt (`corpus.labels`).
     """
 
@@ -77,7 +80,7 @@ class Writer:
         self._labels = dict(labels or {})
         self._fast = fast
         self._note = note
-        self._engine: Engine | None = None
+        self._open: Callable[[int], Reading] = partial(TorchReading, model)
 
     @property
     def labels(self) -> list[str]:
@@ -196,8 +199,12 @@ class Writer:
         """Return what reads so many texts with the model, as fast as can be."""
         if self._fast:
             self._fast = False
-            self._engine = load_engine(self.model, self._note, self.bits)
-        return TorchReading(self.model, rows) if self._engine is None else EngineReading(self._engine, rows)
+            engine = load_engine(self.model, self._note, self.bits)
+            if engine is not None:
+                self._open = partial(EngineReading, engine)
+            elif can_replay(self.model, self._note):
+                self._open = partial(ReplayReading, self.model)
+        return self._open(rows)
 
     def start(self, prompt: str | None) -> str:
         """Return the text that a model continues: `prompt`, or the start of the recipe's samples if there is none."""

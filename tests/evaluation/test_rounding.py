@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.training.building import recipe, run
+from tests.training.building import example_recipe, recipe, run, sums
 
+from lilliput.data.examples import read_examples
+from lilliput.evaluation.answers import score_answers
 from lilliput.evaluation.rounding import measure_rounding
 from lilliput.models import build
 from lilliput.writer import Writer, load
@@ -50,3 +52,15 @@ def test_too_little_text_is_not_measured(trained: Path) -> None:
     short = Writer(long, writer.tokenizer, writer.settings, writer.folder)
     tokens = np.load(trained / "tokens" / "validation.npy")
     assert (measure_rounding(short) is None) == (len(tokens) < 65)
+
+
+def test_of_answers_only_their_tokens_count(tmp_path: Path) -> None:
+    run(tmp_path / "run", example_recipe(), text=sums())
+    writer = load(tmp_path / "run", bits=8)
+    found = measure_rounding(writer)
+    assert found is not None
+    # Fewer than are looked at, so these are all.
+    expected = score_answers(writer.model, read_examples(tmp_path / "run" / "tokens" / "validation.npy"))
+    assert found.tokens == expected.tokens
+    assert found.exact == pytest.approx(expected.loss_nats_per_token, abs=1e-4)
+    assert 0 < abs(found.rounded - found.exact) < 0.05

@@ -4,7 +4,7 @@ import torch
 from tests.generation import building
 
 from lilliput.errors import GenerationError
-from lilliput.generation import Engine, EngineReading, SamplingSettings, TorchReading
+from lilliput.generation import Engine, EngineReading, ReplayReading, SamplingSettings, TorchReading
 from lilliput.generation import generate as generate_together
 from lilliput.generation.filters import softmax
 from lilliput.models import GPTSettings, RecurrentSettings
@@ -16,8 +16,12 @@ MIXTURE = GPTSettings(shape="llama", width=32, counts=True)
 PLANNED = GPTSettings(width=24, heads=2, ngrams=4, ngram_rows=64, members=2, counts=True)
 KINDS = {"gpt2": GPT2, "llama": LLAMA, "lstm": LSTM, "gru": GRU, "mixture": MIXTURE, "planned": PLANNED}
 EVERY = pytest.mark.parametrize("model_settings", KINDS.values(), ids=KINDS)
-READINGS = {"torch": TorchReading, "onnxruntime": lambda model, rows: EngineReading(Engine(model), rows)}
-BOTH = pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS)
+READINGS = {
+    "torch": TorchReading,
+    "onnxruntime": lambda model, rows: EngineReading(Engine(model), rows),
+    "replayed": ReplayReading,
+}
+EACH = pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS)
 
 
 def lively(model_settings, context=CONTEXT):
@@ -46,7 +50,7 @@ def naive(model, prompt, length, pick):
 
 
 @EVERY
-@BOTH
+@EACH
 @pytest.mark.parametrize("prompt_length", [1, 5, CONTEXT, 3 * CONTEXT + 1])
 def test_temperature_zero_is_the_argmax_of_uncached_passes_past_the_window(model_settings, prompt_length, reading):
     model = lively(model_settings)
@@ -69,7 +73,7 @@ def test_a_seed_gives_the_same_text_alone_and_among_others(model_settings):
 
 
 @EVERY
-@BOTH
+@EACH
 def test_texts_of_a_batch_are_those_written_alone(model_settings, reading):
     model, settings = lively(model_settings), SamplingSettings(length=25, temperature=1.0)
     prompts, seeds = [[1, 2], [3], list(range(12)), [5] * 7], [7, 8, 9, 7]

@@ -72,6 +72,15 @@ def test_characters_lines_and_first_letters(tokenizer):
         assert letters == ["r", "o", "b"]
 
 
+def test_quotes_do_not_keep_a_line_from_its_first_letter():
+    tokenizer = tokenizers.train("char", 'Rr "\n')
+    pattern = Pattern(tokenizer, patterns(SamplingSettings(acrostic="r")))
+    allowed = [
+        "".join(sorted(map(tokenizer.decode, ([id] for id in pattern._allowed(text))))) for text in ("", ' "', '" "')
+    ]
+    assert allowed == [' "Rr', ' "Rr', " Rr"]
+
+
 def test_the_text_is_complete_where_nothing_can_follow(tokenizer):
     pattern = Pattern(tokenizer, ["a+b"])
     assert [pattern.complete(text) for text in ("", "a", "aa", "aab")] == [False, False, False, True]

@@ -119,10 +119,10 @@ def _open(run: Path, bits: int) -> "Writer":
         return writer
     found = measure_rounding(writer)
     if found is None:
-        typer.echo("8 bits: there is too little held-out text in the run to tell what they cost", err=True)
+        typer.echo("8 bits: too little was held out in this run to tell what they cost", err=True)
         return writer
     change = f"{found.rounded - found.exact:+.4f} nats per token ({found.exact:.4f} with 32 bits"
-    typer.echo(f"8 bits: {change}, {found.tokens:,} tokens of the held-out text)", err=True)
+    typer.echo(f"8 bits: {change}, {found.tokens:,} tokens that were held out)", err=True)
     return writer
 
 

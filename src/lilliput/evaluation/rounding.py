@@ -1,18 +1,26 @@
-"""What weights of 8 bits cost: the loss with them beside the loss without, on the same tokens of the held-out text.
+"""What weights of 8 bits cost: the loss with them beside the loss without, on the same tokens that were held out.
 
-Both read a few hundred places of the text for some tokens each, one token at a time, as they would write.
+Both read a few dozen places of the text for some tokens each, one token at a time, as they would write. Of prompts with
+answers they read some hundred, and the answers count.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
-from lilliput.data.tokens import read_tokens
+from lilliput.data.examples import EncodedExamples, read_examples
+from lilliput.data.tokens import Tokens, read_tokens
 from lilliput.generation import TorchReading, log_probabilities
 from lilliput.runs import RunFolder
 from lilliput.writer import Writer
 
 _ROWS, _TIME = 32, 65
+_EXAMPLES = 512
+
+_Rows = tuple[list[list[int]], list[list[int]]]
+"""Prompts, and as many tokens behind each, which count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +33,43 @@ class Rounding:
 
 
 def measure_rounding(writer: Writer) -> Rounding | None:
-    """Measure on the held-out text that lies in the run's folder; None if there is too little of it."""
+    """Measure on what was held out, which lies in the run's folder; None if there is too little of it."""
     if writer.folder is None:
         return None
     held_out = RunFolder(writer.folder).validation_tokens
-    # A run on prompts and answers has no text.
     if not held_out.exists():
         return None
-    tokens = read_tokens(held_out, writer.model.vocab_size)
-    time = min(_TIME, writer.model.context)
+    if held_out.with_suffix(".bounds.npy").exists():
+        groups = list(_of_examples(read_examples(held_out)))
+    else:
+        groups = list(_of_text(read_tokens(held_out, writer.model.vocab_size), min(_TIME, writer.model.context)))
+    if not groups:
+        return None
+    rounded, exact, count = 0.0, 0.0, 0
+    for prompts, others in groups:
+        rows = len(prompts)
+        rounded -= sum(log_probabilities(writer.reading(rows), prompts, others))
+        exact -= sum(log_probabilities(TorchReading(writer.model, rows), prompts, others))
+        count += rows * len(others[0])
+    return Rounding(rounded / count, exact / count, count)
+
+
+def _of_text(tokens: Tokens, time: int) -> Iterator[_Rows]:
+    """Yield evenly spread places of a text, if there are any."""
     rows = min(_ROWS, len(tokens) // time)
     if rows < 1 or time < 2:
-        return None
+        return
     starts = np.linspace(0, len(tokens) - time, rows).astype(int)
     ids = [tokens[start : start + time].tolist() for start in starts]
-    firsts, others = [row[:1] for row in ids], [row[1:] for row in ids]
-    count = rows * (time - 1)
-    rounded, exact = (
-        -sum(log_probabilities(reading, firsts, others)) / count
-        for reading in (writer.reading(rows), TorchReading(writer.model, rows))
-    )
-    return Rounding(rounded, exact, count)
+    yield [row[:1] for row in ids], [row[1:] for row in ids]
+
+
+def _of_examples(examples: EncodedExamples) -> Iterator[_Rows]:
+    """Yield evenly spread examples, together those whose answers have one length."""
+    places = np.unique(np.linspace(0, len(examples) - 1, _EXAMPLES).astype(int)).tolist()
+    lengths = examples.answer_lengths_N
+    for _, group in groupby(sorted(places, key=lambda place: int(lengths[place])), lambda place: int(lengths[place])):
+        same = list(group)
+        for first in range(0, len(same), _ROWS):
+            part = same[first : first + _ROWS]
+            yield [examples.prompt(place) for place in part], [examples.answer(place) for place in part]

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from lilliput.generation.decoding import generate, log_probabilities
     from lilliput.generation.engine import Engine, EngineReading, load_engine
     from lilliput.generation.reading import Reading, TorchReading
+    from lilliput.generation.replay import ReplayReading, can_replay
 
 __all__ = [
     "Engine",
     "EngineReading",
     "Filter",
     "Reading",
+    "ReplayReading",
     "Sampler",
     "SamplingSettings",
     "Token",
     "TorchReading",
+    "can_replay",
     "generate",
     "load_engine",
     "log_probabilities",
@@ -33,6 +36,7 @@ _LATER = {
     **dict.fromkeys(("generate", "log_probabilities"), "decoding"),
     **dict.fromkeys(("Engine", "EngineReading", "load_engine"), "engine"),
     **dict.fromkeys(("Reading", "TorchReading"), "reading"),
+    **dict.fromkeys(("ReplayReading", "can_replay"), "replay"),
 }
 
 

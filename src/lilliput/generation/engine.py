@@ -12,26 +12,25 @@ Axes: B rows, T time, L tokens looked at together, V vocabulary.
 
 import math
 from collections.abc import Callable, Sequence
-from copy import copy
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from lilliput.generation.mixing import Mixing, steps_of
 from lilliput.generation.prefixes import Prefixes
-from lilliput.generation.reading import LogitsV, Reading, TorchReading
-from lilliput.models import GPTSettings, Mixture, Model, count_multiplied
+from lilliput.generation.reading import LogitsV, Reading, farthest
+from lilliput.models import GPTSettings, Model, count_multiplied
 from lilliput.models.graph import Graph
-from lilliput.models.steps import Before
 
 _ONE_THREAD = 2_000_000
 """Parameters of a network up to which handing work to a second thread takes longer than doing it."""
 _ROOM = 64
 """Positions for which there is room at first."""
-_CHECKED, _NEAR = 8, 1e-3
-"""Tokens that are compared with the model, and how near the logits have to be in single precision."""
+_NEAR = 1e-3
+"""How near the logits have to be to the model's, in single precision."""
 
 
 class Engine:
@@ -42,7 +41,7 @@ class Engine:
         graph = Graph(bits)
         features, logits = model.emit(graph)
         graph.output("logits", logits, ["B", model.vocab_size])
-        self.steps = model.steps() if isinstance(model, Mixture) else None
+        self.steps = steps_of(model)
         if self.steps is not None:
             width = sum(output.in_features for output in model.outputs())
             graph.output("features", features, ["B", width])
@@ -76,7 +75,7 @@ class EngineReading(Reading):
         super().__init__(engine.model, rows)
         self._engine = engine
         self._lengths = [0] * rows
-        self._before: list[Before] = []
+        self._mixing = Mixing(engine.steps, rows)
         self._caches: list[NDArray[np.float32]] = []
         self._room = 0
         self._make_room(min(_ROOM, engine.capacity or 0))
@@ -95,7 +94,7 @@ class EngineReading(Reading):
         """Keep these rows, in this order; one may be named several times."""
         self.texts = [list(self.texts[row]) for row in rows]
         self._lengths = [self._lengths[row] for row in rows]
-        self._before = [copy(self._before[row]) for row in rows] if self._before else []
+        self._mixing.select(rows)
         self._caches = [array[list(rows)] for array in self._caches]
         self._bind()
 
@@ -122,14 +121,7 @@ class EngineReading(Reading):
     def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
         outputs = self._network(row, ids, begins)
         self._lengths[row] = len(ids)
-        steps = self._engine.steps
-        if steps is None:
-            return cast(LogitsV, outputs[0][0].copy())
-        known = steps.begin([*before, *ids[:-1]])
-        if not self._before:
-            self._before = [known] * len(self.texts)
-        self._before[row] = known
-        return steps.mix(outputs[1][0], outputs[0][0], known, ids[-1])
+        return self._mixing.begin(row, [*before, *ids], outputs[-1][0], outputs[0][0])
 
     def _network(self, row: int, ids: Sequence[int], begins: bool) -> tuple[NDArray[np.float32], ...]:
         """Let the network read into an emptied row; return logits_1V and, for a mixture, features_1D."""
@@ -165,10 +157,7 @@ class EngineReading(Reading):
         inputs.fill_step(engine, self.texts, tokens, held)
         self._lengths = [length + 1 for length in held]
         inputs.run(engine, self._bound)
-        if engine.steps is None:
-            return cast(LogitsV, inputs.logits_BV.copy())
-        rows = zip(inputs.features_BD, inputs.logits_BV, self._before, tokens, strict=True)
-        return np.stack([engine.steps.mix(*row) for row in rows])
+        return self._mixing.add(tokens, inputs.features_BD, inputs.logits_BV)
 
 
 def load_engine(model: Model, note: Callable[[str], None], bits: int = 32) -> Engine | None:
@@ -180,11 +169,7 @@ def load_engine(model: Model, note: Callable[[str], None], bits: int = 32) -> En
         return None
     try:
         engine = Engine(model, bits)
-        readings = EngineReading(engine, 1), TorchReading(model, 1)
-        ids = np.random.default_rng(0).integers(0, model.vocab_size, _CHECKED).tolist()
-        off = max(_difference(*(reading.begin(0, ids[: _CHECKED // 2]) for reading in readings)), 0.0)
-        for id in ids[_CHECKED // 2 :]:
-            off = max(off, _difference(*(reading.add([id])[0] for reading in readings)))
+        off = farthest(EngineReading(engine, 1))
     except Exception as error:  # whatever onnxruntime says, of which nothing is documented
         note(f"onnxruntime cannot run this model, writing goes on without: {' '.join(str(error).split())}")
         return None
@@ -192,10 +177,6 @@ def load_engine(model: Model, note: Callable[[str], None], bits: int = 32) -> En
         note(f"onnxruntime is off by {off:.2g} for this model, writing goes on without")
         return None
     return engine
-
-
-def _difference(found_V: LogitsV, wanted_V: LogitsV) -> float:
-    return float(np.abs(found_V - wanted_V).max())
 
 
 class _Inputs:

@@ -21,8 +21,8 @@ from lilliput.generation.settings import SamplingSettings
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers.escape import BROKEN, unescape
 
-_BEFORE_A_LETTER = r"""[ \t"'\u00ab\u201c\u2018\u2014-]*"""
-"""What may stand in front of the first letter of a line."""
+_BEFORE_A_LETTER = r"""[ \t]{0,8}(?:["'\u00ab\u201c\u2018\u2014-][ \u00a0\u202f]?){0,2}"""
+"""What may stand in front of the first letter of a line; without bounds a model might never come to the letter."""
 
 
 def patterns(settings: SamplingSettings) -> list[str]:

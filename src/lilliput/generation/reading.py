@@ -8,7 +8,8 @@ Axes: B rows, T time, P tokens before, V vocabulary.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -122,19 +123,39 @@ class TorchReading(Reading):
         return self._pass([[token] for token in tokens], self._cache)
 
     def _pass(self, ids: Sequence[Sequence[int]], cache: Cache, before: Sequence[int] = ()) -> LogitsV:
-        model, training = self.model, self.model.training
-        # The mode is set for one pass only: between two tokens the caller may train.
-        if training:
-            model.eval()
-        try:
-            with torch.inference_mode():
-                device = next(model.parameters()).device
-                ids_BT, before_BP = (
-                    torch.tensor(part, device=device, dtype=torch.long) for part in (ids, [before] * len(ids))
-                )
-                features_BTD = model.features(ids_BT, cache, before_BP)
-                logits_BV: LogitsV = model.head(features_BTD[:, -1:])[:, 0].float().cpu().numpy()
-        finally:
-            if training:
-                model.train()
+        model = self.model
+        with evaluating(model):
+            device = next(model.parameters()).device
+            ids_BT, before_BP = (
+                torch.tensor(part, device=device, dtype=torch.long) for part in (ids, [before] * len(ids))
+            )
+            features_BTD = model.features(ids_BT, cache, before_BP)
+            logits_BV: LogitsV = model.head(features_BTD[:, -1:])[:, 0].float().cpu().numpy()
         return logits_BV
+
+
+@contextmanager
+def evaluating(model: Model) -> Iterator[None]:
+    """Set a model's mode for one pass, and only that: between two tokens the caller may train."""
+    training = model.training
+    if training:
+        model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        if training:
+            model.train()
+
+
+_CHECKED = 8
+"""Tokens that are read in two ways."""
+
+
+def farthest(reading: Reading) -> float:
+    """Return how far the logits of a reading of one row are from those of its model, over a few tokens."""
+    ids = np.random.default_rng(0).integers(0, reading.model.vocab_size, _CHECKED).tolist()
+    both = reading, TorchReading(reading.model, 1)
+    pairs = [[one.begin(0, ids[: _CHECKED // 2]) for one in both]]
+    pairs += [[one.add([token])[0] for one in both] for token in ids[_CHECKED // 2 :]]
+    return max(float(np.abs(found_V - wanted_V).max()) for found_V, wanted_V in pairs)

@@ -5,6 +5,9 @@ state of fixed size. Rows may hold different numbers of positions: each is read 
 then `put` into that of all; from there on they go on together, one token at a time. Left out: paging, quantised
 entries.
 
+A cache can be fixed: what a pass does to it is then the same whatever it holds, so that a GPU can replay it. Positions
+are counted in a tensor, and states stay where they are.
+
 Axes: B batch, T new positions, P positions held after this pass, G key/value heads, K head width.
 """
 
@@ -36,14 +39,24 @@ class KeyValueCache:
         self._keys = [torch.zeros(shape_BGTK, device=device, dtype=dtype) for _ in range(layers)]
         self._values = [torch.zeros(shape_BGTK, device=device, dtype=dtype) for _ in range(layers)]
         self._positions_B: Tensor | None = None
+        self._fixed = False
 
     @property
     def length(self) -> int:
         """Return the number of positions that the longest row has seen."""
         return max(self.lengths)
 
+    def fix(self) -> None:
+        """Let every row hold nothing, and a pass add one token to each; `lengths` are not kept any more."""
+        if self._positions_B is None:
+            self._positions_B = torch.zeros(len(self.lengths), dtype=torch.long, device=self.latest_BP.device)
+        self._positions_B.zero_()
+        self.lengths, self._fixed = [0] * len(self.lengths), True
+
     def places(self, new: int) -> slice | Tensor:
         """Begin a pass of so many positions: return the places they take, places_B1 if the rows are not even."""
+        if self._fixed and self._positions_B is not None:
+            return self._positions_B[:, None]
         self._positions_B = None
         if len(set(self.lengths)) == 1:
             return slice(self.length, self.length + new)
@@ -54,7 +67,7 @@ class KeyValueCache:
 
     def write(self, layer: int, keys_BGTK: Tensor, values_BGTK: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new positions of one layer and return keys_BGPK and values_BGPK up to and with them."""
-        start, end = self.length, self.length + keys_BGTK.shape[2]
+        start, end = self.length, self._end(keys_BGTK.shape[2])
         for held, new_BGTK in ((self._keys[layer], keys_BGTK), (self._values[layer], values_BGTK)):
             if self._positions_B is None:
                 held[:, :, start:end] = new_BGTK
@@ -62,11 +75,15 @@ class KeyValueCache:
                 held[torch.arange(len(self.lengths), device=held.device), :, self._positions_B] = new_BGTK[:, :, 0]
         return self._keys[layer][:, :, :end], self._values[layer][:, :, :end]
 
+    def _end(self, new: int) -> int:
+        """Return up to where so many new positions look: if it is fixed, those that are still to come are masked."""
+        return self.capacity if self._fixed else self.length + new
+
     def mask(self, new: int) -> Tensor | None:
         """Return what each new position may look at, true where it may: mask_TP or mask_B11P; None for all."""
         past = self.length
         if self._positions_B is not None:
-            places_P = torch.arange(past + 1, device=self.latest_BP.device)
+            places_P = torch.arange(self._end(1), device=self.latest_BP.device)
             return (places_P <= self._positions_B[:, None])[:, None, None]
         if not past or new == 1:
             return None
@@ -75,22 +92,40 @@ class KeyValueCache:
 
     def advance(self, ids_BT: Tensor) -> None:
         """Count the positions of these tokens, which every layer has written."""
-        self.lengths = [length + ids_BT.shape[1] for length in self.lengths]
         remembered = self.latest_BP.shape[1]
-        if remembered:
-            self.latest_BP = torch.cat((self.latest_BP, ids_BT), 1)[:, -remembered:]
+        latest_BP = torch.cat((self.latest_BP, ids_BT), 1)[:, ids_BT.shape[1] :] if remembered else self.latest_BP
+        if self._fixed and self._positions_B is not None:
+            self._positions_B += 1
+            self.latest_BP.copy_(latest_BP)
+        else:
+            self.lengths, self.latest_BP = [length + ids_BT.shape[1] for length in self.lengths], latest_BP
 
     def clear(self, row: int) -> None:
         """Let a row hold nothing."""
-        self.lengths[row] = 0
+        self._count(row, 0)
+
+    def _count(self, row: int, length: int) -> None:
+        if self._fixed and self._positions_B is not None:
+            self._positions_B[row] = length
+        else:
+            self.lengths[row] = length
 
     def put(self, row: int, other: "KeyValueCache") -> None:
         """Let a row hold what the only row of `other` holds."""
         length = other.length
         for mine, theirs in zip(self._keys + self._values, other._keys + other._values, strict=True):
             mine[row, :, :length] = theirs[0, :, :length]
-        self.lengths[row] = length
+        self._count(row, length)
         self.latest_BP[row] = other.latest_BP[0]
+
+    def take(self, other: "KeyValueCache", rows: Sequence[int]) -> None:
+        """Let the rows hold what these rows of `other` hold, which is fixed too, perhaps this very cache."""
+        assert self._positions_B is not None
+        assert other._positions_B is not None
+        index = torch.tensor(rows, device=self.latest_BP.device)
+        mine = (*self._keys, *self._values, self.latest_BP, self._positions_B)
+        for part, theirs in zip(mine, (*other._keys, *other._values, other.latest_BP, other._positions_B), strict=True):
+            part.copy_(theirs[index])
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""
@@ -108,11 +143,27 @@ class StateCache:
         self.lengths = [0] * batch
         self.state: tuple[Tensor, ...] | None = None
         """The parts of the state, each with the rows on its second axis."""
+        self._fixed = False
 
     @property
     def length(self) -> int:
         """Return the number of positions that the longest row has seen."""
         return max(self.lengths)
+
+    def keep(self, state: tuple[Tensor, ...], new: int) -> None:
+        """Hold the state after so many new positions."""
+        if self._fixed and self.state is not None:
+            for mine, part in zip(self.state, state, strict=True):
+                mine.copy_(part)
+        else:
+            self.state, self.lengths = state, [length + new for length in self.lengths]
+
+    def fix(self) -> None:
+        """Let every row hold nothing, and the state stay where it is; there has been a pass."""
+        assert self.state is not None
+        self._fixed = True
+        for part in self.state:
+            part.zero_()
 
     def clear(self, row: int) -> None:
         """Let a row hold nothing."""
@@ -128,6 +179,13 @@ class StateCache:
         for mine, theirs in zip(self.state, other.state, strict=True):
             mine[:, row] = theirs[:, 0]
         self.lengths[row] = other.length
+
+    def take(self, other: "StateCache", rows: Sequence[int]) -> None:
+        """Let the rows hold what these rows of `other` hold, which is fixed too, perhaps this very cache."""
+        assert self.state is not None
+        assert other.state is not None
+        for mine, theirs in zip(self.state, other.state, strict=True):
+            mine.copy_(theirs[:, list(rows)])
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""

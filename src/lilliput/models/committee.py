@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from lilliput.models.protocol import Cache, Model
+from lilliput.models.protocol import Cache, FixedCache, Model
 
 if TYPE_CHECKING:
     from lilliput.models.graph import Graph
@@ -57,6 +57,16 @@ class CommitteeCache:
         """Keep these rows, in this order; one may be named several times."""
         for member in self.members:
             member.select(rows)
+
+    def fix(self) -> None:
+        """Fix those of all members (`FixedCache`)."""
+        for member in self.members:
+            cast(FixedCache, member).fix()
+
+    def take(self, other: "CommitteeCache", rows: Sequence[int]) -> None:
+        """Let the rows hold what these rows of `other` hold."""
+        for mine, theirs in zip(self.members, other.members, strict=True):
+            cast(FixedCache, mine).take(theirs, rows)
 
 
 class Committee(Model):

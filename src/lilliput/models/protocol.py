@@ -51,6 +51,16 @@ class Cache(Protocol):
         """Keep these rows, in this order; one may be named several times."""
 
 
+class FixedCache(Cache, Protocol):
+    """A cache that can be fixed: a pass then does the same whatever the rows hold, so that it can be recorded."""
+
+    def fix(self) -> None:
+        """Let every row hold nothing, and a pass add one token to each; the rows' lengths are counted elsewhere."""
+
+    def take(self, other: Any, rows: Sequence[int]) -> None:
+        """Let the rows hold what these rows of `other` hold, which is fixed too, perhaps this very cache."""
+
+
 class Model(nn.Module, ABC):
     """Base of all networks; the first weights come from torch's global generator, which the caller seeds.
 

@@ -52,8 +52,7 @@ class Recurrent(Model):
         state = held.state if held is not None else None
         features_BTD, state = self.recurrence(self.dropout(self.embedding(ids_BT)), self._for_torch(state))
         if held is not None:
-            held.state = state if isinstance(state, tuple) else (state,)
-            held.lengths = [length + ids_BT.shape[1] for length in held.lengths]
+            held.keep(state if isinstance(state, tuple) else (state,), ids_BT.shape[1])
         result_BTD: Tensor = self.dropout(features_BTD)
         return result_BTD
 

@@ -1,0 +1,147 @@
+"""The fast way to write on a GPU: a step is recorded once, and replayed for every token (CUDA graphs).
+
+A step of a tiny network is hundreds of small operations, and starting them takes longer than doing them. So that it can
+be recorded, a step does the same whatever the texts are: its tokens stand in one place, positions are counted on the
+device, and every step looks at the room for a whole context, of which the positions to come are masked. On a processor
+the same step is done without a record, which is how it is tested.
+
+Torch's manual: "CUDA semantics", section "CUDA Graphs".
+
+Axes: B rows, D features, V vocabulary.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lilliput.generation.mixing import Mixing, steps_of
+from lilliput.generation.reading import LogitsV, Reading, evaluating, farthest
+from lilliput.models import Mixture, Model
+from lilliput.models.protocol import FixedCache
+
+_WARMING = 3
+"""Passes before one is recorded, in which libraries make their choices and take their memory."""
+_NEAR = 1e-2
+"""How near the logits of a replayed step have to be to the model's: a GPU may round products to ten bits."""
+
+Outputs = tuple[Tensor, Tensor]
+
+
+class ReplayReading(Reading):
+    """Reads with the model, each step of which is the replay of one record.
+
+    The weights may change meanwhile, but not where they are; what decides about counts has the values of the start.
+    """
+
+    def __init__(self, model: Model, rows: int) -> None:
+        super().__init__(model, rows)
+        self._network = model.network if isinstance(model, Mixture) else model
+        self._device = next(model.parameters()).device
+        self._mixing = Mixing(steps_of(model), rows)
+        self._lengths = [0] * rows
+        self._open(rows)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Return the positions that are held of each row."""
+        return self._lengths
+
+    @property
+    def capacity(self) -> int | None:
+        """Return how many can be."""
+        return self._cache.capacity
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; one may be named several times."""
+        held, count = self._cache, len(self.texts)
+        self.texts = [list(self.texts[row]) for row in rows]
+        self._lengths = [self._lengths[row] for row in rows]
+        self._mixing.select(rows)
+        if len(rows) != count:
+            self._open(len(rows))
+        with torch.inference_mode():
+            self._cache.take(held, rows)
+
+    def _open(self, rows: int) -> None:
+        """Make room for so many rows, and record a step of theirs; what they hold is still to be put in."""
+        self._tokens_B1 = torch.zeros((rows, 1), dtype=torch.long, device=self._device)
+        self._cache = cast(FixedCache, self._network.new_cache(rows))
+        with evaluating(self._network):
+            # A state takes its shape from the first pass.
+            self._pass(self._tokens_B1, self._cache)
+            self._cache.fix()
+            self._replay = self._recorded()
+
+    def _recorded(self) -> Callable[[], Outputs]:
+        """Return what does a step; what a record returns is always in the same place."""
+        if self._device.type != "cuda":
+            return lambda: self._pass(self._tokens_B1, self._cache)
+        aside, now = torch.cuda.Stream(), torch.cuda.current_stream()  # type: ignore[no-untyped-call]
+        aside.wait_stream(now)
+        with torch.cuda.stream(aside):
+            for _ in range(_WARMING):
+                self._cache.fix()
+                self._pass(self._tokens_B1, self._cache)
+        now.wait_stream(aside)
+        self._cache.fix()
+        record = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(record):
+            outputs = self._pass(self._tokens_B1, self._cache)
+
+        def replay() -> Outputs:
+            record.replay()
+            return outputs
+
+        return replay
+
+    def _pass(self, ids_BT: Tensor, cache: FixedCache) -> Outputs:
+        latest_B1D = self._network.features(ids_BT, cache)[:, -1:]
+        return latest_B1D[:, 0].float(), self._network.head(latest_B1D)[:, 0].float()
+
+    def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
+        cache = cast(FixedCache, self._network.new_cache(1))
+        with evaluating(self._network):
+            for start in range(0, len(ids), self.model.context):
+                piece = torch.tensor([list(ids[start : start + self.model.context])], device=self._device)
+                features_1D, logits_1V = self._pass(piece, cache)
+            self._cache.put(row, cache)
+        self._lengths[row] = len(ids)
+        return self._mixing.begin(row, [*before, *ids], _array(features_1D)[0], _array(logits_1V)[0])
+
+    def _step(self, tokens: Sequence[int]) -> LogitsV:
+        with evaluating(self._network):
+            for row, length in enumerate(self._lengths):
+                if length == self.capacity:
+                    self._cache.clear(row)
+                    self._lengths[row] = 0
+            self._tokens_B1.copy_(torch.tensor(tokens)[:, None])
+            features_BD, logits_BV = self._replay()
+        self._lengths = [length + 1 for length in self._lengths]
+        return self._mixing.add(tokens, _array(features_BD), _array(logits_BV))
+
+
+def can_replay(model: Model, note: Callable[[str], None]) -> bool:
+    """Tell whether steps of a model can be replayed where it is; after a line to `note` if they could not.
+
+    A few tokens are read in both ways first: what comes out has to be the same but for rounding.
+    """
+    if next(model.parameters()).device.type != "cuda":
+        return False
+    try:
+        off = farthest(ReplayReading(model, 1))
+    except Exception as error:  # whatever the driver and its libraries say
+        note(f"steps cannot be recorded on this GPU, writing goes on without: {' '.join(str(error).split())}")
+        return False
+    if not off < _NEAR:
+        note(f"replayed steps are off by {off:.2g} on this GPU, writing goes on without")
+        return False
+    return True
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.cpu().numpy()
+    return array

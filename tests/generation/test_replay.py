@@ -1,0 +1,82 @@
+"""Steps that can be recorded, done without a record; and the way back where there is none."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from tests.generation.building import assert_alike, go_on_alike
+from tests.models.test_models import CONTEXT, VOCABULARY, any_settings, lively
+
+from lilliput.generation import ReplayReading, TorchReading, can_replay
+from lilliput.generation import replay as replaying
+from lilliput.models import GPTSettings, RecurrentSettings
+
+
+@settings(max_examples=40, deadline=None)
+@given(any_settings)
+def test_every_option_comes_to_the_same_logits(model_settings):
+    model = lively(model_settings)
+    readings, generator = (TorchReading(model, 2), ReplayReading(model, 2)), np.random.default_rng(0)
+    assert_alike(readings, (2, 5), VOCABULARY, CONTEXT, generator)
+    # The same number of rows, then more, then fewer.
+    for rows in ([1, 0], [1, 1, 0], [2]):
+        for reading in readings:
+            reading.select(rows)
+        go_on_alike(readings, VOCABULARY, CONTEXT // 2, generator)
+
+
+@pytest.mark.parametrize("model_settings", [GPTSettings(width=32, ngrams=3), RecurrentSettings(width=16)])
+def test_a_step_reads_and_writes_in_the_same_places(model_settings):
+    model = lively(model_settings)
+    reading = ReplayReading(model, 2)
+    places = []
+    for row in (0, 1):
+        reading.begin(row, [1, 2, 3])
+    for _ in range(CONTEXT + 3):
+        reading.add([4, 5])
+        cache = reading._cache
+        held = cache.state if cache.capacity is None else (*cache._keys, *cache._values, cache.latest_BP)
+        places.append([part.data_ptr() for part in (*held, reading._tokens_B1)])
+    assert places == [places[0]] * len(places)
+
+
+def test_weights_that_change_meanwhile_are_used():
+    model = lively(GPTSettings(width=32))
+    readings = TorchReading(model, 1), ReplayReading(model, 1)
+    for reading in readings:
+        reading.begin(0, [1])
+    with torch.no_grad():
+        model.output.weight.mul_(2)
+    go_on_alike(readings, VOCABULARY, 3, np.random.default_rng(0))
+
+
+def test_on_a_processor_nothing_is_replayed():
+    notes = []
+    assert not can_replay(lively(GPTSettings(width=32)), notes.append)
+    assert notes == []
+
+
+class OnGPU:
+    """What `can_replay` looks at of a model on a GPU."""
+
+    def parameters(self):
+        return iter([SimpleNamespace(device=SimpleNamespace(type="cuda"))])
+
+
+def test_what_cannot_be_recorded_is_told_in_a_line():
+    notes = []
+    assert not can_replay(OnGPU(), notes.append)
+    assert len(notes) == 1
+    assert notes[0].startswith("steps cannot be recorded on this GPU, writing goes on without: ")
+    assert "\n" not in notes[0]
+
+
+@pytest.mark.parametrize(("off", "usable"), [(1e-4, True), (0.5, False), (float("nan"), False)])
+def test_other_logits_are_told_in_a_line(monkeypatch, off, usable):
+    monkeypatch.setattr(replaying, "ReplayReading", lambda model, rows: None)
+    monkeypatch.setattr(replaying, "farthest", lambda reading: off)
+    notes = []
+    assert can_replay(OnGPU(), notes.append) is usable
+    assert [note.partition(" are ")[0] for note in notes] == ([] if usable else ["replayed steps"])
