@@ -69,6 +69,9 @@ class Sampler:
         others = settings.xtc_probability or (settings.typical is not None and settings.typical < 1)
         self._by_order = not others
         """Whether nothing is cut but from the end, when the likeliest come first."""
+        self._top_p = settings.top_p if settings.top_p is not None and settings.top_p < 1 else None
+        self._min_p = settings.min_p
+        self._cuts = (self._top_p, self._min_p) != (None, None)
         self._room: NDArray[Any] = np.empty(0)
 
     def choose(self, logits_V: Logits, ids: Sequence[int]) -> Token:
@@ -115,33 +118,45 @@ class Sampler:
             return self._of_few(logits_V.tolist(), top_k, value)
         if self._by_order and top_k <= _FEW:
             return self._of_the_first(logits_V, top_k, value)
+        if self._by_order and self._cuts and top_k >= size:
+            return self._of_the_heaviest(logits_V, value)
         if top_k >= size:
             return draw(self._cut(logits_V, ids), self._generator)
         kept = greatest(logits_V, top_k)
         return int(kept[draw(self._cut(logits_V[kept], ids), self._generator)])
 
     def _of_few(self, values: list[float], top_k: int, value: float) -> int:
-        settings, order = self._settings, list(range(len(values)))
-        if (settings.top_k, settings.top_p, settings.min_p) != (None, None, None):
+        order = list(range(len(values)))
+        if self._cuts or top_k < len(values):
             order = sorted(order, key=values.__getitem__, reverse=True)[:top_k]
-        return order[self._place([values[token] for token in order], value)]
+        return order[self._place(_weights([values[token] for token in order], value))]
 
     def _of_the_first(self, logits_V: Logits, top_k: int, value: float) -> int:
         candidates = candidates_of(logits_V, top_k)
-        values = logits_V[candidates]
-        order = np.argsort(-values, kind="stable")[:top_k]
-        return int(candidates[order[self._place(values[order].tolist(), value)]])
+        order = candidates[np.argsort(-logits_V[candidates], kind="stable")[:top_k]]
+        return int(order[self._place(_weights(logits_V[order].tolist(), value))])
 
-    def _place(self, values: list[float], value: float) -> int:
-        """Draw one of a few logits, the greatest first where something is cut: all cuts are sums and places in them."""
-        greatest_logit, settings = max(values), self._settings
-        sums = list(accumulate([math.exp((logit - greatest_logit) / value) for logit in values]))
+    def _of_the_heaviest(self, logits_V: Logits, value: float) -> int:
+        """Draw where top-p or min-p cuts a large vocabulary: all of it is weighed, and few are sorted."""
+        weights_V = np.exp((logits_V - np.maximum.reduce(logits_V)) / value)
+        whole = float(np.add.reduce(weights_V))
+        candidates = np.flatnonzero(weights_V >= (self._min_p or 0.0))
+        if self._top_p is not None:
+            for share in (1e-3, 1e-4, 1e-5, 0.0):
+                candidates = np.flatnonzero(weights_V >= max(share * whole, self._min_p or 0.0))
+                if share <= (self._min_p or 0.0) / whole or np.add.reduce(weights_V[candidates]) >= self._top_p * whole:
+                    break
+        order = candidates[np.argsort(-weights_V[candidates], kind="stable")]
+        return int(order[self._place(weights_V[order].tolist(), whole)])
+
+    def _place(self, weights: list[float], whole: float | None = None) -> int:
+        """Draw one of several, the heaviest first where something is cut; `whole` is what top-p takes its share of."""
+        sums = list(accumulate(weights))
         count = len(sums)
-        if settings.top_p is not None:
-            count = min(count, 1 + bisect_left(sums, settings.top_p * sums[-1]))
-        if settings.min_p is not None:
-            least = greatest_logit + value * math.log(settings.min_p)
-            count = min(count, bisect_right(values, -least, key=neg))
+        if self._top_p is not None:
+            count = min(count, 1 + bisect_left(sums, self._top_p * (sums[-1] if whole is None else whole)))
+        if self._min_p is not None:
+            count = min(count, bisect_right(weights, -self._min_p, key=neg))
         place = bisect_right(sums, self._generator.random() * sums[count - 1], hi=count)
         # By rounding it may be none: then the last one that is possible.
         return place if place < count else bisect_left(sums, sums[count - 1])
@@ -150,6 +165,12 @@ class Sampler:
         for change in self._then:
             logits = change(logits, ids)
         return logits
+
+
+def _weights(values: list[float], value: float) -> list[float]:
+    """Return what the logits weigh at this temperature, the greatest of them weighing 1."""
+    greatest_logit = max(values)
+    return [math.exp((logit - greatest_logit) / value) for logit in values]
 
 
 def by_token(settings: SamplingSettings, own: Sequence[Filter] = ()) -> list[Filter]:
