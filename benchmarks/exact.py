@@ -1,12 +1,12 @@
-"""Do caches and the engine write what the model itself says? Greedy texts behind many prompts, three ways.
+"""Do caches and the engine write what the model itself says? Greedy texts behind many prompts, four ways.
 
     lilliput train tinyshakespeare --minutes 1 --out runs/planned
     python benchmarks/exact.py runs/planned [RUN ...] [--prompts 1000] [--new 32]
 
 The prompts are pieces of a run's held-out text, of many lengths. `whole` reads all of a text anew for every token, in
-one pass without a cache; `cached` adds one token at a time to torch's cache, `engine` to onnxruntime's. Told are the
-share of the prompts behind which all tokens are those of `whole`, and the largest difference between the logits of any
-token, as far as the texts before it are the same.
+one pass without a cache; `cached` adds one token at a time to torch's cache, `engine` to onnxruntime's, `replay` in the
+way that a GPU repeats. Told are the share of the prompts behind which all tokens are those of `whole`, and the largest
+difference between the logits of any token, as far as the texts before it are the same.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from lilliput.data.tokens import read_tokens
-from lilliput.generation import EngineReading, Reading, TorchReading, load_engine
+from lilliput.generation import EngineReading, Reading, ReplayReading, TorchReading, load_engine
 from lilliput.models import Model
 from lilliput.runs import RunFolder
 from lilliput.writer import load
@@ -70,18 +70,22 @@ def compare(run: Path, count: int, new: int) -> None:
     engine = load_engine(model, print)
     assert engine is not None
     generator = np.random.default_rng(1)
-    cached, fast = Found("cached"), Found("engine")
+    ways = {
+        Found("cached"): lambda rows: TorchReading(model, rows),
+        Found("engine"): lambda rows: EngineReading(engine, rows),
+        Found("replay"): lambda rows: ReplayReading(model, rows),
+    }
     longest = min(model.context, len(tokens) - 1) - new
     for first in range(0, count, AT_ONCE):
         rows, length = min(AT_ONCE, count - first), int(generator.integers(1, longest + 1))
         starts = generator.integers(0, len(tokens) - length, rows)
         prompts = [tokens[start : start + length].tolist() for start in starts]
         wanted = whole(model, prompts, new)
-        for found, reading in ((cached, TorchReading(model, rows)), (fast, EngineReading(engine, rows))):
-            found.add(*one_by_one(reading, prompts, new), *wanted)
+        for found, reading in ways.items():
+            found.add(*one_by_one(reading(rows), prompts, new), *wanted)
     print(f"{run}: prompts of 1 to {longest} tokens, {new} new ones each")
-    print(cached.told())
-    print(fast.told(), flush=True)
+    for found in ways:
+        print(found.told(), flush=True)
 
 
 def main() -> None:

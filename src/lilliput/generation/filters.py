@@ -15,13 +15,20 @@ Vectors of one axis: V vocabulary.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Logits = NDArray[np.floating[Any]]
 Filter = Callable[[Logits, Sequence[int]], Logits]
+
+
+class Uniform(Protocol):
+    """Gives uniform numbers, as NumPy's generators do."""
+
+    def random(self) -> float:
+        """Return a number from 0 up to and without 1."""
 
 
 def penalties(repetition: float, presence: float, frequency: float, window: int) -> Filter:
@@ -179,7 +186,7 @@ def typical(mass: float) -> Filter:
     return keep
 
 
-def xtc(threshold: float, probability: float, generator: np.random.Generator) -> Filter:
+def xtc(threshold: float, probability: float, generator: Uniform) -> Filter:
     """Return a filter that, with a `probability` of its own at each token, excludes the top choices.
 
     Of the tokens of at least `threshold` only the least likely one stays, and all that are below it; among equals that

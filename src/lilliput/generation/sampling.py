@@ -29,6 +29,7 @@ from lilliput.generation.filters import (
     COLDEST,
     Filter,
     Logits,
+    Uniform,
     candidates_of,
     greatest,
     min_p,
@@ -53,6 +54,20 @@ class Token:
     probability: float
 
 
+class Numbers:
+    """Uniform numbers that follow from a seed, the same as one by one; behind a step a call of NumPy's takes long."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = np.random.Generator(np.random.PCG64(seed))
+        self._waiting: list[float] = []
+
+    def random(self) -> float:
+        """Return the next one, from 0 up to and without 1."""
+        if not self._waiting:
+            self._waiting = self._generator.random(64).tolist()[::-1]
+        return self._waiting.pop()
+
+
 class Sampler:
     """Chooses the tokens of one text, of which the first `start` are the prompt; `own` are filters of the caller.
 
@@ -61,7 +76,7 @@ class Sampler:
     """
 
     def __init__(self, settings: SamplingSettings, seed: int, start: int, own: Sequence[Filter] = ()) -> None:
-        self._generator = np.random.Generator(np.random.PCG64(seed))
+        self._generator = Numbers(seed)
         self._first = by_token(settings, own)
         self._settings, self._start = settings, start
         self._temperatures = settings.temperatures or (settings.temperature,)
@@ -184,9 +199,7 @@ def by_token(settings: SamplingSettings, own: Sequence[Filter] = ()) -> list[Fil
     return [*chosen, *own]
 
 
-def by_value(
-    settings: SamplingSettings, temperatures: Sequence[float], start: int, generator: np.random.Generator
-) -> list[Filter]:
+def by_value(settings: SamplingSettings, temperatures: Sequence[float], start: int, generator: Uniform) -> list[Filter]:
     """Return the filters that act after top-k, in their order; the first new token stands at `start`."""
     chosen: list[Filter] = []
     if tuple(temperatures) != (1,):
@@ -202,7 +215,7 @@ def by_value(
     return chosen
 
 
-def draw(logits_V: Logits, generator: np.random.Generator) -> int:
+def draw(logits_V: Logits, generator: Uniform) -> int:
     """Return the place of one drawn from the softmax of the logits; one of probability zero is never drawn."""
     weights_V = np.exp(logits_V - logits_V.max())
     first, number = 0, generator.random()

@@ -105,7 +105,10 @@ class GPT(Model):
     def emit(self, graph: "Graph") -> tuple[str, str]:
         """Write the network into a graph, for the latest position."""
         windows_BTL = graph.windows(self.settings.ngrams)
-        ids_BT = graph.put("Gather", windows_BTL, graph.constant(np.int64(self.settings.ngrams - 1)), axis=2)
+        if self.settings.ngrams > 1:
+            ids_BT = graph.put("Gather", windows_BTL, graph.constant(np.int64(self.settings.ngrams - 1)), axis=2)
+        else:
+            ids_BT = graph.shaped(windows_BTL, 0, -1)
         table = graph.constant(self.embedding.weight)
         x_BTD = graph.put("Gather", table, ids_BT)
         if self.ngrams is not None:
@@ -119,9 +122,10 @@ class GPT(Model):
         if self.cosines_TK is not None and self.sines_TK is not None:
             tables = rotary_halves(self.cosines_TK, self.sines_TK)
             rotary = graph.constant(tables[0]), graph.constant(tables[1])
+        added_BTD = ""
         for block in self.blocks:
-            x_BTD = cast(Block, block).emit(graph, x_BTD, rotary)
-        latest_BD = graph.put("Gather", x_BTD, graph.constant(np.int64(-1)), axis=1)
+            x_BTD, added_BTD = cast(Block, block).emit(graph, x_BTD, added_BTD, rotary)
+        latest_BD = graph.put("Gather", graph.put("Add", x_BTD, added_BTD), graph.constant(np.int64(-1)), axis=1)
         features_BD = graph.norm(latest_BD, self.norm)
         return features_BD, graph.head(features_BD, self.output, self.embedding, table)
 

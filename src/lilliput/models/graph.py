@@ -160,6 +160,20 @@ class Graph:
         gain = np.ones(module.normalized_shape, np.float32) if module.weight is None else module.weight
         return self.rms_norm(x, gain, float(module.eps or 0))
 
+    def norm_of_sum(self, x: str, added: str, module: nn.Module) -> tuple[str, str]:
+        """Return what a norm over the last axis makes of `x + added`, and that sum, in one node."""
+        self._count += 1
+        names = [f"norm_{self._count}", f"sum_{self._count}"]
+        assert isinstance(module, nn.LayerNorm | nn.RMSNorm)
+        gain_D = np.ones(module.normalized_shape, np.float32) if module.weight is None else module.weight
+        inputs, kind = [x, added, self.constant(gain_D)], "SkipSimplifiedLayerNormalization"
+        if isinstance(module, nn.LayerNorm):
+            kind = "SkipLayerNormalization"
+            inputs += [] if module.bias is None else [self.constant(module.bias)]
+        outputs, epsilon = [names[0], "", "", names[1]], float(module.eps or 0)
+        self._nodes.append(helper.make_node(kind, inputs, outputs, domain=CONTRIB, epsilon=epsilon))
+        return names[0], names[1]
+
     def rms_norm(self, x: str, gain: Any, epsilon: float) -> str:
         """Return `x` divided by the root of its mean square over the last axis, times `gain`."""
         return self.put("SimplifiedLayerNormalization", x, self.constant(gain), axis=-1, epsilon=epsilon)

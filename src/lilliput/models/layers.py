@@ -229,17 +229,22 @@ class FeedForward(nn.Module):
 
     def emit(self, graph: "Graph", x_BTD: str) -> str:
         """Write the same into a graph."""
-        hidden = graph.linear(x_BTD, self.up)
         if self.gate is not None:
-            gate = graph.linear(x_BTD, self.gate)
-            hidden = graph.put("Mul", graph.put("QuickGelu", gate, domain="com.microsoft", alpha=1.0), hidden)
+            hidden = self._emit_gated(graph, x_BTD, self.gate)
         elif self.activation == "gelu":
-            hidden = graph.put("FastGelu", hidden, domain="com.microsoft")
+            hidden = graph.put("FastGelu", graph.linear(x_BTD, self.up), domain="com.microsoft")
         else:
-            hidden = graph.put("Relu", hidden)
+            hidden = graph.put("Relu", graph.linear(x_BTD, self.up))
             if self.activation == "relu2":
                 hidden = graph.put("Mul", hidden, hidden)
         return graph.linear(hidden, self.down)
+
+    def _emit_gated(self, graph: "Graph", x_BTD: str, gate: nn.Linear) -> str:
+        # One product, as for queries, keys and values.
+        bias = None if gate.bias is None else torch.cat((gate.bias, self.up.bias))
+        together = graph.affine(x_BTD, torch.cat((gate.weight, self.up.weight)), bias)
+        gates, hidden = graph.split(together, [gate.out_features, self.up.out_features])
+        return graph.put("Mul", graph.put("QuickGelu", gates, domain="com.microsoft", alpha=1.0), hidden)
 
 
 class Block(nn.Module):
@@ -266,8 +271,15 @@ class Block(nn.Module):
         result_BTD: Tensor = attended_BTD + self.dropout(self.feed_forward(self.feed_forward_norm(attended_BTD)))
         return result_BTD
 
-    def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None") -> str:
-        """Write the same into a graph (`Attention.emit`)."""
-        attended = self.attention.emit(graph, graph.norm(x_BTD, self.attention_norm), rotary)
-        x_BTD = graph.put("Add", x_BTD, attended)
-        return graph.put("Add", x_BTD, self.feed_forward.emit(graph, graph.norm(x_BTD, self.feed_forward_norm)))
+    def emit(self, graph: "Graph", x_BTD: str, added_BTD: str, rotary: "tuple[str, str] | None") -> tuple[str, str]:
+        """Write the same into a graph (`Attention.emit`) for the sum of two values, the second of which may be missing.
+
+        Return two such values.
+        """
+        if added_BTD:
+            normed, x_BTD = graph.norm_of_sum(x_BTD, added_BTD, self.attention_norm)
+        else:
+            normed = graph.norm(x_BTD, self.attention_norm)
+        attended = self.attention.emit(graph, normed, rotary)
+        normed, x_BTD = graph.norm_of_sum(x_BTD, attended, self.feed_forward_norm)
+        return x_BTD, self.feed_forward.emit(graph, normed)
