@@ -5,9 +5,9 @@
 
 All sides have the same random weights in Llama's shape and take the likeliest token every time; where they are exact
 they have to write the same tokens. Each side is a process of its own that has loaded its model, and they take turns,
-round after round; figures are medians. llama.cpp is that of the wheel `xllamacpp`, asked through its server object, so
-its time has a request and an answer in it, but neither is large beside the tokens. Peers run as their users have them:
-nothing of ours is in their process. `whole` is ours through
+round after round; figures are medians, and so are the ratios, which are taken within a round. llama.cpp is that of the
+wheel `xllamacpp`, asked through its server object, so its time has a request and an answer in it, but neither is large
+beside the tokens. Peers run as their users have them: nothing of ours is in their process. `whole` is ours through
 `Writer.stream`, with top-k and top-p, text and all. Goes to `results/decode.json`.
 """
 
@@ -42,6 +42,12 @@ ONE_BY_ONE = ("whole", "transformers", "torch")
 FIRST = 1
 SPECIAL = 3
 """Tokens that llama.cpp takes for marks, and leaves out of a text."""
+PAIRS = {
+    "ours": ("llama.cpp", "transformers", "torch"),
+    "ours 8 bits": ("llama.cpp q8_0", "transformers"),
+    "whole": ("ours",),
+}
+"""What is compared round by round: the machine is not as fast in one minute as in the next."""
 EXACT = ("ours", "llama.cpp", "transformers", "torch")
 
 
@@ -315,7 +321,12 @@ def compare(case: str, texts: int, rounds: int) -> dict[str, Any]:
         for name, side in sides.items()
         if name in EXACT
     }
-    figures = {}
+    figures, ratios = {}, {}
+    for name, others in PAIRS.items():
+        for other in others:
+            if name in sides and other in sides:
+                rounds_of_both = zip(sides[name].rates, sides[other].rates, strict=True)
+                ratios[f"{name} / {other}"] = round(statistics.median(one / two for one, two in rounds_of_both), 3)
     for name, side in sides.items():
         side.close()
         figures[name] = {
@@ -326,9 +337,11 @@ def compare(case: str, texts: int, rounds: int) -> dict[str, Any]:
         if name.startswith("ours"):
             figures[name]["start_seconds"] = side.facts["start"]
         print(f"{case:6} {texts:3} {name:16}", figures[name], flush=True)
+    print("      medians of the ratios of each round:", ratios)
     same = {name: _same(tokens, exact["ours"]) for name, tokens in exact.items() if name != "ours"}
     print("      the same tokens as ours, from the beginning:", same, flush=True)
-    return {"case": case, "texts": texts, "new_tokens": NEW[case, texts], "figures": figures, "same_tokens": same}
+    row = {"case": case, "texts": texts, "new_tokens": NEW[case, texts], "figures": figures}
+    return row | {"ratios": ratios, "same_tokens": same}
 
 
 def _same(tokens: list[int], wanted: list[int]) -> float:
