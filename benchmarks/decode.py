@@ -369,7 +369,8 @@ def main() -> None:
 
     rows = [compare(case, texts, arguments.rounds) for case, texts in NEW if case in arguments.cases]
     versions = {name: importlib.metadata.version(name) for name in ("onnxruntime", "xllamacpp", "transformers")}
-    report = {"command": "python benchmarks/decode.py", "machine": arguments.machine, "rounds": arguments.rounds}
+    command = f"python benchmarks/decode.py --rounds {arguments.rounds}"
+    report = {"command": command, "machine": arguments.machine, "rounds": arguments.rounds}
     report |= {"threads": threads(), "versions": versions, "environment": describe_environment(), "rows": rows}
     RESULT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
