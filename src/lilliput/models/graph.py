@@ -152,27 +152,25 @@ class Graph:
 
     def norm(self, x: str, module: nn.Module) -> str:
         """Return what a norm over the last axis makes of `x`."""
-        if isinstance(module, nn.LayerNorm):
-            gain_D = np.ones(module.normalized_shape, np.float32) if module.weight is None else module.weight
-            inputs = [x, self.constant(gain_D), *([] if module.bias is None else [self.constant(module.bias)])]
-            return self.put("LayerNormalization", *inputs, axis=-1, epsilon=module.eps)
-        assert isinstance(module, nn.RMSNorm)
-        gain = np.ones(module.normalized_shape, np.float32) if module.weight is None else module.weight
-        return self.rms_norm(x, gain, float(module.eps or 0))
+        kind, scale, epsilon = self._norm(module)
+        return self.put(kind, x, *scale, axis=-1, epsilon=epsilon)
 
     def norm_of_sum(self, x: str, added: str, module: nn.Module) -> tuple[str, str]:
         """Return what a norm over the last axis makes of `x + added`, and that sum, in one node."""
-        self._count += 1
-        names = [f"norm_{self._count}", f"sum_{self._count}"]
+        kind, scale, epsilon = self._norm(module)
+        total = f"sum_{self._count}"
+        also = ("", "", total)
+        return self.put(f"Skip{kind}", x, added, *scale, also=also, domain=CONTRIB, epsilon=epsilon), total
+
+    def _norm(self, module: nn.Module) -> tuple[str, list[str], float]:
+        """Return the operator of a norm, the names of gain and bias, and what is added to the mean square."""
         assert isinstance(module, nn.LayerNorm | nn.RMSNorm)
         gain_D = np.ones(module.normalized_shape, np.float32) if module.weight is None else module.weight
-        inputs, kind = [x, added, self.constant(gain_D)], "SkipSimplifiedLayerNormalization"
+        scale = [self.constant(gain_D)]
         if isinstance(module, nn.LayerNorm):
-            kind = "SkipLayerNormalization"
-            inputs += [] if module.bias is None else [self.constant(module.bias)]
-        outputs, epsilon = [names[0], "", "", names[1]], float(module.eps or 0)
-        self._nodes.append(helper.make_node(kind, inputs, outputs, domain=CONTRIB, epsilon=epsilon))
-        return names[0], names[1]
+            scale += [] if module.bias is None else [self.constant(module.bias)]
+            return "LayerNormalization", scale, module.eps
+        return "SimplifiedLayerNormalization", scale, float(module.eps or 0)
 
     def rms_norm(self, x: str, gain: Any, epsilon: float) -> str:
         """Return `x` divided by the root of its mean square over the last axis, times `gain`."""
