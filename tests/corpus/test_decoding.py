@@ -3,7 +3,7 @@ import random
 import struct
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from lilliput.corpus.decoding import TextDecoder, decode
@@ -28,6 +28,7 @@ def test_big_endian_marks(text):
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=0x17F, exclude_categories=("Cc",)), min_size=1))
+@example("\u0100" * 30)
 def test_utf16_without_mark(text):
     text = "Latin letters\n" + text
     for codec in ("utf-16-le", "utf-16-be"):

@@ -1,9 +1,9 @@
 """Find the encoding of a text from its bytes alone.
 
 The order matters: a byte-order mark is certain; strict UTF-8 is all but certain, since other encodings break its rules
-at the first accent; UTF-16 without a mark shows itself by NULs that stand on one side of every pair. What is left is
-taken for cp1252, the superset of Latin-1 that Western texts of the 1990s are really in, and for Latin-1 where cp1252
-has no letter. Left out: encodings of other scripts (Shift-JIS, KOI8 and so on), which no rule tells apart safely.
+at the first accent; UTF-16 without a mark shows itself by NULs, most of which stand on one side of the pairs. What is
+left is taken for cp1252, the superset of Latin-1 that Western texts of the 1990s are really in, and for Latin-1 where
+cp1252 has no letter. Left out: encodings of other scripts (Shift-JIS, KOI8 and so on), which no rule tells apart.
 
 Of a text that is read as a stream, the beginning decides. What follows is held to it: where the whole text would have
 been taken for another encoding, the stream ends in an error, so a text never depends on how it was read.
@@ -169,19 +169,20 @@ def _mark_length(data: bytes) -> int:
 
 def _decode_unmarked_utf16(data: bytes, name: str, whole: bool) -> tuple[str, str, str]:
     even, odd = data[0::2].count(0), data[1::2].count(0)
-    codec = "utf-16-le" if odd >= 10 * even else "utf-16-be" if even >= 10 * odd else ""
-    try:
-        text = _strict(data, codec, whole) if codec else ""
-    except UnicodeDecodeError:
-        text = ""
-    sample = text[:_SAMPLE]
-    # Sound and tables of numbers decode too, but to code points that nobody has given a meaning.
-    strange = sum(
-        unicodedata.category(character) in ("Cc", "Cn", "Co") and character not in "\t\n\r" for character in sample
-    )
-    if not sample or strange > _MOST_CONTROLS * len(sample):
-        raise _binary(name)
-    return text, "UTF-16 without byte-order mark", codec
+    codecs_by_zeros = ("utf-16-le", "utf-16-be") if odd >= even else ("utf-16-be", "utf-16-le")
+    for codec in codecs_by_zeros:
+        try:
+            text = _strict(data, codec, whole)
+        except UnicodeDecodeError:
+            continue
+        sample = text[:_SAMPLE]
+        # Sound and tables of numbers decode too, but to code points that nobody has given a meaning.
+        strange = sum(
+            unicodedata.category(character) in ("Cc", "Cn", "Co") and character not in "\t\n\r" for character in sample
+        )
+        if sample and strange <= _MOST_CONTROLS * len(sample):
+            return text, "UTF-16 without byte-order mark", codec
+    raise _binary(name)
 
 
 def _decode_western(data: bytes, whole: bool) -> tuple[str, str, str]:
