@@ -169,8 +169,9 @@ def _mark_length(data: bytes) -> int:
 
 def _decode_unmarked_utf16(data: bytes, name: str, whole: bool) -> tuple[str, str, str]:
     even, odd = data[0::2].count(0), data[1::2].count(0)
-    codecs_by_zeros = ("utf-16-le", "utf-16-be") if odd >= even else ("utf-16-be", "utf-16-le")
-    for codec in codecs_by_zeros:
+    for zeros, codec in sorted(((odd, "utf-16-le"), (even, "utf-16-be")), reverse=True):
+        if not zeros:
+            continue
         try:
             text = _strict(data, codec, whole)
         except UnicodeDecodeError:
