@@ -90,15 +90,15 @@ class Peer(nn.Module):
 
     memory = 0
 
-    def __init__(self, network: Any, vocab_size: int) -> None:
+    def __init__(self, network: Any, vocab_size: int, context: int = WINDOW) -> None:
         super().__init__()
         self.network = network
         self.vocab_size = vocab_size
-        self.context = WINDOW
+        self.context = context
 
     def features(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
         parts = self.network.transformer
-        x_BTD = parts.wte(ids_BT) + parts.wpe(torch.arange(ids_BT.shape[1]))
+        x_BTD = parts.wte(ids_BT) + parts.wpe(torch.arange(ids_BT.shape[1], device=ids_BT.device))
         for block in parts.h:
             x_BTD = block(x_BTD)
         return parts.ln_f(x_BTD)

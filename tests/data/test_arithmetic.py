@@ -31,23 +31,32 @@ def longest_carry(a: int, b: int) -> int:
     digits=st.integers(1, 18),
     operands=st.integers(2, 9),
     reverse=st.booleans(),
+    reverse_numbers=st.booleans(),
     padding=st.booleans(),
     seed=st.integers(0, 99),
     shorter=st.sampled_from([0.0, 0.3]),
 )
 def test_every_answer_is_the_sum_in_the_form_that_was_asked_for(
-    digits: int, operands: int, reverse: bool, padding: bool, seed: int, shorter: float
+    digits: int, operands: int, reverse: bool, reverse_numbers: bool, padding: bool, seed: int, shorter: float
 ) -> None:
     chosen = ArithmeticSettings(
-        digits=digits, operands=operands, reverse=reverse, padding=padding, training=40, validation=8, shorter=shorter
+        digits=digits,
+        operands=operands,
+        reverse=reverse,
+        reverse_numbers=reverse_numbers,
+        padding=padding,
+        training=40,
+        validation=8,
+        shorter=shorter,
     )
     training, held_out = make_problems(chosen, seed)
     width = len(str(operands * (10**digits - 1)))
     for example in [*training, *held_out]:
-        numbers = asked(example.prompt)
+        places = -1 if reverse_numbers else 1
+        numbers = [int(number[::places]) for number in example.prompt.removesuffix("=").split("+")]
         assert len(numbers) == operands
         assert max(numbers) < 10**digits
-        written = "+".join(str(number).zfill(digits if padding else 1) for number in numbers)
+        written = "+".join(str(number).zfill(digits if padding else 1)[::places] for number in numbers)
         assert example.prompt == f"{written}="
         answer = str(sum(numbers)).zfill(width if padding else 1)
         assert example.answer == (answer[::-1] if reverse else answer)

@@ -5,9 +5,10 @@ order: a problem that is held out is learnt in no order. Problems to learn are a
 12+34 and 34+12 may both be among them.
 
 Answers written units first, and numbers filled up to one length, make sums easy for small networks: each digit of the
-answer then depends on digits at fixed distances (Lee et al. 2023, "Teaching Arithmetic to Small Transformers",
-arXiv 2307.03381). A uniform draw hardly ever has a carry that runs through ten digits, so a share of the problems may
-be built with such runs. Left out: other operations, negative numbers, scratchpads.
+answer then depends on digits at fixed places, and at fixed distances if the numbers that are added stand units first as
+well (Lee et al. 2023, "Teaching Arithmetic to Small Transformers", arXiv 2307.03381). A uniform draw hardly ever has a
+carry that runs through ten digits, so a share of the problems may be built with such runs. Left out: other operations,
+negative numbers, scratchpads.
 
 Axes: N problems, K numbers that are added, D digits, C characters of a problem.
 """
@@ -44,13 +45,15 @@ def write_problems(name: str, numbers_NK: Numbers, settings: ArithmeticSettings)
     columns: list[NDArray[np.uint8]] = []
     kept: list[NDArray[np.bool_]] = []
     for operand in range(settings.operands):
-        digits_ND, kept_ND = _digits(numbers_NK[:, operand], settings.digits, settings.padding)
+        digits_ND, kept_ND = _digits(
+            numbers_NK[:, operand], settings.digits, padding=settings.padding, reverse=settings.reverse_numbers
+        )
         sign = np.full((len(numbers_NK), 1), ord("=" if operand + 1 == settings.operands else "+"), np.uint8)
         columns += [digits_ND, sign]
         kept += [kept_ND, np.ones_like(sign, np.bool_)]
-    digits_ND, kept_ND = _digits(numbers_NK.sum(1), width, settings.padding)
-    columns.append(digits_ND[:, ::-1] if settings.reverse else digits_ND)
-    kept.append(kept_ND[:, ::-1] if settings.reverse else kept_ND)
+    digits_ND, kept_ND = _digits(numbers_NK.sum(1), width, padding=settings.padding, reverse=settings.reverse)
+    columns.append(digits_ND)
+    kept.append(kept_ND)
     characters_NC, kept_NC = np.concatenate(columns, 1), np.concatenate(kept, 1)
     lengths_N2 = np.stack([kept_NC[:, :-width].sum(1), kept_NC[:, -width:].sum(1)], 1)
     text = characters_NC[kept_NC].tobytes().decode("ascii")
@@ -175,11 +178,17 @@ def _with_carries(count: int, digits: int, random: np.random.Generator) -> Numbe
     return np.stack([(a_ND * places_D).sum(1), (b_ND * places_D).sum(1)], 1)
 
 
-def _digits(numbers_N: Numbers, width: int, padding: bool) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return the characters of numbers, and which of them are written: without padding, no zeros on the left."""
+def _digits(
+    numbers_N: Numbers, width: int, *, padding: bool, reverse: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the characters of numbers, as people write them or units first, and which of them are written.
+
+    Without padding zeros before the first digit are not.
+    """
     digits_ND = (numbers_N[:, None] // 10 ** np.arange(width - 1, -1, -1) % 10).astype(np.uint8)
     kept_ND = np.ones_like(digits_ND, np.bool_)
     if not padding:
         kept_ND = np.logical_or.accumulate(digits_ND != 0, axis=1)
         kept_ND[:, -1] = True
-    return digits_ND + np.uint8(ord("0")), kept_ND
+    order = slice(None, None, -1 if reverse else 1)
+    return digits_ND[:, order] + np.uint8(ord("0")), kept_ND[:, order]

@@ -19,8 +19,10 @@ class ArithmeticSettings(Settings):
     """How many numbers are added."""
     reverse: bool = False
     """Whether the answer is written units first, in the order in which carries arise."""
+    reverse_numbers: bool = False
+    """Whether the numbers that are added are written units first as well."""
     padding: bool = False
-    """Whether all numbers are filled with zeros on the left to one length."""
+    """Whether all numbers are filled with zeros to one length, before their first digit."""
     training: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
     """Problems to learn, all different."""
     validation: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
