@@ -56,8 +56,8 @@ class Writer:
 
     `settings` are the sampling options used where a call gives none. With `fast`, on a processor, onnxruntime writes in
     place of torch (`generation.engine`), with weights of 32 or 8 `bits`, and on a GPU steps are replayed
-    (`generation.replay`); `note` is told if that cannot be. The weights must
-    not be changed then. `labels` are the characters of the kinds of documents that were learnt (`corpus.labels`).
+    (`generation.replay`); `note` is told if that cannot be. The weights must not be changed then. `labels` are the
+    characters of the kinds of documents that were learnt (`corpus.labels`).
     """
 
     def __init__(

@@ -155,12 +155,11 @@ class Sampler:
         """Draw where top-p or min-p cuts a large vocabulary: all of it is weighed, and few are sorted."""
         weights_V = np.exp((logits_V - np.maximum.reduce(logits_V)) / value)
         whole = float(np.add.reduce(weights_V))
-        candidates = np.flatnonzero(weights_V >= (self._min_p or 0.0))
-        if self._top_p is not None:
-            for share in (1e-3, 1e-4, 1e-5, 0.0):
-                candidates = np.flatnonzero(weights_V >= max(share * whole, self._min_p or 0.0))
-                if share <= (self._min_p or 0.0) / whole or np.add.reduce(weights_V[candidates]) >= self._top_p * whole:
-                    break
+        least, enough = self._min_p or 0.0, (self._top_p or 1.0) * whole
+        for share in (0.0,) if self._top_p is None else (1e-3, 1e-4, 1e-5, 0.0):
+            candidates = np.flatnonzero(weights_V >= max(share * whole, least))
+            if share * whole <= least or np.add.reduce(weights_V[candidates]) >= enough:
+                break
         order = candidates[np.argsort(-weights_V[candidates], kind="stable")]
         return int(order[self._place(weights_V[order].tolist(), whole)])
 

@@ -46,6 +46,11 @@ class KeyValueCache:
         """Return the number of positions that the longest row has seen."""
         return max(self.lengths)
 
+    @property
+    def _counted_B(self) -> Tensor | None:
+        """Return the positions that a fixed cache counts on the device, which are those of each row."""
+        return self._positions_B if self._fixed else None
+
     def fix(self) -> None:
         """Let every row hold nothing, and a pass add one token to each; `lengths` are not kept any more."""
         if self._positions_B is None:
@@ -55,8 +60,8 @@ class KeyValueCache:
 
     def places(self, new: int) -> slice | Tensor:
         """Begin a pass of so many positions: return the places they take, places_B1 if the rows are not even."""
-        if self._fixed and self._positions_B is not None:
-            return self._positions_B[:, None]
+        if self._counted_B is not None:
+            return self._counted_B[:, None]
         self._positions_B = None
         if len(set(self.lengths)) == 1:
             return slice(self.length, self.length + new)
@@ -94,8 +99,8 @@ class KeyValueCache:
         """Count the positions of these tokens, which every layer has written."""
         remembered = self.latest_BP.shape[1]
         latest_BP = torch.cat((self.latest_BP, ids_BT), 1)[:, ids_BT.shape[1] :] if remembered else self.latest_BP
-        if self._fixed and self._positions_B is not None:
-            self._positions_B += 1
+        if self._counted_B is not None:
+            self._counted_B.add_(1)
             self.latest_BP.copy_(latest_BP)
         else:
             self.lengths, self.latest_BP = [length + ids_BT.shape[1] for length in self.lengths], latest_BP
@@ -105,8 +110,8 @@ class KeyValueCache:
         self._count(row, 0)
 
     def _count(self, row: int, length: int) -> None:
-        if self._fixed and self._positions_B is not None:
-            self._positions_B[row] = length
+        if self._counted_B is not None:
+            self._counted_B[row] = length
         else:
             self.lengths[row] = length
 
