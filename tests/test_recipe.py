@@ -294,7 +294,7 @@ def test_a_wrong_type_or_value_names_key_and_what_is_allowed(settings: dict[str,
             {"kind": "gpt", "width": 32, "heads": 4, "key_value_heads": 3},
             "key_value_heads = 3 does not divide heads = 4",
         ),
-        ({"kind": "gpt", "width": 12, "heads": 4}, "width / heads = 3 is odd"),
+        ({"kind": "gpt", "width": 12, "heads": 4}, "head_width = 3, by default width / heads, is odd"),
         ({"kind": "lstm", "width": 8, "embedding": 4, "tied": True}, "tied = true needs embedding = width"),
     ],
 )

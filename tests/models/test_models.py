@@ -20,8 +20,9 @@ def gpt_settings(draw):
     return GPTSettings(
         shape=draw(st.sampled_from(["gpt2", "llama", "modern"])),
         layers=draw(st.integers(1, 3)),
-        width=heads * head_width,
+        width=heads * draw(st.sampled_from([3, head_width])),
         heads=heads,
+        head_width=head_width,
         key_value_heads=draw(st.sampled_from([n for n in (1, 2, 4) if heads % n == 0])),
         positions=draw(st.sampled_from(["learned", "rotary"])),
         norm=draw(st.sampled_from(["layer", "rms", "plain_rms"])),

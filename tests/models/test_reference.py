@@ -88,6 +88,7 @@ def slow_gpt(ids_T, settings, weights):
         {"shape": "llama"},
         {"shape": "llama", "key_value_heads": 2},
         {"shape": "modern"},
+        {"shape": "modern", "head_width": 10, "key_value_heads": 2},
         {"shape": "modern", "tied": True, "activation": "relu", "key_value_heads": 1, "biases": True},
         {"shape": "gpt2", "positions": "rotary", "query_key_norm": True, "norm": "plain_rms", "rotary_base": 50.0},
     ],

@@ -58,12 +58,21 @@ def test_key_value_heads_follow_from_heads():
     assert GPTSettings(heads=8, key_value_heads=2).key_value_heads == 2
 
 
+def test_width_of_heads_follows_from_width_and_heads():
+    assert GPTSettings(width=96, heads=6).head_width == 16
+    given = GPTSettings(width=6, heads=4, head_width=8)
+    assert given.head_width == 8
+    assert GPTSettings.model_validate_json(given.model_dump_json()) == given
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"heads": 3}, "heads = 3 does not divide width = 128"),
         ({"heads": 4, "key_value_heads": 3}, "key_value_heads = 3 does not divide heads = 4"),
-        ({"width": 12, "heads": 4}, "width / heads = 3 is odd"),
+        ({"width": 12, "heads": 4}, "head_width = 3, by default width / heads, is odd"),
+        ({"width": 12, "heads": 5}, "heads = 5 does not divide width = 12: .*, or give head_width"),
+        ({"head_width": 3}, "head_width = 3, .*, is odd"),
         ({"layers": 0}, "greater than or equal to 1"),
         ({"width": -4}, "greater than or equal to 1"),
         ({"dropout": 1.0}, "less than 1"),

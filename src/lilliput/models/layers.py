@@ -66,11 +66,13 @@ class Attention(nn.Module):
         self.head_width = settings.head_width
         self.query_key_epsilon = settings.norm_epsilon if settings.query_key_norm else None
         self.dropout = settings.attention_dropout
-        key_value_width = settings.key_value_heads * settings.head_width
-        self.query = nn.Linear(settings.width, settings.width, bias=settings.biases)
+        query_width, key_value_width = (
+            heads * settings.head_width for heads in (settings.heads, settings.key_value_heads)
+        )
+        self.query = nn.Linear(settings.width, query_width, bias=settings.biases)
         self.key = nn.Linear(settings.width, key_value_width, bias=settings.biases)
         self.value = nn.Linear(settings.width, key_value_width, bias=settings.biases)
-        self.output = nn.Linear(settings.width, settings.width, bias=settings.biases)
+        self.output = nn.Linear(query_width, settings.width, bias=settings.biases)
 
     def forward(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
         """Return the mixed values, the shape of `x_BTD`.
@@ -108,7 +110,7 @@ class Attention(nn.Module):
                 is_causal=not past and new > 1,
                 enable_gqa=self.key_value_heads != self.heads,
             )
-        mixed_BTD: Tensor = self.output(mixed_BHTK.transpose(1, 2).reshape(x_BTD.shape))
+        mixed_BTD: Tensor = self.output(mixed_BHTK.transpose(1, 2).flatten(2))
         return mixed_BTD
 
     def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None") -> str:

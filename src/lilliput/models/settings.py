@@ -68,10 +68,11 @@ _GATED_MULTIPLE = 32
 class GPTSettings(Settings):
     """Describe a decoder-only transformer; `shape` fills every field that is not given.
 
-    `key_value_heads` is `heads` unless given; `feed_forward` is 4 x width, and for `swiglu` 8/3 x width rounded up to a
-    multiple of 32. `dropout` acts on the embedding and on what every layer adds; `attention_dropout`, on the weights of
-    the attention, is the same in the shape `gpt2` unless given, and none in the others, where it cost a third of the
-    speed for nothing. Raises pydantic's ValidationError for sizes that do not fit together.
+    `key_value_heads` is `heads` unless given, and `head_width` is width / heads; `feed_forward` is 4 x width, and for
+    `swiglu` 8/3 x width rounded up to a multiple of 32. `dropout` acts on the embedding and on what every layer adds;
+    `attention_dropout`, on the weights of the attention, is the same in the shape `gpt2` unless given, and none in the
+    others, where it cost a third of the speed for nothing. Raises pydantic's ValidationError for sizes that do not fit
+    together.
     """
 
     kind: Literal["gpt"] = "gpt"
@@ -80,6 +81,7 @@ class GPTSettings(Settings):
     width: Size = 128
     heads: Size = 4
     key_value_heads: Size = 4
+    head_width: Size = 32
     feed_forward: Size = 512
     positions: Literal["learned", "rotary"] = "rotary"
     rotary_base: float = Field(default=1024.0, gt=1)
@@ -113,6 +115,8 @@ class GPTSettings(Settings):
         # A size that the field itself will refuse is reported once, not again in what follows from it.
         if heads is not None:
             filled.setdefault("key_value_heads", heads)
+        if heads is not None and width is not None and width % heads == 0:
+            filled.setdefault("head_width", width // heads)
         if width is not None:
             filled.setdefault("feed_forward", _gated_width(width) if gated else 4 * width)
         if shape == "gpt2" and "dropout" in filled:
@@ -121,9 +125,10 @@ class GPTSettings(Settings):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.width % self.heads:
+        if "head_width" not in self.model_fields_set and self.width % self.heads:
             raise ValueError(
-                f"heads = {self.heads} does not divide width = {self.width}: choose a width that is a multiple of heads"
+                f"heads = {self.heads} does not divide width = {self.width}: choose a width that is a multiple of "
+                "heads, or give head_width"
             )
         if self.heads % self.key_value_heads:
             raise ValueError(
@@ -132,15 +137,10 @@ class GPTSettings(Settings):
             )
         if self.positions == "rotary" and self.head_width % 2:
             raise ValueError(
-                f"width / heads = {self.head_width} is odd: rotary positions need an even head width; "
-                'change width or heads, or take positions = "learned"'
+                f"head_width = {self.head_width}, by default width / heads, is odd: rotary positions need an even one; "
+                'change width or heads, give head_width, or take positions = "learned"'
             )
         return self
-
-    @property
-    def head_width(self) -> int:
-        """Return the width of one head."""
-        return self.width // self.heads
 
 
 class RecurrentSettings(Settings):
