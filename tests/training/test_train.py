@@ -143,6 +143,20 @@ def test_a_time_budget_ends_on_time_by_the_clock() -> None:
     assert budget.seconds_left(3, 1.0) == 0.0
 
 
+def test_a_budget_of_minutes_is_evaluated_early_however_rarely_later() -> None:
+    now = [100.0]
+    settings = recipe(**{"training.minutes": 1.0, "training.steps": None, "training.evaluate_every": 1000}).training
+    budget = Budget(settings, 0.0, 1, clock=lambda: now[0])
+    assert not budget.evaluation_due(3, 0.0)
+    assert budget.evaluation_due(1000, 0.0)
+    now[0] += 6.0
+    assert budget.evaluation_due(3, 0.0)  # or nobody would know what the final one takes
+    budget.look_seconds = 1.0
+    now[0] += 30.0
+    assert not budget.evaluation_due(900, 6.0)
+    assert budget.evaluation_due(2000, 6.0)
+
+
 def test_a_budget_that_preparing_takes_is_told(tmp_path: Path) -> None:
     events = run(tmp_path / "run", recipe(**{"training.minutes": 1e-4}))
     notes = [event.text for event in events if isinstance(event, Note)]

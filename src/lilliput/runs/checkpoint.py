@@ -29,6 +29,8 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     """Time spent on the run so far, over all its sittings."""
+    opening_seconds: float = 0.0
+    """The `seconds` before the first step."""
     tokens: int = 0
     best_step: int = 0
     best_loss: float | None = None

@@ -1,7 +1,8 @@
 """How long a run is: so many steps, or so many minutes.
 
 Under a time budget the schedule runs on the clock, so the run ends on time whatever else the machine does. Everything
-counts: preparing the text, training, evaluations on the way, and the final evaluation, for which time is set aside.
+counts: preparing the text, training, evaluations on the way, and the final evaluation, for which time is set aside. The
+schedule begins with the first step, however long preparing took, or there would be no warm-up.
 """
 
 import math
@@ -30,6 +31,8 @@ class Budget:
     ) -> None:
         self.steps = None if settings.steps is None else settings.steps * rounds
         self.seconds = None if settings.minutes is None else settings.minutes * 60 * rounds
+        self.opening_seconds = 0.0
+        """What preparing took before the first step, where the schedule begins."""
         self.final_seconds = 0.0
         """What the final evaluation will take."""
         self.look_seconds = 0.0
@@ -50,7 +53,8 @@ class Budget:
         if self.steps is not None:
             return step / self.steps
         assert self.seconds is not None
-        return self.elapsed() / max(self.seconds - self._reserved(), 1e-9)
+        for_steps = self.seconds - self._reserved() - self.opening_seconds
+        return (self.elapsed() - self.opening_seconds) / max(for_steps, 1e-9)
 
     def over(self, step: int) -> bool:
         """Whether the run is over after `step` steps; a time budget grants at least one."""
@@ -65,9 +69,11 @@ class Budget:
 
     def evaluation_due(self, step: int, evaluated_seconds: float) -> bool:
         """Whether to evaluate after `step` steps; the last evaluation was at `evaluated_seconds`."""
-        if self._every is not None:
-            return step % self._every == 0
-        assert self._pause is not None
+        if self._every is not None and step % self._every == 0:
+            return True
+        # A budget of minutes needs one early, however rare they are to be: it tells what the final one will take.
+        if self._pause is None or (self._every is not None and self.look_seconds):
+            return False
         return self.elapsed() - evaluated_seconds >= max(self._pause, self.look_seconds / LOOKS_SHARE)
 
     def _reserved(self) -> float:

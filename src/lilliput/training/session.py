@@ -94,6 +94,7 @@ class Session:
         self.guard = Guard(**self.progress.guard)  # type: ignore[arg-type]  # JSON has whole numbers as such
         self.journal = Journal(self.run, self.guard, self.runtime.needs_scaler)
         self.budget = Budget(self.settings, self.progress.seconds + seconds, self._count_rounds())
+        self.budget.opening_seconds = self.progress.opening_seconds
         self._reserve()
 
     def events(self) -> Iterator[Event]:
@@ -213,6 +214,8 @@ class Session:
         troubles, scale = self.progress.troubles, 0.5 ** len(self.progress.troubles)
 
         def factor(step: int) -> float | None:
+            if step == 0:
+                self.budget.opening_seconds = self.progress.opening_seconds = self.budget.elapsed()
             if self.budget.over(step) or self._stale():
                 return None
             return scale * rate_factor(self.settings, self.budget.progress(step))
