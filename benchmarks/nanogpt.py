@@ -85,6 +85,10 @@ SPEEDUPS: dict[str, tuple[float, ...]] = {
 SECONDS: dict[str, tuple[float, ...]] = {"as planned": (15, 600)}
 
 
+SEED_LINE = "torch.manual_seed(1337 + seed_offset)"
+"""Where the peer fixes its seed in its source."""
+
+
 class Peer(nn.Module):
     """nanoGPT's network behind the face that our evaluation needs. Shapes: B batch, T time, D width, V vocabulary."""
 
@@ -132,11 +136,10 @@ def run_peer(checkout: Path, work: Path, training: str, validation: str, seed: i
     for name, part in encoded.items():
         part.tofile(data / f"{name}.bin")
     (data / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": len(alphabet), "stoi": ids}))
-    # The peer fixes its seed in the source; this is the only line that is changed.
+    # The only line that is changed.
     source = (folder / "train.py").read_text(encoding="utf-8")
-    line = "torch.manual_seed(1337 + seed_offset)"
-    assert line in source, "this checkout of nanoGPT sets its seed elsewhere"
-    (folder / "train.py").write_text(source.replace(line, f"torch.manual_seed({seed})"), encoding="utf-8")
+    assert SEED_LINE in source, "this checkout of nanoGPT sets its seed elsewhere"
+    (folder / "train.py").write_text(source.replace(SEED_LINE, f"torch.manual_seed({seed})"), encoding="utf-8")
     command = [sys.executable, "train.py", "config/train_shakespeare_char.py", *PEER_FLAGS]
     started = time.perf_counter()
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)

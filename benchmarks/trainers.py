@@ -32,7 +32,7 @@ from lilliput.recipe import Recipe, named_recipe
 from lilliput.runtime import describe_environment
 from lilliput.tokenizers import train as train_tokenizer
 from lilliput.writer import load
-from nanogpt import Peer, losses
+from nanogpt import SEED_LINE, Peer, losses
 from steps import IN_FULL, IN_HALF, SKIPPED
 
 RESULT = Path(__file__).parents[1] / "results" / "trainers.json"
@@ -40,7 +40,6 @@ PLAN = "wikitext-103"
 """The recipe of which nanoGPT gets sizes and rates."""
 TRIAL = 6
 """Steps that tell how fast it is."""
-SEED_LINE = "torch.manual_seed(1337 + seed_offset)"
 
 
 def prepare_peer(checkout: Path, work: Path, parts: dict[str, np.ndarray]) -> Path:

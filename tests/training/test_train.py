@@ -143,6 +143,33 @@ def test_a_time_budget_ends_on_time_by_the_clock() -> None:
     assert budget.seconds_left(3, 1.0) == 0.0
 
 
+def test_a_schedule_by_the_clock_begins_with_the_first_step() -> None:
+    now = [100.0]
+    settings = recipe(**{"training.minutes": 1.0, "training.steps": None}).training
+    budget = Budget(settings, 27.0, 1, clock=lambda: now[0])
+    budget.opening_seconds = 27.0
+    assert budget.progress(0) == 0
+    now[0] += 15.0
+    assert budget.progress(3) == pytest.approx(0.5)  # of the 30 seconds that are left, less three for closing
+    now[0] += 15.0
+    assert budget.over(3)
+
+
+@pytest.mark.parametrize("length", ["minutes", "steps"])
+def test_a_run_knows_what_preparing_took(tmp_path: Path, length: str) -> None:
+    options = {"training.minutes": 0.2, "training.steps": None} if length == "minutes" else {}
+    run(tmp_path / "run", recipe(**options), started=time.monotonic() - 5.0)
+    saved = newest_checkpoint(RunFolder(tmp_path / "run").checkpoints, pytest.fail)
+    assert saved is not None
+    assert 5.0 <= saved.progress.opening_seconds < saved.progress.seconds
+    rates = [
+        row["learning_rate"]
+        for row in RunFolder(tmp_path / "run").read_lines(RunFolder(tmp_path / "run").metrics)
+        if "learning_rate" in row
+    ]
+    assert rates[0] < 0.1 * max(rates)
+
+
 def test_a_budget_of_minutes_is_evaluated_early_however_rarely_later() -> None:
     now = [100.0]
     settings = recipe(**{"training.minutes": 1.0, "training.steps": None, "training.evaluate_every": 1000}).training
