@@ -83,7 +83,7 @@ def test_a_model_with_a_memory_is_told_what_stands_before_a_sliding_window(limit
     model = Rememberer(100)
     score_tokens(model, np.arange(100, dtype=np.uint16), 8, "sliding", batch=4, limit=limit)
     assert model.told == {start: list(range(max(0, start - 5), start)) for start in model.told}
-    assert len(model.told) > 5
+    assert len(model.told) > 2
     model = Rememberer(100)
     score_tokens(model, np.arange(100, dtype=np.uint16), 8, "separate", batch=4, limit=limit)
     assert not any(model.told.values())
@@ -204,6 +204,25 @@ def test_a_limit_is_kept_and_its_targets_are_spread_over_the_text(definition, li
     elif limit == 50:
         assert min(model.scored) < 20
         assert max(model.scored) == 98
+
+
+@pytest.mark.parametrize("window", [7, 16, 600])
+@pytest.mark.parametrize("limit", [600, 1500, 2100])
+def test_a_part_is_the_same_in_both_definitions_and_comes_in_pieces(window, limit):
+    scored = {}
+    for definition in ("separate", "sliding"):
+        model = Counter(4000)
+        score_tokens(model, np.arange(4000), window, definition, limit=limit)
+        scored[definition] = sorted(model.scored)
+    stretches = loss_module.pieces(3999, window, limit)
+    assert scored["separate"] == scored["sliding"] == [target for stretch in stretches for target in stretch]
+    assert len(stretches) >= min(8, limit // window)
+    assert all(stretch.start % len(stretches[0]) == 0 for stretch in stretches)
+    assert stretches[-1].stop == 3999 or len(stretches) == 1
+
+
+def test_a_large_part_has_pieces_of_one_length():
+    assert {len(piece) for piece in loss_module.pieces(10**6, 256, 8192)} == {loss_module.piece_length(256), 64}
 
 
 def test_progress_reaches_the_total():

@@ -38,6 +38,10 @@ Progress = Callable[[int, int], None]
 
 POSITIONS_AT_ONCE = 2**15
 """Bounds the activations of a batch of windows."""
+PIECE = 512
+"""Targets in a row, about, where only a part of a text is scored: long enough to be a text of its own."""
+SEVERAL = 8
+"""Pieces that even a small part of a text has, of one window each at least."""
 LOGITS_AT_ONCE = 2**25
 """Bounds the logits that exist at one time: 128 MiB in single precision. An eighth of that takes half as long again."""
 
@@ -169,7 +173,7 @@ def score_tokens(
     """Return the summed negative log-likelihood in nats (in double precision) and the number of targets.
 
     `tokens` is a 1-D array of integers, possibly a memory map; only the windows of one batch are copied. `limit` scores
-    at most that many targets, from windows spread evenly over the text: for a quick look while training. The
+    at most that many targets, in `pieces` spread evenly over the text: for a quick look while training. The
     model is run in evaluation mode, its mode is put back afterwards, and no random number is drawn. A caller that wants
     mixed precision wraps the call in autocast; the loss itself is always computed in single precision.
 
@@ -204,26 +208,42 @@ def memory_of(model: "Model", definition: Definition) -> int:
 
 
 def plan(targets: int, window: int, definition: Definition, limit: int | None = None) -> list[Span]:
-    """Return the windows that score each of `targets` targets once, or at most `limit` of them, evenly spread."""
-    stride = stride_of(window, definition)
+    """Return the windows that score each of `targets` targets once, or at most `limit` of them, in even pieces."""
+    stretches = [range(targets)] if limit is None else pieces(targets, window, limit)
+    return [span for stretch in stretches for span in _spans(stretch, window, definition)]
+
+
+def pieces(targets: int, window: int, limit: int) -> list[range]:
+    """Return stretches of targets, evenly spread, at most `limit` targets together; all of them in one if they fit.
+
+    Each begins at a multiple of its length, so whatever else was measured piece by piece is known for them as well.
+    """
+    if limit >= targets:
+        return [range(targets)]
+    several = limit // SEVERAL // window * window
+    length = min(piece_length(window), max(window, several), limit)
+    count = -(-targets // length)
+    chosen = np.unique(np.linspace(0, count - 1, limit // length).astype(int)).tolist()
+    return [range(place * length, min((place + 1) * length, targets)) for place in chosen]
+
+
+def piece_length(window: int) -> int:
+    """Return how many targets a piece of a text has: whole windows, about `PIECE` targets."""
+    return window * max(1, round(PIECE / window))
+
+
+def _spans(stretch: range, window: int, definition: Definition) -> Iterator[Span]:
     if definition == "separate":
-        spans = [Span(start, min(window, targets - start), 0) for start in range(0, targets, stride)]
-    else:
-        spans = [Span(start, window, window - stride) for start in range(0, targets - window + 1, stride)]
-        covered = 0
-        if spans:
-            spans[0] = Span(0, window, 0)
-            covered = spans[-1].start + window
-        if covered < targets:
-            # The last window is moved back to the end of the text, so that its targets have a whole window as well.
-            start = max(0, targets - window)
-            spans.append(Span(start, targets - start, covered - start))
-    if limit is None or limit >= targets:
-        return spans
-    chosen = np.unique(np.linspace(0, len(spans) - 1, max(1, limit // stride)).astype(int))
-    # The first sliding window scores all of its targets; in a sample it may not count for more than the others.
-    share = min(stride, limit)
-    return [span._replace(skip=max(span.skip, span.length - share)) for span in map(spans.__getitem__, chosen)]
+        yield from (Span(start, min(window, stretch.stop - start), 0) for start in stretch[::window])
+        return
+    scored, stride = stretch.start, stride_of(window, definition)
+    while scored < stretch.stop:
+        # At the beginning of the text there is nothing before a window: its targets are scored from the first on.
+        stop = min(stretch.stop, max(window, scored + stride))
+        # At the end of the text it is moved back, so that its last targets have a whole window before them as well.
+        start = max(0, stop - window)
+        yield Span(start, stop - start, scored - start)
+        scored = stop
 
 
 def _batches(spans: Sequence[Span], batch: int, memory: int = 0) -> Iterator[list[Span]]:
