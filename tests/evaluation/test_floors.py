@@ -2,10 +2,21 @@ import json
 import math
 import random
 
+import pyppmd
 import pytest
 
 from lilliput.errors import CorpusError
-from lilliput.evaluation import NgramModel, floors, measure_floors, ngram, ngram_floor, verdict, xz_floor
+from lilliput.evaluation import (
+    NgramModel,
+    floors,
+    measure_floors,
+    ngram,
+    ngram_floor,
+    ppmd_floor,
+    strongest_floor,
+    verdict,
+    xz_floor,
+)
 
 
 def words(seed, count):
@@ -76,16 +87,53 @@ def test_texts_without_anything_to_count_are_refused(training, validation):
         measure_floors(training, validation)
 
 
+def test_ppmd_is_what_the_held_out_text_adds_to_the_packed_training_text():
+    training, validation = words(0, 800), words(1, 150)
+    sizes = []
+    for text in (training, training + validation):
+        encoder = pyppmd.Ppmd7Encoder(6, 1 << 24)
+        sizes.append(len(encoder.encode(text.encode()) + encoder.flush()))
+    floor = ppmd_floor(training, validation)
+    assert floor.bits_per_character == (sizes[1] - sizes[0]) * 8 / len(validation)
+    assert (floor.training_characters_used, floor.validation_characters_used) == (len(training), len(validation))
+    assert ppmd_floor(training, words(9, 300).upper()).bits_per_character > floor.bits_per_character
+
+
+def test_ppmd_takes_the_near_end_of_a_long_text(monkeypatch):
+    monkeypatch.setattr(floors, "PPMD_TRAINING_CHARACTERS", 900)
+    monkeypatch.setattr(floors, "PPMD_VALIDATION_CHARACTERS", 300)
+    training, validation = words(0, 800), words(1, 150)
+    assert ppmd_floor(training, validation) == ppmd_floor(training[-900:], validation[:300])
+
+
+def figures(**bits):
+    orders = {"ngram": {"order": 5}, "ppmd": {"order": 6}, "xz": {}}
+    return {name: {"bits_per_character": value} | orders[name] for name, value in bits.items()}
+
+
+def test_the_strongest_floor_is_the_one_to_beat():
+    assert strongest_floor(figures(ngram=2.4, ppmd=2.1, xz=2.5)) == ("PPMd (order 6)", 2.1)
+    assert strongest_floor(figures(ngram=2.4, ppmd=2.1, xz=2.0)) == ("xz", 2.0)
+    assert strongest_floor(figures(ngram=2.4, xz=2.5)) == ("count model (order 5)", 2.4)
+    assert strongest_floor({"most_frequent_answer": {"answer": "9", "exact_match": 0.1}}) is None
+
+
 def test_the_verdict_is_plain_in_both_directions():
-    figures = measure_floors(words(0, 300), words(1, 50)).as_dict()
-    counting, order = figures["ngram"]["bits_per_character"], figures["ngram"]["order"]
-    good, bad = verdict(counting - 0.25, figures), verdict(counting + 0.5, figures)
-    assert good.startswith("better than counting by 0.25 bits per character")
-    assert f"(order {order})" in good
-    assert bad.startswith("NOT better than counting yet")
-    assert "0.50 more" in bad
+    floors = figures(ngram=2.4, ppmd=2.1, xz=2.5)
+    better = "better than PPMd (order 6), the strongest baseline, by 0.25 bits per character: "
+    assert verdict(1.85, floors) == better + "1.85 bits per character against 2.10 bits per character"
+    # Better than counting is not enough.
+    worse = "NOT better than PPMd (order 6), the strongest baseline: 2.30 bits per character against 2.10 bits per "
+    assert verdict(2.3, floors) == worse + "character, which is 0.20 bits per character more"
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(0.0, 0.0), (0.001, 0.0), (2.104, 2.1), (2.1, 2.104)])
+def test_figures_that_are_alike_are_not_told_apart(ours, theirs):
+    said = verdict(ours, figures(ngram=3.0, ppmd=theirs, xz=3.0))
+    assert said.startswith("no better and no worse than PPMd (order 6), the strongest baseline: ")
+    assert "0.00" not in said
 
 
 @pytest.mark.parametrize("bits", [None, math.nan, math.inf])
 def test_a_network_that_diverged_is_not_better(bits):
-    assert verdict(bits, measure_floors("abab", "ba").as_dict()).startswith("NOT better than counting: ")
+    assert verdict(bits, measure_floors("abab", "ba").as_dict()).startswith("NOT better than ")

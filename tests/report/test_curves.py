@@ -27,7 +27,7 @@ def test_a_run_is_read_with_its_facts(tmp_path):
     assert (list(curve.learning_rates), list(curve.seconds)) == ([0.1, 0.2], [0.5, 1.0])
     assert list(curve.validation) == [(2, 3.5)]
     assert curve.characters_per_token == 2.5
-    assert curve.floors == {"count model, order 4": 2.4, "xz": 2.6}
+    assert curve.floors == {"count model (order 4)": 2.4, "xz": 2.6}
 
 
 def test_the_share_of_right_answers_is_read(tmp_path):

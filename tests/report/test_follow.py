@@ -99,7 +99,7 @@ def test_everything_is_shown_in_its_order_and_the_last_event_comes_back() -> Non
     expected = [
         "read x.txt as UTF-8",
         "12,345 parameters, vocabulary 59, context 16; 2,700 tokens to learn, 300 held out; 30 steps",
-        "to beat: 2.500 bits per character by counting (order 4)",
+        "to beat, bits per character: count model (order 4) 2.500, xz 3.000",
         "writing to runs/x",
         "step 1/30  loss 3.900",
         "step 10  validation 3.0000  4.286 bits per character  (best so far)",

@@ -33,7 +33,7 @@ HEALTHY = Chart(
     training_tokens=1_000_000,
     validation_tokens=100_000,
     validation_problems=None,
-    counting=2.4,
+    strongest=("PPMd (order 6)", 2.4),
     reached=2.2,
     over=True,
 )
@@ -74,7 +74,7 @@ def test_a_validation_loss_that_rises_with_the_training_loss_is_not_overfitting(
         ("instability", {"troubles": [400]}),
         ("rate too high", {"steps": [*falling(4, 1.4, 600), *((step, 1.9) for step in range(601, 1001))]}),
         ("nothing is learnt", {"steps": falling(4, 3.99)}),
-        ("worse than counting", {"reached": 2.5}),
+        ("worse than a baseline", {"reached": 2.5}),
         ("underfitting", {"steps": falling(4, 1.6)}),
         ("small validation set", {"validation_tokens": 4_999}),
         ("small validation set", {"validation_problems": 199}),
@@ -135,7 +135,7 @@ def test_a_run_with_answers_has_a_chart_too(tmp_path: Path) -> None:
     run(tmp_path / "run", example_recipe(), text=sums())
     chart = read_chart(RunFolder(tmp_path / "run"))
     assert chart.validation_problems == 14
-    assert chart.counting is None
+    assert chart.strongest is None
     assert "small validation set" in kinds(chart)
 
 

@@ -62,6 +62,7 @@ def run(
 
 
 def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, str]]:
+    from lilliput.evaluation.floors import strongest_floor
     from lilliput.report.choices import choices, ends, expectation, memory
     from lilliput.report.console import clock
 
@@ -81,8 +82,8 @@ def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, st
         ("length", f"about {found.steps:,} steps" + _passes(found.passes)),
         ("ends", f"{ends(found.seconds)}, {clock(found.seconds)} after it starts"),
     ]
-    if found.expected is not None and found.counting is not None:
-        lines.append(("expected", expectation(found.expected, found.counting)))
+    if found.expected is not None:
+        lines.append(("expected", expectation(found.expected, strongest_floor(found.floors or {}))))
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from lilliput.evaluation.floors import strongest_floor
 from lilliput.models import GPTSettings
 from lilliput.recipe import Recipe
 from lilliput.training.events import Started, Stepped
@@ -50,13 +51,14 @@ def outlook(recipe: Recipe, begun: Started, step: Stepped, seconds_per_step: flo
         counting = counts["bits_per_character"]
         copying = begun.floors["xz"]["bits_per_character"]
         bits = expected_bits(counting, copying, counts["training_characters_used"], steps * per_step)
-        lines.append(("expected", expectation(bits, counting)))
+        lines.append(("expected", expectation(bits, strongest_floor(begun.floors))))
     return lines
 
 
-def expectation(bits: float, counting: float) -> str:
-    """Return what a model is to come to, in words."""
-    return f"about {bits:.2f} bits per character; counting alone {counting:.2f}"
+def expectation(bits: float, strongest: tuple[str, float] | None) -> str:
+    """Return what a model is to come to, in words, beside name and bits of the floor that is hardest to beat."""
+    expected = f"about {bits:.2f} bits per character"
+    return expected if strongest is None else f"{expected}; to beat: {strongest[0]} {strongest[1]:.2f}"
 
 
 def ends(seconds: float) -> str:

@@ -37,6 +37,8 @@ def read_curve(folder: Path) -> RunCurve:
     unfinished last line, as an interrupted run may leave it, is passed over. Raises RunError for a missing or broken
     file.
     """
+    from lilliput.evaluation.floors import named_floors  # with it comes torch, which drawing does without
+
     file = folder / "metrics.jsonl"
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -66,7 +68,7 @@ def read_curve(folder: Path) -> RunCurve:
     facts = _read_facts(folder / "facts.json")
     try:
         characters = facts.get("characters_per_token")
-        floors = _floor_lines(facts.get("floors") or {})
+        floors = named_floors(facts.get("floors") or {})
         characters_per_token = None if characters is None else float(characters)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise RunError(f"{folder / 'facts.json'}: characters_per_token or floors are not numbers") from None
@@ -93,12 +95,3 @@ def _read_facts(file: Path) -> dict[str, Any]:
     if not isinstance(facts, dict):
         raise RunError(f"{file} is not a JSON object: restore it, or remove it to plot without floors")
     return facts
-
-
-def _floor_lines(floors: Mapping[str, Any]) -> dict[str, float]:
-    lines = {}
-    if "ngram" in floors:
-        lines[f"count model, order {floors['ngram']['order']}"] = float(floors["ngram"]["bits_per_character"])
-    if "xz" in floors:
-        lines["xz"] = float(floors["xz"]["bits_per_character"])
-    return lines

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lilliput.evaluation.floors import named_floors
 from lilliput.report.console import TrainingView, percent
 from lilliput.report.curves import read_curve
 from lilliput.report.tracking import Tracker
@@ -90,7 +91,7 @@ def _started(event: Started, view: TrainingView) -> None:
     view.note(
         f"{event.parameters:,} parameters, vocabulary {event.vocab_size:,}, context {event.context}; {amount}; {length}"
     )
-    view.note(f"to beat: {_floor(event.floors)}")
+    view.note(f"to beat{_floor(event.floors)}")
     if event.step:
         view.note(f"continuing {event.folder} after step {event.step:,}")
     else:
@@ -100,9 +101,15 @@ def _started(event: Started, view: TrainingView) -> None:
 def _floor(floors: Mapping[str, Any]) -> str:
     if "most_frequent_answer" in floors:
         share = floors["most_frequent_answer"]["exact_match"]
-        return f"{percent(share)} right by giving the commonest answer every time"
-    ngram = floors["ngram"]
-    return f"{ngram['bits_per_character']:.3f} bits per character by counting (order {ngram['order']})"
+        return f": {percent(share)} right by giving the commonest answer every time"
+    named = named_floors(floors)
+    return ", bits per character: " + ", ".join(
+        f"{name} {bits:.3f}" for name, bits in sorted(named.items(), key=_second)
+    )
+
+
+def _second(pair: tuple[str, float]) -> float:
+    return pair[1]
 
 
 def _stepped(event: Stepped, steps: int | None, view: TrainingView, trackers: Sequence[Tracker]) -> None:

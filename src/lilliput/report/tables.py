@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lilliput.corpus import shortened
+from lilliput.evaluation.floors import named_floors
 from lilliput.report.console import percent, printable
 
 READABLE_WIDTH = 16
@@ -105,9 +106,8 @@ def evaluation_table(
         row |= {"loss": _figure(score["loss"], 4), "perplexity": _figure(score["perplexity"], 3)}
         row |= {key: _figure(score[key], 3) for key in ("bits_per_character", "bits_per_byte")}
         rows.append(row)
-    for name, floor in (floors or {}).items():
-        label = f"count model, order {floor['order']}" if "order" in floor else name
-        rows.append({"name": label, "bits_per_character": _figure(floor["bits_per_character"], 3)})
+    for name, bits in named_floors(floors or {}).items():
+        rows.append({"name": name, "bits_per_character": _figure(bits, 3)})
     columns = {
         "name": "",
         "loss": "nats per token",

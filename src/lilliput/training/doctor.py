@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lilliput.evaluation.floors import strongest_floor
 from lilliput.runs import RunFolder
 
 RISE = 0.01
@@ -47,8 +48,8 @@ class Chart:
     training_tokens: int
     validation_tokens: int
     validation_problems: int | None
-    counting: float | None
-    """Bits per character of the count model."""
+    strongest: tuple[str, float] | None
+    """The strongest baseline, and its bits per character; None for answers."""
     reached: float | None
     """Bits per character of the finished run."""
     over: bool
@@ -68,7 +69,7 @@ def read_chart(run: RunFolder) -> Chart:
         training_tokens=facts["training"]["tokens"],
         validation_tokens=facts["validation"]["tokens"],
         validation_problems=facts["validation"].get("problems"),
-        counting=facts["floors"].get("ngram", {}).get("bits_per_character"),
+        strongest=strongest_floor(facts["floors"]),
         reached=evaluation.get("bits_per_character"),
         over=bool(evaluation),
     )
@@ -78,7 +79,7 @@ def diagnose(chart: Chart) -> list[Finding]:
     """Return what is wrong with a run, the gravest first."""
     found = [_taken_back(chart), _rising(chart), _stuck(chart), _overfitting(chart)]
     if chart.over:
-        found.append(_worse_than_counting(chart))
+        found.append(_worse_than_baseline(chart))
         if not any(found[:3]):  # where the rate is wrong, a longer run does not help
             found.append(_underfitting(chart))
     found.append(_small_validation(chart))
@@ -162,12 +163,12 @@ def _underfitting(chart: Chart) -> Finding | None:
     )
 
 
-def _worse_than_counting(chart: Chart) -> Finding | None:
-    if chart.counting is None or chart.reached is None or chart.reached < chart.counting:
+def _worse_than_baseline(chart: Chart) -> Finding | None:
+    if chart.strongest is None or chart.reached is None or chart.reached < chart.strongest[1]:
         return None
     return Finding(
-        "worse than counting",
-        f"{chart.reached:.2f} bits per character, and a count model needs {chart.counting:.2f}",
+        "worse than a baseline",
+        f"{chart.reached:.2f} bits per character, and {chart.strongest[0]} needs {chart.strongest[1]:.2f}",
         "more training.minutes or training.steps; for a short text a smaller model with more model.dropout",
     )
 

@@ -45,8 +45,8 @@ class Forecast:
     passes: float | None
     """How often the text is read: by steps times tokens, for characters as tokens."""
     memory_bytes: int | None
-    counting: float | None
-    """Bits per character by counting alone; for a planned model, with characters as tokens."""
+    floors: dict[str, Any] | None
+    """What counting and compressors come to on a part of the text; for a planned model, with characters as tokens."""
     expected: float | None
     """Bits per character that the model will need, about."""
 
@@ -72,7 +72,7 @@ def forecast(recipe: Recipe, source: Source) -> Forecast:
     passes = None
     if characters and recipe.tokenizer.kind == "char":
         passes = steps * pace.tokens_per_step / characters
-    counting, expected = _expectation(recipe, source, steps * pace.tokens_per_step)
+    floors, expected = _expectation(recipe, source, steps * pace.tokens_per_step)
     return Forecast(
         characters=characters,
         bytes=source.size if isinstance(source, LargeText) else None,
@@ -89,7 +89,7 @@ def forecast(recipe: Recipe, source: Source) -> Forecast:
         seconds=round(seconds, 1),
         passes=None if passes is None else round(passes, 2),
         memory_bytes=memory_held(),
-        counting=counting,
+        floors=floors,
         expected=expected,
     )
 
@@ -108,8 +108,8 @@ def _length(recipe: Recipe, pace: Pace, characters: int | None) -> tuple[int, fl
     return max(1, int(steps)), seconds
 
 
-def _expectation(recipe: Recipe, source: Source, tokens: int) -> tuple[float | None, float | None]:
-    """Return what counting comes to and what the model will, for a text of which the model was planned."""
+def _expectation(recipe: Recipe, source: Source, tokens: int) -> tuple[dict[str, Any] | None, float | None]:
+    """Return the floors, and what the model will come to, for a text of which the model was planned."""
     if not tells(recipe) or isinstance(source, Examples):
         return None, None
     found = floors_before("".join(_beginning(source)), recipe.data.split.fraction)
@@ -117,7 +117,7 @@ def _expectation(recipe: Recipe, source: Source, tokens: int) -> tuple[float | N
         return None, None
     counting, copying = found.ngram.bits_per_character, found.xz.bits_per_character
     expected = expected_bits(counting, copying, found.ngram.training_characters_used, tokens)
-    return round(counting, 3), round(expected, 3)
+    return found.as_dict(), round(expected, 3)
 
 
 def _beginning(source: Source) -> Iterable[str]:
