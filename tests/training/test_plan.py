@@ -5,10 +5,16 @@ from typing import Any
 
 import pytest
 
+from lilliput.corpus import Corpus, Document
+from lilliput.evaluation.floors import measure_floors
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.recipe import Recipe, differences
-from lilliput.training import plan
+from lilliput.runs import RunFolder
+from lilliput.tokenizers import load
+from lilliput.tokenizers.escape import NIBBLES
+from lilliput.training import plan, prepare
 from lilliput.training import resolve as resolving
+from lilliput.training.plan import make_plan
 from lilliput.training.resolve import resolve
 
 
@@ -49,12 +55,50 @@ def test_a_minute_is_worth_more_on_a_faster_machine(text: Path, monkeypatch: pyt
     assert per_minute > 9
     assert [members(1, speed * 9 / per_minute) for speed in (0.9, 1.1, 4, 10)] == [1, 2, 3, 4]
 
-    def fail() -> float:
-        raise AssertionError("the machine was measured")
 
-    monkeypatch.setattr(resolving, "machine_speed", fail)
-    assert planned(text, training__minutes=0.9).training.minutes == 0.9
-    assert planned(text, model__kind="lstm").model.kind == "lstm"
+def forbidden() -> float:
+    raise AssertionError("the machine was measured")
+
+
+def test_a_length_in_steps_gives_the_same_plan_whatever_the_clock_says(
+    text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolving, "machine_speed", forbidden)
+    models = [planned(text, training__steps=steps, training__batch=4).model for steps in (1, 20, 2000)]
+    assert all(isinstance(model, GPTSettings) and model.members == 1 for model in models)
+    dropped = [model.ngram_dropout for model in models if isinstance(model, GPTSettings)]
+    assert dropped[0] < dropped[1] < dropped[2]  # the oftener a text is read
+    assert planned(text, training__minutes=0.1).training.minutes == 0.1  # too short to measure anything
+
+
+def test_a_machine_that_is_half_as_fast_plans_for_half_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / "long.txt"
+    long.write_text("An old man had a boat, and the boat had a hole.\n" * 5000, encoding="utf-8")
+    monkeypatch.setattr(plan, "can_compile", lambda: True)
+    monkeypatch.setattr(resolving, "machine_speed", lambda: 0.49)
+    assert [planned(long, training__minutes=minutes).data.window for minutes in (1, 1.1)] == [128, 256]
+    assert [planned(long, training__minutes=minutes).training.compile for minutes in (6, 6.2)] == [False, True]
+    monkeypatch.setattr(resolving, "machine_speed", lambda: 10.0)
+    assert [planned(long, training__minutes=minutes).data.window for minutes in (0.1, 0.3)] == [128, 256]
+    # A faster machine compiles no faster.
+    assert [planned(long, training__minutes=minutes).training.compile for minutes in (1, 3)] == [False, True]
+
+
+def test_what_the_clock_decided_stands_in_the_recipe_and_is_repeated_from_it(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolving, "machine_speed", lambda: 0.31)
+    first = resolve([str(text)], settings={"training.minutes": 2})
+    first.recipe.write(tmp_path / "recipe.toml")
+    assert "0.31 times" in first.recipe.description
+    monkeypatch.setattr(resolving, "machine_speed", lambda: 8.0)
+    assert resolve([str(text)], settings={"training.minutes": 2}).recipe.model != first.recipe.model
+    going_on = resolve([str(text)], settings={"training.minutes": 4}).recipe_for(tmp_path)
+    assert (going_on.model, going_on.description) == (first.recipe.model, first.recipe.description)
+    monkeypatch.setattr(resolving, "machine_speed", forbidden)
+    assert resolve([str(tmp_path / "recipe.toml")]).recipe == first.recipe
 
 
 @pytest.mark.parametrize("possible", [True, False])
@@ -132,3 +176,30 @@ def test_in_seconds_windows_are_short(tmp_path: Path) -> None:
     assert [planned(long, training__minutes=minutes).data.window for minutes in (0.3, 0.5)] == [128, 256]
     assert planned(long, training__minutes=0.3, data__window=64).data.window == 64
     assert planned(long, training__steps=10).data.window == 256
+
+
+def characters(number: int) -> str:
+    """Return so many characters, each once; among them some that normalising joins, and one that no alphabet keeps."""
+    odd = ["\uf900", "\ufa10", "\u212b", NIBBLES[3]]
+    return "".join([*odd, *map(chr, range(0x4E00, 0x4E00 + number - len(odd)))])
+
+
+@pytest.mark.parametrize("number", [3900, 3967, 3984, 3985, 3989, 4000, 4001, 4005, 4100, 4200])
+@pytest.mark.parametrize("kind", ["char", "byte"])
+def test_a_plan_for_any_alphabet_can_be_trained(
+    number: int, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = measure_floors("abcabc", "abc")
+    monkeypatch.setattr(prepare, "measure_floors", lambda *parts: few)  # of a whole text they take their time
+    alphabet = characters(number)
+    for part, rare in enumerate((10, 40, 200)):  # characters that only the held-out part has
+        text = alphabet[rare:] * 2 + "\n" + alphabet[:rare]
+        source = Corpus("made up", (Document("made up", text),), ())
+        settings = {"tokenizer.kind": kind, "data.split.fraction": rare / len(text), "training.steps": 1}
+        recipe = make_plan("made up", source, settings).recipe()
+        run = RunFolder(tmp_path / str(part))
+        run.path.mkdir()
+        prepare.prepare(recipe, run, source, None)
+        tokenizer = load(run.tokenizer)
+        assert tokenizer.vocab_size <= 4000
+        assert tokenizer.decode(tokenizer.encode(text)) == tokenizer.normalized(text)

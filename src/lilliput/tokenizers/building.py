@@ -20,8 +20,9 @@ def train(
 ) -> Tokenizer:
     """Train a tokenizer on a text, or on several that are not joined; char and byte hold one of them at a time.
 
-    Without `vocabulary`: char takes every character, byte has 256, gpt2 what its file holds, the others about one token
-    a thousand characters. `ranks` is the vocabulary file that gpt2, and only gpt2, is built from.
+    Without `vocabulary`: char takes the most frequent characters, up to 4,000 tokens, byte has 256, gpt2 what its file
+    holds, the others about one token a thousand characters. `ranks` is the vocabulary file that gpt2, and only gpt2, is
+    built from.
 
     TokenizerError: the kind or a normalisation is unknown, the text is empty, or the vocabulary is impossible; the
     message names the least or the most possible. DependencyError: gpt2 without tiktoken.

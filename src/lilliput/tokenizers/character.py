@@ -15,6 +15,8 @@ from lilliput.tokenizers.protocol import Normalization
 from lilliput.tokenizers.storage import Stored
 
 CODE_POINTS = 0x110000
+MOST = 4000
+"""Tokens, unless a vocabulary is asked for: a script with more characters keeps the most frequent ones."""
 _SLICE = 1 << 22  # characters counted at once: bounds the memory
 
 
@@ -52,11 +54,11 @@ class CharTokenizer(PieceTokenizer):
 
     @classmethod
     def train(cls, texts: Iterable[str], vocabulary: int | None, normalize: Sequence[Normalization]) -> "CharTokenizer":
-        """Keep all characters, or the most frequent ones that fit. TokenizerError: there are not so many."""
+        """Keep the most frequent characters that fit, up to `MOST` tokens. TokenizerError: there are not so many."""
         characters = frequent_characters(texts)
         most = len(characters) + len(NIBBLES)
         if vocabulary is None:
-            vocabulary = most
+            vocabulary = min(most, MOST)
         if vocabulary > most:
             raise TokenizerError(f"vocabulary {vocabulary} is too large: this text allows at most {most} for char")
         kept = sorted(characters[: vocabulary - len(NIBBLES)])

@@ -2,9 +2,9 @@
 
 A text of its own gets characters as tokens, the modern shape with embeddings of n-grams and counts mixed in, and Muon;
 the shorter the text, the smaller the model and the stronger the dropout, or it would learn by heart; where there is
-much time for the text, several networks share it. What a minute is worth depends on the machine's speed. Prompts with
-answers are treated alike, without n-grams and counts and with as many to a step as make up about the same number of
-tokens.
+much time for the text, several networks share it. What a minute is worth depends on the machine's speed. What follows
+from a length in steps is the same on every machine and at every time. Prompts with answers are treated alike, without
+n-grams and counts and with as many to a step as make up about the same number of tokens.
 """
 
 import math
@@ -19,8 +19,6 @@ from lilliput.runtime import can_compile
 from lilliput.training.prepare import Source
 
 DEFAULT_MINUTES = 5.0
-MOST_CHARACTERS = 4000
-"""A script with more characters than this keeps its most frequent ones as tokens and escapes the others."""
 
 _TEXT_ROWS = 12
 _EXAMPLE_TOKENS = 2048
@@ -42,8 +40,12 @@ _COMPILED_MINUTES = 3.0
 an earlier run."""
 _BRIEF_MINUTES, _BRIEF_WINDOW = 0.5, 128
 """In less time than this, more steps of shorter windows teach more."""
-_MEASURED_MINUTES = 1.0
-"""From which on it is worth to look how fast the machine is."""
+_MEASURED_MINUTES = 0.2
+"""From which on the machine's speed is measured, which takes half a second."""
+_TOKENS_A_MINUTE = 1e6
+"""What the machine that plans were measured on learns from, with a planned model; so steps become minutes."""
+_MOST_COUNTED = 2**53
+"""A number from which on a float does not hold it."""
 _MEMBERS = (9.0, 30.0, 80.0)
 """Minutes of the machine that plans were measured on, for a million characters, from which on one more network is
 trained: what one would learn by heart is left."""
@@ -58,7 +60,10 @@ class Plan:
 
     def recipe(self, begun: Recipe | None = None) -> Recipe:
         """Return the recipe; for a run that was `begun` with an earlier plan, with what that one chose."""
-        values = self.values if begun is None else plan_again(self.values, self.settings, begun)
+        values = self.values
+        if begun is not None:
+            # The description tells what the earlier plan came from.
+            values = plan_again(values, self.settings, begun) | {"description": begun.description}
         return make_recipe(values, self.settings, where=f"plan for {self.values['name']}")
 
 
@@ -68,12 +73,13 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
     `speed` tells how many times as fast this machine is as the one that plans were measured on. It is asked only where
     something depends on it.
     """
-    # Of a large text its beginning stands for the whole: it tells which script it is.
+    # Of a large text its beginning stands for the whole.
     text = "".join(islice(source.pieces(), _PIECES_SEEN)) if isinstance(source, LargeText) else source.text
     layers, width, heads, window, dropout, table_rows = next(
         size for bound, size in _SIZES if bound is None or len(text) < bound
     )
-    if not settings.get("training.steps") and _minutes(settings) < _BRIEF_MINUTES:
+    time = _time(settings, speed)
+    if time is not None and time.worth < _BRIEF_MINUTES:
         window = min(window, _BRIEF_WINDOW)
     rows, description = _TEXT_ROWS, f"planned for a text of {len(text):,} characters"
     if isinstance(source, LargeText):
@@ -83,9 +89,8 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
         window = _TOKENS_A_CHARACTER * (source.longest + 1)
         rows = max(1, min(256, _EXAMPLE_TOKENS * len(source) // len(text)))
         description = f"planned for {len(source):,} prompts with their answers"
-    tokenizer: dict[str, Any] = {"kind": "char"}
-    if len(set(text)) > MOST_CHARACTERS:
-        tokenizer["vocabulary"] = MOST_CHARACTERS
+    if time is not None and time.speed is not None:
+        description += f", on a machine of {time.speed:.2g} times the speed that plans were measured at"
     model: dict[str, Any] = {"kind": "gpt", "layers": layers, "width": width, "dropout": dropout}
     if settings.get("model.kind", "gpt") == "gpt":
         model |= {"shape": "modern", "heads": heads}
@@ -93,12 +98,13 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
         if settings.get("model.shape", "modern") == "modern" and not isinstance(source, Examples):
             length = source.size if isinstance(source, LargeText) else len(text)
             model |= {"ngrams": _LONGEST_NGRAM, "ngram_rows": table_rows, "counts": True}
-            model |= _by_time(length, settings, speed)
+            tokens = _whole(settings, "training.batch", rows) * _whole(settings, "data.window", window)
+            model |= _by_time(length, settings, time, tokens)
     values: dict[str, Any] = {
         "name": name,
         "description": description,
         "data": {"window": window},
-        "tokenizer": tokenizer,
+        "tokenizer": {"kind": "char"},
         "model": model,
         "training": {
             "minutes": DEFAULT_MINUTES,
@@ -108,7 +114,7 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
             "matrix_learning_rate": 0.02,
             "schedule": "linear",
             "final": 0.0,
-            "compile": _compiles(source, settings),
+            "compile": _compiles(source, settings, time),
         },
     }
     sections = ((section, part) for section, part in values.items() if isinstance(part, dict))
@@ -118,28 +124,55 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
     return Plan(values, settings)
 
 
-def _compiles(source: Source, settings: dict[str, Any]) -> bool:
-    gpt = settings.get("model.kind", "gpt") == "gpt" and not isinstance(source, Examples)
-    return gpt and not settings.get("training.steps") and _minutes(settings) >= _COMPILED_MINUTES and can_compile()
+@dataclass(frozen=True)
+class _Time:
+    """The minutes of a run, and how fast this machine is, None where it was not measured."""
+
+    minutes: float
+    speed: float | None
+
+    @property
+    def worth(self) -> float:
+        """Return how many minutes of the machine that plans were measured on these are."""
+        return self.minutes * (self.speed or 1.0)
 
 
-def _minutes(settings: dict[str, Any]) -> float:
+def _time(settings: dict[str, Any], speed: Callable[[], float]) -> _Time | None:
+    """Return the time of a run; None of one whose length is in steps, which asks no clock."""
+    if settings.get("training.steps") is not None:
+        return None
     minutes = settings.get("training.minutes")
     # What the recipe will refuse is not judged here.
-    return minutes if isinstance(minutes, int | float) and 0 < minutes < math.inf else DEFAULT_MINUTES
+    if not isinstance(minutes, int | float) or not 0 < minutes < math.inf:
+        minutes = DEFAULT_MINUTES
+    return _Time(minutes, speed() if minutes >= _MEASURED_MINUTES else None)
 
 
-def _by_time(characters: int, settings: dict[str, Any], speed: Callable[[], float]) -> dict[str, Any]:
+def _whole(settings: dict[str, Any], key: str, otherwise: int) -> int:
+    """Return a number that is set, unless the recipe will refuse it."""
+    value = settings.get(key)
+    return value if isinstance(value, int) and 1 <= value < _MOST_COUNTED else otherwise
+
+
+def _compiles(source: Source, settings: dict[str, Any], time: _Time | None) -> bool:
+    gpt = settings.get("model.kind", "gpt") == "gpt" and not isinstance(source, Examples)
+    # A faster machine does not compile faster: much of that is waiting for other programs.
+    return gpt and time is not None and min(time.minutes, time.worth) >= _COMPILED_MINUTES and can_compile()
+
+
+def _by_time(characters: int, settings: dict[str, Any], time: _Time | None, tokens_a_step: int) -> dict[str, Any]:
     """Return how many networks share the time for a text, and what each leaves out of the n-grams."""
     members = settings.get("model.members")
-    minutes = _minutes(settings)
-    if minutes >= _MEASURED_MINUTES:
-        minutes *= speed()
+    if time is not None:
+        minutes = time.worth
+    else:
+        minutes = tokens_a_step * _whole(settings, "training.steps", 1) / _TOKENS_A_MINUTE
     per_million = max(1e-9, minutes * 1e6 / max(1, characters))
     if not isinstance(members, int) or members < 1:
-        # How much time so many steps take is not known here.
-        members = 1 if settings.get("training.steps") else 1 + sum(per_million >= bound for bound in _MEMBERS)
-    return {"members": members, "ngram_dropout": _ngram_dropout(per_million / members)}
+        # With several a step takes several times as long: a length in steps leaves their number to the user.
+        members = 1 if time is None else 1 + sum(per_million >= bound for bound in _MEMBERS)
+    # Each network takes its own share of the time, but all of them take every step.
+    return {"members": members, "ngram_dropout": _ngram_dropout(per_million / (1 if time is None else members))}
 
 
 def _ngram_dropout(minutes_per_million: float) -> float:

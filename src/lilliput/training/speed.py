@@ -16,7 +16,7 @@ from lilliput.runtime import choose_runtime, kept_memory
 
 _ROWS, _WINDOW = 12, 256
 _PARAMETERS = 600_000
-_WARMING, _TURNS = 3, 7
+_WARMING, _TURNS = 3, 5
 REFERENCE_SECONDS = 0.050
 """For forward and back of the block below, on the machine that plans were measured on (`docs/log.md`)."""
 
