@@ -1,12 +1,16 @@
 """Training from Python."""
 
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import lilliput
 from lilliput.errors import CorpusError, LilliputError, RecipeError, RunError
+from lilliput.interrupts import Interrupts
 from tests.conftest import made_up_text
 
 TINY: dict[str, Any] = {
@@ -121,19 +125,50 @@ def test_texts_that_cannot_be(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupt_loses_only_what_came_after_the_checkpoint(
+def test_an_interrupt_takes_effect_when_the_step_is_finished_and_saved(
     text_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lilliput.report.console import TrainingView
+    update, calls = torch.optim.AdamW.step, []
 
-    def interrupted(self: TrainingView, step: int, *rest: Any) -> None:
-        if step > 4:
-            raise KeyboardInterrupt
+    def interrupted(self: torch.optim.AdamW, *rest: Any) -> Any:
+        calls.append(self)
+        if len(calls) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return update(self, *rest)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(TrainingView, "due", lambda self: True)
-        patch.setattr(TrainingView, "step", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(torch.optim.AdamW, "step", interrupted)
+        lilliput.train(text_file, **TINY)
+    assert (Path("runs/story/checkpoints/step-00000005")).is_dir()
+    assert steps_of(Path("runs/story")) == list(range(1, 6))
+
+
+def test_a_training_in_a_thread_is_saved_before_the_interpreter_ends(
+    text_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update, ends = torch.optim.AdamW.step, []
+
+    def ending(self: torch.optim.AdamW, *rest: Any) -> Any:
+        # The interpreter calls this from its main thread, and waits.
+        ending_thread = threading.Thread(target=ends[0])
+        ending_thread.start()
+        ends.append(ending_thread.join)
+        while not interrupts[0].wanted():
+            pass
+        return update(self, *rest)
+
+    interrupts: list[Interrupts] = []
+    enter = Interrupts.__enter__
+    monkeypatch.setattr(Interrupts, "__enter__", lambda self: interrupts.append(self) or enter(self))
+    monkeypatch.setattr("atexit.register", ends.append)
+    monkeypatch.setattr(torch.optim.AdamW, "step", ending)
+
+    def training() -> None:
+        with pytest.raises(SystemExit):
             lilliput.train(text_file, **TINY)
-    lilliput.train(text_file, **TINY)
-    assert steps_of(Path("runs/story")) == list(range(1, 7))
+
+    thread = threading.Thread(target=training)
+    thread.start()
+    thread.join()
+    ends[1]()
+    assert (Path("runs/story/checkpoints/step-00000001")).is_dir()

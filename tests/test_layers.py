@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "lilliput"
 # From the ground up; parts in one group do not import one another.
 LAYERS = [
-    {"errors", "settings", "waiting"},
+    {"errors", "interrupts", "settings", "waiting"},
     {"runtime"},
     {"corpus", "tokenizers", "models"},
     {"data", "generation"},

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lilliput.errors import RunError
+from lilliput.interrupts import Interrupts
 from lilliput.recipe import Recipe
 from lilliput.report.choices import choices, outlook
 from lilliput.report.console import TrainingView
@@ -36,7 +37,8 @@ def train(
 
     `settings` are a recipe's, by section: `train("x.txt", minutes=2, seed=3, model={"layers": 2})`. The run folder is
     `out`, by default `runs/NAME`; the same call again continues there. Progress goes to standard error. Raises the
-    errors of `lilliput.errors`; KeyboardInterrupt loses at most what was done since the last checkpoint.
+    errors of `lilliput.errors`. SIGINT (Ctrl-C, a notebook's stop button), SIGTERM and SIGHUP take effect when the step
+    that is being taken is finished and the run is saved; a second one takes effect at once.
     """
     started = time.monotonic()
     targets = [text_or_recipe] if isinstance(text_or_recipe, str | Path) else text_or_recipe
@@ -50,7 +52,13 @@ def train(
         settings=values,
     )
     folder = Path(out) if out is not None else Path("runs") / task.name
-    run_task(task, folder, fresh=fresh, started=started)
+    interrupts = Interrupts()
+    try:
+        with interrupts:
+            run_task(task, folder, fresh=fresh, stop=interrupts.wanted, started=started)
+    finally:
+        if interrupts.wanted():
+            interrupts.stop()
     return load(folder)
 
 

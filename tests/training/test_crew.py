@@ -83,6 +83,21 @@ def test_a_process_that_is_lost_costs_nothing_but_time() -> None:
     assert torch.allclose(weights(model), weights(fitted(small, crew=alone(3), steps=4)[0]), atol=1e-5)
 
 
+def test_a_process_that_hangs_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, crew = recipe(**{"training.batch": 5}), Crew(2)
+    stopped = crew.members[0].process
+
+    def stop(model: Model, step: int) -> None:
+        if step == 2:
+            stopped.send_signal(signal.SIGSTOP)
+            monkeypatch.setattr(module, "LEAST_WAIT", 0.1)
+
+    model, _ = fitted(small, crew=crew, steps=4, between=stop)
+    assert crew.lost == 1
+    assert stopped.poll() == -signal.SIGKILL
+    assert torch.allclose(weights(model), weights(fitted(small, crew=alone(2), steps=4)[0]), atol=1e-5)
+
+
 def test_processes_that_cannot_start_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.sys, "executable", "/bin/false")
     small = recipe(**{"training.batch": 5})

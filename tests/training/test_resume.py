@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lilliput.errors import CheckpointError, RunError
 from lilliput.runs import RunFolder, load_checkpoint
-from lilliput.training.events import Evaluated, Note, Started
+from lilliput.training.events import Note, Started
+from lilliput.training.state import State
 from tests.training.building import corpus, finished, recipe, run, stop_after
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -72,24 +73,23 @@ def test_any_number_of_stops_changes_nothing(tmp_path: Path, stops: list[int]) -
     assert_equal_runs(whole, parts)
 
 
-def test_work_after_the_last_checkpoint_is_done_again(tmp_path: Path) -> None:
+def test_work_after_the_last_checkpoint_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path / "whole", recipe())
-    events = iter(train_events(tmp_path / "crashed"))
-    for event in events:
-        if isinstance(event, Evaluated) and event.step == 8:
-            break  # the process dies here: step 8 was logged and sampled, and not yet saved
-    events.close()
+    save = State.save
+
+    def die(self: State) -> None:
+        if self.progress.step == 8:
+            raise MemoryError  # the process dies here: step 8 was logged and sampled, and not yet saved
+        save(self)
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(State, "save", die)
+        run(tmp_path / "crashed", recipe())
     metrics = RunFolder(tmp_path / "crashed").metrics
     assert any(row["step"] == 8 for row in RunFolder(tmp_path / "crashed").read_lines(metrics))
     continued = run(tmp_path / "crashed", recipe())
     assert next(event.step for event in continued if isinstance(event, Started)) == 4
     assert_equal_runs(tmp_path / "whole", tmp_path / "crashed")
-
-
-def train_events(folder: Path):
-    from lilliput.training.train import train
-
-    return train(recipe(), corpus(), None, folder)
 
 
 def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ def run(
     from rich.console import Console
 
     from lilliput.api import run_task
-    from lilliput.cli.interrupts import Interrupts
     from lilliput.cli.showing import download_progress, print_evaluation
     from lilliput.errors import CorpusError
+    from lilliput.interrupts import Interrupts
     from lilliput.training.resolve import Task, resolve
 
     def find() -> Task:

@@ -34,7 +34,7 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> int:
     """Try several settings on one text, with equal lengths and several seeds; the plan as it is is one of them."""
-    from lilliput.cli.interrupts import Interrupts
+    from lilliput.interrupts import Interrupts
     from lilliput.recipe import parse_setting
     from lilliput.report.alternatives import plot_alternatives
     from lilliput.sweep import read_alternatives, summary, sweep, write_summary

@@ -38,8 +38,8 @@ def run(
     """Train a model on a text or on answers, or continue: the same command again goes on where it stopped."""
     started = time.monotonic()
     from lilliput.api import run_task
-    from lilliput.cli.interrupts import Interrupts
     from lilliput.cli.showing import download_progress, show_evaluation
+    from lilliput.interrupts import Interrupts
     from lilliput.recipe import parse_setting
     from lilliput.training.resolve import resolve
 

@@ -5,7 +5,8 @@ another takes as long as the work, and many times as long where something else w
 a step.
 
 The number of shares decides what is learnt, since each has dropout of its own; how many processes there are for them
-does not, but for rounding. A process that is lost costs time and nothing else: the run goes on without it.
+does not, but for rounding. A process that is lost costs time and nothing else: the run goes on without it. One that
+does not answer for far longer than this process took for its own share is lost too.
 
 Weights and gradients lie in memory that the processes share (`memfd_create`, Linux); where the system has none, this
 process takes all shares. Left out: several machines, and GPUs.
@@ -13,8 +14,10 @@ process takes all shares. Left out: several machines, and GPUs.
 
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,6 +44,8 @@ MOST_PARAMETERS = 10_000_000
 """Of the blocks; in a larger model the operations are long enough for threads, and each process takes memory."""
 _PATIENCE = 5.0
 """Seconds for a process to end by itself."""
+LEAST_WAIT, WAIT_TIMES = 60.0, 20
+"""Seconds to wait for an answer at least, and how many times as long as this process took for the same work."""
 _PARAMETERS, _OPERATIONS = 12, 6
 """About so many parameters for a layer and a value of the squared width, and operations for a parameter and a token
 (Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
@@ -120,7 +125,7 @@ class Crew:
         }
         for member in self.members:
             member.begin(about, parameters)
-        self._keep([member.reply() for member in self.members])
+        self._keep([member.reply(LEAST_WAIT) for member in self.members])
         return self.shares
 
     def compile(self, model: Model, batch: Batch, parts: int, runtime: Runtime) -> str:
@@ -132,10 +137,12 @@ class Crew:
         members = self.members[: len(shares) - 1]
         for number, member in enumerate(members, 1):
             member.ask(shares[number], {"parts": parts, "compile": True})
+        began = time.monotonic()
         # The number of threads becomes part of the code.
         with self._fewer_threads():
             note = compile_or_not(model, shares[0].split(min(parts, len(shares[0].inputs_BT)))[0], runtime)
-        self._keep([member.reply() for member in members])
+        wait = _patience(began)
+        self._keep([member.reply(wait) for member in members])
         return note
 
     def accumulate(
@@ -163,12 +170,14 @@ class Crew:
             torch.manual_seed(seed(number))
             return accumulate(model, objective, shares[number], parts, weight, runtime, scaler)
 
+        began = time.monotonic()
         try:
             with self._fewer_threads():
                 loss = own(0)
         finally:
             # Whatever happens here, the others are done with this step.
-            replies = [member.reply() for member in members]
+            wait = _patience(began)
+            replies = [member.reply(wait) for member in members]
         if any(reply is not None and "loss" not in reply for reply in replies):
             raise torch.OutOfMemoryError("the memory of another process does not suffice")
         for number in range(1, len(shares)):
@@ -185,7 +194,7 @@ class Crew:
         """Leave out the members that gave no reply; they are asked in their order, so these come first."""
         gone = [member for member, reply in zip(self.members, replies, strict=False) if reply is None]
         for member in gone:
-            member.dismiss()
+            member.kill()
             self.members.remove(member)
         self._dismissed += gone
         self.lost += len(gone)
@@ -217,6 +226,11 @@ class Crew:
         if self._weights >= 0:
             os.close(self._weights)
         self._dismissed, self._weights = [], -1
+
+
+def _patience(began: float) -> float:
+    """Return how many seconds to wait for the others, if this process began the same work at `began`."""
+    return max(LEAST_WAIT, WAIT_TIMES * (time.monotonic() - began))
 
 
 class _Member:
@@ -256,9 +270,14 @@ class _Member:
         rows, time = share.inputs_BT.shape
         self._tell(task | {"rows": rows, "time": time})
 
-    def reply(self) -> dict[str, Any] | None:
-        """Wait for the process to be done, and return what it says; None if it is no more."""
+    def reply(self, seconds: float) -> dict[str, Any] | None:
+        """Wait for the process to be done, and return what it says; None if it is no more or takes longer."""
         assert self.process.stdout is not None
+        answers = select.poll()
+        answers.register(self.process.stdout, select.POLLIN)
+        # In two halves: while this process is itself stopped, the time of one may run out.
+        if not any(answers.poll(seconds * 500) for _ in range(2)):
+            return None
         line = self.process.stdout.readline()
         return json.loads(line) if line.endswith(b"\n") else None
 
@@ -273,6 +292,11 @@ class _Member:
         assert self.process.stdin is not None
         with suppress(OSError):
             self.process.stdin.close()
+
+    def kill(self) -> None:
+        """End a process that does not answer."""
+        self.process.kill()
+        self.dismiss()
 
     def close(self) -> None:
         """Wait for the process to end after `dismiss`."""

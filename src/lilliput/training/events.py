@@ -9,6 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
+from lilliput.models import Model, count_parameters
+from lilliput.training.budget import Budget
+from lilliput.training.material import Material
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -35,6 +39,26 @@ class Started:
     training_problems: int | None = None
     """Prompts with their answers, where it is these that are learnt."""
     validation_problems: int | None = None
+
+
+def started(folder: Path, model: Model, material: Material, step: int, budget: Budget) -> Started:
+    """Return what there is to tell of a run that starts or goes on after `step` steps."""
+    facts = material.facts
+    return Started(
+        folder=folder,
+        step=step,
+        steps=budget.steps,
+        minutes=None if budget.seconds is None else budget.seconds / 60,
+        parameters=count_parameters(model),
+        vocab_size=model.vocab_size,
+        context=model.context,
+        training_tokens=facts["training"]["tokens"],
+        validation_tokens=facts["validation"]["tokens"],
+        floors=facts["floors"],
+        characters_per_token=facts.get("characters_per_token"),
+        training_problems=facts["training"].get("problems"),
+        validation_problems=facts["validation"].get("problems"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,12 +50,14 @@ def fit(
     first: int = 0,
     accumulation: int = 1,
     clip: float = 0.0,
+    updating: Callable[[], None] = lambda: None,
 ) -> Iterator[Step]:
     """Train from step number `first` on, yielding after every step, until `rate_factor(step)` is None.
 
     `batch_of(step)` returns all rows of a step. Each of the crew's shares of them is cut into `accumulation`
     micro-batches, and into smaller ones for good where the memory does not suffice for these. The loss is the sum over
-    all micro-batches over the sum of all their weights.
+    all micro-batches over the sum of all their weights. `updating` is called before anything of the weights or of the
+    optimisers' state changes in a step.
     """
     parameters = trained(model)
     for step in count(first):
@@ -74,6 +76,7 @@ def fit(
                     raise
                 optimizers.clear_gradients()
                 accumulation = _more_parts(-(-len(batch.inputs_BT) // crew.shares), accumulation)
+        updating()
         optimizers.set_rate(factor)
         norm = scaler.step(optimizers, parameters, clip)
         optimizers.clear_gradients()

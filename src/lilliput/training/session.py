@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +21,7 @@ from lilliput.runs import Progress, RunFolder
 from lilliput.training.budget import Budget
 from lilliput.training.crew import Crew
 from lilliput.training.doctor import diagnose, read_chart
-from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Started, Stepped
+from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Stepped, started
 from lilliput.training.fit import Step, fit
 from lilliput.training.gradient import Scaler
 from lilliput.training.guard import RESCUES, Guard, Trouble
@@ -77,6 +78,8 @@ class Session:
         self._begin(time.monotonic() - started)
         self.saved = time.monotonic()
         self.saved_step = self.progress.step
+        self.whole = True
+        """Whether weights, optimiser and progress are those of one step: not while they change."""
         self.seconds_per_step = 0.0
 
     @property
@@ -98,7 +101,20 @@ class Session:
         self._reserve()
 
     def events(self) -> Iterator[Event]:
-        """Train to the end, or until the caller wants to stop."""
+        """Train to the end, or until the caller wants to stop.
+
+        Whatever else ends it, the caller's loop that is left or an exception in a step, what is whole is saved first.
+        """
+        try:
+            yield from self._events()
+        except BaseException:
+            if self.whole and self.saved_step != self.progress.step:
+                # What the guard finds only now is not to be kept.
+                with suppress(Trouble):
+                    self._save()
+            raise
+
+    def _events(self) -> Iterator[Event]:
         yield from self._opening()
         rows = self.settings.batch * self.settings.accumulation
         batch_of = self.material.batches(rows, self.recipe.seed)
@@ -110,6 +126,7 @@ class Session:
             try:
                 reason = yield from self._train(batch_of)
             except Trouble as trouble:
+                self.whole = False
                 if len(self.progress.troubles) >= RESCUES:
                     reason = self._give_up(trouble)
                 else:
@@ -123,25 +140,28 @@ class Session:
         """Train until the run is over, and return why; what the guard raises is passed on."""
         resumed, lost, look, save = time.monotonic(), self.crew.lost, False, False
         for step in self._fit(batch_of):
+            notes = []
             if step.accumulation != (self.progress.accumulation or self.settings.accumulation):
                 self.progress.accumulation = step.accumulation
-                yield Note(f"the memory did not suffice: each step is done in {step.accumulation} parts now")
+                notes.append(f"the memory did not suffice: each step is done in {step.accumulation} parts now")
             if self.crew.lost > lost:
                 lost = self.crew.lost
-                yield Note(f"a process that shared the steps is gone: going on with {self.crew.processes}")
-            yield self._record(step, time.monotonic() - resumed)
-            over = self.budget.over(step.number)
+                notes.append(f"a process that shared the steps is gone: going on with {self.crew.processes}")
+            events: list[Event] = [self._record(step, time.monotonic() - resumed)]
             look = look or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds)
             save = save or self._save_due(step.number)
             # What may turn out to be a leap is neither measured nor saved before that is known.
-            if over or (look and not self.guard.high):
+            if self.budget.over(step.number) or (look and not self.guard.high):
                 look = save = False
-                yield from self._look()
-                if self._stale():
-                    return f"stopped early: no better for {self.settings.patience} evaluations"
+                events += self._look()
             elif save and not self.guard.high:
                 save = False
                 self._save()
+            # Told when all of it is done: the caller may leave its loop at any event.
+            yield from (Note(note) for note in notes)
+            yield from events
+            if self._stale():
+                return f"stopped early: no better for {self.settings.patience} evaluations"
             if self.stop():
                 if self.saved_step != step.number:
                     self._save()
@@ -158,6 +178,7 @@ class Session:
         back = f"going back to step {self.progress.step}, with half the learning rate and another batch at that step"
         self.journal.write({"step": self.progress.step, "trouble": trouble.reason, "at_step": trouble.step})
         self._save()
+        self.whole = True
         return f"{trouble.reason} at step {trouble.step}: {back} ({len(troubles)} of {RESCUES})"
 
     def _give_up(self, trouble: Trouble) -> str:
@@ -184,22 +205,7 @@ class Session:
         if self.crew.processes > 1:
             yield Note(f"{self.crew.processes} processes share the rows of each step")
         yield from (Note(note) for note in [*self.material.notes(), *self.notes])
-        facts = self.material.facts
-        yield Started(
-            folder=self.run.path,
-            step=self.progress.step,
-            steps=self.budget.steps,
-            minutes=None if self.budget.seconds is None else self.budget.seconds / 60,
-            parameters=count_parameters(self.model),
-            vocab_size=vocab_size,
-            context=context,
-            training_tokens=facts["training"]["tokens"],
-            validation_tokens=facts["validation"]["tokens"],
-            floors=facts["floors"],
-            characters_per_token=facts.get("characters_per_token"),
-            training_problems=facts["training"].get("problems"),
-            validation_problems=facts["validation"].get("problems"),
-        )
+        yield started(self.run.path, self.model, self.material, self.progress.step, self.budget)
         if self.budget.seconds and not self.progress.step and self.budget.elapsed() > self.budget.seconds / 2:
             yield Note(
                 f"preparing took {self.budget.elapsed():.0f} of the {self.budget.seconds:.0f} seconds; "
@@ -233,7 +239,11 @@ class Session:
             first=self.progress.step,
             accumulation=self.progress.accumulation or self.settings.accumulation,
             clip=self.settings.clip,
+            updating=self._change,
         )
+
+    def _change(self) -> None:
+        self.whole = False
 
     def _record(self, step: Step, seconds: float) -> Stepped:
         self.progress.step = step.number
@@ -249,6 +259,7 @@ class Session:
             "tokens": self.progress.tokens,
         }
         self.journal.step(row, step.loss, step.norm)
+        self.whole = True
         return Stepped(
             step=step.number,
             progress=min(1.0, self.budget.progress(step.number)),
@@ -258,9 +269,17 @@ class Session:
             seconds_left=self.budget.seconds_left(step.number, self.seconds_per_step),
         )
 
-    def _look(self) -> Iterator[Event]:
+    def _look(self) -> list[Event]:
         """Evaluate, keep the weights if they are the best so far, write a sample, save."""
         started = time.monotonic()
+        self._change()
+        events: list[Event] = [self._evaluate(), self._sample()]
+        self._save()
+        self.whole = True
+        self.budget.look_seconds = time.monotonic() - started
+        return [*events, *self._diagnosis()]
+
+    def _evaluate(self) -> Evaluated:
         self.journal.flush()
         progress = self.progress
         if isinstance(self.model, Mixture):
@@ -280,7 +299,7 @@ class Session:
             row["exact_match"] = look.exact_match
         self.journal.write(row | {"seconds": round(progress.evaluated_seconds, 3)})
         characters = self.material.facts.get("characters_per_token")
-        yield Evaluated(
+        return Evaluated(
             step=progress.step,
             validation_loss=look.loss,
             bits_per_character=None if characters is None else look.loss / characters / math.log(2),
@@ -290,10 +309,6 @@ class Session:
             share=share,
             exact_match=look.exact_match,
         )
-        yield self._sample()
-        self._save()
-        self.budget.look_seconds = time.monotonic() - started
-        yield from self._diagnosis()
 
     def _diagnosis(self) -> Iterator[Event]:
         """Say what is wrong, each kind of thing once in a sitting."""
@@ -365,6 +380,7 @@ class Session:
     def _closing(self, reason: str) -> Iterator[Event]:
         """Measure the best weights on all that was held out, in single precision whatever they were trained in."""
         self.crew.dismiss()
+        self._change()
         self.state.put_best()
         report = self.material.report(self.writer, self._final_limit())
         self.run.write_json(self.run.evaluation, {"step": self.progress.best_step} | report)

@@ -1,0 +1,71 @@
+"""However a run is stopped from outside, what was done is saved, and nothing that is half done."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lilliput.runs import RunFolder, newest_checkpoint
+from lilliput.training.crew import Crew
+from lilliput.training.events import Evaluated, Event, Sampled, Stepped
+from lilliput.training.session import Session
+from lilliput.training.train import train
+from tests.training.building import corpus, recipe, run
+from tests.training.test_resume import assert_equal_runs
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing stopped."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    run(folder, recipe())
+    return folder
+
+
+def saved(folder: Path) -> int:
+    checkpoint = newest_checkpoint(RunFolder(folder).checkpoints, print)
+    return 0 if checkpoint is None else checkpoint.progress.step
+
+
+@pytest.mark.parametrize("kind", [Stepped, Evaluated, Sampled])
+@pytest.mark.parametrize("step", [3, 8, 12])
+def test_a_loop_that_is_left_saves(tmp_path: Path, whole: Path, kind: type[Event], step: int) -> None:
+    if kind is not Stepped and step == 3:
+        step = 4  # the first step after which there is a look
+    with pytest.raises(ValueError, match="the caller"):
+        for event in train(recipe(), corpus(), None, tmp_path / "run"):
+            if isinstance(event, kind) and event.step == step:  # type: ignore[attr-defined]
+                raise ValueError("the caller")
+    assert saved(tmp_path / "run") == step
+    run(tmp_path / "run", recipe())
+    assert_equal_runs(whole, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "kept"),
+    [
+        (Crew, "accumulate", 5),  # the weights are still those of the step before
+        (torch.optim.AdamW, "step", 4),  # and here nobody knows which they are
+        (Session, "_record", 6),
+        (Session, "_sample", 4),
+    ],
+)
+def test_an_interrupt_inside_a_step_saves_what_is_whole(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, kept: int
+) -> None:
+    original, calls = getattr(owner, name), []
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        calls.append(name)
+        result = original(*arguments, **options)
+        if len(calls) == (2 if name == "_sample" else 6):
+            raise KeyboardInterrupt
+        return result
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(owner, name, interrupted)
+        run(tmp_path / "run", recipe())
+    assert saved(tmp_path / "run") == kept
+    run(tmp_path / "run", recipe())
+    assert_equal_runs(whole, tmp_path / "run")
