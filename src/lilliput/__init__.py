@@ -6,12 +6,14 @@
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from lilliput import errors, waiting  # noqa: F401 - waiting acts when it is imported, before torch
 from lilliput.errors import LilliputError
 
+TYPE_CHECKING = False  # as in `typing`, whose import takes as long as all of this, and Ctrl-C in it is a traceback
 if TYPE_CHECKING:
+    from typing import Any
+
     from lilliput import corpus, tokenizers
     from lilliput.api import train
     from lilliput.recipe import Recipe, named_recipe, read_recipe
@@ -43,7 +45,7 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _PLACES:
         raise AttributeError(f"module 'lilliput' has no attribute {name!r}")
     if _PLACES[name] == "lilliput":

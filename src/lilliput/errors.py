@@ -7,7 +7,7 @@ LilliputError
 ├── RunError           a run folder that is missing, in use or belongs to another recipe
 │   └── CheckpointError    a checkpoint that is broken
 ├── GenerationError    impossible sampling options
-└── DependencyError    an optional package that is not installed
+└── DependencyError    an optional package that is not installed, or broken
 
 The message is one line: what was given, what is allowed, the remedy. The command line prints it and exits with code 2.
 """
@@ -42,7 +42,14 @@ class GenerationError(LilliputError):
 
 
 class DependencyError(LilliputError):
-    """An optional package is needed and not installed."""
+    """An optional package is needed and not installed, or `error` came of importing it."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the package {package}: pip install 'lilliput[{extra}]'")
+    def __init__(self, package: str, extra: str, purpose: str, error: Exception | None = None) -> None:
+        if error is None or (isinstance(error, ModuleNotFoundError) and error.name in (None, package)):
+            super().__init__(f"{purpose} needs the package {package}: pip install 'lilliput[{extra}]'")
+        else:
+            reason = f"{type(error).__name__}: {error}"[:200]
+            super().__init__(
+                f"{purpose} needs the package {package}, which is installed but broken ({reason}): "
+                f"pip install --force-reinstall {package}"
+            )

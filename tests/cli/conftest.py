@@ -92,6 +92,12 @@ def process(*arguments: str, given: str = "", **options: str) -> Outcome:
     return Outcome(running.returncode, out, err)
 
 
+def shell(command: str) -> Outcome:
+    """Run a line of a shell to its end."""
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=100)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
 def tree(folder: Path) -> dict[str, bytes | None]:
     """Every path below a folder with its content; None for a folder."""
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}

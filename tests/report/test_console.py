@@ -1,3 +1,4 @@
+import errno
 import io
 import subprocess
 import sys
@@ -158,3 +159,17 @@ def test_an_evaluation_of_answers_shows_how_many_are_right():
 )
 def test_a_percentage_is_only_whole_where_all_is_right(share, shown):
     assert percent(share) == shown
+
+
+def test_progress_that_cannot_be_written_stops_nothing():
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    for live in (False, True):
+        view = TrainingView(Console(file=Full(), force_terminal=live, _environ={"TERM": "xterm"}), Clock())
+        with view:
+            step(view)
+            view.note("a note")
+            view.sample("a sample", 1)
+            view.finished(1, 1.0)

@@ -1,9 +1,10 @@
 import importlib.util
+import sys
 
 import pytest
 
 from lilliput.errors import DependencyError
-from lilliput.report.tracking import open_trackers
+from lilliput.report.tracking import open_trackers, require_trackers
 
 
 @pytest.mark.slow
@@ -48,6 +49,14 @@ def test_a_missing_package_is_named_before_anything_is_opened(tmp_path, monkeypa
     with pytest.raises(DependencyError, match=r"wandb.*pip install 'lilliput\[track\]'"):
         open_trackers(["tensorboard", "wandb"], tmp_path, {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_package_is_named_before_anything_is_touched(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "wandb", raising=False)
+    (tmp_path / "wandb.py").write_text("raise AttributeError('np.float_ was removed')")
+    with pytest.raises(DependencyError, match=r"wandb, which is installed but broken \(AttributeError: np.float_ was"):
+        require_trackers(["wandb"])
 
 
 def test_no_names_open_nothing(tmp_path):

@@ -35,7 +35,9 @@ def read_files(paths: Sequence[Path | str]) -> Corpus:
     seen: set[Path] = set()
     for given in paths:
         if str(given) == STANDARD_INPUT:
-            documents += _documents(unpack(_STANDARD_INPUT_NAME, sys.stdin.buffer.read()), reading, "")
+            # Where it is closed, there is none, and nothing to be read.
+            content = b"" if sys.stdin is None else sys.stdin.buffer.read()
+            documents += _documents(unpack(_STANDARD_INPUT_NAME, content), reading, "")
             continue
         for path, name in files_of(Path(given).expanduser()):
             if path.resolve() in seen:

@@ -155,8 +155,8 @@ class ParquetTable:
     def _open(self, file: IO[bytes]) -> "ParquetFile":
         try:
             from pyarrow import parquet
-        except ImportError as error:
-            raise DependencyError("pyarrow", "hub", f"reading {self._name}") from error
+        except Exception as error:
+            raise DependencyError("pyarrow", "hub", f"reading {self._name}", error) from error
         try:
             # Without a buffer a whole column of a row group is fetched at once, which may be all of the file.
             return parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)

@@ -8,10 +8,11 @@ beforehand, so that a caller need not fetch the loss from an accelerator for not
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from textwrap import indent
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
 from rich.rule import Rule
@@ -58,14 +59,16 @@ class TrainingView:
                 expand=True,
             )
             self._progress.add_task("", total=1.0, line="starting", left=None)
-            self._progress.start()
+            with suppress(OSError):
+                self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._progress is not None:
-            self._progress.stop()
+            with suppress(OSError):
+                self._progress.stop()
             self._progress = None
 
     def due(self) -> bool:
@@ -152,7 +155,7 @@ class TrainingView:
             title += f", validation {validation_loss:.3f}"
         text = printable(text).strip("\n")
         if self._live:
-            self.console.print(Rule(title, style="dim", align="left"), Padding(Text(text), (0, 2)), "")
+            self._put(Rule(title, style="dim", align="left"), Padding(Text(text), (0, 2)), "")
         else:
             self._print(f"--- {title}\n{indent(text, '  ')}\n---")
 
@@ -173,8 +176,13 @@ class TrainingView:
         return self._clock() - self._started
 
     def _print(self, line: str) -> None:
-        # A log file has no width: a line stays a line there.
-        self.console.print(Text(line), soft_wrap=not self._live)
+        self._put(Text(line))
+
+    def _put(self, *parts: RenderableType) -> None:
+        # A terminal that is closed, or a full disk under a log file, is no reason to stop.
+        with suppress(OSError):
+            # A log file has no width: a line stays a line there.
+            self.console.print(*parts, soft_wrap=not self._live)
 
 
 class _Times(ProgressColumn):

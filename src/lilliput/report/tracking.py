@@ -6,6 +6,7 @@ weights.
 """
 
 import html
+import importlib
 import importlib.util
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any, Literal, Protocol
 from lilliput.errors import DependencyError
 
 TrackerName = Literal["tensorboard", "wandb"]
+_MODULES: dict[TrackerName, str] = {"tensorboard": "torch.utils.tensorboard", "wandb": "wandb"}
 
 
 class Tracker(Protocol):
@@ -32,16 +34,20 @@ class Tracker(Protocol):
 
 
 def require_trackers(names: Sequence[TrackerName]) -> None:
-    """Raise DependencyError if a tracker is not installed: to be told before a run starts, not in its middle."""
+    """Raise DependencyError if a tracker is not installed or broken: before a run starts, not in its middle."""
     for name in names:
         if importlib.util.find_spec(name) is None:
             raise DependencyError(name, "track", f"tracking with {name}")
+        try:
+            importlib.import_module(_MODULES[name])
+        except Exception as error:
+            raise DependencyError(name, "track", f"tracking with {name}", error) from error
 
 
 def open_trackers(names: Sequence[TrackerName], folder: Path, settings: Mapping[str, Any]) -> list[Tracker]:
     """Open trackers that write into the run folder; `settings` is the run's recipe as plain values.
 
-    Raises DependencyError, before any is opened, if one is not installed.
+    Raises DependencyError, before any is opened, if one is not installed or broken.
     """
     kinds: dict[TrackerName, type[TensorBoard | WeightsAndBiases]]
     kinds = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases}

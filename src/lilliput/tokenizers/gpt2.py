@@ -85,8 +85,8 @@ def _to_tiktoken(tokens: Sequence[bytes]) -> bytes:
 def _encoding(tokens: Sequence[bytes]) -> "tiktoken.Encoding":
     try:
         import tiktoken
-    except ImportError as error:
-        raise DependencyError("tiktoken", "gpt2", "the gpt2 tokenizer") from error
+    except Exception as error:
+        raise DependencyError("tiktoken", "gpt2", "the gpt2 tokenizer", error) from error
     return tiktoken.Encoding(
         "gpt2",
         pat_str=PATTERN,
