@@ -91,7 +91,17 @@ def test_codes_do_not_overflow_at_a_large_alphabet_and_order():
 def test_a_text_shorter_than_the_order_gives_fewer_orders():
     model = NgramModel.fit("ab", 8)
     assert model.order == 2
-    assert len(ngram.losses_by_order("ab", "abab", 8)) == 2
+    assert len(ngram.costs_by_order("ab", ["abab"], 8)) == 2
+
+
+def test_pieces_cost_together_what_the_text_costs():
+    training, text = "the wind over the hills " * 40, "over the wind and the hills, the sea"
+    costs = ngram.costs_by_order(training, [text[:9], "", text[9:20], text[20:]], 4)
+    assert costs.shape == (4, 4)
+    for order in range(1, 5):
+        nats = -NgramModel.fit(training, order).log_probabilities(text)
+        expected = [nats[1:9].sum(), 0, nats[9:20].sum(), nats[20:].sum()]
+        np.testing.assert_allclose(costs[order - 1], expected, rtol=1e-9, atol=1e-9)
 
 
 def test_an_empty_text_is_refused_and_an_empty_question_is_not():

@@ -11,15 +11,16 @@ result says how much that was.
 
 import lzma
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import pyppmd
 
 from lilliput.errors import CorpusError
-from lilliput.evaluation.ngram import losses_by_order
+from lilliput.evaluation.ngram import costs_by_order
 
 NGRAM_TRAINING_CHARACTERS = 8_000_000
 XZ_TRAINING_CHARACTERS = 4_000_000
@@ -42,6 +43,8 @@ class NgramFloor:
     losses: tuple[float, ...]
     """Nats per character of the orders 1, 2, ..."""
     training_characters_used: int
+    piece_nats: tuple[float, ...]
+    """What each piece of the validation text costs the best order."""
 
     @property
     def order(self) -> int:
@@ -75,6 +78,8 @@ class PpmdFloor:
     bits_per_character: float
     training_characters_used: int
     validation_characters_used: int
+    piece_nats: tuple[float, ...]
+    """What each piece of the validation text costs, of those that are used."""
 
 
 @dataclass(frozen=True)
@@ -108,33 +113,55 @@ class Floors:
             },
         }
 
+    def piece_costs(self) -> dict[str, list[float]]:
+        """Return what each piece of the validation text costs those floors of which that is known, in nats."""
+        costs = {"ngram": self.ngram.piece_nats, "ppmd": self.ppmd.piece_nats}
+        return {name: [round(nats, 3) for nats in pieces] for name, pieces in costs.items()}
+
 
 def measure_floors(
-    training: str, validation: str, max_order: int = 8, *, progress: Callable[[float], None] = lambda share: None
+    training: str,
+    validation: str,
+    max_order: int = 8,
+    *,
+    pieces: Sequence[str] = (),
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Floors:
-    """Measure all floors; `progress` is told the share that is done, now and then, and what it raises is passed on.
+    """Measure all floors, and what each of the `pieces` costs, of which the validation text consists.
+
+    `progress` is told the share that is done, now and then, and what it raises is passed on.
 
     Raises CorpusError for an empty training text or fewer than two validation characters.
     """
     parts = max_order + 1  # the orders, and what the compressors may still take
     with ThreadPoolExecutor() as executor:
         xz = executor.submit(xz_floor, training, validation)
-        ppmd = executor.submit(ppmd_floor, training, validation)
-        ngram = ngram_floor(training, validation, max_order, progress=lambda order: progress(order / parts))
+        ppmd = executor.submit(ppmd_floor, training, validation, pieces)
+        ngram = ngram_floor(
+            training, validation, max_order, pieces=pieces, progress=lambda order: progress(order / parts)
+        )
         return Floors(ngram, ppmd.result(), xz.result())
 
 
 def ngram_floor(
-    training: str, validation: str, max_order: int = 8, *, progress: Callable[[int], None] = lambda order: None
+    training: str,
+    validation: str,
+    max_order: int = 8,
+    *,
+    pieces: Sequence[str] = (),
+    progress: Callable[[int], None] = lambda order: None,
 ) -> NgramFloor:
     """Fit interpolated n-gram counts and score the validation text with every order up to `max_order`.
+
+    Where the validation text comes in `pieces`, the cost of each is kept.
 
     Raises CorpusError for an empty training text or fewer than two validation characters.
     """
     _require_text(validation)
     training = training[-NGRAM_TRAINING_CHARACTERS:]
-    losses = losses_by_order(training, validation, max_order, progress)
-    return NgramFloor(tuple(losses.tolist()), len(training))
+    costs = costs_by_order(training, pieces or [validation], max_order, progress)
+    losses = costs.sum(axis=1) / (len(validation) - 1)
+    return NgramFloor(tuple(losses.tolist()), len(training), tuple(costs[losses.argmin()].tolist()))
 
 
 def xz_floor(training: str, validation: str) -> XzFloor:
@@ -155,22 +182,27 @@ def xz_floor(training: str, validation: str) -> XzFloor:
     return XzFloor((together - alone) * 8 / len(validation), len(training), len(validation))
 
 
-def ppmd_floor(training: str, validation: str) -> PpmdFloor:
+def ppmd_floor(training: str, validation: str, pieces: Sequence[str] = ()) -> PpmdFloor:
     """Measure how many bits a validation character adds to the training text in PPMd, variant H, of order 6.
 
     Prediction by partial matching (Cleary & Witten 1984, "Data Compression Using Adaptive Coding and Partial String
     Matching", IEEE Transactions on Communications 32; variant H: Shkarin 2002, "PPM: One Step to Practicality", DCC) is
     the strongest of the compressors for text that are everywhere. Of a long validation text the beginning is used.
-    Raises CorpusError for fewer than two validation characters.
+    Where the validation text comes in `pieces`, the cost of each is kept, to a byte or two. Raises CorpusError for
+    fewer than two validation characters.
     """
     _require_text(validation)
     training = training[-PPMD_TRAINING_CHARACTERS:]
-    validation = validation[:PPMD_VALIDATION_CHARACTERS]
+    ends = accumulate(map(len, pieces))
+    used = [piece for piece, end in zip(pieces, ends, strict=True) if end <= PPMD_VALIDATION_CHARACTERS]
+    used = used or [validation[:PPMD_VALIDATION_CHARACTERS]]
     encoder = pyppmd.Ppmd7Encoder(PPMD_ORDER, PPMD_MEMORY)
     encoder.encode(training.encode("utf-8", "surrogatepass"))
     # The encoder holds back a few bytes, after either text as many: what it adds is the difference of both sizes.
-    added = len(encoder.encode(validation.encode("utf-8", "surrogatepass")))
-    return PpmdFloor(added * 8 / len(validation), len(training), len(validation))
+    sizes = [len(encoder.encode(piece.encode("utf-8", "surrogatepass"))) for piece in used]
+    characters = sum(map(len, used))
+    nats = tuple(size * 8 * math.log(2) for size in sizes)
+    return PpmdFloor(sum(sizes) * 8 / characters, len(training), characters, nats)
 
 
 def floor_name(key: str, order: int | None) -> str:

@@ -5,7 +5,7 @@ a uniform distribution over the alphabet of the training text and one escape; th
 points of Unicode, so the probabilities of all characters sum to 1 and no text is impossible.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,27 +55,31 @@ class NgramModel:
         return np.log(scored.probabilities)
 
 
-def losses_by_order(
-    training: str, text: str, order: int, progress: Callable[[int], None] = lambda order: None
+def costs_by_order(
+    training: str, pieces: Sequence[str], order: int, progress: Callable[[int], None] = lambda order: None
 ) -> NDArray[np.float64]:
-    """Return the mean nats per character of `text` after its first, for the orders 1, 2, ... of a model of `training`.
+    """Return the nats that each piece of a text costs, for the orders 1, 2, ... of a model of `training`.
 
-    As `NgramModel.fit` and `log_probabilities` for each order, without holding more than one order at a time.
-    `progress` is told each order that is done.
+    The shape is (orders, pieces). As `NgramModel.fit` and `log_probabilities` for each order, without holding more than
+    one order at a time; the first character of the text costs nothing. `progress` is called with each order that is
+    done.
 
     Raises CorpusError for an empty training text.
     """
     alphabet, tables = _count_orders(training, order)
+    text = "".join(pieces)
     starts = range(1, len(text), AT_ONCE)
     parts = [_Scored(text[at : at + AT_ONCE], text[max(0, at - order) : at], alphabet) for at in starts]
-    totals = [0.0]
+    ends = np.cumsum([len(piece) for piece in pieces])
+    costs = []
     for table in tables:
         for part in parts:
             part.advance(table)
-        totals.append(sum(float(-np.log(part.probabilities).sum()) for part in parts))
-        progress(len(totals) - 1)
+        nats = -np.log(np.concatenate([[1.0], *(part.probabilities for part in parts)]))
+        costs.append(np.diff(np.concatenate([[0.0], np.cumsum(nats)])[ends], prepend=0.0))
+        progress(len(costs))
         del table  # not to stand beside the next one
-    return np.array(totals[1:]) / (len(text) - 1)
+    return np.array(costs)
 
 
 class _Scored:

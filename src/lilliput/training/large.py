@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from lilliput.corpus import Corpus, LargeSplit, LargeText, Survey, count_words, divide, survey
+from lilliput.corpus import Corpus, LargeSplit, LargeText, Survey, divide, survey
 from lilliput.data.encoding import MOST_LEARNT, encode_stream, spread_sample
 from lilliput.data.tokens import Tokens, read_tokens, write_tokens
 from lilliput.errors import CorpusError, TokenizerError
-from lilliput.evaluation.floors import NGRAM_TRAINING_CHARACTERS, measure_floors
+from lilliput.evaluation.floors import NGRAM_TRAINING_CHARACTERS
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.runs.manifest import write_whole
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
+from lilliput.training.held_out import held_out_facts
 
 Preparing = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -60,27 +61,22 @@ def prepare_large(
             raise CorpusError(f"the {name} text has {len(ids)} tokens and at least 2 are needed; use a longer text")
     write_tokens(run.validation_tokens, held_out)
     progress("counting in", 0, 1)
-    floors = measure_floors(
+    measured = held_out_facts(
+        tokenizer,
+        held_out,
+        parts.validation,
         text_end(training, tokenizer),
-        tokenizer.normalized(parts.validation),
+        recipe.data.window,
         progress=lambda share: progress("counting in", round(100 * share), 100),
     )
     (run.path / _BEGINNING).unlink()
     notes = list(found.notes)
     if recipe.tokenizer.kind not in _WHOLE_KINDS and parts.characters > MOST_LEARNT:
         notes.append(f"the tokenizer was trained on {MOST_LEARNT:,} characters, spread evenly over the text")
-    return {
+    return measured | {
         "sha256": found.sha256,
         "notes": notes,
         "training": {"characters": parts.characters, "tokens": len(training)},
-        "validation": {
-            "characters": len(parts.validation),
-            "bytes": len(parts.validation.encode("utf-8", "surrogatepass")),
-            "words": count_words(parts.validation),
-            "tokens": len(held_out),
-        },
-        "characters_per_token": len(parts.validation) / len(held_out),
-        "floors": floors.as_dict(),
     }
 
 

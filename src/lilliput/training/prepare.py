@@ -11,7 +11,6 @@ from lilliput.corpus import (
     Corpus,
     Examples,
     LargeText,
-    count_words,
     find_file,
     shared_prompts,
     split,
@@ -23,13 +22,13 @@ from lilliput.data.examples import encode_examples, write_examples
 from lilliput.data.tokens import write_tokens
 from lilliput.errors import CorpusError, RecipeError
 from lilliput.evaluation.answers import answer_floors, most_frequent_answer
-from lilliput.evaluation.floors import measure_floors
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
 from lilliput.tokenizers import train as train_tokenizer
 from lilliput.training.answering import ExampleMaterial
+from lilliput.training.held_out import held_out_facts
 from lilliput.training.large import Preparing, prepare_large
 from lilliput.training.material import Material
 from lilliput.training.text import TextMaterial
@@ -113,18 +112,16 @@ def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Co
     training, held_out = parts.training, parts.validation
     if corpus.labels:
         training, held_out = unmark(training), unmark(held_out)
-    floors = measure_floors(tokenizer.normalized(training), tokenizer.normalized(held_out))
-    return ({"labels": corpus.labels} if corpus.labels else {}) | {
-        "training": {"characters": len(training), "tokens": len(ids["training"])},
-        "validation": {
-            "characters": len(held_out),
-            "bytes": len(held_out.encode("utf-8", "surrogatepass")),
-            "words": count_words(held_out),
-            "tokens": len(ids["validation"]),
-        },
-        "characters_per_token": len(held_out) / len(ids["validation"]),
-        "floors": floors.as_dict(),
-    }
+    found = held_out_facts(
+        tokenizer,
+        ids["validation"],
+        held_out,
+        tokenizer.normalized(training),
+        recipe.data.window,
+        labelled=bool(corpus.labels),
+    )
+    facts = {"training": {"characters": len(training), "tokens": len(ids["training"])}} | found
+    return facts | ({"labels": corpus.labels} if corpus.labels else {})
 
 
 def _prepare_examples(

@@ -14,10 +14,11 @@ from lilliput.data.tokens import Tokens, read_tokens
 from lilliput.data.windows import Windows
 from lilliput.errors import CorpusError, RunError
 from lilliput.evaluation.floors import measure_floors
-from lilliput.evaluation.loss import Definition, Score, evaluate, score_tokens
+from lilliput.evaluation.loss import Definition, Score, evaluate, piece_length, pieces, score_tokens
 from lilliput.models import Model
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
+from lilliput.training.held_out import floors_on_part
 from lilliput.training.large import text_end
 from lilliput.training.material import MEASURED, Look, Sample
 from lilliput.writer import Writer
@@ -118,9 +119,13 @@ class TextMaterial:
         return Sample([{"step": step, "prompt": prompt, "text": text}], prompt, text)
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
-        """Measure both definitions over the held-out text."""
+        """Measure both definitions over the held-out text, or both and the floors over the same part of it."""
+        floors = self.facts["floors"]
+        limit = None if limit is None else max(limit, piece_length(self.window))
+        if limit is not None and limit < self.targets:
+            floors = floors_on_part(self.facts, pieces(self.targets, self.window, limit))
         scores = evaluate_both(writer.model, self._validation, self.window, self.facts["validation"], limit)
-        return evaluation_report(scores, self.facts["floors"])
+        return evaluation_report(scores, floors)
 
     def report_on(self, writer: Writer, target: str) -> dict[str, Any]:
         """Measure both definitions over another text, with the floors that the training text sets it."""

@@ -1,0 +1,53 @@
+import pytest
+
+from lilliput.evaluation.loss import pieces
+from lilliput.evaluation.ngram import NgramModel
+from lilliput.tokenizers import train as train_tokenizer
+from lilliput.training.held_out import floors_on_part, held_out_facts
+from tests.conftest import made_up_text
+
+WINDOW, LIMIT = 32, 4500
+
+
+@pytest.fixture(scope="module", params=["char", "bpe"])
+def measured(request):
+    learned, text = made_up_text(6000), made_up_text(12_000, 2) + "é€" * 20 + made_up_text(4000, 3).upper()
+    tokenizer = train_tokenizer(request.param, [learned], None if request.param == "char" else 128)
+    ids = tokenizer.encode(text)
+    return learned, text, tokenizer, ids, held_out_facts(tokenizer, ids, text, learned, WINDOW)
+
+
+def test_the_floors_of_a_part_are_those_of_its_pieces(measured):
+    learned, text, tokenizer, ids, facts = measured
+    stretches = pieces(len(ids) - 1, WINDOW, LIMIT)
+    found = floors_on_part(facts, stretches)["ngram"]
+    # Counted by another way: each target's own characters, at the order that is best for the whole text.
+    nats = -NgramModel.fit(learned, facts["floors"]["ngram"]["order"]).log_probabilities(text)
+    nats[0] = 0
+    per_target = 0.0
+    for stretch in stretches:
+        start = len(tokenizer.decode(ids[: stretch.start + 1].tolist())) if stretch.start else 0
+        stop = len(tokenizer.decode(ids[: stretch.stop + 1].tolist()))
+        per_target += nats[start:stop].sum() / sum(map(len, stretches))
+    expected = facts["floors"]["ngram"]["bits_per_character"] * per_target / (nats.sum() / (len(ids) - 1))
+    assert found["bits_per_character"] == pytest.approx(expected, rel=1e-3)
+    assert found["sampled_share"] == pytest.approx(sum(map(len, stretches)) / (len(ids) - 1), abs=1e-4)
+    assert found["bits_per_character"] != facts["floors"]["ngram"]["bits_per_character"]
+
+
+def test_all_pieces_together_are_the_whole(measured):
+    *_, ids, facts = measured
+    length = facts["pieces"]["targets"]
+    grid = [range(start, min(start + length, len(ids) - 1)) for start in range(0, len(ids) - 1, length)]
+    found = floors_on_part(facts, grid)
+    for name in ("ngram", "ppmd"):
+        whole = facts["floors"][name]["bits_per_character"]
+        assert found[name]["bits_per_character"] == pytest.approx(whole, abs=1e-4)
+
+
+def test_what_has_no_pieces_says_that_it_was_measured_on_all(measured):
+    *_, ids, facts = measured
+    stretches = pieces(len(ids) - 1, WINDOW, LIMIT)
+    assert floors_on_part(facts, stretches)["xz"] == facts["floors"]["xz"] | {"sampled_share": 1.0}
+    earlier = {key: facts[key] for key in ("floors", "validation")}
+    assert floors_on_part(earlier, stretches)["ngram"] == facts["floors"]["ngram"] | {"sampled_share": 1.0}
