@@ -25,7 +25,7 @@ def steps_of(folder: Path) -> list[int]:
 def test_train_sample_eval_and_plot(lilliput: Lilliput) -> None:
     trained = lilliput("train", "story.txt", *TINY)
     assert trained.code == 0
-    for word in ("separate windows", "sliding windows", "count model", "xz", "counting", "runs/story/loss.png"):
+    for word in ("separate windows", "sliding windows", "count model", "xz", "PPMd", "baseline", "runs/story/loss.png"):
         assert word in trained.out
     for word in ("read story.txt", "parameters", "step 3 ", "sample at step 6", "finished: 6 steps"):
         assert word in trained.err
