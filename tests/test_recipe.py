@@ -18,6 +18,7 @@ from lilliput.recipe import (
     differences,
     make_recipe,
     named_recipe,
+    parse_setting,
     read_recipe,
     recipe_names,
     recipe_source,
@@ -251,7 +252,7 @@ def test_all_errors_come_at_once_with_their_keys() -> None:
             "tokenizer": {"kind": "chr", "vocabulary": "many"},
             "model": {"kind": "gpt", "layers": 0, "width": 2.5},
             "training": {"steps": "five", "batch": None, "optimizer": "adem", "learning_rte": 1},
-            "sample": {"temperature": -1, "top_p": 0, "prompts": "x"},
+            "sample": {"temperature": -1, "top_p": 0, "prompts": []},
         }
     )
     keys = [
@@ -330,3 +331,37 @@ def test_recipes_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         recipe.seed = 3
     assert isinstance(recipe, Recipe)
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"model.layers={DEEP}",
+        f"model.layers={DEEP[99_500:100_500]}",
+        f"{'a.' * 5000}b=1",
+        f"model.layers={'9' * 10_000}",
+        f"seed=0x{'f' * 10_000}",
+        f"model.{'x' * 10_000}=1",
+        f"model.kind={'x' * 10_000}",
+        f"sample.prompts={list(range(1000))}",
+        f"model.layers='{'x' * 10_000}'",
+        "x" * 10_000,
+        "training.steps=0x10000000000000000",
+        "training.minutes=1e300",
+    ],
+    ids=lambda text: text[:30],
+)
+def test_absurd_settings_are_one_short_line(text: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        make_recipe(BASE, dict([parse_setting(text)]))
+    assert len(str(caught.value)) < 2000
+    assert "\n" not in str(caught.value)
+
+
+def test_of_many_errors_the_first_are_told() -> None:
+    with pytest.raises(RecipeError, match=r"and \d+ errors more") as caught:
+        make_recipe(BASE | {f"{'key' * 500}{number}": 1 for number in range(500)})
+    assert len(str(caught.value)) < 2000

@@ -1,7 +1,9 @@
 """A run opened for use: what it writes, and what it does when the run is damaged, moved or from the future."""
 
 import json
+import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,45 @@ def test_impossible_options_are_one_line(writer: Writer, options: dict[str, Any]
 
 
 # Stop strings.
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda writer: writer.write(5), "prompt: should be a text, not 5"),
+        (lambda writer: writer.write(b"the"), "prompt: should be a text, not b'the'"),
+        (lambda writer: writer.search(["the"]), "prompt: should be a text, not ['the']"),
+        (lambda writer: writer.write_many("the"), "prompts: should be several texts, not one: ['the']"),
+        (lambda writer: writer.write_many(["the", 7]), "prompt: should be a text, not 7"),
+        (lambda writer: writer.fill("the", 5), "suffix: should be a text, not 5"),
+        (lambda writer: writer.write("the", seed="x"), "seed: should be a whole number, 0 or more, not 'x'"),
+        (lambda writer: writer.write("the", seed=1.5), "seed: should be a whole number, 0 or more, not 1.5"),
+        (lambda writer: writer.write_many(["the"], seed=None), "seed: should be a whole number, 0 or more, not None"),
+        (lambda writer: writer.write("the", filters=[3]), "filters: should be functions of logits and ids, not 3"),
+    ],
+)
+def test_arguments_of_another_type_are_named(writer: Writer, call: Callable[[Writer], Any], told: str) -> None:
+    with pytest.raises(GenerationError) as caught:
+        call(writer)
+    assert str(caught.value) == f"sampling: {told}"
+
+
+def test_one_text_stands_for_a_list_of_one(writer: Writer) -> None:
+    for options in ({"stop": "s"}, {"ban": "th"}, {"temperatures": 0.5}):
+        several = {key: [value] for key, value in options.items()}
+        assert writer.write("the", seed=1, **options) == writer.write("the", seed=1, **several)
+    assert writer.write("the", seed=np.int64(3)) == writer.write("the", seed=3)
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_a_writer_that_has_written_can_go_to_another_process(trained: Path, tmp_path: Path, counts: bool) -> None:
+    if counts:
+        trained = tmp_path / "run"
+        run(trained, recipe(**{"model.counts": True, "model.ngrams": 3, "model.ngram_rows": 64, "training.steps": 1}))
+    writer = load(trained, note=lambda text: None)
+    text = writer.write("the", seed=4, length=20)
+    assert pickle.loads(pickle.dumps(writer)).write("the", seed=4, length=20) == text
+    assert writer.write("the", seed=4, length=20) == text
 
 
 def test_a_writer_stops_before_its_stop_string(writer: Writer) -> None:

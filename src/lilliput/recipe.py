@@ -19,6 +19,7 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from lilliput.corpus import shortened
 from lilliput.data.settings import DataSettings
 from lilliput.errors import RecipeError
 from lilliput.generation.settings import SamplingSettings
@@ -33,15 +34,17 @@ _FREE_KEYS = frozenset(
     | {f"training.{key}" for key in ("steps", "minutes", "evaluate_every", "patience", "keep_every", "go_on", "track")}
 )
 
+_LONGEST_VALUE, _LONGEST_MESSAGE, _ENOUGH = 80, 240, 1500
+"""Characters, of what is wrong with a recipe: of a value, of an error, and of errors before the rest is left out."""
 _MODEL_KINDS = frozenset({"gpt", "lstm", "gru"})
 
 
 class TrainingSettings(OptimizerSettings, ScheduleSettings):
     """How long to train, in which portions, and when to look."""
 
-    steps: Annotated[int, Field(ge=1)] | None = None
+    steps: Annotated[int, Field(ge=1, le=2**30)] | None = None
     """Optimiser steps in all."""
-    minutes: Annotated[float, Field(gt=0)] | None = None
+    minutes: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     """Time budget in minutes; the schedule runs on it. Either this or `steps`."""
     batch: Annotated[int, Field(ge=1)] = 12
     """Rows (windows) per forward pass."""
@@ -87,6 +90,11 @@ class SampleSettings(SamplingSettings):
     """The samples shown while training, and the defaults of `lilliput sample`."""
 
     prompts: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = ("\n",)
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _one_prompt(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
 
 class ExpectedSettings(Settings):
@@ -173,15 +181,17 @@ def make_recipe(values: Mapping[str, Any], settings: Mapping[str, Any] | None = 
 
     Raises RecipeError with every error in one line.
     """
-    merged = copy.deepcopy(dict(values))
-    for key, value in (settings or {}).items():
-        put_setting(merged, key, value)
-    if settings:
-        _settle_length(merged, settings)
     try:
+        merged = copy.deepcopy(dict(values))
+        for key, value in (settings or {}).items():
+            put_setting(merged, key, value)
+        if settings:
+            _settle_length(merged, settings)
         return Recipe.model_validate(merged)
     except ValidationError as error:
         raise RecipeError(f"{where}: {explain(error, Recipe)}") from None
+    except RecursionError:
+        raise RecipeError(f"{where}: sections are nested too deeply; a recipe has three levels at most") from None
 
 
 def plan_again(values: Mapping[str, Any], settings: Mapping[str, Any], old: Recipe) -> dict[str, Any]:
@@ -200,11 +210,13 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """Split `model.layers=6` into key and value; the value is read as TOML, and as a plain string if it is none."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise RecipeError(f"--set {text!r}: write KEY=VALUE, for example --set model.layers=6")
+        raise RecipeError(f"--set {shown(text)}: write KEY=VALUE, for example --set model.layers=6")
     try:
         parsed = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
         return key.strip(), value
+    except (RecursionError, ValueError):  # of a whole number of thousands of digits
+        raise RecipeError(f"--set {shortened(key)}: {shown(value)} is nested too deeply or too long") from None
     # A line end in the value would begin further keys.
     return key.strip(), parsed["value"] if len(parsed) == 1 else value
 
@@ -242,7 +254,7 @@ def put_setting(values: dict[str, Any], key: str, value: Any) -> None:
     for part in path:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise RecipeError(f"--set {key}: {part} is a value, not a section")
+            raise RecipeError(f"--set {shortened(key)}: {shortened(part)} is a value, not a section")
         values = inner
     values[last] = value
 
@@ -256,12 +268,27 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str,
 
 
 def explain(error: ValidationError, root: type[BaseModel]) -> str:
-    """Tell every error of a check of `root` in one line, each with its key, and for an unknown key the nearest one."""
-    return "; ".join(_explain(item, root) for item in error.errors(include_url=False))
+    """Tell the errors of a check of `root` in one line, each with its key, and for an unknown key the nearest one."""
+    errors = error.errors(include_url=False)
+    told: list[str] = []
+    for item in errors:
+        if sum(map(len, told)) > _ENOUGH:
+            told.append(f"and {len(errors) - len(told)} errors more")
+            break
+        told.append(shortened(_explain(item, root), _LONGEST_MESSAGE))
+    return "; ".join(told)
+
+
+def shown(value: object) -> str:
+    """Return a value that somebody gave, to stand in a message: as Python writes it, and short."""
+    try:
+        return shortened(repr(value), _LONGEST_VALUE)
+    except (ValueError, RecursionError):  # what has thousands of digits or levels cannot be written
+        return f"a {type(value).__name__} that is too long to show"
 
 
 def _explain(item: ErrorDetails, root: type[BaseModel]) -> str:
-    path = [str(part) for part in item["loc"] if part not in _MODEL_KINDS]
+    path = [shortened(str(part)) for part in item["loc"] if part not in _MODEL_KINDS]
     key = ".".join(path) or "recipe"
     match item["type"]:
         case "extra_forbidden":
@@ -271,8 +298,8 @@ def _explain(item: ErrorDetails, root: type[BaseModel]) -> str:
         case "value_error":
             return f"{key}: {item['ctx']['error']}"
         case "union_tag_invalid":
-            return f"{key}.kind: should be one of {item['ctx']['expected_tags']}, not {item['ctx']['tag']!r}"
-    return f"{key}: {item['msg'][0].lower()}{item['msg'][1:]}, not {item['input']!r}"
+            return f"{key}.kind: should be one of {item['ctx']['expected_tags']}, not {shown(item['ctx']['tag'])}"
+    return f"{key}: {item['msg'][0].lower()}{item['msg'][1:]}, not {shown(item['input'])}"
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:

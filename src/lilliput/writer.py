@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +30,7 @@ from lilliput.generation.beam import search
 from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Mixture, Model, ModelSettings, build_empty
-from lilliput.recipe import SampleSettings, explain, read_recipe
+from lilliput.recipe import SampleSettings, explain, read_recipe, shown
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import choose_device
 from lilliput.tokenizers import TextStream, Tokenizer
@@ -80,7 +81,11 @@ class Writer:
         self._labels = dict(labels or {})
         self._fast = fast
         self._note = note
-        self._open: Callable[[int], Reading] = partial(TorchReading, model)
+        self._open: Callable[[int], Reading] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs; it opens a reader of its own, and `note` may be any function."""
+        return self.__dict__ | {"_open": None, "_note": print}
 
     @property
     def labels(self) -> list[str]:
@@ -106,7 +111,9 @@ class Writer:
 
         They are written together, which takes less time than one after the other.
         """
-        texts = [self.start(prompt) for prompt in prompts]
+        if isinstance(prompts, str):
+            raise GenerationError(f"sampling: prompts: should be several texts, not one: [{shown(prompts)}]")
+        texts, seed = [self.start(prompt) for prompt in prompts], _seed(seed)
         for first in range(0, len(texts), AT_ONCE):
             numbers = range(first, min(first + AT_ONCE, len(texts)))
             seeds = [seed + number for number in numbers]
@@ -155,7 +162,7 @@ class Writer:
         Several continuations of the prompt are written, and each is tried up to each end of a word;
         `log_probability` is that of the suffix behind it. The options are those of `write`.
         """
-        if not suffix:
+        if not _text("suffix", suffix):
             raise GenerationError("sampling: suffix: should have at least one character")
         settings, start = self.sampling(sampling), self.start(prompt)
         written = self.write_many([start] * FILLINGS, seed=seed, filters=filters, **sampling)
@@ -176,8 +183,7 @@ class Writer:
     ) -> list[Iterator[Piece]]:
         """Return what `stream` does for each prompt and seed; asking one for a piece lets all be written."""
         settings = self.sampling(sampling)
-        if min(seeds) < 0:
-            raise GenerationError(f"sampling: seed: should be 0 or more, not {min(seeds)}")
+        seeds = [_seed(seed) for seed in seeds]
         starts = [self.start(prompt) for prompt in prompts]
         if settings.beams > 1:
             return [self._best(start, filters, sampling) for start in starts]
@@ -197,18 +203,22 @@ class Writer:
 
     def reading(self, rows: int) -> Reading:
         """Return what reads so many texts with the model, as fast as can be."""
+        if self._open is None:
+            self._open = self._fastest()
+        return self._open(rows)
+
+    def _fastest(self) -> Callable[[int], Reading]:
         if self._fast:
-            self._fast = False
             engine = load_engine(self.model, self._note, self.bits)
             if engine is not None:
-                self._open = partial(EngineReading, engine)
-            elif can_replay(self.model, self._note):
-                self._open = partial(ReplayReading, self.model)
-        return self._open(rows)
+                return partial(EngineReading, engine)
+            if can_replay(self.model, self._note):
+                return partial(ReplayReading, self.model)
+        return partial(TorchReading, self.model)
 
     def start(self, prompt: str | None) -> str:
         """Return the text that a model continues: `prompt`, or the start of the recipe's samples if there is none."""
-        return prompt or self.settings.prompts[0]
+        return _text("prompt", prompt or self.settings.prompts[0])
 
     def _encode(self, start: str, settings: SampleSettings) -> list[int]:
         """Return the ids of a text to be continued, with the label that is asked for."""
@@ -234,6 +244,9 @@ class Writer:
         self, settings: SampleSettings, pattern: Pattern | None, start: int, filters: Sequence[Filter]
     ) -> list[Filter]:
         """Return the filters of what the settings say of text, then those of the caller."""
+        for own in filters:
+            if not callable(own):
+                raise GenerationError(f"sampling: filters: should be functions of logits and ids, not {shown(own)}")
         found = [named_bias(self.tokenizer, settings.bias)] if settings.bias else []
         found += [never(self.tokenizer, text) for text in settings.ban]
         if settings.label is not None or pattern is not None:
@@ -253,6 +266,18 @@ class Writer:
             known = f"it knows {', '.join(self._labels)}" if self._labels else "it has learnt none (data.labels)"
             raise GenerationError(f"sampling: label: this model has no label {settings.label!r}: {known}")
         return settings
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise GenerationError(f"sampling: {name}: should be a text, not {shown(value)}")
+    return value
+
+
+def _seed(value: object) -> int:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
+        raise GenerationError(f"sampling: seed: should be a whole number, 0 or more, not {shown(value)}")
+    return int(value)
 
 
 def _ends_of_words(text: str, start: int) -> list[int]:

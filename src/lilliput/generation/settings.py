@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lilliput.settings import Settings
 
@@ -51,6 +51,11 @@ class SamplingSettings(Settings):
     diversity: float = Field(default=0.5, ge=0)
     length_penalty: float = 1.0
     label: Text | None = None
+
+    @field_validator("stop", "ban", "temperatures", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | int | float) else value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
