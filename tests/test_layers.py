@@ -11,7 +11,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "lilliput"
 # From the ground up; parts in one group do not import one another.
 LAYERS = [
-    {"errors", "interrupts", "settings", "waiting"},
+    {"errors", "files", "interrupts", "settings", "waiting"},
+    {"rows"},
     {"runtime"},
     {"corpus", "tokenizers", "models"},
     {"data", "generation"},

@@ -170,8 +170,8 @@ def test_one_corpus_may_be_a_plain_string() -> None:
     [
         ("a.toml", b"[training\nsteps = 1\n", "not a readable TOML file"),
         ("a.json", b'{"training": ', "not a readable JSON file"),
-        ("a.json", b"[1, 2]", "holds a list"),
-        ("a.json", b'"x"', "holds a str"),
+        ("a.json", b"[1, 2]", "not a JSON object"),
+        ("a.json", b'"x"', "not a JSON object"),
         ("a.toml", b"\xff\xfe\x00", "not a readable TOML file"),
         ("a.toml", b"description = 2024-01-01\n[training]\nsteps = 1\n", "description"),
         ("a.toml", b"[training]\nsteps = 12:00:00\n", "training.steps"),

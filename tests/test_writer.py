@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lilliput.errors import CheckpointError, GenerationError, LilliputError, RunError
+from lilliput.runs import RunFolder
 from lilliput.writer import Writer, load
 from tests.training.building import recipe, run
 
@@ -205,9 +206,19 @@ def test_a_run_moves_without_its_text(copied: Path, writer: Writer, monkeypatch:
     assert notes == []
 
 
-def test_a_run_without_a_recipe_still_writes(copied: Path, writer: Writer) -> None:
+@pytest.mark.parametrize("content", [None, b"", b"\xff\x00", b"[" * 100_000, b"a = " + b"1" * 10_000])
+def test_a_run_whose_recipe_is_missing_or_broken_still_writes(
+    copied: Path, writer: Writer, content: bytes | None
+) -> None:
     (copied / "recipe.toml").unlink()
-    assert load(copied).write("the", seed=4, length=8) == writer.write("the", seed=4, length=8)
+    if content is not None:
+        (copied / "recipe.toml").write_bytes(content)
+    notes: list[str] = []
+    assert load(copied, notes.append).settings == writer.settings
+    assert len(notes) == 1
+    assert notes[0].startswith(f"{copied / 'recipe.toml'}: ")
+    assert notes[0].endswith("; the copy of it in manifest.json is used")
+    assert "\n" not in notes[0]
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "delete", "manifest", "both"])
@@ -273,7 +284,7 @@ def test_damaged_everything_is_one_error(copied: Path) -> None:
 )
 def test_a_model_of_an_unknown_future_is_one_line(copied: Path, change: dict[str, Any]) -> None:
     model = json.loads((copied / "model.json").read_text())
-    (copied / "model.json").write_text(json.dumps(model | change))
+    RunFolder(copied).write_model(model | change)
     with pytest.raises(RunError, match=r"model\.json: does not describe a model this version knows") as caught:
         load(copied)
     assert "\n" not in str(caught.value)
@@ -283,7 +294,7 @@ def test_a_model_of_an_unknown_future_is_one_line(copied: Path, change: dict[str
 def test_a_model_file_without_a_key_is_one_line(copied: Path, key: str) -> None:
     model = json.loads((copied / "model.json").read_text())
     del model[key]
-    (copied / "model.json").write_text(json.dumps(model))
+    RunFolder(copied).write_model(model)
     with pytest.raises(RunError, match=key):
         load(copied)
 
@@ -291,13 +302,13 @@ def test_a_model_file_without_a_key_is_one_line(copied: Path, key: str) -> None:
 @pytest.mark.parametrize("change", [{"vocab_size": 3}, {"settings": {"kind": "lstm"}}])
 def test_weights_of_another_model_are_refused(copied: Path, change: dict[str, Any]) -> None:
     model = json.loads((copied / "model.json").read_text())
-    (copied / "model.json").write_text(json.dumps(model | change))
+    RunFolder(copied).write_model(model | change)
     with pytest.raises(CheckpointError, match="do not belong to this model") as caught:
         load(copied)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["model.json", "recipe.toml", "tokenizer/tokenizer.json"])
+@pytest.mark.parametrize("name", ["model.json", "tokenizer/tokenizer.json"])
 @pytest.mark.parametrize("content", [b"", b"\xff\x00", b"[]", b"{}"])
 def test_any_broken_file_is_one_of_our_errors(copied: Path, name: str, content: bytes) -> None:
     (copied / name).write_bytes(content)

@@ -104,14 +104,14 @@ def run_task(
             finished = follow(
                 _telling(recipe, told, events), view, lambda: open_trackers(track, folder, recipe.as_dict())
             )
-        draw_curves(folder)
+        draw_curves(folder, view.note)
     except BrokenPipeError:
         raise
     except OSError as error:
         # NumPy's error for a full disk has a text and no number.
         raise RunError(
-            f"{folder}: cannot be written ({error.strerror or error}); free some space, the same command goes on from "
-            "here"
+            f"{error.filename or folder}: cannot be written ({error.strerror or error}); free some space, the same "
+            "command goes on from here"
         ) from error
     return finished
 

@@ -7,7 +7,6 @@ nearest known one.
 
 import copy
 import difflib
-import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -19,6 +18,7 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from lilliput import files
 from lilliput.corpus import shortened
 from lilliput.data.settings import DataSettings
 from lilliput.errors import RecipeError
@@ -134,7 +134,7 @@ class Recipe(Settings):
 
     def write(self, path: Path) -> None:
         """Write the recipe as TOML."""
-        path.write_text(tomli_w.dumps(self.as_dict()), encoding="utf-8")
+        files.write(path, tomli_w.dumps(self.as_dict()).encode())
 
 
 def read_recipe(path: str | Path, settings: Mapping[str, Any] | None = None) -> Recipe:
@@ -144,16 +144,12 @@ def read_recipe(path: str | Path, settings: Mapping[str, Any] | None = None) -> 
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        values = files.read_json(path) if path.suffix == ".json" else files.read_toml(path)
     except FileNotFoundError:
         raise RecipeError(f"{path}: there is no such recipe file") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(
-            f"{path}: not a readable {'JSON' if path.suffix == '.json' else 'TOML'} file: {error}"
-        ) from None
-    if not isinstance(values, dict):
-        raise RecipeError(f"{path}: a recipe is a table of sections, this file holds a {type(values).__name__}")
+    except (OSError, ValueError) as error:
+        kind = "JSON" if path.suffix == ".json" else "TOML"
+        raise RecipeError(f"{path}: not a readable {kind} file: {files.reason_of(error)}") from None
     values.setdefault("name", path.stem)
     return make_recipe(values, settings, where=str(path))
 
@@ -162,7 +158,7 @@ def named_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe
     """Return one of the recipes that come with Lilliput. Raises RecipeError for an unknown name."""
     if name not in recipe_names():
         raise RecipeError(f"there is no recipe {name!r}{_did_you_mean(name, recipe_names())}; see lilliput recipes")
-    return make_recipe(tomllib.loads(recipe_source(name)), settings, where=f"recipe {name}")
+    return make_recipe(files.parse_toml(recipe_source(name)), settings, where=f"recipe {name}")
 
 
 def recipe_names() -> list[str]:
@@ -212,10 +208,10 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise RecipeError(f"--set {shown(text)}: write KEY=VALUE, for example --set model.layers=6")
     try:
-        parsed = tomllib.loads(f"value = {value}")
+        parsed = files.parse_toml(f"value = {value}")
     except tomllib.TOMLDecodeError:
         return key.strip(), value
-    except (RecursionError, ValueError):  # of a whole number of thousands of digits
+    except ValueError:
         raise RecipeError(f"--set {shortened(key)}: {shown(value)} is nested too deeply or too long") from None
     # A line end in the value would begin further keys.
     return key.strip(), parsed["value"] if len(parsed) == 1 else value

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lilliput import files
 from lilliput.api import run_task
 from lilliput.errors import RecipeError
-from lilliput.recipe import differences, parse_setting, read_recipe
+from lilliput.recipe import differences, parse_setting
 from lilliput.report.comparison import Outcome, read_outcome
 from lilliput.report.console import TrainingView
 from lilliput.runs import RunFolder
@@ -92,7 +93,7 @@ def sweep(
             beginning(Turn(number, len(tasks), planned.alternative, planned.seed))
             if run_task(planned.task(), planned.folder, stop=stop, view=TrainingView(quiet=True)).interrupted:
                 return None
-        found[planned.alternative.name].append(read_outcome(planned.folder))
+        found[planned.alternative.name].append(read_outcome(planned.folder, lambda line: None))
     return found
 
 
@@ -122,7 +123,7 @@ class _Planned:
 
     def finished(self) -> bool:
         run = RunFolder(self.folder)
-        return run.evaluation.exists() and not differences(read_recipe(run.recipe), self.task().recipe)
+        return run.evaluation.exists() and not differences(run.read_recipe(), self.task().recipe)
 
 
 def summary(found: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
@@ -152,4 +153,4 @@ def summary(found: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
 
 def write_summary(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
     """Write the summary into the sweep's folder."""
-    (folder / "sweep.json").write_text(json.dumps({"alternatives": rows}, indent=1) + "\n", encoding="utf-8")
+    files.write(folder / "sweep.json", (json.dumps({"alternatives": rows}, indent=1) + "\n").encode())

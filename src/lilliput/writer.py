@@ -12,7 +12,6 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from lilliput.corpus import mark_prompt, unmark
-from lilliput.data.tokens import read_tokens
 from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunError
 from lilliput.generation import (
     EngineReading,
@@ -30,11 +29,10 @@ from lilliput.generation.beam import search
 from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Mixture, Model, ModelSettings, build_empty
-from lilliput.recipe import SampleSettings, explain, read_recipe, shown
+from lilliput.recipe import SampleSettings, explain, shown
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import choose_device
 from lilliput.tokenizers import TextStream, Tokenizer
-from lilliput.tokenizers import load as load_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,30 +288,44 @@ def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32,
     """Open a run folder for use. It needs nothing but the folder and runs no code from it.
 
     With 8 `bits` it writes faster, with weights that are rounded (`evaluation.rounding`), on a processor. `note` is
-    told if the weights are damaged and a checkpoint's are used instead. Raises RunError or CheckpointError if the
-    folder is no run or nothing in it can be used.
+    told if something is damaged that can be done without. Then a checkpoint's weights are used, or default sampling
+    options, or labels without their names. Raises RunError or CheckpointError if the folder is no run or nothing in it
+    can be used.
     """
     folder = RunFolder(Path(run))
-    facts = folder.read_json(folder.model)
+    facts = folder.read_json(folder.model, "the command that made the run writes it anew")
     try:
         settings = TypeAdapter[ModelSettings](ModelSettings).validate_python(facts["settings"])
         model = build_empty(settings, int(facts["vocab_size"]), int(facts["context"]))
     except (KeyError, TypeError, ValueError, OverflowError, RecipeError) as error:
         reason = " ".join(str(error).split())
+        if advice := folder.advice():
+            raise RunError(f"{folder.path}: {advice}") from None
         raise RunError(f"{folder.model}: does not describe a model this version knows ({reason})") from None
     put_weights(model, _best_weights(folder, note))
-    tokenizer = load_tokenizer(folder.tokenizer)
+    tokenizer = folder.load_tokenizer()
     learn_counts(model, folder, tokenizer)
-    sampling = read_recipe(folder.recipe).sample if folder.recipe.exists() else SampleSettings()
-    labels = folder.read_json(folder.facts).get("labels") if folder.facts.exists() else None
+    sampling = folder.read_sampling(note)
     model.to(choose_device()).eval()
+    labels = _labels(folder, note)
     return Writer(model, tokenizer, sampling, folder.path, fast=True, bits=bits, note=note, labels=labels)
+
+
+def _labels(folder: RunFolder, note: Callable[[str], None]) -> dict[str, str]:
+    if not folder.facts.exists():
+        return {}
+    try:
+        labels = folder.read_facts().get("labels", {})
+        return dict(TypeAdapter(dict[str, str]).validate_python(labels, strict=True))
+    except (RunError, ValidationError) as error:
+        note(f"{error if isinstance(error, RunError) else folder.facts}; labels are not known by name")
+        return {}
 
 
 def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:
     """Let a model that has counts beside it count the training text of its run."""
     if isinstance(model, Mixture):
-        ids = read_tokens(run.training_tokens, model.vocab_size)
+        ids = run.read_tokens(run.training_tokens, model.vocab_size)
         model.learn(ids, [tokenizer.decode([id]) for id in range(tokenizer.vocab_size)])
 
 

@@ -96,7 +96,7 @@ def test_folders_missing_files_and_archives_of_several_are_left_too(tmp_path: Pa
         ('{"prompt": "", "answer": "b"}', 'line 3: "prompt" is empty: .*take the line out'),
         ('{"prompt": "a", "answer": ""}', 'line 3: "answer" is empty'),
         (f'{{"prompt": "a", "answer": {json.dumps("b" + END)}}}', r'line 3: "answer" holds U\+0003.*: take it out'),
-        (f'{{"prompt": "a", "answer": {"9" * 5000}}}', r"line 3 is not JSON \(Exceeds the limit"),
+        (f'{{"prompt": "a", "answer": {"9" * 5000}}}', r"line 3 is not JSON \(a number has too many digits"),
         ('{"prompt": "a\\ud800", "answer": "b"}', 'line 3: "prompt" holds half of a surrogate pair'),
     ],
 )

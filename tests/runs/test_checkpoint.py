@@ -3,9 +3,11 @@
 import contextlib
 import io
 import itertools
+import json
 import pickletools
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lilliput.errors import CheckpointError
+from lilliput.errors import CheckpointError, RunError
 from lilliput.runs import (
     Checkpoint,
     Progress,
@@ -22,8 +24,9 @@ from lilliput.runs import (
     prune_checkpoints,
     save_checkpoint,
 )
-from lilliput.runs import checkpoint as checkpoints
+from lilliput.runs import manifest as manifests
 from lilliput.runs.checkpoint import checkpoint_steps
+from lilliput.runs.manifest import write_manifest
 
 FILES = ("weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json")
 DTYPES = (
@@ -153,11 +156,27 @@ def test_a_manifest_that_vouches_for_nothing_is_refused(tmp_path: Path, manifest
         load_checkpoint(path)
 
 
-def test_a_checkpoint_of_another_version_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("change", [{"unheard_of": 1}, {"step": "7"}, {"guard": []}])
+def test_a_state_that_this_version_does_not_write_is_told_as_such(tmp_path: Path, change: dict[str, Any]) -> None:
     path = save_checkpoint(tmp_path, checkpoint(7))
-    monkeypatch.setattr(checkpoints, "Progress", lambda **state: Progress(**state, unheard_of=1))
-    with pytest.raises(CheckpointError, match="another version of Lilliput"):
+    state = json.loads((path / "state.json").read_text())
+    (path / "state.json").write_text(json.dumps(state | change))
+    (path / "manifest.json").unlink()
+    write_manifest(path)
+    with pytest.raises(CheckpointError, match=f"its state.json has an unknown or impossible {next(iter(change))}"):
         load_checkpoint(path)
+
+
+def test_a_checkpoint_of_a_later_version_asks_for_an_upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as later:
+        later.setattr(manifests, "this_version", lambda: "99.3.0")
+        path = save_checkpoint(tmp_path, checkpoint(7))
+        (path / "state.json").write_text('{"step": 7, "unheard_of": 1}')
+        (path / "manifest.json").unlink()
+        write_manifest(path)
+    with pytest.raises(RunError, match=r"made by Lilliput 99\.3\.0, this is \d.*: upgrade") as caught:
+        newest_checkpoint(tmp_path, print)
+    assert not isinstance(caught.value, CheckpointError)
 
 
 def test_a_checkpoint_that_is_not_there(tmp_path: Path) -> None:

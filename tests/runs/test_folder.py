@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from lilliput.errors import CheckpointError, RunError
 from lilliput.runs import RunFolder
-from lilliput.runs.folder import _OURS
-from lilliput.runs.manifest import write_whole
+from lilliput.runs.swapping import OURS, clear
 from tests.training.building import recipe, run
 
 HOLD = """
@@ -98,19 +97,19 @@ def test_a_place_that_cannot_be_a_folder(tmp_path: Path, place: str) -> None:
 def test_clearing_deletes_all_that_training_wrote_and_nothing_else(tmp_path: Path) -> None:
     run(tmp_path / "run", recipe())
     written = {path.name for path in (tmp_path / "run").iterdir()}
-    assert written <= {*_OURS, ".lock"}
+    assert written <= {*OURS, ".lock"}
     foreign = {"notes.txt": b"mine", "recipe.toml.bak": b"old", "plots/loss.png": b"png", "step-00000001/x": b"x"}
     for name, content in foreign.items():
         path = tmp_path / "run" / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-    RunFolder(tmp_path / "run").clear()
+    clear(tmp_path / "run")
     left = {name: content for name, content in tree(tmp_path / "run").items() if content is not None}
     assert {name: content for name, content in left.items() if name != ".lock"} == foreign
 
 
 def test_clearing_an_empty_folder_does_nothing(tmp_path: Path) -> None:
-    RunFolder(tmp_path).clear()
+    clear(tmp_path)
     assert tree(tmp_path) == {}
 
 
@@ -120,7 +119,7 @@ def test_clearing_takes_a_link_away_and_not_what_it_points_to(tmp_path: Path) ->
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "disk")
     (tmp_path / "run" / "metrics.jsonl").symlink_to(tmp_path / "disk" / "mine.txt")
-    RunFolder(tmp_path / "run").clear()
+    clear(tmp_path / "run")
     assert list((tmp_path / "run").iterdir()) == []
     assert (tmp_path / "disk" / "mine.txt").read_text() == "mine"
 
@@ -218,21 +217,6 @@ def test_weights_come_back_and_damage_is_noticed(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(CheckpointError, match="missing"):
         folder.read_weights()
-
-
-def test_a_whole_file_replaces_the_old_or_leaves_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_whole(tmp_path / "a", b"old")
-
-    def crash(*arguments: object) -> None:
-        raise OSError("the disk is full")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", crash)
-        with pytest.raises(OSError, match="full"):
-            write_whole(tmp_path / "a", b"new")
-    assert (tmp_path / "a").read_bytes() == b"old"
-    write_whole(tmp_path / "a", b"new")
-    assert tree(tmp_path) == {"a": b"new"}
 
 
 def test_a_run_holds_no_pickle(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_missing_folder_is_one_line(tmp_path):
         (b"", "not JSON"),
         (b'{"format": ', "not JSON"),
         (b"\xff\xfe\x00", "not JSON"),
-        (b"[]", "not written by Lilliput"),
+        (b"[]", "not JSON: not a JSON object"),
         (b'{"version": "1.0", "model": {"type": "BPE"}}', "not written by Lilliput"),
         (b'{"format": "lilliput.tokenizer", "version": 2}', "upgrade lilliput"),
         (b'{"format": "lilliput.tokenizer", "version": 1, "kind": "char"}', "normalize"),

@@ -15,13 +15,16 @@ def run(
     """Compare finished runs: what each came to, what it cost, and which settings differ."""
     from lilliput.report.comparison import compare, read_outcome
 
-    found = compare([read_outcome(run) for run in runs])
+    def note(line: str) -> None:
+        typer.echo(line, err=True)
+
+    found = compare([read_outcome(run, note) for run in runs])
     pictures = []
     if out is not None:
         from lilliput.report.curves import read_curve
         from lilliput.report.plots import plot_runs
 
-        pictures = plot_runs([read_curve(Path(row["run"])) for row in found["runs"]], out, against="seconds")
+        pictures = plot_runs([read_curve(Path(row["run"]), note) for row in found["runs"]], out, against="seconds")
     if json_:
         typer.echo(json.dumps(found))
         return

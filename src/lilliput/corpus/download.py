@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from lilliput.corpus.document import Progress
-from lilliput.corpus.places import make_folder, settle, unwritable
+from lilliput.corpus.places import make_folder, unwritable
 from lilliput.errors import CorpusError
+from lilliput.files import settle
 
 if TYPE_CHECKING:
     import requests

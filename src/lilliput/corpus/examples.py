@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from lilliput.corpus.reading import missing
 from lilliput.corpus.unpacking import PACKED, expand, unpack
 from lilliput.errors import CorpusError
+from lilliput.files import parse_json, reason_of
 
 END = "\x03"
 """The character that closes every answer."""
@@ -214,17 +214,19 @@ def _only_member(name: str, data: bytes) -> tuple[str, bytes] | None:
 
 def _is_example(line: str) -> bool:
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):  # a number of thousands of digits is a ValueError of its own
+        row = parse_json(line)
+    except ValueError:
         return False
     return isinstance(row, dict) and all(field in row for field in _FIELDS) and "text" not in row
 
 
 def _read(where: str, line: str) -> Example:
     try:
-        row: Any = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise CorpusError(f'{where} is not JSON ({error}): write {{"prompt": "...", "answer": "..."}}') from error
+        row = parse_json(line)
+    except ValueError as error:
+        raise CorpusError(
+            f'{where} is not JSON ({reason_of(error)}): write {{"prompt": "...", "answer": "..."}}'
+        ) from error
     if not isinstance(row, dict):
         raise CorpusError(f'{where} is no object: write {{"prompt": "...", "answer": "..."}}')
     for field in _FIELDS:

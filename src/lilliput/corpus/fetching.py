@@ -17,10 +17,11 @@ from lilliput.corpus.cleaning import clean
 from lilliput.corpus.document import Corpus, Document, Progress
 from lilliput.corpus.download import NotFetched, download, shown
 from lilliput.corpus.package_index import read_archive
-from lilliput.corpus.places import DATA_VARIABLE, locked, store
+from lilliput.corpus.places import DATA_VARIABLE, locked, make_folder, store
 from lilliput.corpus.reading import read_files
 from lilliput.corpus.streaming import open_large
 from lilliput.errors import CorpusError
+from lilliput.files import settle
 
 _SHARD = ".parquet"
 _BEGINNING = 1000
@@ -78,7 +79,7 @@ def keep_stream(pieces: Iterable[str], part: Part, target: Path) -> bool:
     """Write a text that comes in pieces into the cache if it is the one that a part means; tell whether it is."""
     aside = target.with_name(target.name + ".part")
     checksum, beginning = hashlib.sha256(), ""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     try:
         with aside.open("wb") as file:
             for piece in pieces:
@@ -87,7 +88,7 @@ def keep_stream(pieces: Iterable[str], part: Part, target: Path) -> bool:
                 file.write(data)
         meant = part.sha256 == checksum.hexdigest() if part.sha256 else begins_like(beginning, part)
         if meant:
-            aside.replace(target)
+            settle(aside, target)
         return meant
     finally:
         aside.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ One that has no finished file at an address may be put together from books (`boo
 """
 
 import difflib
-import hashlib
 import re
 import sys
 import tarfile
@@ -260,8 +259,7 @@ def _members(corpus: Corpus, part: Part) -> Corpus:
 
 def _keep(path: Path, corpus: Corpus) -> None:
     data = corpus.text.encode()
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).digest() != hashlib.sha256(data).digest():
-        store(path, data)
+    store(path, data)
 
 
 def _put_together(name: str, entry: Entry, reasons: list[str], progress: Progress | None) -> None:

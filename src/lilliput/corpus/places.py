@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lilliput import files
 from lilliput.errors import CorpusError
 
 DATA_VARIABLE = "LILLIPUT_DATA"
@@ -39,7 +40,7 @@ def make_folder(folder: Path) -> None:
     Raises CorpusError if the cache cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(folder)
     except OSError as error:
         raise unwritable(error) from error
 
@@ -79,18 +80,6 @@ def store(path: Path, data: bytes) -> None:
     """
     make_folder(path.parent)
     try:
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            aside.write_bytes(data)
-            settle(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
+        files.write(path, data)
     except OSError as error:
         raise unwritable(error) from error
-
-
-def settle(aside: Path, path: Path) -> None:
-    """Force a finished file to the disk, then give it its name: who reads the name reads all of it."""
-    with aside.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    aside.replace(path)

@@ -8,7 +8,6 @@ other lines end in, for so they stood in WikiText's own files (the line " \n" is
 """
 
 import csv
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,6 +15,7 @@ from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
 from lilliput.errors import CorpusError, DependencyError
+from lilliput.files import parse_json, reason_of
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -42,9 +42,11 @@ def json_lines(name: str, lines: Iterable[str]) -> Iterator[RawText]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits is one, too
-            raise CorpusError(f"{name}, line {number:,} is not JSON ({error}): write one object a line") from error
+            row = parse_json(line)
+        except ValueError as error:
+            raise CorpusError(
+                f"{name}, line {number:,} is not JSON ({reason_of(error)}): write one object a line"
+            ) from error
         strings = {key: value for key, value in row.items() if isinstance(value, str)} if isinstance(row, dict) else {}
         if "text" in strings:
             yield RawText(f"{name}:{number}", strings["text"], strings.get("label"))

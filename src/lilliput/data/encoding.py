@@ -22,7 +22,8 @@ from typing import IO
 
 import numpy as np
 
-from lilliput.data.tokens import Tokens
+from lilliput import files
+from lilliput.data.tokens import Tokens, write_header
 from lilliput.errors import CorpusError, RunError
 from lilliput.tokenizers import Tokenizer
 
@@ -66,12 +67,14 @@ def encode_stream(
     """
     fresh = Encoded(text, tokenizer.fingerprint)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path.parent)
         done = _begun(path, fresh, tokenizer.dtype)
         if not done.complete:
+            if not done.tokens:
+                files.remove(_part(path))
             with _part(path).open("r+b" if done.tokens else "w+b") as file:
                 done = _append(file, pieces, tokenizer, path, done, characters, progress)
-            _part(path).replace(path)
+            files.settle(_part(path), path)
             done = replace(done, complete=True)
             _write_entry(path, done)
         tokenizer.count(_read_back(path))
@@ -105,7 +108,7 @@ def _append(
     characters: int,
     progress: Progress | None,
 ) -> Encoded:
-    start = _write_header(file, tokenizer.dtype, 0)
+    start = write_header(file, tokenizer.dtype, 0)
     file.seek(start + done.tokens * tokenizer.dtype.itemsize)
     file.truncate()
     units = _units(_behind(pieces, done.characters), tokenizer.cuts_before)
@@ -128,7 +131,7 @@ def _append(
             f"the text has {done.characters:,} characters and had {characters:,} when it was measured: leave its files "
             "alone while they are read, and start again"
         )
-    if _write_header(file, tokenizer.dtype, done.tokens) != start:
+    if write_header(file, tokenizer.dtype, done.tokens) != start:
         raise AssertionError("NumPy's header grew; it is padded so that it does not")
     _settle(file, path, done)
     return done
@@ -175,9 +178,9 @@ def _units(pieces: Iterable[str], cuts_before: str) -> Iterator[str]:
 def _begun(path: Path, fresh: Encoded, dtype: "np.dtype[np.unsignedinteger]") -> Encoded:
     """Return how far an earlier call has come with the same text and tokenizer; `fresh` if not at all."""
     try:
-        entry = Encoded(**json.loads(_entry(path).read_bytes()))
+        entry = Encoded(**files.read_json(_entry(path)))
         file = path if entry.complete else _part(path)
-        enough = file.stat().st_size >= entry.tokens * dtype.itemsize
+        enough = not file.is_symlink() and file.stat().st_size >= entry.tokens * dtype.itemsize
     except (OSError, ValueError, TypeError):
         return fresh
     same = (entry.text, entry.tokenizer) == (fresh.text, fresh.tokenizer)
@@ -191,20 +194,7 @@ def _settle(file: IO[bytes], path: Path, done: Encoded) -> None:
 
 
 def _write_entry(path: Path, done: Encoded) -> None:
-    aside = _entry(path).with_name(_entry(path).name + ".part")
-    with aside.open("w", encoding="utf-8") as file:
-        json.dump(asdict(done), file)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(_entry(path))
-
-
-def _write_header(file: IO[bytes], dtype: "np.dtype[np.unsignedinteger]", tokens: int) -> int:
-    """Write the header of a `.npy` file over the old one, and return its length."""
-    file.seek(0)
-    content = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (tokens,)}
-    np.lib.format.write_array_header_1_0(file, content)
-    return file.tell()
+    files.write(_entry(path), json.dumps(asdict(done)).encode())
 
 
 def _read_back(path: Path) -> Iterator[Tokens]:

@@ -8,7 +8,7 @@ An epoch visits all examples in random order. Left out: putting several short ex
 Axes: N examples, B rows of the batch, T time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -102,9 +102,9 @@ def write_examples(path: Path, encoded: EncodedExamples) -> None:
     write_tokens(path.with_suffix(".bounds.npy"), encoded.bounds_N2.ravel().astype(np.uint32))
 
 
-def read_examples(path: Path) -> EncodedExamples:
-    """Open what `write_examples` wrote. Raises RunError if it is missing or broken."""
-    ids, flat = read_tokens(path), read_tokens(path.with_suffix(".bounds.npy"))
+def read_examples(path: Path, read: Callable[[Path], Tokens] = read_tokens) -> EncodedExamples:
+    """Open what `write_examples` wrote, with `read` for each file. Raises RunError if it is missing or broken."""
+    ids, flat = read(path), read(path.with_suffix(".bounds.npy"))
     bounds = flat.astype(np.int64)
     if len(bounds) < 2 or len(bounds) % 2 or bounds[0] < 1 or (np.diff(bounds) < 1).any() or bounds[-1] != len(ids):
         raise RunError(f"{path}: its bounds do not fit its tokens; start over with --fresh")

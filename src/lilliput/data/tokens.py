@@ -4,22 +4,31 @@ NumPy's own `.npy` format is the header, so any tool can read the file.
 """
 
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import RunError
+from lilliput.files import make_folder, writing
 
 Tokens = NDArray[np.uint16] | NDArray[np.uint32]
 
 
 def write_tokens(path: Path, ids: Tokens) -> None:
-    """Write `ids` (1-D, unsigned) to `path`, aside first and then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    with aside.open("wb") as file:
-        np.save(file, ids, allow_pickle=False)
-    aside.replace(path)
+    """Write `ids` (1-D, unsigned) to `path`, whole or not at all."""
+    make_folder(path.parent)
+    with writing(path) as file:
+        write_header(file, ids.dtype, len(ids))
+        file.write(np.ascontiguousarray(ids).data)
+
+
+def write_header(file: IO[bytes], dtype: "np.dtype[np.unsignedinteger]", tokens: int) -> int:
+    """Write the header of a token file over the old one, and return its length, which is always the same."""
+    file.seek(0)
+    content = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (tokens,)}
+    np.lib.format.write_array_header_1_0(file, content)
+    return file.tell()
 
 
 def read_tokens(path: Path, vocab_size: int | None = None) -> Tokens:

@@ -11,7 +11,7 @@ from itertools import groupby
 import numpy as np
 
 from lilliput.data.examples import EncodedExamples, read_examples
-from lilliput.data.tokens import Tokens, read_tokens
+from lilliput.data.tokens import Tokens
 from lilliput.generation import TorchReading, log_probabilities
 from lilliput.runs import RunFolder
 from lilliput.writer import Writer
@@ -36,13 +36,14 @@ def measure_rounding(writer: Writer) -> Rounding | None:
     """Measure on what was held out, which lies in the run's folder; None if there is too little of it."""
     if writer.folder is None:
         return None
-    held_out = RunFolder(writer.folder).validation_tokens
+    run = RunFolder(writer.folder)
+    held_out = run.validation_tokens
     if not held_out.exists():
         return None
     if held_out.with_suffix(".bounds.npy").exists():
-        groups = list(_of_examples(read_examples(held_out)))
+        groups = list(_of_examples(read_examples(held_out, run.read_tokens)))
     else:
-        groups = list(_of_text(read_tokens(held_out, writer.model.vocab_size), min(_TIME, writer.model.context)))
+        groups = list(_of_text(run.read_tokens(held_out, writer.model.vocab_size), min(_TIME, writer.model.context)))
     if not groups:
         return None
     rounded, exact, count = 0.0, 0.0, 0

@@ -1,13 +1,13 @@
 """Finished runs side by side: what each came to, what it cost, and by which settings they differ."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lilliput.errors import RunError
-from lilliput.recipe import Recipe, read_recipe, varying
+from lilliput.recipe import Recipe, varying
 from lilliput.report.console import percent
 from lilliput.report.tables import Rows, table
 from lilliput.runs import RunFolder
@@ -41,14 +41,17 @@ class Outcome:
         return float("inf") if bits is None else float(bits)
 
 
-def read_outcome(folder: Path) -> Outcome:
-    """Read what a run came to. Raises RunError if it is none, is broken, or has not been finished."""
+def read_outcome(folder: Path, note: Callable[[str], None] = print) -> Outcome:
+    """Read what a run came to; `note` is told what of it is damaged.
+
+    Raises RunError if it is none, is broken, or has not been finished.
+    """
     run = RunFolder(folder)
     facts = run.read_facts()
     if not run.evaluation.exists():
         raise RunError(f"{folder}: not finished, so there is nothing to compare; give the command that made it again")
     evaluation = run.read_json(run.evaluation)
-    steps = [row for row in run.read_lines(run.metrics) if "loss" in row]
+    steps = [row for row in run.read_lines(run.metrics, note) if "loss" in row]
     try:
         last = steps[-1]
         figures = {"run": str(folder), "parameters": run.count_parameters(), "steps": last["step"]}
@@ -58,7 +61,7 @@ def read_outcome(folder: Path) -> Outcome:
         held_out = f"{facts['text']['sha256']} {facts['validation']['characters']}"
     except (IndexError, KeyError, TypeError) as error:
         raise RunError(f"{folder}: its log or evaluation is broken ({error}); train it again with --fresh") from None
-    return Outcome(folder, read_recipe(run.recipe), held_out, figures)
+    return Outcome(folder, run.read_recipe(), held_out, figures)
 
 
 def compare(outcomes: Sequence[Outcome]) -> dict[str, Any]:

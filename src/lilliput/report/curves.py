@@ -1,15 +1,14 @@
-"""What a plot needs of a run, and the reading of it from a run folder.
+"""What a plot needs of a run, and the reading of it from a run folder."""
 
-Left out: anything that a run folder may hold beside its metrics and facts; the runs part owns the folder.
-"""
-
-import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lilliput import files
 from lilliput.errors import RunError
+from lilliput.rows import read_rows
 
 
 @dataclass(frozen=True)
@@ -30,37 +29,28 @@ class RunCurve:
     """(step, share of the answers that are right) of every evaluation, where answers are learnt."""
 
 
-def read_curve(folder: Path) -> RunCurve:
+def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
     """Read `metrics.jsonl` of a run folder, and from `facts.json`, where it is there, the unit and the floors.
 
-    A step that stands there twice, because the run was continued from before it, counts as it stands last. An
-    unfinished last line, as an interrupted run may leave it, is passed over. Raises RunError for a missing or broken
-    file.
+    A step that stands there twice, because the run was continued from before it, counts as it stands last. Damaged
+    lines are left out, which `note` is told. Raises RunError for a missing or broken file.
     """
     from lilliput.evaluation.floors import named_floors  # with it comes torch, which drawing does without
 
     file = folder / "metrics.jsonl"
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{file} cannot be read ({error}): give the folder of a run that has trained") from None
+    if not file.exists():
+        raise RunError(f"{file} cannot be read (it is missing): give the folder of a run that has trained")
     steps: dict[int, tuple[float, float, float]] = {}
     validation: dict[int, float] = {}
     exact_match: dict[int, float] = {}
-    for number, line in enumerate(lines, start=1):
-        try:
-            entry = json.loads(line)
-            step = int(entry["step"])
-            if "validation_loss" in entry:
-                validation[step] = float(entry["validation_loss"])
-            if "exact_match" in entry:
-                exact_match[step] = float(entry["exact_match"])
-            if "loss" in entry:
-                steps[step] = (float(entry["loss"]), float(entry["learning_rate"]), float(entry["seconds"]))
-        except (ValueError, KeyError, TypeError):
-            if number == len(lines):
-                break
-            raise RunError(f"{file}, line {number}, is not a step or an evaluation: {line[:60]!r}") from None
+    for row in read_rows(file, note):
+        step = row["step"]
+        if "validation_loss" in row:
+            validation[step] = row["validation_loss"]
+        if "exact_match" in row:
+            exact_match[step] = row["exact_match"]
+        if "loss" in row:
+            steps[step] = (row["loss"], row.get("learning_rate", math.nan), row.get("seconds", math.nan))
     if not steps:
         raise RunError(f"{file} holds no training steps yet: train the run first")
     ordered = sorted(steps)
@@ -89,9 +79,7 @@ def _read_facts(file: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        return files.read_json(file)
     except (OSError, ValueError) as error:
-        raise RunError(f"{file} cannot be read ({error}): restore it, or remove it to plot without floors") from None
-    if not isinstance(facts, dict):
-        raise RunError(f"{file} is not a JSON object: restore it, or remove it to plot without floors")
-    return facts
+        reason = files.reason_of(error)
+        raise RunError(f"{file} cannot be read ({reason}): restore it, or remove it to plot without floors") from None

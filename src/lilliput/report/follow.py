@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lilliput.errors import RunError
 from lilliput.evaluation.floors import named_floors
 from lilliput.report.console import TrainingView, percent
 from lilliput.report.curves import read_curve
@@ -72,14 +73,21 @@ def _follow(
     raise RuntimeError("a training run ended without saying how")
 
 
-def draw_curves(folder: Path) -> Path | None:
-    """Draw a run's loss curves into its folder; None for a run that has not taken a step."""
+def draw_curves(folder: Path, note: Callable[[str], None] = print) -> Path | None:
+    """Draw a run's loss curves into its folder; None, with the reason told to `note`, if they cannot be drawn.
+
+    A run that has not taken a step has none.
+    """
     from lilliput.report.plots import plot_runs
 
     if not (folder / "metrics.jsonl").exists():
         return None
     out = folder / "loss.png"
-    plot_runs([read_curve(folder)], out)
+    try:
+        plot_runs([read_curve(folder, note)], out)
+    except (RunError, OSError) as error:
+        note(f"the loss curves are not drawn: {error}")
+        return None
     return out
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import RunError
+from lilliput.files import make_folder, writing
 from lilliput.report.console import percent
 from lilliput.report.curves import RunCurve, read_curve
 
@@ -275,9 +276,11 @@ def write_figure(figure: "Figure", out: Path) -> list[Path]:
     # Not with_suffix: "run.v2" is a name, not a name with a suffix.
     files = [stem.with_name(stem.name + suffix) for suffix in (".png", ".svg")]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(files[0], dpi=160)
-        figure.savefig(files[1], metadata={"Date": None})
+        make_folder(out.parent)
+        with writing(files[0]) as file:
+            figure.savefig(file, format="png", dpi=160)
+        with writing(files[1]) as file:
+            figure.savefig(file, format="svg", metadata={"Date": None})
     except OSError as error:
         raise RunError(f"the plot cannot be written to {stem} ({error}): give another place with --out") from None
     return files

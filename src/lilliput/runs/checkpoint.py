@@ -6,18 +6,19 @@ state, no place in the data. The best checkpoint and the last two stay, and ever
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from lilliput.errors import CheckpointError
-from lilliput.runs.manifest import check_manifest, mend_folders, write_folder
+from lilliput import files
+from lilliput.errors import CheckpointError, RunError
+from lilliput.runs.manifest import check_manifest, upgrade, write_manifest
 
 _NAME = re.compile(r"step-(\d{8,})")
 
@@ -25,6 +26,8 @@ _NAME = re.compile(r"step-(\d{8,})")
 @dataclass
 class Progress:
     """Where a run stands; the part of a checkpoint that is not tensors."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
     step: int = 0
     seconds: float = 0.0
@@ -44,9 +47,9 @@ class Progress:
     """How many validation tokens an evaluation on the way looks at; None is all of them."""
     rounds: int = 1
     """How many times its whole length the run is to be."""
-    scaler: dict[str, float] = field(default_factory=dict)
+    scaler: dict[str, int | float] = field(default_factory=dict)
     """State of the float16 loss scaler."""
-    guard: dict[str, float] = field(default_factory=dict)
+    guard: dict[str, int | float] = field(default_factory=dict)
     """What the guard knows of the losses so far."""
     troubles: list[int] = field(default_factory=list)
     """The steps that went wrong, oldest first; each has halved the learning rate."""
@@ -54,6 +57,9 @@ class Progress:
     """Micro-batches of a share of a step, where the memory did not suffice for those of the recipe."""
     shares: int | None = None
     """Into how many shares a step is cut, each with dropout of its own; what the run began with stays."""
+
+
+_PROGRESS = TypeAdapter(Progress)
 
 
 @dataclass(frozen=True)
@@ -66,31 +72,35 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint into its own folder below `folder` and return that."""
-
-    def write(inner: Path) -> None:
-        save_file(_plain(checkpoint.weights), inner / "weights.safetensors")
-        save_file(_plain(checkpoint.optimizer), inner / "optimizer.safetensors")
-        state = json.dumps(asdict(checkpoint.progress), indent=2)
-        (inner / "state.json").write_text(state + "\n", encoding="utf-8")
-
+    """Write a checkpoint into its own folder below `folder` and return that. Raises OSError, which names a path."""
     path = folder / f"step-{checkpoint.progress.step:08d}"
-    write_folder(path, write)
+    with files.filling(path) as inner:
+        # The library's own writing of files has errors that name no path.
+        files.write(inner / "weights.safetensors", save(_plain(checkpoint.weights)))
+        files.write(inner / "optimizer.safetensors", save(_plain(checkpoint.optimizer)))
+        files.write(inner / "state.json", (json.dumps(asdict(checkpoint.progress), indent=2) + "\n").encode())
+        write_manifest(inner)
     return path
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read one checkpoint. Raises CheckpointError if anything of it is missing or damaged."""
-    check_manifest(path)
+    """Read one checkpoint.
+
+    Raises CheckpointError if anything of it is missing or damaged, and RunError if a later version made it.
+    """
+    manifest = check_manifest(path)
     try:
-        state: dict[str, Any] = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        return Checkpoint(
-            Progress(**state), load_file(path / "weights.safetensors"), load_file(path / "optimizer.safetensors")
-        )
-    except TypeError as error:
-        raise CheckpointError(f"{path}: written by another version of Lilliput ({error})") from None
-    except (OSError, ValueError, SafetensorError) as error:
+        progress = _PROGRESS.validate_json((path / "state.json").read_bytes())
+        return Checkpoint(progress, load_file(path / "weights.safetensors"), load_file(path / "optimizer.safetensors"))
+    except ValidationError as error:
+        if advice := upgrade(manifest.version):
+            raise RunError(f"{path}: {advice}") from None
+        key = ".".join(map(str, error.errors()[0]["loc"]))
+        raise CheckpointError(f"{path}: its state.json has an unknown or impossible {key}") from None
+    except SafetensorError as error:
         raise CheckpointError(f"{path}: unreadable ({error})") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: unreadable ({files.reason_of(error)})") from None
 
 
 def checkpoint_steps(folder: Path) -> list[int]:
@@ -106,7 +116,6 @@ def newest_checkpoint(folder: Path, note: Callable[[str], None]) -> Checkpoint |
 
     Raises CheckpointError if there are checkpoints and all are broken.
     """
-    mend_folders(folder)
     steps = checkpoint_steps(folder)
     for step in steps:
         try:
@@ -119,10 +128,14 @@ def newest_checkpoint(folder: Path, note: Callable[[str], None]) -> Checkpoint |
 
 
 def prune_checkpoints(folder: Path, best: int, keep: Callable[[int], bool]) -> None:
-    """Delete all checkpoints but the last two, the best, and those that `keep` (step -> bool) wants."""
+    """Delete all checkpoints but the last two, the best, and those that `keep` (step -> bool) wants.
+
+    One that cannot be deleted now is left for the next call: nothing is lost by it.
+    """
     for step in checkpoint_steps(folder)[2:]:
         if step != best and not keep(step):
-            shutil.rmtree(folder / f"step-{step:08d}")
+            with suppress(OSError):
+                files.remove(folder / f"step-{step:08d}")
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -3,8 +3,9 @@
 recipe.toml            the recipe as it was resolved
 model.json             the architecture: settings, vocabulary size, context
 tokenizer/             the tokenizer and its vocabulary for people
-weights.safetensors    the best weights so far, listed in manifest.json
+weights.safetensors    the best weights so far
 facts.json             the text (checksum, counts), the floors, the tokens per character
+manifest.json          the SHA-256 of all that the run depends on, a copy of the recipe, the version of Lilliput
 environment.json       machine and package versions
 tokens/                the encoded text
 metrics.jsonl          one line per step and per evaluation
@@ -14,47 +15,37 @@ checkpoints/           states to continue from
 loss.png, loss.svg     the loss curves
 """
 
+import hashlib
 import json
 import math
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from lilliput.errors import CheckpointError, CorpusError, RunError
-from lilliput.runs.manifest import check_manifest, write_manifest, write_whole
+from lilliput import files
+from lilliput.data.tokens import Tokens, read_tokens
+from lilliput.errors import CheckpointError, CorpusError, RecipeError, RunError, TokenizerError
+from lilliput.recipe import Recipe, SampleSettings, explain, make_recipe, read_recipe
+from lilliput.rows import read_rows
+from lilliput.runs.manifest import MANIFEST, Manifest, sum_of, upgrade
+from lilliput.runs.swapping import FORMER, clear, replace_run, settle_run
+from lilliput.tokenizers import Tokenizer
+from lilliput.tokenizers import load as load_tokenizer
 
 WEIGHTS = "weights.safetensors"
-# Everything that Lilliput writes into a run folder; nothing else there is ever deleted.
-_OURS = frozenset(
-    {
-        "recipe.toml",
-        "model.json",
-        "tokenizer",
-        "weights.safetensors",
-        "manifest.json",
-        "facts.json",
-        "environment.json",
-        "tokens",
-        "metrics.jsonl",
-        "samples.jsonl",
-        "evaluation.json",
-        "checkpoints",
-        "loss.png",
-        "loss.svg",
-        "tensorboard",
-        "wandb",
-    }
-)
+_LISTED = ("facts.json", "tokenizer/*.json", "tokenizer/*.tiktoken", "tokens/*.npy")
+"""What the manifest of a prepared run lists; model.json and the weights are listed as they are written."""
 _LOCK = ".lock"
 # A lone surrogate is no UTF-8, but as a backslash escape it is JSON.
 _ESCAPE = "backslashreplace"
+_BROKEN = "copy it back from a backup, or train again with --fresh"
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -78,16 +69,21 @@ class RunFolder:
         self.samples = path / "samples.jsonl"
         self.evaluation = path / "evaluation.json"
         self.checkpoints = path / "checkpoints"
+        self._checked: set[Path] = set()
+
+    # Who has the folder, and how a run begins.
 
     def claim(self) -> FileLock:
-        """Make the folder and lock it against other processes; release the lock when done.
+        """Make the folder, lock it against other processes, and mend what an interruption left; release it when done.
 
         Raises RunError if another process holds it, or if the folder holds something that is not a run.
         """
         if self.path.is_dir() and not self._is_run() and any(self.path.iterdir()):
             raise RunError(f"{self.path}: not empty and not a run; choose another folder with --out")
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            files.make_folder(self.path)
+            if (self.path / _LOCK).is_symlink():
+                files.remove(self.path / _LOCK)
             lock = FileLock(self.path / _LOCK)
             lock.acquire(timeout=0)
         except Timeout:
@@ -96,69 +92,205 @@ class RunFolder:
             ) from None
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another with --out") from None
+        self._mend()
         return lock
 
     def _is_run(self) -> bool:
         # The lock is the first thing that is made; a copy without hidden files is known by what a run always has.
-        always = (self.facts, self.recipe, self.tokenizer)
-        ours = (self.path / _LOCK).exists() or self.aside.is_dir()
-        return ours or all(path.exists() for path in always)
+        ours = (self.path / _LOCK).exists() or self.aside.is_dir() or (self.path / FORMER).is_dir()
+        return ours or all(path.exists() for path in (self.facts, self.tokenizer))
 
     def release(self, lock: FileLock) -> None:
         """Let go of the folder; one in which nothing came to be is taken away."""
         lock.release()
-        if not self.facts.exists():
-            (self.path / _LOCK).unlink(missing_ok=True)
-            if not any(self.path.iterdir()):
-                self.path.rmdir()
+        if not self.facts.exists() and not self.has_learnt():
+            with suppress(OSError):
+                clear(self.path)
+                (self.path / _LOCK).unlink(missing_ok=True)
+                if not any(self.path.iterdir()):
+                    self.path.rmdir()
+
+    def has_learnt(self) -> bool:
+        """Tell whether there are weights, which nobody wants to lose."""
+        return (self.path / WEIGHTS).exists() or self.checkpoints.exists()
 
     @contextmanager
     def staged(self, keep: bool = False) -> Iterator["RunFolder"]:
         """Yield a folder for the beginnings of a run, which take the place of the earlier run if all goes well.
 
-        facts.json comes last, so it vouches for the rest. With `keep` an interruption leaves the beginnings there, and
-        the next call finds them.
+        With `keep` an interruption leaves the beginnings there, and the next call finds them.
         """
         aside = RunFolder(self.aside)
-        if not keep:
-            shutil.rmtree(aside.path, ignore_errors=True)
-        aside.path.mkdir(exist_ok=True)
+        if not keep or aside.path.is_symlink():
+            files.remove(aside.path)
+        files.make_folder(aside.path)
         try:
             yield aside
-            self.clear()
-            for path in sorted(aside.path.iterdir(), key=lambda path: path.name == self.facts.name):
-                path.rename(self.path / path.name)
+            aside.list_files()
+            replace_run(self.path, aside.path)
             keep = False
         except CorpusError:
             keep = False  # a text that cannot be used has no beginnings worth keeping
             raise
         finally:
             if not keep:
-                shutil.rmtree(aside.path, ignore_errors=True)
+                with suppress(OSError):
+                    files.remove(aside.path)
 
-    def clear(self) -> None:
-        """Delete everything of the run but its lock, and nothing that is not the run's."""
-        for name in _OURS:
-            path = self.path / name
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+    def _mend(self) -> None:
+        """Put right what an interruption left; the beginnings of a large text are left for `staged`."""
+        settle_run(self.path)
+        for folder in (self.path, self.tokenizer, self.training_tokens.parent, self.checkpoints):
+            files.mend_folder(folder)
 
-    def read_json(self, path: Path) -> dict[str, Any]:
-        """Read one of the folder's JSON files. Raises RunError if it is missing or broken."""
+    def forget_beginnings(self) -> None:
+        """Remove what was prepared for another run that never began."""
+        with suppress(OSError):
+            files.remove(self.aside)
+
+    # What it vouches for.
+
+    def manifest(self) -> Manifest:
+        """Return the manifest, an empty one where there is none. Raises CheckpointError if it is damaged."""
+        if not (self.path / MANIFEST).exists():
+            return Manifest()
+        return Manifest.read(self.path)
+
+    def mend_manifest(self, note: Callable[[str], None]) -> None:
+        """Replace a damaged manifest by one of the files as they are, and tell; list what is not yet listed."""
+        try:
+            self.manifest()
+        except CheckpointError as error:
+            note(f"{error}; the run's other files are taken as they are")
+            files.remove(self.path / MANIFEST)
+        self.list_files()
+
+    def list_files(self) -> None:
+        """List the files in the manifest that are not yet there; the weights are listed where they are written."""
+        manifest = self.manifest()
+        found = [path for pattern in _LISTED for path in sorted(self.path.glob(pattern))]
+        names = {path.relative_to(self.path).as_posix(): path for path in found}
+        new = {name: sum_of(path) for name, path in names.items() if name not in manifest.sums}
+        if new:
+            manifest.sums |= new
+            manifest.write(self.path)
+
+    def check(self, path: Path) -> None:
+        """Raise RunError if a file is not the one that the manifest lists; one that it does not list is not checked."""
+        name = path.relative_to(self.path).as_posix()
+        try:
+            if path in self._checked or name not in (manifest := self.manifest()).sums:
+                return
+        except CheckpointError:
+            return  # told where the weights are read, and when training goes on
+        if not path.exists():
+            return  # who reads it words that better
+        if not manifest.knows(self.path, name):
+            raise RunError(f"{path}: damaged, its SHA-256 is not the one in manifest.json; {_BROKEN}")
+        self._checked.add(path)
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        """Replace a file that the manifest lists."""
+        manifest, name = self.manifest(), path.relative_to(self.path).as_posix()
+        new = hashlib.sha256(content).hexdigest()
+        if manifest.sums.get(name) == new and path.is_file() and sum_of(path) == new:
+            return
+        if name in manifest.sums and path.is_file():
+            manifest.former[name] = sum_of(path) if manifest.knows(self.path, name) else new
+        manifest.sums[name] = new
+        manifest.write(self.path)
+        files.write(path, content)
+
+    def advice(self) -> str | None:
+        """Return the advice to upgrade where a later version wrote the run."""
+        try:
+            return upgrade(self.manifest().version)
+        except CheckpointError:
+            return None
+
+    # The recipe.
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Write the recipe of the run, and a copy of it into the manifest."""
+        manifest, values = self.manifest(), recipe.as_dict()
+        if manifest.recipe != values:
+            manifest.recipe = values
+            manifest.write(self.path)
+        recipe.write(self.recipe)
+
+    def read_recipe(self) -> Recipe:
+        """Return the recipe that the run was trained by. Raises RunError if nothing holds it."""
+        try:
+            copy = self.manifest().recipe
+        except CheckpointError:
+            copy = None
+        try:
+            return read_recipe(self.recipe) if copy is None else make_recipe(copy, where=str(self.path / MANIFEST))
+        except RecipeError as error:
+            advice = self.advice()
+            raise RunError(f"{self.path}: {advice}" if advice else str(error)) from None
+
+    def was_edited(self) -> bool:
+        """Tell whether recipe.toml says something else than the copy in the manifest."""
+        try:
+            copy = self.manifest().recipe
+            return copy is not None and files.read_toml(self.recipe) != copy
+        except (CheckpointError, OSError, ValueError):
+            return False
+
+    def read_sampling(self, note: Callable[[str], None]) -> SampleSettings:
+        """Return the run's sampling options: those of recipe.toml, else those of its copy, else the defaults.
+
+        Whatever is not as it was written is told to `note`; it never stops the use of a run.
+        """
+        try:
+            copy = self.manifest().recipe
+        except CheckpointError:
+            copy = None
+        kept = None
+        with suppress(ValueError):
+            kept = None if copy is None else _sampling(copy)
+        try:
+            given = _sampling(files.read_toml(self.recipe))
+        except (OSError, ValueError) as error:
+            instead = "the copy of it in manifest.json is used" if kept else "the default sampling options are used"
+            note(f"{self.recipe}: {self.advice() or files.reason_of(error)}; {instead}")
+            return kept or SampleSettings()
+        if kept is not None and given != kept:
+            note(f"{self.recipe}: its [sample] section was edited after the training; it is used as it stands")
+        return given
+
+    # The other files.
+
+    def read_tokens(self, path: Path, vocab_size: int | None = None) -> Tokens:
+        """Open one of the run's token files, as `data.tokens.read_tokens` does. Raises RunError if it is damaged."""
+        self.check(path)
+        return read_tokens(path, vocab_size)
+
+    def load_tokenizer(self) -> Tokenizer:
+        """Load the run's tokenizer. Raises TokenizerError or RunError if it is missing or damaged."""
+        try:
+            for path in sorted(self.tokenizer.glob("*.*")):
+                self.check(path)
+            return load_tokenizer(self.tokenizer)
+        except TokenizerError:
+            if advice := self.advice():
+                raise RunError(f"{self.path}: {advice}") from None
+            raise
+
+    def read_json(self, path: Path, remedy: str = _BROKEN) -> dict[str, Any]:
+        """Read one of the folder's JSON files. Raises RunError, with the remedy, if it is missing or broken."""
         if self.path.is_file():
             raise RunError(f"{self.path}: a file, and not a run folder; lilliput train makes one")
         if not self.path.is_dir():
             raise RunError(f"{self.path}: there is no such run; lilliput train TEXT --out {self.path} makes one")
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = files.read_json(path)
         except FileNotFoundError:
             raise RunError(f"{self.path}: not a run, {path.name} is missing") from None
         except (OSError, ValueError) as error:
-            raise RunError(f"{path}: broken ({error}); continue from a backup or train again with --fresh") from None
-        if not isinstance(values, dict):
-            raise RunError(f"{path}: broken (not a JSON object); continue from a backup or train again with --fresh")
+            raise RunError(f"{path}: broken ({files.reason_of(error)}); {remedy}") from None
+        self.check(path)
         return values
 
     def read_facts(self) -> dict[str, Any]:
@@ -166,51 +298,50 @@ class RunFolder:
         facts = self.read_json(self.facts)
         for section, key in (("text", "sha256"), ("training", "tokens"), ("validation", "tokens")):
             if not isinstance(facts.get(section), dict) or key not in facts[section]:
-                raise RunError(f"{self.facts}: broken ({section}.{key} is missing); train again with --fresh")
+                raise RunError(f"{self.facts}: broken ({section}.{key} is missing); {_BROKEN}")
         if not isinstance(facts.get("floors"), dict):
-            raise RunError(f"{self.facts}: broken (floors are missing); train again with --fresh")
+            raise RunError(f"{self.facts}: broken (floors are missing); {_BROKEN}")
         return facts
 
     def write_json(self, path: Path, values: Mapping[str, Any]) -> None:
         """Write one of the folder's JSON files."""
-        write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode("utf-8", _ESCAPE))
+        files.write(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode("utf-8", _ESCAPE))
+
+    def write_model(self, values: Mapping[str, Any]) -> None:
+        """Write the architecture, and list it in the manifest."""
+        self._replace(self.model, (json.dumps(values, indent=2) + "\n").encode())
 
     def append_lines(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rows to one of the folder's JSON-lines files."""
-        with path.open("a", encoding="utf-8", errors=_ESCAPE) as file:
-            file.writelines(_line(row) for row in rows)
+        if lines := "".join(map(_line, rows)):
+            files.append(path, lines.encode("utf-8", _ESCAPE))
 
-    def read_lines(self, path: Path) -> list[dict[str, Any]]:
-        """Read a JSON-lines file; a last line that was cut off by a crash is left out."""
-        if not path.exists():
-            return []
-        rows: list[dict[str, Any]] = []
-        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                break
-        return rows
+    def read_lines(self, path: Path, note: Callable[[str], None] = print) -> list[dict[str, Any]]:
+        """Read one of the folder's JSON-lines files, as `rows.read_rows` does."""
+        return read_rows(path, note)
 
-    def cut_lines(self, path: Path, last_step: int) -> None:
+    def cut_lines(self, path: Path, last_step: int, note: Callable[[str], None] = print) -> None:
         """Drop the rows after `last_step`: the steps that a crash left without a checkpoint are done again."""
-        rows = self.read_lines(path)
-        kept = [row for row in rows if row.get("step", 0) <= last_step]
+        kept = [row for row in read_rows(path, note) if row["step"] <= last_step]
         if path.exists():
-            write_whole(path, "".join(_line(row) for row in kept).encode("utf-8", _ESCAPE))
+            files.write(path, "".join(map(_line, kept)).encode("utf-8", _ESCAPE))
 
     def write_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Replace the weights that the run is used with."""
-        write_whole(self.path / WEIGHTS, save({name: tensor.cpu().contiguous() for name, tensor in weights.items()}))
-        write_manifest(self.path, [WEIGHTS])
+        self._replace(self.path / WEIGHTS, save({name: tensor.cpu().contiguous() for name, tensor in weights.items()}))
 
     def read_weights(self) -> dict[str, Tensor]:
         """Read the best weights. Raises CheckpointError if they are missing or damaged."""
-        check_manifest(self.path)
+        path = self.path / WEIGHTS
+        manifest = Manifest.read(self.path)
+        if WEIGHTS not in manifest.sums:
+            raise CheckpointError(f"{path}: {'not listed in ' + MANIFEST if path.exists() else 'missing'}")
+        if not manifest.knows(self.path, WEIGHTS):
+            raise CheckpointError(f"{path}: damaged, its SHA-256 is not the one in manifest.json")
         try:
-            return load_file(self.path / WEIGHTS)
+            return load_file(path)
         except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"{self.path / WEIGHTS}: unreadable ({error})") from None
+            raise CheckpointError(f"{path}: unreadable ({error})") from None
 
     def count_parameters(self) -> int | None:
         """Return the number of trained values, without reading them; None if there are no weights yet."""
@@ -219,3 +350,13 @@ class RunFolder:
                 return sum(math.prod(map(int, file.get_slice(name).get_shape())) for name in list(file.keys()))
         except (OSError, SafetensorError):
             return None
+
+
+def _sampling(values: Mapping[str, Any]) -> SampleSettings:
+    """Return the sampling options among a recipe's values. Raises ValueError."""
+    if "sample" not in values:
+        raise ValueError("it has no [sample] section")
+    try:
+        return SampleSettings.model_validate(values.get("sample", {}))
+    except ValidationError as error:
+        raise ValueError(f"[sample]: {explain(error, SampleSettings)}") from None

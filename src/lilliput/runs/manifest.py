@@ -1,93 +1,126 @@
-"""Files that are whole or not there: written aside, flushed to the disk, renamed, and listed with their SHA-256."""
+"""What a folder vouches for: the SHA-256 of its files, and the version of Lilliput that wrote them.
+
+A file that is replaced is listed with both sums before it is written, so an interruption leaves one that is known. The
+manifest holds a sum of itself: where it is damaged, the files it lists need not be.
+"""
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Callable
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, Final
 
+from lilliput import files
 from lilliput.errors import CheckpointError
 
-MANIFEST = "manifest.json"
+MANIFEST: Final = "manifest.json"
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` at once: a crash leaves the old file or the new one, never a part."""
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    flush_folder(path.parent)
+@dataclass
+class Manifest:
+    """The contents of manifest.json; files are named by their path in the folder."""
+
+    sums: dict[str, str] = field(default_factory=dict)
+    former: dict[str, str] = field(default_factory=dict)
+    """The sums that files had before they were last replaced."""
+    recipe: dict[str, Any] | None = None
+    """A copy of the run's recipe as it was resolved."""
+    version: str = ""
+    """Of the Lilliput that wrote it; empty where that did not say."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """Read a folder's manifest. Raises CheckpointError if it is missing or damaged."""
+        path = folder / MANIFEST
+        try:
+            content = files.read_json(path)
+        except FileNotFoundError:
+            raise CheckpointError(f"{path}: missing") from None
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path}: unreadable ({files.reason_of(error)})") from None
+        # The first versions wrote no sum of the manifest, and not their name either.
+        checksum = content.pop("checksum", None)
+        if (checksum is not None or "lilliput" in content) and checksum != _checksum_of(content):
+            raise CheckpointError(f"{path}: damaged, it is not as it was written")
+        found = cls(content.get("sha256", {}), content.get("former", {}), content.get("recipe"))
+        found.version = content.get("lilliput", "")
+        tables = isinstance(found.sums, dict) and isinstance(found.former, dict) and isinstance(found.version, str)
+        if not tables or not isinstance(found.recipe, dict | None):
+            raise CheckpointError(f"{path}: damaged, it lists nothing")
+        return found
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest of a folder, in the name of this version."""
+        content: dict[str, Any] = {"lilliput": this_version(), "sha256": self.sums}
+        if self.former:
+            content["former"] = self.former
+        if self.recipe is not None:
+            content["recipe"] = self.recipe
+        content["checksum"] = _checksum_of(content)
+        files.write(folder / MANIFEST, _as_json(content, indent=2) + b"\n")
+
+    def knows(self, folder: Path, name: str) -> bool:
+        """Tell whether a file is as it was written. Raises CheckpointError if it cannot be read."""
+        try:
+            found = sum_of(folder / name)
+        except FileNotFoundError:
+            raise CheckpointError(f"{folder / name}: missing") from None
+        except OSError as error:
+            raise CheckpointError(f"{folder / name}: unreadable ({files.reason_of(error)})") from None
+        return found in (self.sums.get(name), self.former.get(name))
 
 
-def flush_folder(folder: Path) -> None:
-    """Ask the system to write a folder's entries to the disk, where it knows how to."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def write_manifest(folder: Path) -> None:
+    """List all files of a folder in its manifest."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
+    Manifest({name: sum_of(folder / name) for name in names}).write(folder)
+
+
+def check_manifest(folder: Path) -> Manifest:
+    """Return the manifest. Raises CheckpointError unless every listed file is there as it was written."""
+    manifest = Manifest.read(folder)
+    if not manifest.sums:
+        raise CheckpointError(f"{folder / MANIFEST}: damaged, it lists nothing")
+    for name in manifest.sums:
+        if not manifest.knows(folder, name):
+            raise CheckpointError(f"{folder / name}: damaged, its SHA-256 is not the one in manifest.json")
+    return manifest
+
+
+@cache
+def this_version() -> str:
+    """Return the version of this Lilliput."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return version("lilliput")
+    except PackageNotFoundError:
+        return "0"
 
 
-def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
-    """Make `folder` at once: `write` fills a folder beside it, which gets a manifest, is flushed and renamed."""
-    aside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    write(aside)
-    write_manifest(aside)
-    for path in aside.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    flush_folder(aside)
-    former = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(former, ignore_errors=True)
-    if folder.exists():
-        folder.rename(former)
-    aside.rename(folder)
-    flush_folder(folder.parent)
-    shutil.rmtree(former, ignore_errors=True)
+def upgrade(found: str) -> str | None:
+    """Return the advice to upgrade where `found` is a later version than this one."""
+    # The digits only: what stands in a stranger's file is not shown.
+    made, this = (re.match(r"\d{1,6}(\.\d{1,6}){0,3}", text) for text in (found, this_version()))
+    if made is None or this is None or _numbers(made[0]) <= _numbers(this[0]):
+        return None
+    return f"made by Lilliput {made[0]}, this is {this[0]}: upgrade with pip install --upgrade lilliput"
 
 
-def mend_folders(parent: Path) -> None:
-    """Put right what a crash in `write_folder` left below `parent`: half-written folders go, former ones come back."""
-    for path in parent.glob(".*.part"):
-        shutil.rmtree(path, ignore_errors=True)
-    for former in parent.glob(".*.old"):
-        folder = former.with_name(former.name.removeprefix(".").removesuffix(".old"))
-        if folder.exists():
-            shutil.rmtree(former, ignore_errors=True)
-        else:
-            former.rename(folder)
-
-
-def write_manifest(folder: Path, names: list[str] | None = None) -> None:
-    """List the SHA-256 of the folder's files (or of `names` among them) in its manifest."""
-    listed = names if names is not None else sorted(path.name for path in folder.iterdir() if path.is_file())
-    sums = {name: _sha256(folder / name) for name in listed if name != MANIFEST}
-    write_whole(folder / MANIFEST, (json.dumps({"sha256": sums}, indent=2) + "\n").encode())
-
-
-def check_manifest(folder: Path) -> None:
-    """Raise CheckpointError unless every listed file is there with the bytes that were written."""
-    try:
-        sums = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
-        if not sums:
-            raise CheckpointError(f"{folder / MANIFEST}: damaged, it lists nothing")
-        for name, expected in sums.items():
-            if _sha256(folder / name) != expected:
-                raise CheckpointError(f"{folder / name}: damaged, its SHA-256 is not the one in {MANIFEST}")
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{error.filename}: missing") from None
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(f"{folder / MANIFEST}: unreadable ({error})") from None
-
-
-def _sha256(path: Path) -> str:
+def sum_of(path: Path) -> str:
+    """Return the SHA-256 of a file. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(".")]
+
+
+def _checksum_of(content: dict[str, Any]) -> str:
+    return hashlib.sha256(_as_json(content)).hexdigest()
+
+
+def _as_json(content: dict[str, Any], indent: int | None = None) -> bytes:
+    return json.dumps(content, indent=indent).encode("ascii")

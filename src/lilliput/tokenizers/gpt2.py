@@ -22,7 +22,7 @@ from lilliput.tokenizers.base import Ids, PieceTokenizer
 from lilliput.tokenizers.escape import to_nibbles
 from lilliput.tokenizers.pretokenize import cut
 from lilliput.tokenizers.protocol import Normalization
-from lilliput.tokenizers.storage import FILE, Stored, broken
+from lilliput.tokenizers.storage import FILE, Stored, broken, write_file
 
 if TYPE_CHECKING:
     import tiktoken
@@ -123,7 +123,7 @@ class GPT2Tokenizer(PieceTokenizer):
     def save(self, folder: Path) -> None:
         """Write the ranks beside tokenizer.json and vocabulary.txt: loading needs no other file."""
         super().save(folder)
-        (folder / RANKS_FILE).write_bytes(_to_tiktoken(self._tokens))
+        write_file(folder / RANKS_FILE, _to_tiktoken(self._tokens))
 
     def _encode(self, text: str) -> Ids:
         arrays = []

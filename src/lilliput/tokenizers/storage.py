@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from pydantic import ValidationError
 
+from lilliput import files
 from lilliput.errors import TokenizerError
 from lilliput.settings import Settings
 from lilliput.tokenizers.escape import NIBBLE_RUN, NIBBLES, to_hex
@@ -38,16 +39,25 @@ class Stored(Settings):
 
 def write(folder: Path, stored: Stored, pieces: Sequence[str]) -> None:
     """Write both files. TokenizerError: the folder cannot be written."""
+    write_file(folder / FILE, json.dumps(stored.model_dump()).encode())
+    write_file(folder / VOCABULARY_FILE, _for_people(stored, pieces).encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file of a tokenizer's folder. TokenizerError: it cannot be written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(stored.model_dump()), encoding="utf-8")
-        with (folder / VOCABULARY_FILE).open("w", encoding="utf-8", newline="\n") as file:
-            file.write("# id, token (␣ is a space, ‹c3a9› are bytes in hexadecimal), count in the training text\n")
-            counts = stored.counts or (None,) * len(pieces)
-            for number, (piece, count) in enumerate(zip(pieces, counts, strict=True)):
-                file.write(f"{number}\t{visible(piece)}\t{'-' if count is None else count}\n")
+        files.make_folder(path.parent)
+        files.write(path, content)
     except OSError as error:
-        raise TokenizerError(f"cannot write the tokenizer to {folder}: {error.strerror or error}") from error
+        raise TokenizerError(f"cannot write the tokenizer to {path.parent}: {error.strerror or error}") from error
+
+
+def _for_people(stored: Stored, pieces: Sequence[str]) -> str:
+    lines = ["# id, token (␣ is a space, ‹c3a9› are bytes in hexadecimal), count in the training text\n"]
+    counts = stored.counts or (None,) * len(pieces)
+    for number, (piece, count) in enumerate(zip(pieces, counts, strict=True)):
+        lines.append(f"{number}\t{visible(piece)}\t{'-' if count is None else count}\n")
+    return "".join(lines)
 
 
 def visible(piece: str) -> str:
@@ -73,12 +83,12 @@ def read(folder: Path) -> Stored:
     """Read and check tokenizer.json. TokenizerError: it is missing, broken, foreign or newer than this program."""
     path = folder / FILE
     try:
-        content = json.loads(path.read_bytes())
+        content = files.read_json(path)
     except OSError as error:
         raise TokenizerError(f"no tokenizer in {folder} ({error.strerror}): give the folder it was saved to") from error
-    except (ValueError, RecursionError) as error:
-        raise broken(path, "it is not JSON") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    except ValueError as error:
+        raise broken(path, f"it is not JSON: {files.reason_of(error)}") from error
+    if content.get("format") != FORMAT:
         raise TokenizerError(f"{path} was not written by Lilliput: give the folder that a tokenizer was saved to")
     version = content.get("version")
     if isinstance(version, int) and version > VERSION:

@@ -50,10 +50,10 @@ class ExampleMaterial:
     @classmethod
     def open(cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any]) -> "ExampleMaterial":
         """Open what `prepare` wrote. Raises RunError if a file is missing or broken."""
-        training = read_examples(run.training_tokens)
+        training = read_examples(run.training_tokens, run.read_tokens)
         if len(training) != facts["training"]["problems"]:
             raise RunError(f"{run.training_tokens}: not the examples that facts.json names; start over with --fresh")
-        return cls(tokenizer, training, read_examples(run.validation_tokens), facts)
+        return cls(tokenizer, training, read_examples(run.validation_tokens, run.read_tokens), facts)
 
     def notes(self) -> list[str]:
         """Tell nothing: a context as long as the longest example is what is meant."""

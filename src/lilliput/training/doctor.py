@@ -5,7 +5,7 @@ so that an ordinary run is told nothing but that it could go on.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,10 +56,13 @@ class Chart:
     """Whether the run is finished."""
 
 
-def read_chart(run: RunFolder) -> Chart:
-    """Read the chart of a run. Raises RunError if the folder is not a run or is broken."""
+def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
+    """Read the chart of a run; `note` is told what of it is damaged.
+
+    Raises RunError if the folder is not a run or is broken.
+    """
     facts = run.read_facts()
-    rows = run.read_lines(run.metrics)
+    rows = run.read_lines(run.metrics, note)
     evaluation: dict[str, Any] = run.read_json(run.evaluation) if run.evaluation.exists() else {}
     return Chart(
         steps=[(row["step"], row["loss"]) for row in rows if "loss" in row],

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from lilliput.corpus import known_corpora, unmark
-from lilliput.data.tokens import read_tokens
 from lilliput.errors import CorpusError, GenerationError, RunError
 from lilliput.evaluation.agreement import learn_grammar
 from lilliput.evaluation.words import BREAK, shuffled, words_of
 from lilliput.evaluation.writing import Learnt, distinct_pairs
 from lilliput.runs import RunFolder
-from lilliput.tokenizers import load as load_tokenizer
 from lilliput.writer import Writer
 
 FEWEST_WORDS = 20
@@ -54,16 +52,16 @@ def read_texts(run: Path) -> RunTexts:
         raise CorpusError(
             f"{run}: learnt prompts with answers and has no text to compare with; lilliput eval {run} measures it"
         )
-    training = read_tokens(folder.training_tokens)
+    training = folder.read_tokens(folder.training_tokens)
     if len(training) != facts["training"]["tokens"]:
         raise RunError(f"{folder.training_tokens}: not the tokens that facts.json names; start over with --fresh")
-    tokenizer = load_tokenizer(folder.tokenizer)
+    tokenizer = folder.load_tokenizer()
     used, before = training[-MOST_TOKENS:], training[:-MOST_TOKENS]
     starts = range(0, len(before), _DECODED_AT_ONCE)
     lines = sum(tokenizer.decode(before[at : at + _DECODED_AT_ONCE].tolist()).count("\n") for at in starts)
     name = facts["text"]["name"]
     language = next((_CODES.get(info.language) for info in known_corpora() if info.name == name), None)
-    learnt, held_out = (tokenizer.decode(ids.tolist()) for ids in (used, read_tokens(folder.validation_tokens)))
+    learnt, held_out = (tokenizer.decode(ids.tolist()) for ids in (used, folder.read_tokens(folder.validation_tokens)))
     if "labels" in facts:
         learnt, held_out = unmark(learnt), unmark(held_out)
     return RunTexts(learnt, held_out, len(used) / len(training), language, lines)

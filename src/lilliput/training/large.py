@@ -6,9 +6,9 @@ the same. The count model and xz see the end of the training text only, as every
 
 import json
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
+from lilliput import files
 from lilliput.corpus import Corpus, LargeSplit, LargeText, Survey, divide, survey
 from lilliput.data.encoding import MOST_LEARNT, encode_stream, spread_sample
 from lilliput.data.tokens import Tokens, read_tokens, write_tokens
@@ -16,7 +16,6 @@ from lilliput.errors import CorpusError, TokenizerError
 from lilliput.evaluation.floors import NGRAM_TRAINING_CHARACTERS
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
-from lilliput.runs.manifest import write_whole
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
 from lilliput.training.held_out import held_out_facts
@@ -104,21 +103,14 @@ def _tokenizer(
     identity = {"text": found.sha256, "characters": parts.characters, "tokenizer": recipe.tokenizer.model_dump()}
     identity = json.loads(json.dumps(identity))
     begun = run.path / _BEGINNING
-    if _read(begun) == identity:
-        try:
+    try:
+        if files.read_json(begun) == identity:
             return load_tokenizer(run.tokenizer)
-        except TokenizerError:
-            pass  # the interruption came in the middle of saving it
+    except (OSError, ValueError, TokenizerError):
+        pass  # there is no beginning, or none that can be used
     pieces = parts.training_pieces()
     whole = recipe.tokenizer.kind in _WHOLE_KINDS
     tokenizer = train_tokenizer(pieces if whole else spread_sample(pieces, parts.characters))
     tokenizer.save(run.tokenizer)
-    write_whole(begun, json.dumps(identity).encode())
+    files.write(begun, json.dumps(identity).encode())
     return tokenizer
-
-
-def _read(path: Path) -> object:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None

@@ -25,7 +25,6 @@ from lilliput.evaluation.answers import answer_floors, most_frequent_answer
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
-from lilliput.tokenizers import load as load_tokenizer
 from lilliput.tokenizers import train as train_tokenizer
 from lilliput.training.answering import ExampleMaterial
 from lilliput.training.held_out import held_out_facts
@@ -92,7 +91,7 @@ def open_material(run: RunFolder, window: int, fits: bool = False) -> Material:
     Raises RunError if a file is missing or broken.
     """
     facts = run.read_facts()
-    tokenizer = load_tokenizer(run.tokenizer)
+    tokenizer = run.load_tokenizer()
     if "problems" in facts["training"]:
         return ExampleMaterial.open(run, tokenizer, facts)
     return TextMaterial.open(run, tokenizer, facts, window, fits)

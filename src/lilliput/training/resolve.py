@@ -20,7 +20,7 @@ from lilliput.corpus import (
     require_examples,
 )
 from lilliput.data.arithmetic import make_problems
-from lilliput.errors import CorpusError, RecipeError
+from lilliput.errors import CorpusError, RecipeError, RunError
 from lilliput.recipe import Recipe, named_recipe, read_recipe, recipe_names
 from lilliput.runs import RunFolder
 from lilliput.training.plan import Plan, make_plan
@@ -41,8 +41,13 @@ class Task:
 
     def recipe_for(self, folder: Path) -> Recipe:
         """Return the recipe to train in a folder: a run that is there goes on as it was planned."""
-        begun = RunFolder(folder).recipe
-        return self.plan.recipe(read_recipe(begun)) if self.plan and _exists(begun) else self.recipe
+        begun = RunFolder(folder)
+        if self.plan is None or not _exists(begun.facts):
+            return self.recipe
+        try:
+            return self.plan.recipe(begun.read_recipe())
+        except RunError:
+            return self.recipe  # whether it is the run's is found out there
 
 
 def resolve(
@@ -100,7 +105,7 @@ def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], prog
 
 def _open(targets: Sequence[str], progress: Progress | None) -> Source:
     first = Path(targets[0])
-    if _exists(first / "recipe.toml") and _exists(first / "facts.json"):
+    if _exists(first / "tokenizer") and _exists(first / "facts.json"):
         raise RecipeError(
             f"{first} is a run, not a text: give again the command that made it to go on, or lilliput sample {first}"
         )

@@ -197,10 +197,8 @@ class Session:
 
     def _opening(self) -> Iterator[Event]:
         vocab_size, context = self.model.vocab_size, self.model.context
-        self.run.write_json(
-            self.run.model,
-            {"settings": self.recipe.model.model_dump(mode="json"), "vocab_size": vocab_size, "context": context},
-        )
+        settings = self.recipe.model.model_dump(mode="json")
+        self.run.write_model({"settings": settings, "vocab_size": vocab_size, "context": context})
         yield Note(f"{self.runtime.device.type}, {self.runtime.precision}: {self.runtime.reason}")
         if self.crew.processes > 1:
             yield Note(f"{self.crew.processes} processes share the rows of each step")
@@ -312,7 +310,7 @@ class Session:
 
     def _diagnosis(self) -> Iterator[Event]:
         """Say what is wrong, each kind of thing once in a sitting."""
-        for finding in diagnose(read_chart(self.run)):
+        for finding in diagnose(read_chart(self.run, self.notes.append)):
             if finding.kind not in self.told:
                 self.told.add(finding.kind)
                 yield Note(f"{finding.text}; what helps: {finding.remedy}")

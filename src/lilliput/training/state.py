@@ -41,6 +41,7 @@ class State:
         self._keep_every = keep_every
         self._note = note
         self.restore()
+        self._prune()  # an interruption may have left more than are kept
 
     def restore(self) -> None:
         """Put the newest whole checkpoint in place, or the beginning of the run; drop the log of what came after."""
@@ -48,13 +49,16 @@ class State:
         self.progress = Progress() if checkpoint is None else checkpoint.progress
         put_weights(self._model, self._first_weights() if checkpoint is None else checkpoint.weights)
         self.optimizers.load_state({} if checkpoint is None else checkpoint.optimizer)
-        self._run.cut_lines(self._run.metrics, self.progress.step)
-        self._run.cut_lines(self._run.samples, self.progress.step)
+        self._run.cut_lines(self._run.metrics, self.progress.step, self._note)
+        self._run.cut_lines(self._run.samples, self.progress.step, self._note)
 
     def save(self) -> None:
         """Write a checkpoint and delete those that are no longer needed."""
         weights = dict(self._model.named_parameters())
         save_checkpoint(self._run.checkpoints, Checkpoint(self.progress, weights, self.optimizers.state()))
+        self._prune()
+
+    def _prune(self) -> None:
         every = self._keep_every
         prune_checkpoints(
             self._run.checkpoints, self.progress.best_step, lambda step: every is not None and step % every == 0

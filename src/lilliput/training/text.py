@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lilliput.corpus import count_words, open_corpus, unmark
 from lilliput.data.batch import Batch
-from lilliput.data.tokens import Tokens, read_tokens
+from lilliput.data.tokens import Tokens
 from lilliput.data.windows import Windows
 from lilliput.errors import CorpusError, RunError
 from lilliput.evaluation.floors import measure_floors
@@ -64,10 +64,11 @@ class TextMaterial:
         If the model `fits` something beside its network, a part of the text is set aside for that. Raises RunError if a
         file is missing or broken.
         """
-        training = read_tokens(run.training_tokens)
+        training = run.read_tokens(run.training_tokens, tokenizer.vocab_size)
         if len(training) != facts["training"]["tokens"]:
             raise RunError(f"{run.training_tokens}: not the tokens that facts.json names; start over with --fresh")
-        return cls(tokenizer, training, read_tokens(run.validation_tokens), facts, window, fits)
+        validation = run.read_tokens(run.validation_tokens, tokenizer.vocab_size)
+        return cls(tokenizer, training, validation, facts, window, fits)
 
     def notes(self) -> list[str]:
         """Tell if the text is shorter than the window."""

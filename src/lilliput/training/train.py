@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lilliput.corpus import Examples, LargeText
 from lilliput.errors import RunError
-from lilliput.recipe import Recipe, differences, read_recipe
+from lilliput.recipe import Recipe, differences
 from lilliput.runs import RunFolder
 from lilliput.runtime import choose_runtime, describe_environment, kept_memory
 from lilliput.training.answering import for_answers
@@ -48,26 +48,53 @@ def train(
     lock = run.claim()
     try:
         with crew_of(recipe) as crew:
-            if run.facts.exists() and not fresh:
-                _refuse_changes(run, recipe, corpus, validation)
+            notes: list[str] = []
+            if not fresh and (run.facts.exists() or run.has_learnt()):
+                _refuse_changes(run, recipe, corpus, validation, notes.append)
+                run.forget_beginnings()
+                run.mend_manifest(notes.append)
             else:
                 # Prepared aside: an earlier run goes only when the new one can begin.
                 with run.staged(keep=isinstance(corpus, LargeText)) as aside:
                     prepare(recipe, aside, corpus, validation, preparing)
+                    aside.write_recipe(recipe)
             material = open_material(run, recipe.data.window, fits=recipe.model.counts)
-            recipe.write(run.recipe)
+            run.write_recipe(recipe)
             run.write_json(run.environment, describe_environment())
-            yield from (Note(note) for note in material.facts["text"]["notes"])
+            yield from (Note(note) for note in [*notes, *material.facts["text"]["notes"]])
             with kept_memory():
                 yield from Session(recipe, run, material, crew, stop, started).events()
     finally:
         run.release(lock)
 
 
-def _refuse_changes(run: RunFolder, recipe: Recipe, source: Source, validation: Measure | None) -> None:
+def _refuse_changes(
+    run: RunFolder, recipe: Recipe, source: Source, validation: Measure | None, note: Callable[[str], None]
+) -> None:
+    """Raise RunError unless the run in the folder is this recipe's on this text; tell what of its recipe is damaged."""
     remedy = "start over with --fresh, or choose another folder with --out"
-    changes = differences(read_recipe(run.recipe), recipe)
+    try:
+        changes = differences(run.read_recipe(), recipe)
+        if run.was_edited():
+            note(f"{run.recipe}: it was edited after the training, and is written anew as this command has it")
+    except RunError as error:
+        if run.advice():
+            raise
+        changes = _changed_model(run, recipe)
+        note(f"{error}; the run's model is the one of this command, so it goes on with the recipe of this command")
     if changes:
         raise RunError(f"{run.path} holds a run with another recipe ({'; '.join(changes)}); {remedy}")
     if not is_same_source(run.read_facts(), source, validation):
         raise RunError(f"{run.path} holds a run on another text; {remedy}")
+
+
+def _changed_model(run: RunFolder, recipe: Recipe) -> list[str]:
+    """Compare a recipe with the architecture of a run whose own recipe is lost."""
+    try:
+        begun = run.read_json(run.model).get("settings")
+    except RunError:
+        return []  # no step was taken yet, or the weights tell
+    wanted = recipe.model.model_dump(mode="json")
+    if not isinstance(begun, dict):
+        return []
+    return [f"model.{key}: {begun.get(key)} -> {wanted[key]}" for key in wanted if begun.get(key) != wanted[key]]

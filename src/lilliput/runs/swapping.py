@@ -1,0 +1,80 @@
+"""One run takes the place of another in a folder, and an interruption leaves one of the two.
+
+The earlier run is moved into `.old`, its facts.json last; then the new one comes, its facts.json last. So the place of
+the two facts.json says how far that was.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from lilliput import files
+
+FACTS: Final = "facts.json"
+# Everything that Lilliput writes into a run folder; nothing else there is ever deleted.
+OURS: Final = (
+    "recipe.toml",
+    "model.json",
+    "tokenizer",
+    "weights.safetensors",
+    "manifest.json",
+    "environment.json",
+    "tokens",
+    "metrics.jsonl",
+    "samples.jsonl",
+    "evaluation.json",
+    "checkpoints",
+    "loss.png",
+    "loss.svg",
+    "tensorboard",
+    "wandb",
+    FACTS,
+)
+FORMER: Final = ".old"
+
+
+def replace_run(folder: Path, new: Path) -> None:
+    """Move the run in `new` into `folder`; the earlier one is deleted, or comes back if that fails."""
+    if not (folder / FACTS).exists():
+        clear(folder)
+    former = folder / FORMER
+    files.remove(former)
+    files.make_folder(former)
+    try:
+        _move(folder, former)
+        _move(new, folder)
+    except BaseException:
+        settle_run(folder)
+        raise
+    files.flush_folder(folder)
+    with suppress(OSError):
+        files.remove(former)
+
+
+def settle_run(folder: Path) -> None:
+    """End a replacement that was broken off: the earlier run comes back, unless the new one is complete.
+
+    Errors are passed over: the next start does it again.
+    """
+    former = folder / FORMER
+    with suppress(OSError):
+        new_is_complete = (former / FACTS).exists() and (folder / FACTS).exists()
+        if former.exists() and not new_is_complete:
+            if (former / FACTS).exists():
+                # The earlier run is whole in its other place, so what is here is new.
+                clear(folder)
+                (former / FACTS).rename(folder / FACTS)
+            _move(former, folder)
+        files.remove(former)
+
+
+def clear(folder: Path) -> None:
+    """Delete everything of a run but its lock, and nothing that is not the run's."""
+    for name in OURS:
+        files.remove(folder / name)
+
+
+def _move(source: Path, target: Path) -> None:
+    for name in OURS:
+        if (source / name).exists() or (source / name).is_symlink():
+            (source / name).rename(target / name)
