@@ -259,10 +259,12 @@ def test_a_broken_file_of_a_run_is_one_line(
         assert outcome.err.splitlines()[-1].startswith("error: ")
 
 
-def test_facts_without_what_they_must_have_are_broken(lilliput: Lilliput, trained: dict[str, bytes | None]) -> None:
+def test_other_facts_are_refused(lilliput: Lilliput, trained: dict[str, bytes | None]) -> None:
     (RUN / "facts.json").write_text("{}")
     for verb in ("eval", "judge", "doctor"):
-        assert_refused(lilliput(verb, str(RUN)), "facts.json: broken (text.sha256 is missing)")
+        outcome = lilliput(verb, str(RUN))
+        assert outcome.code == 2
+        assert "facts.json: damaged" in outcome.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

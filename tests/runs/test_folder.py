@@ -142,6 +142,13 @@ def test_broken_json_is_one_line_with_its_name(tmp_path: Path, content: bytes) -
     assert "\n" not in str(caught.value)
 
 
+def test_facts_without_what_they_must_have_are_broken(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_json(folder.facts, {})
+    with pytest.raises(RunError, match=r"facts\.json: broken \(text\.sha256 is missing\)"):
+        folder.read_facts()
+
+
 def test_missing_json_tells_a_run_from_none(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"not a run, facts\.json is missing"):
         RunFolder(tmp_path).read_json(tmp_path / "facts.json")
