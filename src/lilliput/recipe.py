@@ -54,7 +54,7 @@ class TrainingSettings(OptimizerSettings, ScheduleSettings):
     """Greatest norm of the gradient; 0 does not clip."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     compile: bool = False
-    processes: Annotated[int, Field(ge=1)] | None = None
+    processes: Annotated[int, Field(ge=1, le=256)] | None = None
     """Into how many shares a step's rows are cut, each for a process of its own; without it, by machine and model."""
     evaluate_every: Annotated[int, Field(ge=1)] | None = None
     """Steps between evaluations (with checkpoint and sample); without it, ten times over the run."""

@@ -8,9 +8,10 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -81,6 +82,23 @@ def multiplies_bfloat16() -> bool:
     """Tell whether the processor has units for bfloat16; one without them is slower with it than without."""
     probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(probe() for probe in probes if probe is not None)
+
+
+def machine_memory() -> int | None:
+    """Return the bytes of memory that training may use: the GPU's, or this machine's, or what a container grants.
+
+    None where the system does not tell.
+    """
+    if torch.cuda.is_available():
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    try:
+        found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows
+        return None
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # none, or "max"
+            found = min(found, int(Path(path).read_text(encoding="ascii")))
+    return found
 
 
 def can_compile() -> bool:

@@ -46,7 +46,7 @@ class SamplingSettings(Settings):
     forbid: Text | None = None
     line_length: int | None = Field(default=None, ge=1)
     acrostic: Text | None = None
-    beams: int = Field(default=1, ge=1)
+    beams: int = Field(default=1, ge=1, le=4096)
     beam_groups: int = Field(default=1, ge=1)
     diversity: float = Field(default=0.5, ge=0)
     length_penalty: float = 1.0

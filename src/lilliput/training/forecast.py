@@ -10,6 +10,7 @@ from lilliput.recipe import Recipe
 from lilliput.training.expectation import expected_bits, floors_before, tells
 from lilliput.training.pace import Pace, measure_pace, memory_held
 from lilliput.training.prepare import Source
+from lilliput.training.sizes import memory_told, require_memory
 
 START_SECONDS, START_SECONDS_A_MILLION, START_MOST = 2.0, 5.0, 40.0
 """Preparing a text takes about so long, and so much more for a million characters, up to a bound."""
@@ -58,8 +59,9 @@ class Forecast:
 def forecast(recipe: Recipe, source: Source) -> Forecast:
     """Take some steps of the recipe on this machine, and say what the run would come to.
 
-    Raises RunError if the memory does not suffice for a single row.
+    Raises RecipeError or RunError if the memory does not suffice for a single row.
     """
+    require_memory(recipe, source)
     characters = None if isinstance(source, LargeText) else len(source.text)
     window = recipe.data.window
     if isinstance(source, Examples):
@@ -67,7 +69,8 @@ def forecast(recipe: Recipe, source: Source) -> Forecast:
     elif characters is not None:
         window = max(1, min(window, int(characters * (1 - recipe.data.split.fraction)) - 1))
     vocabulary = _vocabulary(recipe, _beginning(source))
-    pace = measure_pace(recipe, vocabulary, window)
+    with memory_told():
+        pace = measure_pace(recipe, vocabulary, window)
     steps, seconds = _length(recipe, pace, characters)
     passes = None
     if characters and recipe.tokenizer.kind == "char":

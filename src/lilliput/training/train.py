@@ -19,6 +19,7 @@ from lilliput.training.events import Event, Note
 from lilliput.training.large import Preparing
 from lilliput.training.prepare import Measure, Source, is_same_source, open_material, prepare
 from lilliput.training.session import Session
+from lilliput.training.sizes import memory_told, require_memory
 
 
 def train(
@@ -44,6 +45,7 @@ def train(
     choose_runtime(recipe.training.precision)  # what the device cannot do is told before anything is touched
     if isinstance(corpus, Examples):
         recipe = for_answers(recipe, corpus)
+    require_memory(recipe, corpus)
     run = RunFolder(folder)
     lock = run.claim()
     try:
@@ -62,7 +64,7 @@ def train(
             run.write_recipe(recipe)
             run.write_json(run.environment, describe_environment())
             yield from (Note(note) for note in [*notes, *material.facts["text"]["notes"]])
-            with kept_memory():
+            with kept_memory(), memory_told():
                 yield from Session(recipe, run, material, crew, stop, started).events()
     finally:
         run.release(lock)

@@ -1,0 +1,63 @@
+"""What cannot fit into this machine's memory is refused before anything is allocated or written."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lilliput.errors import RecipeError, RunError
+from lilliput.models import build, count_parameters
+from lilliput.training.forecast import forecast
+from lilliput.training.sizes import least_weights, memory_told
+from lilliput.training.train import train
+from tests.training.building import corpus, recipe
+
+LSTM = {"kind": "lstm", "width": 16}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model.feed_forward": 2**31, "model.width": 1024},
+        {"model": LSTM | {"embedding": 10**9}},
+        {"model": LSTM | {"layers": 2**31}},
+        {"training.accumulation": 10**12},
+        {"training.batch": 2**100},
+        {"model.members": 2**32},
+        {"model.layers": 2**40},
+        {"model.width": 10**400, "model.head_width": 2},
+        {"model.ngrams": 3, "model.ngram_rows": 2**62},
+    ],
+)
+def test_sizes_that_cannot_fit_are_refused_first(tmp_path: Path, settings: dict[str, Any]) -> None:
+    absurd = recipe(**settings)
+    for begin in (lambda: next(train(absurd, corpus(), None, tmp_path / "run")), lambda: forecast(absurd, corpus())):
+        with pytest.raises(RecipeError, match=r"needs .* GB of memory at least .* this machine has .* GB") as caught:
+            begin()
+        assert len(str(caught.value)) < 400
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"model.shape": "gpt2", "model.layers": 3},
+        {"model.shape": "llama", "model.heads": 4, "model.key_value_heads": 2},
+        {"model.ngrams": 4, "model.ngram_rows": 100, "model.members": 3},
+        {"model": LSTM | {"layers": 2, "embedding": 8}},
+        {"model": LSTM | {"kind": "gru", "tied": True}},
+    ],
+)
+def test_the_least_is_a_little_less_than_what_there_is(settings: dict[str, Any]) -> None:
+    small = recipe(**settings).model
+    counted = count_parameters(build(small, 50, 16))
+    assert 0.85 * counted <= least_weights(small, 50, 16) <= counted
+
+
+def test_an_allocation_that_fails_is_one_line() -> None:
+    for error in (MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")):
+        with pytest.raises(RunError, match="the memory does not suffice"), memory_told():
+            raise error
+    with pytest.raises(RuntimeError, match="another"), memory_told():
+        raise RuntimeError("another")
