@@ -17,6 +17,7 @@ from lilliput.evaluation import (
     verdict,
     xz_floor,
 )
+from lilliput.evaluation.floors import bought
 
 
 def words(seed, count):
@@ -132,6 +133,14 @@ def test_figures_that_are_alike_are_not_told_apart(ours, theirs):
     said = verdict(ours, figures(ngram=3.0, ppmd=theirs, xz=3.0))
     assert said.startswith("no better and no worse than PPMd (order 6), the strongest baseline: ")
     assert "0.00" not in said
+
+
+def test_it_is_said_what_training_bought():
+    parts = {"network": {"bits_per_character": 2.5}, "counts": {"bits_per_character": 2.05}}
+    said = "counts and guesses alone need 2.05 bits per character, with the network 1.98: the training was worth 0.07"
+    assert bought(parts, 1.98) == said
+    assert (bought(parts, 2.047) or "").endswith("and with the network 2.05: the network adds nothing")
+    assert bought({}, 1.98) is bought(parts, None) is None
 
 
 @pytest.mark.parametrize("bits", [None, math.nan, math.inf])

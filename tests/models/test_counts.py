@@ -292,6 +292,30 @@ def test_a_gate_that_cannot_be_fitted_stays() -> None:
     assert not any(value.requires_grad for value in model.gate.parameters())
 
 
+def test_the_parts_of_a_mixture_are_measured_each_alone() -> None:
+    model = mixture().eval()
+    names = [name for name, _ in model.named_parameters()]
+    rows_BT = torch.from_numpy(drawn(84, seed=5).reshape(4, 21))
+    features_ND, targets_N = model.features(rows_BT[:, :-1]).flatten(0, 1), rows_BT[:, 1:].flatten()
+    found = model.part_losses(features_ND, targets_N)
+    own = torch.nn.functional.cross_entropy(model.network(rows_BT[:, :-1]).flatten(0, 1), targets_N, reduction="none")
+    torch.testing.assert_close(found.network_N, own)
+    assert torch.equal(found.whole_N, model.losses(features_ND, targets_N))
+    assert found.counts_N is None
+    model.measure_counts_alone(batches())
+    whole_N, network_N, counts_N = model.part_losses(features_ND, targets_N)
+    assert torch.equal(whole_N, found.whole_N) and torch.equal(network_N, found.network_N)
+    assert [name for name, _ in model.named_parameters()] == names  # nothing that would be saved
+    # Without the network it is a probability still, whatever the network says.
+    every = [model.part_losses(features_ND, torch.full_like(targets_N, token)).counts_N for token in range(VOCABULARY)]
+    torch.testing.assert_close(torch.stack(every).neg().exp().sum(0), torch.ones(len(targets_N)))
+    with torch.no_grad():
+        model.network.output.weight.mul_(-50)
+    spoilt = model.part_losses(features_ND, targets_N)
+    assert torch.equal(spoilt.counts_N, counts_N)
+    assert spoilt.network_N.mean() > network_N.mean()
+
+
 def test_a_mixture_without_counts_says_so() -> None:
     model = build(GPTSettings(layers=1, width=16, heads=2, counts=True), VOCABULARY, 24).eval()
     with pytest.raises(RuntimeError, match="learn"):

@@ -47,6 +47,26 @@ def test_plain_lines_are_few_and_without_carriage_returns():
     assert lines[1].endswith("11%  elapsed 0:10  left 0:30")
 
 
+def test_losses_that_can_be_compared_stand_together_and_are_named():
+    view, stream, _ = plain_view()
+    with view:
+        view.evaluated(50, 1.387, bits_per_character=2.0, network_loss=1.7012, network_training_loss=1.668)
+        step(view, loss=1.69)
+        view.finished(100, 65.2, 1.3)
+    text = stream.getvalue()
+    assert "step 50  validation 1.3870 with counts and guesses  2.000 bits per character  network alone 1.7012" in text
+    assert "network alone 1.7012  on training text 1.6680\n" in text
+    assert "network alone: loss 1.690, val 1.701  with counts and guesses: val 1.387" in text
+    assert "best validation 1.3000 nats per token with counts and guesses" in text
+    for width, both in ((80, False), (130, True)):
+        view, stream, _ = live_view(width)
+        with view:
+            view.evaluated(50, 1.387, network_loss=1.7012)
+            step(view, loss=1.69)
+        assert "network alone: loss 1.690" in stream.getvalue()
+        assert ("with counts and guesses: val 1.387" in stream.getvalue()) == both
+
+
 def test_due_says_what_step_will_do():
     view, stream, time = plain_view()
     with view:

@@ -39,6 +39,13 @@ def test_the_share_of_right_answers_is_read(tmp_path):
     assert read_curve(write(tmp_path / "text", STEPS)).exact_match == []
 
 
+def test_the_network_alone_has_a_curve_where_something_is_beside_it(tmp_path):
+    alone = {"step": 2, "validation_loss": 3.5, "network_validation_loss": 3.5, "network_training_loss": 3.4}
+    mixed = {"step": 3, "validation_loss": 3.5, "network_validation_loss": 3.75, "network_training_loss": 3.4}
+    curve = read_curve(write(tmp_path / "poems", [*STEPS, alone, mixed], None))
+    assert curve.network == [(3, 3.75)]
+
+
 @pytest.mark.parametrize("facts", [None, {}, {"floors": None}])
 def test_facts_may_be_missing(tmp_path, facts):
     curve = read_curve(write(tmp_path / "run", STEPS, facts))

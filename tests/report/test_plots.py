@@ -50,6 +50,15 @@ def test_one_run_has_both_units_its_floors_and_its_best(tmp_path):
     assert "poems: 40 steps in 4 min 0 s" in texts
 
 
+def test_the_plot_says_which_loss_is_whose(tmp_path):
+    mixed = run(network=[(10, 2.5), (20, 2.0)])
+    texts = comments(plot_runs([mixed], tmp_path / "a")[1])
+    whose = {"training, network alone (smoothed)", "validation, network alone", "validation, with counts and guesses"}
+    assert whose <= set(texts)
+    assert "validation, network alone" in comments(plot_runs([mixed, run("prose")], tmp_path / "b")[1])
+    assert not whose & set(comments(plot_runs([run()], tmp_path / "c")[1]))
+
+
 def test_several_runs_are_named_and_share_one_unit(tmp_path):
     other = run("prose", characters_per_token=1.0, floors={"count model, order 3": 2.5})
     texts = comments(plot_runs([run(), other], tmp_path / "a", against="seconds")[1])

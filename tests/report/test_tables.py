@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from lilliput.report.tables import answers_table, evaluation_table, table
+from lilliput.report.tables import PART_NAMES, answers_table, evaluation_table, table
 
 SEPARATE = {"loss": 1.68812, "perplexity": 5.4097, "bits_per_character": 2.4354, "bits_per_byte": 2.4301}
 SLIDING = {"loss": 1.61012, "perplexity": 5.0031, "bits_per_character": 2.3228, "bits_per_byte": 2.3101}
@@ -50,6 +50,21 @@ def test_an_evaluation_is_a_table_at_sixty_columns():
     lines = rendered(evaluation_table({"separate": SEPARATE, "sliding": SLIDING}, FLOORS), 60).splitlines()
     assert any(line.split() == ["separate", "windows", "1.6881", "5.410", "2.435", "2.430"] for line in lines)
     assert any(line.split() == ["count", "model", "(order", "5)", "2.408"] for line in lines)
+
+
+def test_the_parts_of_a_model_stand_below_it():
+    parts = {
+        "network": {"loss": 13.2761, "bits_per_character": 19.1533},
+        "counts": {"loss": 1.4321, "bits_per_character": 2.0661},
+    }
+    lines = rendered(evaluation_table({"sliding": SLIDING | {"parts": parts}}, FLOORS), 80).splitlines()
+    names = [line.strip()[:24] for line in lines]
+    places = [
+        next(i for i, name in enumerate(names) if name.startswith(part)) for part in ("sliding", *PART_NAMES.values())
+    ]
+    assert places == list(range(places[0], places[0] + 3))
+    assert lines[places[1]].split() == ["network", "alone", "13.2761", "19.153"]
+    assert lines[places[2]].split() == ["counts", "and", "guesses", "alone", "1.4321", "2.066"]
 
 
 def test_figures_that_are_not_finite_are_named():

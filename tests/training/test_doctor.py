@@ -1,5 +1,7 @@
 """What is said of a run, from what it has written down."""
 
+import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +27,17 @@ def looks(*losses: float) -> list[tuple[int, float]]:
     return [(100 * number, loss) for number, loss in enumerate(losses, start=1)]
 
 
+def network(held_out: float, *learnt: float) -> list[tuple[int, float, float]]:
+    """The network alone at each look; the validation loss is that of the last one."""
+    return [(100 * number, held_out, loss) for number, loss in enumerate(learnt, start=1)]
+
+
+FALLING = (3.0, 2.5, 2.2, 2.0, 1.9, 1.8, 1.7, 1.65, 1.6, 1.55)
 HEALTHY = Chart(
     steps=falling(4, 1.4),
     looks=looks(2.6, 2.2, 2.0, 1.9, 1.8, 1.75, 1.7, 1.65, 1.62, 1.6),
+    network=network(1.9, *FALLING),
+    uniform=4.6,
     troubles=[],
     parameters=600_000,
     training_tokens=1_000_000,
@@ -35,6 +45,7 @@ HEALTHY = Chart(
     validation_problems=None,
     strongest=("PPMd (order 6)", 2.4),
     reached=2.2,
+    counts=2.3,
     over=True,
 )
 OVERFITTING = replace(HEALTHY, looks=looks(2.6, 2.2, 2.0, 1.9, 1.8, 1.7, 1.72, 1.75, 1.8, 1.9))
@@ -52,7 +63,7 @@ def test_a_healthy_run_is_told_nothing():
 def test_overfitting_names_since_when_and_what_is_kept():
     (finding,) = diagnose(OVERFITTING)
     assert finding.text.startswith("overfitting since step 700: best is step 600, kept; since then")
-    assert "from 1.700 to 1.900 while the training loss fell" in finding.text
+    assert "from 1.700 to 1.900 while the network's training loss fell from 1.800 to 1.550" in finding.text
     assert "many for" not in finding.text
     (finding,) = diagnose(replace(OVERFITTING, parameters=2_000_000))
     assert "2,000,000 parameters are many for 1,000,000 tokens" in finding.text
@@ -65,7 +76,7 @@ def test_one_worse_evaluation_or_a_little_rise_is_not_overfitting():
 
 
 def test_a_validation_loss_that_rises_with_the_training_loss_is_not_overfitting():
-    assert "overfitting" not in kinds(replace(OVERFITTING, steps=falling(1.0, 3.0)))
+    assert "overfitting" not in kinds(replace(OVERFITTING, network=network(1.9, *reversed(FALLING))))
 
 
 @pytest.mark.parametrize(
@@ -74,8 +85,10 @@ def test_a_validation_loss_that_rises_with_the_training_loss_is_not_overfitting(
         ("instability", {"troubles": [400]}),
         ("rate too high", {"steps": [*falling(4, 1.4, 600), *((step, 1.9) for step in range(601, 1001))]}),
         ("nothing is learnt", {"steps": falling(4, 3.99)}),
-        ("worse than a baseline", {"reached": 2.5}),
-        ("underfitting", {"steps": falling(4, 1.6)}),
+        ("worse than a baseline", {"reached": 2.5, "counts": 2.6}),
+        ("underfitting", {"network": network(1.57, *FALLING)}),
+        ("destroyed network", {"network": network(13.0, *FALLING[:-1], 13.3)}),
+        ("network adds nothing", {"counts": 2.205}),
         ("small validation set", {"validation_tokens": 4_999}),
         ("small validation set", {"validation_problems": 199}),
     ],
@@ -88,11 +101,38 @@ def test_each_thing_is_told_with_what_helps(kind, changes):
 
 
 def test_what_can_only_be_said_at_the_end_is_not_said_before():
-    assert kinds(replace(HEALTHY, over=False, reached=None, steps=falling(4, 1.6))) == []
+    assert kinds(replace(HEALTHY, over=False, reached=None, counts=None, network=network(1.57, *FALLING))) == []
+
+
+def test_a_mixture_is_not_compared_with_its_network() -> None:
+    # Together with counts the held-out text has 1.39, but the network alone is far from that.
+    chart = replace(HEALTHY, steps=falling(4, 1.7), looks=looks(1.6, 1.5, 1.39), network=network(2.1, 3.0, 2.0, 1.668))
+    assert kinds(chart) == []
+    (finding,) = diagnose(replace(chart, network=network(1.69, 3.0, 2.0, 1.668)))
+    assert "after 1,000 steps the loss of the network alone is 1.668" in finding.text
+    assert "and 1.690 on the held-out one, nearly the same" in finding.text
+
+
+def test_after_few_steps_nothing_is_said_of_how_well_a_run_learns() -> None:
+    chart = replace(HEALTHY, looks=looks(1.6), network=network(1.57, 1.55))
+    assert kinds(replace(chart, looks=looks(1.7, 1.6), network=network(1.57, 1.7, 1.55))) == ["underfitting"]
+    assert kinds(replace(chart, steps=falling(4, 1.6, 99))) == []
+
+
+def test_a_run_of_an_earlier_version_is_told_less() -> None:
+    assert kinds(replace(OVERFITTING, network=[], counts=None, uniform=float("inf"))) == []
+
+
+def test_a_network_that_is_destroyed_is_told_at_any_step_and_first() -> None:
+    chart = replace(HEALTHY, steps=falling(4, 8.0, 5), looks=looks(1.79), network=network(13.3, 13.276), counts=2.0)
+    finding = diagnose(replace(chart, uniform=4.63))[0]
+    assert finding.kind == "destroyed network"
+    assert "13.28 on the text to learn, and guessing all tokens alike has 4.63" in finding.text
 
 
 def test_answers_that_are_all_right_are_not_underfitted():
     chart = replace(HEALTHY, steps=falling(4, 0.01, noise=0), looks=looks(1.0, 0.01), validation_problems=1000)
+    chart = replace(chart, network=network(0.01, 1.0, 0.01))
     assert kinds(chart) == []
 
 
@@ -124,7 +164,9 @@ def test_the_chart_is_what_the_run_wrote(tmp_path: Path) -> None:
     chart = read_chart(RunFolder(tmp_path / "run"))
     assert [step for step, _ in chart.steps] == list(range(1, 13))
     assert [step for step, _ in chart.looks] == [4, 8, 12]
-    assert chart.over
+    assert [step for step, _, _ in chart.network] == [4, 8, 12]
+    assert chart.uniform == pytest.approx(math.log(json.loads((tmp_path / "run/model.json").read_text())["vocab_size"]))
+    assert (chart.done, chart.over) == (12, True)
     assert chart.parameters is not None
     assert chart.reached is not None
     (tmp_path / "run" / "weights.safetensors").unlink()

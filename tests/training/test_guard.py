@@ -17,7 +17,7 @@ from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.training import session
 from lilliput.training.events import Evaluated, Note, Stepped
 from lilliput.training.gradient import step_seed
-from lilliput.training.guard import RESCUES, STAYS, WARM, Guard
+from lilliput.training.guard import RESCUES, STAYS, WARM, WORSE_STAYS, Guard
 from lilliput.training.session import ELSEWHERE
 from tests.training.building import finished, recipe, run, stop_after
 
@@ -80,6 +80,37 @@ def test_a_leap_is_not_told_before_there_is_a_mean():
     guard, _ = guard_after([1.0] * WARM)
     assert guard.check(100.0, 1.0) is None
     assert guard.high == 1
+
+
+@pytest.mark.parametrize("first", [4.63, 5.2])
+def test_a_loss_that_stays_above_its_first_value_or_above_guessing_is_trouble_at_any_step(first):
+    guard = Guard(uniform=4.63)
+    worse = [first, first + 0.1, first + 0.2, *[13.3] * WORSE_STAYS]
+    found = [guard.check(loss, 1.0) for loss in worse]
+    assert not any(found[:-1])
+    assert found[-1] == "the network's loss stays at 13.30, worse than at its first step or than guessing"
+    # One that begins above guessing may stay there until it has been below once.
+    guard = Guard(uniform=4.63)
+    assert not any(guard.check(5.2, 1.0) for _ in range(100))
+    assert not any(guard.check(loss, 1.0) for loss in noisy(100, 0.0))
+    found = [guard.check(guard.mean + 0.1, 1.0) for _ in range(2000)]  # too slow to be a leap
+    assert any(found)
+    assert guard.mean < 5.2
+
+
+def test_a_loss_that_rises_for_a_moment_or_does_not_fall_is_no_trouble():
+    guard = Guard(uniform=4.63)
+    assert not any(guard.check(loss, 1.0) for loss in [4.63, *[6.0] * (WORSE_STAYS - 1), 4.0])
+    assert guard.doubtful == 0
+    draw = np.random.default_rng(0)
+    guard = Guard(uniform=4.63)
+    assert not any(guard.check(4.63 + 0.05 * float(draw.standard_normal()), 1.0) for _ in range(2000))
+
+
+def test_what_an_earlier_version_knew_is_enough_to_go_on() -> None:
+    guard = Guard.restored({"seen": 900, "mean": 1.5, "deviation": 0.1, "high": 0}, 100)
+    assert guard.check(1.6, 1.0) is None
+    assert guard.limit == math.log(100)
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, is_bad, spoilt=math.nan) -> list[int]:

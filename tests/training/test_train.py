@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from lilliput.data.tokens import read_tokens
 from lilliput.errors import CorpusError, RunError
+from lilliput.evaluation import score_tokens, verdict
 from lilliput.models import Model
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import Runtime
@@ -283,3 +285,34 @@ def test_compiling_learns_the_same(tmp_path: Path, counts: bool) -> None:
 
 def finished_loss(folder: Path) -> float:
     return float(RunFolder(folder).read_json(folder / "evaluation.json")["loss"])
+
+
+def test_the_network_alone_is_measured_beside_the_whole_on_the_same_tokens(tmp_path: Path) -> None:
+    settings = {"model.counts": True, "training.steps": 4, "training.evaluate_every": 2}
+    last = finished(run(tmp_path / "run", recipe(**settings), text=corpus(6000)))
+    files = RunFolder(tmp_path / "run")
+    rows = [row for row in files.read_lines(files.metrics) if "validation_loss" in row]
+    best = min(rows, key=lambda row: row["validation_loss"])
+    network = load(tmp_path / "run").model.network_alone()
+    validation, training = read_tokens(files.validation_tokens), read_tokens(files.training_tokens)
+    total, scored = score_tokens(network, validation, 16, "separate")
+    assert best["network_validation_loss"] == pytest.approx(total / scored, abs=1e-4)
+    assert best["network_validation_loss"] > best["validation_loss"] + 0.1
+    # What is learnt is measured in the same state, over as many tokens, always the same ones.
+    aside = len(training) // 16
+    learnt, count = score_tokens(network, training[:-aside], 16, "separate", limit=scored)
+    assert best["network_training_loss"] == pytest.approx(learnt / count, abs=1e-4)
+    assert last.evaluation is not None
+    for score in last.evaluation["windows"].values():
+        network_bits, counts_bits = (score["parts"][name]["bits_per_character"] for name in ("network", "counts"))
+        assert score["bits_per_character"] < counts_bits + 0.05 < network_bits
+    again = evaluate_run(load(tmp_path / "run"), tmp_path / "run")
+    assert again["parts"]["counts"] == pytest.approx(last.evaluation["parts"]["counts"], abs=1e-4)
+
+
+def test_of_a_text_in_other_letters_it_is_said_that_none_is_known(tmp_path: Path) -> None:
+    run(tmp_path / "run", recipe(**{"training.steps": 2}))
+    (tmp_path / "other.txt").write_text("\u5929\u5730\u7384\u9ec3" * 50, encoding="utf-8")
+    report = evaluate_run(load(tmp_path / "run"), tmp_path / "run", str(tmp_path / "other.txt"))
+    assert report["unknown_characters"] == 1.0
+    assert "yet" not in verdict(report["bits_per_character"], report["floors"])

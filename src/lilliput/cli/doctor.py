@@ -14,20 +14,27 @@ def run(
 ) -> None:
     """Say what is wrong with a run, and what helps."""
     from lilliput.runs import RunFolder
-    from lilliput.training.doctor import diagnose, read_chart
+    from lilliput.training.doctor import FEW_STEPS, diagnose, read_chart
 
     chart = read_chart(RunFolder(run), lambda line: typer.echo(line, err=True))
     found = diagnose(chart)
     if json_:
-        typer.echo(json.dumps({"run": str(run), "findings": [asdict(finding) for finding in found]}))
+        typer.echo(
+            json.dumps({"run": str(run), "steps": chart.done, "findings": [asdict(finding) for finding in found]})
+        )
         return
     from rich.console import Console
 
     console = Console(highlight=False)
+    steps = f"{chart.done:,} step{'s' * (chart.done != 1)} done"
     if not chart.looks:
         console.print("this run has not been measured yet; ask again after the first evaluation", soft_wrap=True)
+    elif chart.done < FEW_STEPS:
+        console.print(f"{steps}: too few to tell how well it learns, {FEW_STEPS} are needed", soft_wrap=True)
     elif not found:
-        console.print("nothing is wrong with this run", soft_wrap=True)
+        console.print(f"{steps}: nothing is wrong with this run", soft_wrap=True)
+    else:
+        console.print(f"{steps}:", soft_wrap=True)
     for finding in found:
         console.print(f"{finding.kind}: {finding.text}", soft_wrap=True, markup=False)
         console.print(f"  what helps: {finding.remedy}", soft_wrap=True, markup=False)

@@ -94,6 +94,9 @@ def run(
         show.found(suffix, count, seed)
     else:
         show.written(range(seed, seed + count))
+        # Whoever reads along may wonder why it is the same again; a program need not be told.
+        if sys.stderr.isatty() and not json_ and writer.sampling(options).temperature > 0:
+            typer.echo(f"(the same each time; --seed {seed + count} writes another text)", err=True)
 
 
 def _options(settings: list[str], given: dict[str, Any]) -> dict[str, Any]:

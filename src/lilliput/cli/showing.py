@@ -18,12 +18,13 @@ def show_evaluation(finished: "Finished") -> None:
     print_evaluation(console, finished.evaluation)
     console.print(f"loss curves: {finished.folder / 'loss.png'}", soft_wrap=True)
     what = "to ask:     " if "exact_match" in finished.evaluation else "to write:   "
-    console.print(f'{what} lilliput sample {finished.folder} --prompt "..."', soft_wrap=True)
+    another = "" if "exact_match" in finished.evaluation else "  (--seed 2 writes another text)"
+    console.print(f'{what} lilliput sample {finished.folder} --prompt "..."{another}', soft_wrap=True)
 
 
 def print_evaluation(console: Any, evaluation: dict[str, Any]) -> None:
     """Print the table of an evaluation, the floors and the verdict; of answers also some that are wrong."""
-    from lilliput.evaluation.floors import verdict
+    from lilliput.evaluation.floors import bought, verdict
     from lilliput.report.console import percent
     from lilliput.report.tables import answers_table, evaluation_table
 
@@ -34,6 +35,14 @@ def print_evaluation(console: Any, evaluation: dict[str, Any]) -> None:
     else:
         sentence = verdict(evaluation["bits_per_character"], floors)
         console.print(evaluation_table(evaluation["windows"], floors, sentence))
+        if worth := bought(evaluation.get("parts", {}), evaluation["bits_per_character"]):
+            console.print(f"{worth[0].upper()}{worth[1:]}.", soft_wrap=True)
+    if unknown := evaluation.get("unknown_characters"):
+        console.print(
+            f"{percent(unknown)} of the characters of this text are not in the training text; the model has learnt "
+            "nothing of them, and longer training would not help.",
+            soft_wrap=True,
+        )
     if share < 1:
         console.print(
             f"Measured on {percent(share)} of what is held out, evenly spread, to keep within the time budget; "

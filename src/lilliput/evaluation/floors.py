@@ -247,6 +247,21 @@ def verdict(bits_per_character: float | None, floors: Mapping[str, Any]) -> str:
     return f"NOT better than {name}{note}: {both}, which is {bits(gap)} more"
 
 
+def bought(parts: Mapping[str, Any], bits_per_character: float | None) -> str | None:
+    """Say in one sentence what training was worth: what counts and guesses come to alone, and with the network.
+
+    `parts` are those of a score (`Score.as_dict`). None where there is nothing beside the network.
+    """
+    counts = parts.get("counts", {}).get("bits_per_character")
+    if counts is None or bits_per_character is None:
+        return None
+    alone = f"counts and guesses alone need {counts:.2f} bits per character"
+    gain = counts - bits_per_character
+    if gain < LEAST_BITS:
+        return f"{alone}, and with the network {bits_per_character:.2f}: the network adds nothing"
+    return f"{alone}, with the network {bits_per_character:.2f}: the training was worth {gain:.2f}"
+
+
 def bits(value: float) -> str:
     """Return bits per character in words."""
     return f"{value:.2f} bits per character" if value >= LEAST_BITS else f"less than {LEAST_BITS:g} bits per character"

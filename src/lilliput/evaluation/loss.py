@@ -17,15 +17,15 @@ Shapes: B windows, T time, P positions before, D width, V vocabulary, N scored p
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from lilliput.errors import CorpusError, RecipeError
 
@@ -44,6 +44,15 @@ SEVERAL = 8
 """Pieces that even a small part of a text has, of one window each at least."""
 LOGITS_AT_ONCE = 2**25
 """Bounds the logits that exist at one time: 128 MiB in single precision. An eighth of that takes half as long again."""
+
+
+class Sums(NamedTuple):
+    """Summed negative log-likelihoods in nats, in double precision, over the same targets; None as in `PartLosses`."""
+
+    targets: int
+    whole: float
+    network: float | None
+    counts: float | None
 
 
 class Span(NamedTuple):
@@ -75,6 +84,9 @@ class Score:
     """Words and line ends of the original text, if they were counted."""
     memory: int = 0
     """Tokens before a window that the model could make use of."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Nats per token of the parts of a model that has several, over the same targets: "network" alone, "counts" alone
+    (with guesses)."""
 
     @property
     def perplexity(self) -> float:
@@ -89,7 +101,10 @@ class Score:
     @property
     def bits_per_character(self) -> float:
         """Return the bits that a character of the original text costs."""
-        return self.loss_nats_per_token * self.tokens / self.characters / math.log(2)
+        return self._bits(self.loss_nats_per_token)
+
+    def _bits(self, nats_per_token: float) -> float:
+        return nats_per_token * self.tokens / self.characters / math.log(2)
 
     @property
     def bits_per_byte(self) -> float:
@@ -113,6 +128,10 @@ class Score:
             "stride": self.stride,
             "memory": self.memory,
             "sampled_share": _rounded(self.sampled_share),
+            "parts": {
+                name: {"loss": _rounded(loss), "bits_per_character": _rounded(self._bits(loss))}
+                for name, loss in self.parts.items()
+            },
         }
 
 
@@ -145,18 +164,20 @@ def evaluate(
     `characters`, `bytes` and `words` (see `count_words`) are the counts of the text that `tokens` encode. The rest, and
     the errors, are those of `score_tokens`.
     """
-    total, scored = score_tokens(model, tokens, window, definition, batch=batch, limit=limit, progress=progress)
+    sums = score_parts(model, tokens, window, definition, batch=batch, limit=limit, progress=progress)
+    parts = {"network": sums.network, "counts": sums.counts}
     return Score(
-        loss_nats_per_token=total / scored,
+        loss_nats_per_token=sums.whole / sums.targets,
         tokens=len(tokens),
         characters=characters,
         bytes=bytes,
         definition=definition,
         window=window,
         stride=stride_of(window, definition),
-        sampled_share=scored / (len(tokens) - 1),
+        sampled_share=sums.targets / (len(tokens) - 1),
         words=words,
         memory=memory_of(model, definition),
+        parts={name: total / sums.targets for name, total in parts.items() if total is not None},
     )
 
 
@@ -170,7 +191,22 @@ def score_tokens(
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[float, int]:
-    """Return the summed negative log-likelihood in nats (in double precision) and the number of targets.
+    """Return the summed negative log-likelihood in nats and the number of targets, as `score_parts` finds them."""
+    sums = score_parts(model, tokens, window, definition, batch=batch, limit=limit, progress=progress)
+    return sums.whole, sums.targets
+
+
+def score_parts(
+    model: "Model",
+    tokens: NDArray[Any],
+    window: int,
+    definition: Definition,
+    *,
+    batch: int = 64,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Sums:
+    """Return what the targets of a text cost a model, and its parts.
 
     `tokens` is a 1-D array of integers, possibly a memory map; only the windows of one batch are copied. `limit` scores
     at most that many targets, in `pieces` spread evenly over the text: for a quick look while training. The
@@ -187,14 +223,14 @@ def score_tokens(
     memory = memory_of(model, definition)
     targets = sum(span.length - span.skip for span in spans)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    total, done = 0.0, 0
+    groups, done = [], 0
     with _evaluating(model), torch.inference_mode():
         for group in _batches(spans, min(batch, max(1, POSITIONS_AT_ONCE // window)), memory):
-            total += _group_loss(model, tokens, group, min(memory, group[0].start), device)
+            groups.append(_group_losses(model, tokens, group, min(memory, group[0].start), device))
             done += sum(span.length - span.skip for span in group)
             if progress is not None:
                 progress(done, targets)
-    return total, targets
+    return Sums(targets, *_added(groups))
 
 
 def stride_of(window: int, definition: Definition) -> int:
@@ -261,19 +297,36 @@ def _batches(spans: Sequence[Span], batch: int, memory: int = 0) -> Iterator[lis
     yield group
 
 
-def _group_loss(model: "Model", tokens: NDArray[Any], group: Sequence[Span], known: int, device: torch.device) -> float:
+_Losses = tuple[float, float | None, float | None]
+"""Of the whole, the network and the counts."""
+
+
+def _added(losses: Sequence[_Losses]) -> _Losses:
+    whole, *parts = zip(*losses, strict=True)
+    network, counts = (None if None in part else math.fsum(part) for part in parts)
+    return math.fsum(whole), network, counts
+
+
+def _group_losses(
+    model: "Model", tokens: NDArray[Any], group: Sequence[Span], known: int, device: torch.device
+) -> _Losses:
     rows = [tokens[span.start - known : span.start + span.length + 1] for span in group]
     before_BP, ids_BT = torch.from_numpy(np.stack(rows).astype(np.int64)).to(device).tensor_split([known], 1)
     skip = group[0].skip
     # Only the scored positions go through the head, which in a small model with a large vocabulary is most of the work.
     features_ND = model.features(ids_BT[:, :-1], before_BP=before_BP)[:, skip:].flatten(0, 1)
     targets = ids_BT[:, 1 + skip :].flatten()
-    total = 0.0
+    found = []
     places = max(1, LOGITS_AT_ONCE // model.vocab_size)
     for part_ND, part in zip(torch.split(features_ND, places), torch.split(targets, places), strict=True):
-        losses = model.losses(part_ND, part)
-        total += float(losses.cpu().double().sum())  # on the CPU: not every accelerator has double precision
-    return total
+        whole_N, network_N, counts_N = model.part_losses(part_ND, part)
+        network, counts = (None if part_N is None else _sum(part_N) for part_N in (network_N, counts_N))
+        found.append((_sum(whole_N), network, counts))
+    return _added(found)
+
+
+def _sum(losses_N: Tensor) -> float:
+    return float(losses_N.cpu().double().sum())  # on the CPU: not every accelerator has double precision
 
 
 @contextmanager

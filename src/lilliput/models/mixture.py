@@ -11,6 +11,7 @@ seem to know all of it.
 Axes: B batch, T new positions, P positions before them, N places, D width, K levels, V vocabulary.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 from lilliput.models.counts import LEVELS, Counts
 from lilliput.models.gate import Gate, Place
 from lilliput.models.matches import MEMORY, Matches
-from lilliput.models.protocol import Cache, Model
+from lilliput.models.protocol import Cache, Model, PartLosses
 from lilliput.models.steps import Steps
 from lilliput.models.words import REACH, Words
 
@@ -99,6 +100,8 @@ class Mixture(Model):
         self.network = network
         self.gate = Gate(sum(output.in_features for output in network.outputs()))
         self._counts: Counts | None = None
+        # No part of the model, and so not among its modules: it is fitted where the counts alone are to be measured.
+        self._without_network: tuple[Gate, ...] = ()
 
     def outputs(self) -> list[nn.Linear]:
         """Return the output matrices of the network."""
@@ -111,21 +114,43 @@ class Mixture(Model):
     @torch.no_grad()
     def fit_gate(self, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
         """Fit the gate to parts of the counted text, given as before_BP, ids_BT and the tokens that follow these."""
+        self._fit(self.gate, batches)
+
+    @torch.no_grad()
+    def measure_counts_alone(self, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
+        """Let `part_losses` tell what counts and guesses come to without the network, which then knows nothing.
+
+        They get a gate of their own, which is fitted to the same parts as that of the whole.
+        """
+        gate = Gate(0).to(self.gate.shares.device)
+        self._fit(gate, batches)
+        self._without_network = (gate,)
+
+    def _fit(self, gate: Gate, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
         training, found, targets, own = self.training, [], [], []
         self.eval()
         for before_BP, ids_BT, targets_BT in batches:
             found.append(self._split(self.features(ids_BT, before_BP=before_BP).flatten(0, 1)))
             targets.append(targets_BT.flatten())
-            own.append(self.network.losses(found[-1].features_ND, targets[-1]))
+            own.append(self._own(gate, found[-1].features_ND, targets[-1]))
         features_ND, guesses_N, lengths_N = (
             torch.cat([getattr(parts, name) for parts in found]) for name in ("features_ND", "guesses_N", "lengths_N")
         )
         targets_N = torch.cat(targets)
         ranks_NK = np.concatenate([parts.ranks_NK for parts in found])
         counts_NK, totals_NK, types_NK, lowest_N = self._followed(ranks_NK, targets_N, leave_out=True)
-        place = Place(features_ND, totals_NK, types_NK, lengths_N)
-        self.gate.fit(torch.cat(own), counts_NK, lowest_N, guesses_N == targets_N, place)
+        place = Place(self._seen(gate, features_ND), totals_NK, types_NK, lengths_N)
+        gate.fit(torch.cat(own), counts_NK, lowest_N, guesses_N == targets_N, place)
         self.train(training)
+
+    def _own(self, gate: Gate, features_ND: Tensor, targets_N: Tensor) -> Tensor:
+        """Return the losses of the network; beside a gate without it, those of one to which all tokens are alike."""
+        if gate is self.gate:
+            return self.network.losses(features_ND, targets_N)
+        return torch.full(targets_N.shape, math.log(self.vocab_size), device=targets_N.device)
+
+    def _seen(self, gate: Gate, features_ND: Tensor) -> Tensor:
+        return features_ND if gate is self.gate else features_ND[:, :0]
 
     def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
         """Return the network's features_BTD, followed by the other columns unless it trains."""
@@ -170,14 +195,25 @@ class Mixture(Model):
 
     def losses(self, features_ND: Tensor, targets_N: Tensor) -> Tensor:
         """Return the negative log-likelihood of each target; the counts are asked for nothing but the targets."""
+        return self.part_losses(features_ND, targets_N).whole_N
+
+    def part_losses(self, features_ND: Tensor, targets_N: Tensor) -> PartLosses:
+        """Return those of the whole and of the network, and of the counts if `measure_counts_alone` was called."""
         parts = self._split(features_ND)
-        own_N = self.network.losses(parts.features_ND, targets_N)
         counts_NK, totals_NK, types_NK, lowest_N = self._followed(parts.ranks_NK, targets_N, leave_out=False)
-        counted_N = self.gate.interpolate(counts_NK, totals_NK, types_NK, lowest_N)
-        place = Place(parts.features_ND, totals_NK, types_NK, parts.lengths_N)
-        guessed_N = parts.guesses_N == targets_N
-        mixed_N1: Tensor = self.gate(-own_N[:, None], counted_N[:, None], guessed_N[:, None], place)
-        return -mixed_N1[:, 0]
+        guessed_N1 = (parts.guesses_N == targets_N)[:, None]
+        mixed, own = [], []
+        for gate in (self.gate, *self._without_network):
+            own.append(self._own(gate, parts.features_ND, targets_N))
+            counted_N = gate.interpolate(counts_NK, totals_NK, types_NK, lowest_N)
+            place = Place(self._seen(gate, parts.features_ND), totals_NK, types_NK, parts.lengths_N)
+            mixed_N1: Tensor = gate(-own[-1][:, None], counted_N[:, None], guessed_N1, place)
+            mixed.append(-mixed_N1[:, 0])
+        return PartLosses(mixed[0], own[0], mixed[1] if self._without_network else None)
+
+    def network_alone(self) -> Model:
+        """Return the network without counts and guesses."""
+        return self.network
 
     def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
         """Return the weighted sum of the losses of the network alone, which is what it learns by."""

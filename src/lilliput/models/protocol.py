@@ -11,7 +11,7 @@ Axes: B batch, T time, N places, D width, V vocabulary.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -49,6 +49,16 @@ class Cache(Protocol):
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""
+
+
+class PartLosses(NamedTuple):
+    """The negative log-likelihood of each of N targets in nats; None for a part that a model does not have."""
+
+    whole_N: Tensor
+    network_N: Tensor | None = None
+    """Of the network alone, where something is beside it."""
+    counts_N: Tensor | None = None
+    """Of what is beside it, without the network."""
 
 
 class FixedCache(Cache, Protocol):
@@ -97,6 +107,14 @@ class Model(nn.Module, ABC):
         """Return the negative log-likelihood of each target in nats, in single precision."""
         logits_NV = self.head(features_ND.unsqueeze(0)).squeeze(0)
         return F.cross_entropy(logits_NV.float(), targets_N, reduction="none")
+
+    def part_losses(self, features_ND: Tensor, targets_N: Tensor) -> PartLosses:
+        """Return what `losses` does, and the same of the parts, where there are several."""
+        return PartLosses(self.losses(features_ND, targets_N))
+
+    def network_alone(self) -> "Model":
+        """Return the network without what is beside it."""
+        return self
 
     def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
         """Return the sum of weight x negative log-likelihood in nats, to be minimised."""

@@ -9,11 +9,13 @@ from typing import Any
 from lilliput.errors import RunError
 from lilliput.recipe import Recipe, varying
 from lilliput.report.console import percent
-from lilliput.report.tables import Rows, table
+from lilliput.report.tables import PART_NAMES, Rows, table
 from lilliput.runs import RunFolder
 
 LEFT_OUT = ("name", "description", "training.track")
 """Settings that change nothing of what a run comes to."""
+PARTS = {f"{part}_bits_per_character": name for part, name in PART_NAMES.items()}
+"""Of models that have several parts, in bits per character."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def read_outcome(folder: Path, note: Callable[[str], None] = print) -> Outcome:
         figures |= {"seconds": last["seconds"], "tokens": last["tokens"], "best_step": evaluation["step"]}
         names = ("exact_match", "bits_per_character", "loss", "sampled_share")
         figures |= {name: evaluation[name] for name in names if name in evaluation}
+        parts = evaluation.get("parts", {})
+        figures |= {f"{name}_bits_per_character": part["bits_per_character"] for name, part in parts.items()}
         held_out = f"{facts['text']['sha256']} {facts['validation']['characters']}"
     except (IndexError, KeyError, TypeError) as error:
         raise RunError(f"{folder}: its log or evaluation is broken ({error}); train it again with --fresh") from None
@@ -87,8 +91,10 @@ def tables(found: Mapping[str, Any]) -> Iterator[Rows | str]:
     for row in rows:
         if answers:
             row["exact_match"] = percent(row["exact_match"])
-        row |= {key: f"{row[key]:.4f}" for key in ("bits_per_character", "loss") if row.get(key) is not None}
+        shown_keys = ("bits_per_character", *PARTS, "loss")
+        row |= {key: f"{row[key]:.4f}" for key in shown_keys if row.get(key) is not None}
     figure = {"exact_match": "answers right"} if answers else {"bits_per_character": "bits per character"}
+    figure |= {key: heading for key, heading in PARTS.items() if any(row.get(key) is not None for row in rows)}
     costs = {"parameters": "parameters", "steps": "steps", "tokens": "tokens", "minutes": "minutes"}
     shown = table(rows, {"run": "run", **figure, "loss": "nats per token", **costs})
     shown.numeric = set(shown.columns) - {"run"}

@@ -40,6 +40,7 @@ class TrainingView:
         self._started = clock()
         self._shown: float | None = None
         self._validation: float | None = None
+        self._network: float | None = None
         self._stage: str | None = None
         self._stage_began = self._started
 
@@ -95,9 +96,7 @@ class TrainingView:
             return
         self._shown = self._clock()
         steps = f"step {step:,}" if total_steps is None else f"step {step:,}/{total_steps:,}"
-        parts = [steps, f"loss {loss:.3f}"]
-        if self._validation is not None:
-            parts.append(f"val {self._validation:.3f}")
+        parts = [steps, *self._losses(loss)]
         speed = f"{tokens_per_second:,.0f} tokens/s"
         if self._progress is not None:
             if self.console.width >= 80:
@@ -109,6 +108,16 @@ class TrainingView:
         if seconds_left is not None:
             parts.append(f"left {clock(seconds_left)}")
         self._print("  ".join(parts))
+
+    def _losses(self, loss: float) -> list[str]:
+        """Return the losses of a line: those that can be compared stand together."""
+        if self._validation is None:
+            return [f"loss {loss:.3f}"]
+        if self._network is None:
+            return [f"loss {loss:.3f}", f"val {self._validation:.3f}"]
+        alone = f"network alone: loss {loss:.3f}, val {self._network:.3f}"
+        narrow = self._progress is not None and self.console.width < 100
+        return [alone] if narrow else [alone, f"with counts and guesses: val {self._validation:.3f}"]
 
     def preparing(self, what: str, progress: float) -> None:
         """Show how far the preparation of a text is, as a share from 0 to 1; each `what` begins anew."""
@@ -135,12 +144,24 @@ class TrainingView:
         best: bool = False,
         bits_per_character: float | None = None,
         exact_match: float | None = None,
+        network_loss: float | None = None,
+        network_training_loss: float | None = None,
     ) -> None:
-        """Show an evaluation: nats per token, and where they are known bits per character and the share right."""
-        self._validation = validation_loss
+        """Show an evaluation: nats per token, and where they are known bits per character and the share right.
+
+        `network_loss` and `network_training_loss` are those of the network alone, on the same text and on a part of the
+        training text; the former is None where the network is all that there is.
+        """
+        self._validation, self._network = validation_loss, network_loss
         line = f"step {step:,}  validation {validation_loss:.4f}"
+        if network_loss is not None:
+            line += " with counts and guesses"
         if bits_per_character is not None:
             line += f"  {bits_per_character:.3f} bits per character"
+        if network_loss is not None:
+            line += f"  network alone {network_loss:.4f}"
+        if network_training_loss is not None:
+            line += f"  on training text {network_training_loss:.4f}"
         if exact_match is not None:
             line += f"  {percent(exact_match)} right"
         if not self._quiet:
@@ -170,6 +191,8 @@ class TrainingView:
             # A run that stopped early is as finished as any other: a bar that stands still at half would say it hangs.
             self._progress.update(self._progress.task_ids[0], completed=1.0, left=None)
         best = "" if best_validation_loss is None else f", best validation {best_validation_loss:.4f} nats per token"
+        if best and self._network is not None:
+            best += " with counts and guesses"
         self._print(f"finished: {steps:,} step{'s' * (steps != 1)} in {clock(seconds)}{best}")
 
     def _elapsed(self) -> float:

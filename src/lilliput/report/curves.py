@@ -27,6 +27,8 @@ class RunCurve:
     """Bits per character by the label that the line gets."""
     exact_match: Sequence[tuple[int, float]] = ()
     """(step, share of the answers that are right) of every evaluation, where answers are learnt."""
+    network: Sequence[tuple[int, float]] = ()
+    """(step, loss of the network alone) of every evaluation, where something is beside the network."""
 
 
 def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
@@ -43,10 +45,13 @@ def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
     steps: dict[int, tuple[float, float, float]] = {}
     validation: dict[int, float] = {}
     exact_match: dict[int, float] = {}
+    network: dict[int, float] = {}
     for row in read_rows(file, note):
         step = row["step"]
         if "validation_loss" in row:
             validation[step] = row["validation_loss"]
+            if row.get("network_validation_loss", row["validation_loss"]) != row["validation_loss"]:
+                network[step] = row["network_validation_loss"]
         if "exact_match" in row:
             exact_match[step] = row["exact_match"]
         if "loss" in row:
@@ -72,6 +77,7 @@ def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
         characters_per_token,
         floors,
         sorted(exact_match.items()),
+        sorted(network.items()),
     )
 
 

@@ -57,9 +57,16 @@ def _follow(
                     best=event.best,
                     bits_per_character=event.bits_per_character,
                     exact_match=event.exact_match,
+                    network_loss=None if event.network_loss == event.validation_loss else event.network_loss,
+                    network_training_loss=event.network_training_loss,
                 )
                 right = {} if event.exact_match is None else {"exact_match": event.exact_match}
-                _track(trackers, event.step, {"validation_loss": event.validation_loss} | right)
+                network = {
+                    "network_validation_loss": event.network_loss,
+                    "network_training_loss": event.network_training_loss,
+                }
+                network_values = {name: loss for name, loss in network.items() if loss is not None}
+                _track(trackers, event.step, {"validation_loss": event.validation_loss} | right | network_values)
             case Sampled():
                 view.sample(event.prompt + event.text.removeprefix(event.prompt), event.step, last)
                 for tracker in trackers:

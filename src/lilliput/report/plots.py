@@ -87,6 +87,8 @@ class _Drawn:
     validation: NDArray[np.float64]
     exact_match_x: NDArray[np.float64]
     exact_match: NDArray[np.float64]
+    network_x: NDArray[np.float64]
+    network: NDArray[np.float64]
     unit: float
     """The plot's unit in nats per token."""
 
@@ -97,6 +99,7 @@ class _Drawn:
         x = steps if against == "steps" else np.asarray(run.seconds, dtype=float) / scale
         validation = np.asarray(run.validation, dtype=float).reshape(-1, 2)
         exact_match = np.asarray(run.exact_match, dtype=float).reshape(-1, 2)
+        network = np.asarray(run.network, dtype=float).reshape(-1, 2)
         return cls(
             run.name,
             x,
@@ -106,6 +109,8 @@ class _Drawn:
             validation[:, 1] / unit,
             np.interp(exact_match[:, 0], steps, x),
             exact_match[:, 1],
+            np.interp(network[:, 0], steps, x),
+            network[:, 1] / unit,
             unit,
         )
 
@@ -133,6 +138,9 @@ def _draw_run(upper: "Axes", lower: "Axes", curve: _Drawn, colour: str, *, singl
     marked: dict[str, Any] = {"marker": "o", "markersize": 3.5} if len(curve.validation) <= 60 else {}
     validation_colour = COLOURS[1] if single else colour
     upper.plot(curve.validation_x, curve.validation, color=validation_colour, linewidth=1.7, zorder=3, **marked)
+    if len(curve.network):
+        alone = COLOURS[2] if single else colour
+        upper.plot(curve.network_x, curve.network, color=alone, linewidth=1.2, linestyle=(0, (4, 1.5)), zorder=2.5)
     if np.isfinite(curve.validation).any():
         best = int(np.nanargmin(curve.validation))
         at = (float(curve.validation_x[best]), float(curve.validation[best]))
@@ -171,7 +179,7 @@ def _limit(upper: "Axes", curves: Sequence[_Drawn], floors: dict[str, float]) ->
     """Let the axis show the part where something is decided, not the fall from a random network in the first steps."""
     lows, highs = list(floors.values()), [value * 1.06 for value in floors.values()]
     for curve in curves:
-        settled = np.concatenate([curve.losses[len(curve.losses) // 20 :], curve.validation])
+        settled = np.concatenate([curve.losses[len(curve.losses) // 20 :], curve.validation, curve.network])
         settled = settled[np.isfinite(settled)]
         if len(settled):
             lows.append(float(np.quantile(settled, 0.002)))
@@ -217,13 +225,14 @@ def _label(upper: "Axes", lower: "Axes", runs: Sequence[RunCurve], curves: Seque
         handles=_handles(curves[0]) if single else _handles_of_many(curves),
         loc="lower left",
         bbox_to_anchor=(-0.01, 1.0),
-        ncols=len(_handles(curves[0])) if single else 2,
+        ncols=2 if not single or len(curves[0].network) else len(_handles(curves[0])),
         frameon=False,
         fontsize=9,
     )
     if single:
         title = f"{runs[0].name}: {runs[0].steps[-1]:,} steps in {_duration(runs[0].seconds[-1])}"
-        upper.set_title(title, loc="left", color=INK, pad=26)
+        # Room for the legend, which has two lines where there are two validation losses.
+        upper.set_title(title, loc="left", color=INK, pad=42 if len(curves[0].network) else 26)
     for axes in (upper, lower):
         axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
         axes.set_axisbelow(True)
@@ -238,9 +247,15 @@ def _label(upper: "Axes", lower: "Axes", runs: Sequence[RunCurve], curves: Seque
 def _handles(curve: _Drawn) -> list["Line2D"]:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=COLOURS[0], linewidth=1.6, label="training (smoothed)")]
+    several = len(curve.network) > 0
+    training = "training, network alone (smoothed)" if several else "training (smoothed)"
+    handles = [Line2D([], [], color=COLOURS[0], linewidth=1.6, label=training)]
+    if several:
+        label = "validation, network alone"
+        handles.append(Line2D([], [], color=COLOURS[2], linewidth=1.2, linestyle=(0, (4, 1.5)), label=label))
     if len(curve.validation):
-        handles.append(Line2D([], [], color=COLOURS[1], marker="o", markersize=3.5, label="validation"))
+        label = "validation, with counts and guesses" if several else "validation"
+        handles.append(Line2D([], [], color=COLOURS[1], marker="o", markersize=3.5, label=label))
     if np.isfinite(curve.validation).any():
         label = f"best validation: {np.nanmin(curve.validation):.3f}"
         star: dict[str, Any] = {"marker": "*", "markersize": 11, "markeredgecolor": "white", "linestyle": ""}
@@ -261,6 +276,9 @@ def _handles_of_many(curves: Sequence[_Drawn]) -> list["Line2D"]:
             best += f", {percent(float(curve.exact_match[-1]))} right"
         handles.append(Line2D([], [], color=COLOURS[index % len(COLOURS)], linewidth=2, label=curve.name + best))
     handles.append(Line2D([], [], color=QUIET, linewidth=1, linestyle=(0, (3, 1.2)), label="training (smoothed)"))
+    if any(len(curve.network) for curve in curves):
+        label = "validation, network alone"
+        handles.append(Line2D([], [], color=QUIET, linewidth=1.2, linestyle=(0, (4, 1.5)), label=label))
     handles.append(Line2D([], [], color=QUIET, linewidth=1.7, marker="o", markersize=3.5, label="validation"))
     return handles
 

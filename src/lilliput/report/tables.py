@@ -19,6 +19,7 @@ from lilliput.corpus import shortened
 from lilliput.evaluation.floors import named_floors
 from lilliput.report.console import percent, printable
 
+PART_NAMES = {"network": "network alone", "counts": "counts and guesses alone"}
 READABLE_WIDTH = 16
 """A column of words that gets less than this is no longer read but deciphered."""
 GAP = 2
@@ -98,7 +99,7 @@ def evaluation_table(
     """Return the figures of a model in each definition, the floors below them, and the verdict.
 
     `windows` and `floors` have the shape of `lilliput eval --json`: the definitions "separate" and "sliding" with the
-    keys of `Score.as_dict`, and what `Floors.as_dict` gives.
+    keys of `Score.as_dict`, and what `Floors.as_dict` gives. Below a model of several parts stands each of them.
     """
     rows: list[dict[str, object]] = []
     for definition, score in windows.items():
@@ -106,6 +107,9 @@ def evaluation_table(
         row |= {"loss": _figure(score["loss"], 4), "perplexity": _figure(score["perplexity"], 3)}
         row |= {key: _figure(score[key], 3) for key in ("bits_per_character", "bits_per_byte")}
         rows.append(row)
+        for part, figures in score.get("parts", {}).items():  # runs of earlier versions have none
+            row = {"name": f"  {PART_NAMES.get(part, part)}", "loss": _figure(figures["loss"], 4)}
+            rows.append(row | {"bits_per_character": _figure(figures["bits_per_character"], 3)})
     for name, bits in named_floors(floors or {}).items():
         rows.append({"name": name, "bits_per_character": _figure(bits, 3)})
     columns = {

@@ -16,7 +16,7 @@ from lilliput.models import Model
 from lilliput.recipe import Recipe, SampleSettings
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
-from lilliput.training.material import MEASURED, Look, Sample
+from lilliput.training.material import LEARNT, MEASURED, Look, Sample
 from lilliput.writer import Writer
 
 SHOWN = 5
@@ -70,7 +70,9 @@ class ExampleMaterial:
     def look(self, model: Model, limit: int | None) -> Look:
         """Measure the model on held-out problems."""
         score = score_answers(model, self._validation, limit=limit)
-        return Look(score.loss_nats_per_token, score.tokens, score.exact_match)
+        learnt = score_answers(model, self._training, limit=min(score.tokens, LEARNT)).loss_nats_per_token
+        loss = score.loss_nats_per_token
+        return Look(loss, score.tokens, network=loss, learnt=learnt, exact_match=score.exact_match)
 
     def costs(self, model: Model) -> tuple[float, float]:
         """Measure a look; the report is one over all problems."""

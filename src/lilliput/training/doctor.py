@@ -1,7 +1,9 @@
 """Reads the log of a run and says in plain words what is wrong with it, and what helps.
 
-Everything is told from the losses that the run wrote down and from sizes; nothing is measured anew. The bounds are set
-so that an ordinary run is told nothing but that it could go on.
+Everything is told from the losses that the run wrote down and from sizes; nothing is measured anew. Losses are compared
+only where they are those of the same model in the same state: the network alone, on the text to learn and on the
+held-out one. Runs of earlier versions did not write those, and are told less. The bounds are set so that an ordinary
+run is told nothing but that it could go on.
 """
 
 import math
@@ -9,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lilliput.evaluation.floors import strongest_floor
+from lilliput.evaluation.floors import LEAST_BITS, strongest_floor
 from lilliput.runs import RunFolder
+from lilliput.training.guard import clearly_above
 
 RISE = 0.01
 """Share by which a validation loss must be above the best one to be worse for sure."""
@@ -22,7 +25,7 @@ FEW_TOKENS, FEW_PROBLEMS = 5_000, 200
 PARTS = 20
 """A training loss is averaged over so many parts of the run to see where it goes."""
 FEW_STEPS = 100
-"""With fewer, nothing is said of the training loss."""
+"""With fewer, nothing is said of where the training loss goes, nor that a run could have learnt more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,11 @@ class Chart:
     steps: Sequence[tuple[int, float]]
     """(step, training loss)."""
     looks: Sequence[tuple[int, float]]
-    """(step, validation loss)."""
+    """(step, validation loss) of the whole model."""
+    network: Sequence[tuple[int, float, float]]
+    """(step, validation loss, training loss) of the network alone at the same looks, in the same state."""
+    uniform: float
+    """The loss of guessing all tokens alike."""
     troubles: Sequence[int]
     """The steps that went wrong."""
     parameters: int | None
@@ -52,8 +59,15 @@ class Chart:
     """The strongest baseline, and its bits per character; None for answers."""
     reached: float | None
     """Bits per character of the finished run."""
+    counts: float | None
+    """Bits per character of counts and guesses without the network."""
     over: bool
     """Whether the run is finished."""
+
+    @property
+    def done(self) -> int:
+        """Return how many steps were done."""
+        return max((step for step, _ in self.steps), default=0)
 
 
 def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
@@ -63,10 +77,17 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
     """
     facts = run.read_facts()
     rows = run.read_lines(run.metrics, note)
+    vocabulary = run.read_json(run.model).get("vocab_size", 0) if run.model.exists() else 0
     evaluation: dict[str, Any] = run.read_json(run.evaluation) if run.evaluation.exists() else {}
     return Chart(
         steps=[(row["step"], row["loss"]) for row in rows if "loss" in row],
         looks=[(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row],
+        network=[
+            (row["step"], row["network_validation_loss"], row["network_training_loss"])
+            for row in rows
+            if "network_validation_loss" in row and "network_training_loss" in row
+        ],
+        uniform=math.log(vocabulary) if isinstance(vocabulary, int) and vocabulary > 0 else math.inf,
         troubles=[row["at_step"] for row in rows if "trouble" in row],
         parameters=run.count_parameters(),
         training_tokens=facts["training"]["tokens"],
@@ -74,19 +95,34 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
         validation_problems=facts["validation"].get("problems"),
         strongest=strongest_floor(facts["floors"]),
         reached=evaluation.get("bits_per_character"),
+        counts=evaluation.get("parts", {}).get("counts", {}).get("bits_per_character"),
         over=bool(evaluation),
     )
 
 
 def diagnose(chart: Chart) -> list[Finding]:
     """Return what is wrong with a run, the gravest first."""
-    found = [_taken_back(chart), _rising(chart), _stuck(chart), _overfitting(chart)]
+    found = [_destroyed(chart), _taken_back(chart), _rising(chart), _stuck(chart), _overfitting(chart)]
     if chart.over:
         found.append(_worse_than_baseline(chart))
-        if not any(found[:3]):  # where the rate is wrong, a longer run does not help
+        if found[0] is None:
+            found.append(_idle(chart))
+        if not any(found[:4]):  # where the rate is wrong, a longer run does not help
             found.append(_underfitting(chart))
     found.append(_small_validation(chart))
     return [finding for finding in found if finding is not None]
+
+
+def _destroyed(chart: Chart) -> Finding | None:
+    if not chart.network or chart.network[-1][2] <= clearly_above(chart.uniform):
+        return None
+    step, _, learnt = chart.network[-1]
+    return Finding(
+        "destroyed network",
+        f"training has destroyed the network: at step {step:,} its loss alone is {learnt:.2f} on the text to learn, "
+        f"and guessing all tokens alike has {chart.uniform:.2f}",
+        "start over with --fresh and a much smaller training.learning_rate (and matrix_learning_rate)",
+    )
 
 
 def _taken_back(chart: Chart) -> Finding | None:
@@ -133,14 +169,14 @@ def _overfitting(chart: Chart) -> Finding | None:
     (best_step, lowest), (now_step, now) = chart.looks[best], chart.looks[-1]
     if len(chart.looks) - best <= 2 or now < lowest + max(RISE * lowest, 0.005):
         return None
-    before = chart.looks[best - 1][0] if best else 0
-    then = _mean(chart.steps, before, best_step)
-    last = _mean(chart.steps, chart.looks[-2][0], now_step)
+    learnt = {step: loss for step, _, loss in chart.network}
+    then, last = learnt.get(best_step), learnt.get(now_step)
     if then is None or last is None or last >= then:
         return None
     text = (
         f"overfitting since step {chart.looks[best + 1][0]:,}: best is step {best_step:,}, kept; since then the "
-        f"validation loss rose from {lowest:.3f} to {now:.3f} while the training loss fell to {last:.3f}"
+        f"validation loss rose from {lowest:.3f} to {now:.3f} while the network's training loss fell from {then:.3f} "
+        f"to {last:.3f}"
     )
     if chart.parameters is not None and chart.parameters > chart.training_tokens:
         text += f"; {chart.parameters:,} parameters are many for {chart.training_tokens:,} tokens to learn"
@@ -155,14 +191,27 @@ def _overfitting(chart: Chart) -> Finding | None:
 def _underfitting(chart: Chart) -> Finding | None:
     if len(chart.looks) < 2 or chart.looks[-1] != min(chart.looks, key=lambda look: look[1]):
         return None
-    learnt, held_out = _mean(chart.steps, chart.looks[-2][0], chart.looks[-1][0]), chart.looks[-1][1]
-    if learnt is None or held_out < LITTLE or held_out - learnt > ALIKE * held_out:
+    if chart.done < FEW_STEPS or not chart.network or chart.network[-1][0] != chart.looks[-1][0]:
+        return None
+    _, held_out, learnt = chart.network[-1]
+    if held_out < LITTLE or held_out - learnt > ALIKE * held_out:
         return None
     return Finding(
         "underfitting",
-        f"it could learn more: at the end the loss is {learnt:.3f} on the text to learn and {held_out:.3f} on the "
-        "held-out one, nearly the same",
+        f"it could learn more: after {chart.done:,} steps the loss of the network alone is {learnt:.3f} on the text to "
+        f"learn and {held_out:.3f} on the held-out one, nearly the same",
         "more training.minutes or training.steps; if it is slow to fall then, a larger model.width",
+    )
+
+
+def _idle(chart: Chart) -> Finding | None:
+    """Say that the network, one part of the model, contributes nothing, which the other parts hide."""
+    if chart.counts is None or chart.reached is None or chart.counts - chart.reached >= LEAST_BITS:
+        return None
+    return Finding(
+        "network adds nothing",
+        f"{chart.reached:.3f} bits per character, and counts and guesses without the network need {chart.counts:.3f}",
+        "more training.minutes or training.steps, or more text; for so short a run counting is all that pays",
     )
 
 
@@ -196,11 +245,6 @@ def _small_validation(chart: Chart) -> Finding | None:
         f"the held-out text has only {chart.validation_tokens:,} tokens: its loss is uncertain by about {doubt:.2f}",
         remedy,
     )
-
-
-def _mean(steps: Sequence[tuple[int, float]], after: int, until: int) -> float | None:
-    losses = [loss for step, loss in steps if after < step <= until]
-    return sum(losses) / len(losses) if losses else None
 
 
 def _means(steps: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

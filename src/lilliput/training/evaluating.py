@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from lilliput.models import Mixture
 from lilliput.runs import RunFolder
 from lilliput.training.prepare import open_material
 from lilliput.writer import Writer
@@ -13,5 +14,5 @@ def evaluate_run(writer: Writer, run: Path, text: str | None = None) -> dict[str
 
     Raises CorpusError if the text cannot be read or is too short, RunError if the run's files are broken.
     """
-    material = open_material(RunFolder(run), writer.model.context)
+    material = open_material(RunFolder(run), writer.model.context, isinstance(writer.model, Mixture))
     return material.report(writer, None) if text is None else material.report_on(writer, text)

@@ -78,6 +78,8 @@ class Evaluated:
     """The model was measured on the validation text (nats per token); `share` of the text was looked at.
 
     Where answers are learnt, the loss is over their tokens, and `exact_match` is the share of them that are right.
+    `network_loss` is that of the network alone, over the same tokens, and `network_training_loss` that of the network
+    alone over a part of what is learnt: the two can be compared.
     """
 
     step: int
@@ -88,6 +90,8 @@ class Evaluated:
     best_step: int
     share: float
     exact_match: float | None = None
+    network_loss: float | None = None
+    network_training_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,19 @@
-"""Notices the step at which training goes wrong: a loss or gradient that is no number, or a loss that leaps.
+"""Notices the step at which training goes wrong: a loss or gradient that is no number, a loss that leaps, or one that
+is worse than that of a network that knows nothing.
 
 A leap is a loss far above its running mean, in units of its own running deviation and in nats, that stays there for
 several steps: a passage that is like nothing else in the text, a table or another script, makes a step as bad, and
-clipping its gradient is all that it needs. What is no number is told at once. The guard sees the losses in the order of
+clipping its gradient is all that it needs. A loss that stays above its own first value, or above what guessing all
+tokens alike would have, is that of a network that training has destroyed, however slowly it got there; in the first
+steps a loss may rise for a moment. What is no number is told at once. The guard sees the losses in the order of
 the steps and nothing else; what it knows goes into the checkpoint, so a run that was stopped and continued is judged as
 one that was not.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 MEMORY = 0.05
 """Share of the newest loss in the running means."""
@@ -18,18 +23,37 @@ DEVIATIONS = 10.0
 NATS = 1.0
 STAYS = 3
 """Steps in a row that a leap takes."""
+WORSE_SHARE, WORSE_NATS, WORSE_STAYS = 0.05, 0.1, 10
+"""How far above a loss is worse for sure, as a share of it and in nats; and steps in a row that it takes."""
 RESCUES = 3
 """How often a run is taken back before it is stopped."""
 
 
 @dataclass
 class Guard:
-    """Running mean and mean absolute deviation of the loss after `seen` steps; `high` are the latest that leapt."""
+    """Running mean and mean absolute deviation of the loss after `seen` steps; `high` are the latest that leapt.
+
+    `uniform` is the loss of guessing all tokens alike, `limit` what the loss has to stay below, and `worse` are the
+    latest steps that were above it.
+    """
 
     seen: int = 0
     mean: float = 0.0
     deviation: float = 0.0
     high: int = 0
+    uniform: float = math.inf
+    limit: float = math.inf
+    worse: int = 0
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any], vocabulary: int) -> "Guard":
+        """Return the guard of a checkpoint, which for the beginning and in earlier versions knows less."""
+        return cls(**({"uniform": math.log(vocabulary)} | dict(state)))
+
+    @property
+    def doubtful(self) -> int:
+        """Return how many of the latest steps may turn out to have gone wrong."""
+        return max(self.high, self.worse)
 
     def check(self, loss: float, norm: float | None) -> str | None:
         """Take in a step's loss and gradient norm; return what is wrong with them, or None.
@@ -40,6 +64,11 @@ class Guard:
             return f"the training loss became {loss}"
         if norm is not None and not math.isfinite(norm):
             return f"the gradient's norm became {norm}"
+        if self.seen == 0:
+            self.limit = loss
+        self.worse = self.worse + 1 if loss > clearly_above(self.limit) else 0
+        if self.worse >= WORSE_STAYS:
+            return f"the network's loss stays at {loss:.2f}, worse than at its first step or than guessing"
         distance = loss - self.mean
         if self.seen >= WARM and distance > max(NATS, DEVIATIONS * self.deviation):
             self.high += 1
@@ -49,7 +78,14 @@ class Guard:
         share = max(MEMORY, 1 / self.seen)  # at first the plain mean
         self.mean += share * distance
         self.deviation += share * (abs(distance) - self.deviation) if self.seen > 1 else 0.0
+        if self.mean < self.uniform:  # the first values of some networks are above it
+            self.limit = min(self.limit, self.uniform)
         return None
+
+
+def clearly_above(loss: float) -> float:
+    """Return what is above a loss for sure, and not by the chance of a batch."""
+    return loss + max(WORSE_NATS, WORSE_SHARE * loss)
 
 
 class Trouble(Exception):

@@ -56,7 +56,7 @@ class Journal:
         for (row, _), (loss, norm) in zip(waiting, values, strict=True):
             reason = self._guard.check(loss, None if self._scaled else norm)
             if reason is not None:
-                # A leap began some steps ago.
-                raise Trouble(row["step"] - max(0, self._guard.high - 1), reason)
+                # A leap, or a loss that stays too high, began some steps ago.
+                raise Trouble(row["step"] - max(0, self._guard.doubtful - 1), reason)
             row["loss"], row["gradient_norm"] = loss, round(norm, 5) if math.isfinite(norm) else None
             self._rows.append(row)

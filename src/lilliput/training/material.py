@@ -14,6 +14,8 @@ from lilliput.models import Model
 from lilliput.tokenizers import Tokenizer
 from lilliput.writer import Writer
 
+LEARNT = 32_768
+"""Targets of what is learnt that a look scores at most; it scores no more of them than of what is held out."""
 MEASURED = 4096
 """Targets that are scored to find out what scoring takes."""
 
@@ -24,8 +26,18 @@ class Look:
 
     loss: float
     scored: int
+    network: float
+    """Of the network alone, over the same targets: the same as `loss` where nothing is beside it."""
+    learnt: float
+    """Of the network alone, in the same state, over as much of what is learnt, always the same part of it."""
     exact_match: float | None = None
     """The share of the answers that are right, where there are answers."""
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the figures for metrics.jsonl."""
+        figures = {"validation_loss": self.loss, "network_validation_loss": self.network}
+        figures["network_training_loss"] = self.learnt
+        return figures if self.exact_match is None else figures | {"exact_match": self.exact_match}
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class Session:
     def _begin(self, seconds: float) -> None:
         """Set up what follows from the progress, `seconds` of which have passed since it was saved."""
         self.scaler = Scaler(self.runtime, self.progress.scaler)
-        self.guard = Guard(**self.progress.guard)  # type: ignore[arg-type]  # JSON has whole numbers as such
+        self.guard = Guard.restored(self.progress.guard, self.model.vocab_size)
         self.journal = Journal(self.run, self.guard, self.runtime.needs_scaler)
         self.budget = Budget(self.settings, self.progress.seconds + seconds, self._count_rounds())
         self.budget.opening_seconds = self.progress.opening_seconds
@@ -150,11 +150,11 @@ class Session:
             events: list[Event] = [self._record(step, time.monotonic() - resumed)]
             look = look or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds)
             save = save or self._save_due(step.number)
-            # What may turn out to be a leap is neither measured nor saved before that is known.
-            if self.budget.over(step.number) or (look and not self.guard.high):
+            # What may turn out to have gone wrong is neither measured nor saved before that is known.
+            if self.budget.over(step.number) or (look and not self.guard.doubtful):
                 look = save = False
                 events += self._look()
-            elif save and not self.guard.high:
+            elif save and not self.guard.doubtful:
                 save = False
                 self._save()
             # Told when all of it is done: the caller may leave its loop at any event.
@@ -292,9 +292,7 @@ class Session:
             progress.stale_evaluations += 1
         progress.evaluated_seconds = self.budget.elapsed()
         share = look.scored / self.material.targets
-        row = {"step": progress.step, "validation_loss": look.loss, "share": round(share, 4)}
-        if look.exact_match is not None:
-            row["exact_match"] = look.exact_match
+        row = {"step": progress.step, "share": round(share, 4)} | look.as_dict()
         self.journal.write(row | {"seconds": round(progress.evaluated_seconds, 3)})
         characters = self.material.facts.get("characters_per_token")
         return Evaluated(
@@ -306,6 +304,8 @@ class Session:
             best_step=progress.best_step,
             share=share,
             exact_match=look.exact_match,
+            network_loss=look.network,
+            network_training_loss=look.learnt,
         )
 
     def _diagnosis(self) -> Iterator[Event]:

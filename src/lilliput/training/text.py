@@ -1,6 +1,7 @@
 """A run on one long text: windows to learn from, both definitions of the loss, and what counting reaches."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,13 +15,21 @@ from lilliput.data.tokens import Tokens
 from lilliput.data.windows import Windows
 from lilliput.errors import CorpusError, RunError
 from lilliput.evaluation.floors import measure_floors
-from lilliput.evaluation.loss import Definition, Score, evaluate, piece_length, pieces, score_tokens
-from lilliput.models import Model
+from lilliput.evaluation.loss import (
+    Definition,
+    Score,
+    evaluate,
+    piece_length,
+    pieces,
+    score_parts,
+    score_tokens,
+)
+from lilliput.models import Mixture, Model
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
 from lilliput.training.held_out import floors_on_part
 from lilliput.training.large import text_end
-from lilliput.training.material import MEASURED, Look, Sample
+from lilliput.training.material import LEARNT, MEASURED, Look, Sample
 from lilliput.writer import Writer
 
 SAMPLE_LENGTH = 200
@@ -30,6 +39,8 @@ SAMPLE_LEAST = 60
 ASIDE, ASIDE_SHARE = 12_288, 0.02
 """Tokens at the end of the training text that are set aside for what is fitted beside the network; of a short text the
 share of it, but for one of a few thousand tokens more than that."""
+_ROWS = 32
+"""Windows at a time of what is set aside."""
 DEFINITIONS: tuple[Definition, ...] = ("separate", "sliding")
 
 
@@ -97,17 +108,23 @@ class TextMaterial:
 
     def look(self, model: Model, limit: int | None) -> Look:
         """Measure the model in separate windows."""
-        loss, scored = score_tokens(model, self._validation, self.window, "separate", limit=limit)
-        return Look(loss / scored, scored)
+        held_out = score_parts(model, self._validation, self.window, "separate", limit=limit)
+        network, scored = model.network_alone(), held_out.targets
+        learnt, targets = score_tokens(network, self._learned, self.window, "separate", limit=min(scored, LEARNT))
+        whole = held_out.whole / scored
+        alone = whole if held_out.network is None else held_out.network / scored
+        return Look(whole, scored, network=alone, learnt=learnt / targets)
 
     def costs(self, model: Model) -> tuple[float, float]:
-        """Measure both definitions: the report has both, a look the separate windows only."""
-        seconds = []
+        """Measure a look, and both definitions, which the report has."""
+        started = time.monotonic()
+        look = (self.look(model, MEASURED).scored, time.monotonic() - started)
+        seconds = 0.0
         for definition in DEFINITIONS:
             started = time.monotonic()
             _, scored = score_tokens(model, self._validation, self.window, definition, limit=MEASURED)
-            seconds.append((time.monotonic() - started) / scored)
-        return seconds[0], sum(seconds)
+            seconds += (time.monotonic() - started) / scored
+        return look[1] / look[0], seconds
 
     def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
         """Continue the recipe's first prompt."""
@@ -121,6 +138,7 @@ class TextMaterial:
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
         """Measure both definitions over the held-out text, or both and the floors over the same part of it."""
+        self._measure_counts_alone(writer.model)
         floors = self.facts["floors"]
         limit = None if limit is None else max(limit, piece_length(self.window))
         if limit is not None and limit < self.targets:
@@ -131,6 +149,7 @@ class TextMaterial:
     def report_on(self, writer: Writer, target: str) -> dict[str, Any]:
         """Measure both definitions over another text, with the floors that the training text sets it."""
         other = open_corpus([target]).text
+        self._measure_counts_alone(writer.model)
         tokens = self.tokenizer.encode(other)
         if len(tokens) < 2:
             raise CorpusError(f"{target}: {len(tokens)} tokens, and at least 2 are needed to measure anything")
@@ -143,8 +162,16 @@ class TextMaterial:
         learned = text_end(self._training, self.tokenizer)
         if "labels" in self.facts:
             learned = unmark(learned)
-        floors = measure_floors(learned, self.tokenizer.normalized(other)).as_dict()
-        return evaluation_report(evaluate_both(writer.model, tokens, self.window, facts), floors)
+        normalized = self.tokenizer.normalized(other)
+        floors = measure_floors(learned, normalized).as_dict()
+        report = evaluation_report(evaluate_both(writer.model, tokens, self.window, facts), floors)
+        return report | {"unknown_characters": round(_unknown_share(normalized, learned), 5)}
+
+    def _measure_counts_alone(self, model: Model) -> None:
+        if isinstance(model, Mixture) and (pairs := self.aside(_ROWS, model.memory)):
+            device = next(model.parameters()).device
+            moved = ((before_BP, batch.to(device)) for before_BP, batch in pairs)
+            model.measure_counts_alone((before_BP, batch.inputs_BT, batch.targets_BT) for before_BP, batch in moved)
 
 
 def evaluate_both(
@@ -172,6 +199,12 @@ def evaluation_report(scores: dict[Definition, Score], floors: dict[str, Any]) -
         "windows": {definition: score.as_dict() for definition, score in scores.items()},
         "floors": floors,
     }
+
+
+def _unknown_share(text: str, learned: str) -> float:
+    """Return which share of a text's characters the training text does not have."""
+    known = set(learned)
+    return sum(count for character, count in Counter(text).items() if character not in known) / len(text)
 
 
 def _aside(tokens: int) -> int:
