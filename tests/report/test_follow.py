@@ -232,3 +232,13 @@ def test_curves_are_drawn_into_the_run(tmp_path: Path) -> None:
     assert draw_curves(tmp_path / "run") == tmp_path / "run" / "loss.png"
     assert (tmp_path / "run" / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "run" / "loss.svg").read_text()
+
+
+def test_curves_that_cannot_be_drawn_are_told_and_stop_nothing(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 2.0, "learning_rate": 0.1, "seconds": 1}\n')
+    (tmp_path / "loss.png").mkdir()
+    told: list[str] = []
+    assert draw_curves(tmp_path, told.append) is None
+    assert len(told) == 1
+    assert told[0].startswith("the loss curves are not drawn: the plot cannot be written to ")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

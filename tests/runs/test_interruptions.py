@@ -108,7 +108,7 @@ class Steps:
         first = {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
         optimizers = build_optimizers(self.model, recipe.training)
         self.notes: list[str] = []
-        self.state = State(run, self.model, optimizers, lambda: first, None, self.notes.append)
+        self.state = State(run, self.model, optimizers, lambda: first, recipe.training, self.notes.append)
         settings = recipe.model.model_dump(mode="json")
         size, context = material.tokenizer.vocab_size, material.window
         run.write_model({"settings": settings, "vocab_size": size, "context": context})

@@ -137,17 +137,38 @@ def test_a_changed_recipe_is_refused_with_the_difference(tmp_path: Path) -> None
     assert fresh.step == 12
 
 
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
 def test_a_broken_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> None:
     run(tmp_path / "whole", recipe())
     run(tmp_path / "run", recipe(), stop=stop_after(7))
-    newest = tmp_path / "run" / "checkpoints" / "step-00000007" / "weights.safetensors"
-    content = bytearray(newest.read_bytes())
-    content[-1] ^= 1
-    newest.write_bytes(content)
+    damage(tmp_path / "run" / "checkpoints" / "step-00000007" / "weights.safetensors")
     events = run(tmp_path / "run", recipe())
-    assert any(isinstance(event, Note) and "step 7 is broken" in event.text for event in events)
+    (line,) = [event.text for event in events if isinstance(event, Note) and "step 7 is broken" in event.text]
+    assert "length" not in line
     assert next(event.step for event in events if isinstance(event, Started)) == 4
     assert_equal_runs(tmp_path / "whole", tmp_path / "run")
+
+
+@pytest.mark.parametrize(("schedule", "same"), [("cosine", False), ("constant", True)])
+def test_falling_back_in_a_run_that_was_made_longer_says_what_that_changes(
+    tmp_path: Path, schedule: str, same: bool
+) -> None:
+    """Steps 9 to 12 were taken by the schedule of a run of 12 steps, and are taken again by that of one of 16."""
+    options = {"training.schedule": schedule, "training.warmup": 0.0}
+    run(tmp_path / "whole", recipe(**options))
+    shutil.copytree(tmp_path / "whole", tmp_path / "run")
+    damage(tmp_path / "run" / "checkpoints" / "step-00000012" / "weights.safetensors")
+    run(tmp_path / "whole", recipe(**options, **{"training.steps": 16}))
+    events = run(tmp_path / "run", recipe(**options, **{"training.steps": 16}))
+    (line,) = [event.text for event in events if isinstance(event, Note) and "step 12 is broken" in event.text]
+    assert "the run's length is another one since step 8" in line
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run")]
+    assert (weights[0] == weights[1]) == same
 
 
 def test_when_every_checkpoint_is_broken_nothing_is_lost_in_silence(tmp_path: Path) -> None:

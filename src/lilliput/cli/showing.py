@@ -16,7 +16,8 @@ def show_evaluation(finished: "Finished") -> None:
     assert finished.evaluation is not None
     console = Console(highlight=False)
     print_evaluation(console, finished.evaluation)
-    console.print(f"loss curves: {finished.folder / 'loss.png'}", soft_wrap=True)
+    if (finished.folder / "loss.png").is_file():
+        console.print(f"loss curves: {finished.folder / 'loss.png'}", soft_wrap=True)
     what = "to ask:     " if "exact_match" in finished.evaluation else "to write:   "
     another = "" if "exact_match" in finished.evaluation else "  (--seed 2 writes another text)"
     console.print(f'{what} lilliput sample {finished.folder} --prompt "..."{another}', soft_wrap=True)

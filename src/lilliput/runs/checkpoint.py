@@ -55,6 +55,8 @@ class Progress:
     """The steps that went wrong, oldest first; each has halved the learning rate."""
     accumulation: int | None = None
     """Micro-batches of a share of a step, where the memory did not suffice for those of the recipe."""
+    length: float | None = None
+    """The length that the run was to have, in steps or minutes; its schedule depends on it."""
     shares: int | None = None
     """Into how many shares a step is cut, each with dropout of its own; what the run began with stays."""
 
@@ -111,17 +113,32 @@ def checkpoint_steps(folder: Path) -> list[int]:
     return sorted((int(match[1]) for match in matches if match), reverse=True)
 
 
-def newest_checkpoint(folder: Path, note: Callable[[str], None]) -> Checkpoint | None:
+def newest_checkpoint(folder: Path, note: Callable[[str], None], length: float | None = None) -> Checkpoint | None:
     """Return the newest checkpoint that is whole, telling `note` of every broken one; None if there never was one.
+
+    With the `length` that the run is to have now, in steps or minutes, `note` is told too if it is another one than at
+    the checkpoint: then the steps after it do not come out as they did.
 
     Raises CheckpointError if there are checkpoints and all are broken.
     """
     steps = checkpoint_steps(folder)
+    broken = []
     for step in steps:
         try:
-            return load_checkpoint(folder / f"step-{step:08d}")
+            checkpoint = load_checkpoint(folder / f"step-{step:08d}")
         except CheckpointError as error:
-            note(f"checkpoint of step {step} is broken ({error}); falling back to the one before")
+            broken.append(f"checkpoint of step {step} is broken ({error}); falling back to the one before")
+            continue
+        if broken and length is not None and checkpoint.progress.length not in (None, length):
+            broken[-1] += (
+                f": the run's length is another one since step {step}, and its schedule with it, so the steps after it "
+                "may come out otherwise than before"
+            )
+        for line in broken:
+            note(line)
+        return checkpoint
+    for line in broken:
+        note(line)
     if steps:
         raise CheckpointError(f"{folder}: every checkpoint is broken; start over with --fresh")
     return None

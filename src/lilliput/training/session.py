@@ -67,7 +67,7 @@ class Session:
                 self.model,
                 build_optimizers(self.model, self.settings),
                 lambda: dict(self._first_model().named_parameters()),
-                self.settings.keep_every,
+                self.settings,
                 self.notes.append,
             )
             self.progress.shares = crew.begin(recipe, self.model, self.runtime, self.progress.shares)

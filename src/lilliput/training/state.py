@@ -7,6 +7,7 @@ from torch import Tensor
 from lilliput.errors import CheckpointError
 from lilliput.models import Model
 from lilliput.optimization.optimizers import Optimizers
+from lilliput.recipe import TrainingSettings
 from lilliput.runs import (
     Checkpoint,
     Progress,
@@ -31,21 +32,22 @@ class State:
         model: Model,
         optimizers: Optimizers,
         first_weights: Callable[[], Mapping[str, Tensor]],
-        keep_every: int | None,
+        settings: TrainingSettings,
         note: Callable[[str], None],
     ) -> None:
         self._run = run
         self._model = model
         self.optimizers = optimizers
         self._first_weights = first_weights
-        self._keep_every = keep_every
+        self._keep_every = settings.keep_every
+        self._length = settings.steps or settings.minutes
         self._note = note
         self.restore()
         self._prune()  # an interruption may have left more than are kept
 
     def restore(self) -> None:
         """Put the newest whole checkpoint in place, or the beginning of the run; drop the log of what came after."""
-        checkpoint = newest_checkpoint(self._run.checkpoints, self._note)
+        checkpoint = newest_checkpoint(self._run.checkpoints, self._note, self._length)
         self.progress = Progress() if checkpoint is None else checkpoint.progress
         put_weights(self._model, self._first_weights() if checkpoint is None else checkpoint.weights)
         self.optimizers.load_state({} if checkpoint is None else checkpoint.optimizer)
@@ -55,6 +57,7 @@ class State:
     def save(self) -> None:
         """Write a checkpoint and delete those that are no longer needed."""
         weights = dict(self._model.named_parameters())
+        self.progress.length = self._length
         save_checkpoint(self._run.checkpoints, Checkpoint(self.progress, weights, self.optimizers.state()))
         self._prune()
 
