@@ -146,3 +146,10 @@ def test_it_is_said_what_training_bought():
 @pytest.mark.parametrize("bits", [None, math.nan, math.inf])
 def test_a_network_that_diverged_is_not_better(bits):
     assert verdict(bits, measure_floors("abab", "ba").as_dict()).startswith("NOT better than ")
+
+
+def test_a_floor_of_the_whole_text_among_those_of_a_part_is_named_so():
+    part = {"ngram": {"order": 5, "bits_per_character": 2.0, "sampled_share": 0.2}}
+    whole = {"xz": {"bits_per_character": 1.5, "sampled_share": 1.0}}
+    assert floors.named_floors(part | whole) == {"count model (order 5)": 2.0, "xz, whole text": 1.5}
+    assert "xz, whole text" in verdict(1.0, part | whole)

@@ -45,9 +45,10 @@ def print_evaluation(console: Any, evaluation: dict[str, Any]) -> None:
             soft_wrap=True,
         )
     if share < 1:
+        alike = "" if "exact_match" in evaluation else " and the baselines on the same pieces"
         console.print(
-            f"Measured on {percent(share)} of what is held out, evenly spread, to keep within the time budget; "
-            "lilliput eval RUN measures all of it.",
+            f"Measured on {percent(share)} of what is held out, in pieces from all over{alike}, to keep within the "
+            "time budget; lilliput eval RUN measures all of it.",
             soft_wrap=True,
         )
 

@@ -79,4 +79,8 @@ def _summary(finished: "Finished") -> dict[str, Any]:
     }
     if "exact_match" in evaluation:
         return summary | {"validation_loss": evaluation["loss"]} | evaluation
-    return summary | {"bits_per_character": evaluation["bits_per_character"], "validation_loss": evaluation["loss"]}
+    return summary | {
+        "bits_per_character": evaluation["bits_per_character"],
+        "validation_loss": evaluation["loss"],
+        "sampled_share": evaluation["sampled_share"],
+    }

@@ -214,11 +214,15 @@ def floor_name(key: str, order: int | None) -> str:
 def named_floors(floors: Mapping[str, Any]) -> dict[str, float]:
     """Return the bits per character of each floor by its name, for figures as `Floors.as_dict` gives them.
 
-    Those of answers have none, and those of runs of earlier versions lack some.
+    Those of answers have none, and those of runs of earlier versions lack some. Among the floors of a part of the text,
+    one that is known for the whole text only is named so.
     """
     figures = {key: figure for key, figure in floors.items() if "bits_per_character" in figure}
     return {
-        floor_name(key, figure.get("order")): float(figure["bits_per_character"]) for key, figure in figures.items()
+        floor_name(key, figure.get("order")) + ", whole text" * (figure.get("sampled_share") == 1): float(
+            figure["bits_per_character"]
+        )
+        for key, figure in figures.items()
     }
 
 
