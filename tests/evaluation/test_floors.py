@@ -17,7 +17,7 @@ from lilliput.evaluation import (
     verdict,
     xz_floor,
 )
-from lilliput.evaluation.floors import bought
+from lilliput.evaluation.floors import bought, measure_likeness
 
 
 def words(seed, count):
@@ -153,3 +153,19 @@ def test_a_floor_of_the_whole_text_among_those_of_a_part_is_named_so():
     whole = {"xz": {"bits_per_character": 1.5, "sampled_share": 1.0}}
     assert floors.named_floors(part | whole) == {"count model (order 5)": 2.0, "xz, whole text": 1.5}
     assert "xz, whole text" in verdict(1.0, part | whole)
+
+
+def test_both_parts_are_measured_by_the_same_rest(monkeypatch):
+    training, validation = words(0, 4000), words(1, 600)
+    like, middle = measure_likeness(training, validation), (len(training) - len(validation)) // 2
+    rest = training[:middle] + training[middle + len(validation) :]
+    assert like is not None
+    assert like.held_out == ppmd_floor(rest, validation).bits_per_character
+    assert like.middle == ppmd_floor(rest, training[middle : middle + len(validation)]).bits_per_character
+    assert like.held_out == pytest.approx(like.middle, rel=0.1)
+    other = measure_likeness(training, validation.upper())
+    assert other is not None and other.held_out > 1.15 * other.middle == 1.15 * like.middle
+    assert measure_likeness(training, words(1, 300)) is None  # too little to tell
+    monkeypatch.setattr(floors, "LIKE_CHARACTERS", 2_400)
+    cut = measure_likeness(training, validation)
+    assert cut == measure_likeness(training, validation[:1200] + validation[-1200:])

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lilliput.corpus import Corpus, Document
 from lilliput.errors import RunError
 from lilliput.runs import RunFolder
 from lilliput.training.doctor import Chart, diagnose, read_chart
 from lilliput.training.events import Note
+from tests.conftest import made_up_text
 from tests.training.building import corpus, example_recipe, recipe, run, sums
 
 
@@ -89,6 +91,8 @@ def test_a_validation_loss_that_rises_with_the_training_loss_is_not_overfitting(
         ("underfitting", {"network": network(1.57, *FALLING)}),
         ("destroyed network", {"network": network(13.0, *FALLING[:-1], 13.3)}),
         ("network adds nothing", {"counts": 2.205}),
+        ("unlike held-out text", {"likeness": (2.4, 2.0)}),
+        ("unlike held-out text", {"likeness": (1.6, 2.0)}),
         ("small validation set", {"validation_tokens": 4_999}),
         ("small validation set", {"validation_problems": 199}),
     ],
@@ -157,6 +161,26 @@ def test_a_run_says_once_that_it_learns_by_heart(tmp_path: Path) -> None:
     assert sum(note.startswith("overfitting since step") for note in notes) == 1
     assert any("parameters are many for" in note and "what helps: a smaller model.width" in note for note in notes)
     assert any(note.startswith("the held-out text has only") for note in notes)
+
+
+def test_held_out_text_that_is_unlike_the_rest_is_told(tmp_path: Path) -> None:
+    index = "".join(f"{word}, {7 * number % 389}\n" for number, word in enumerate(sorted(made_up_text(30_000).split())))
+    for name, end in (("like", made_up_text(3_000, 5)), ("unlike", index[:3_000])):
+        document = Document(name, made_up_text(27_000) + "\n" + end)
+        run(tmp_path / name, recipe(**{"training.steps": 1}), text=Corpus(name, (document,)))
+    assert "unlike held-out text" not in kinds(read_chart(RunFolder(tmp_path / "like")))
+    (finding,) = (
+        found for found in diagnose(read_chart(RunFolder(tmp_path / "unlike"))) if found.kind == "unlike held-out text"
+    )
+    assert finding.text.startswith("the end of the text, which is held out, is unlike the rest and ")
+    assert "--validation" in finding.remedy
+
+
+def test_what_is_held_out_in_another_way_is_not_compared_with_the_middle(tmp_path: Path) -> None:
+    documents = tuple(Document(str(number), made_up_text(3_000, number)) for number in range(10))
+    text = Corpus("several", documents)
+    run(tmp_path / "run", recipe(**{"training.steps": 1, "data.split.by": "document"}), text=text)
+    assert read_chart(RunFolder(tmp_path / "run")).likeness is None
 
 
 def test_the_chart_is_what_the_run_wrote(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ LITTLE = 0.05
 FEW_TOKENS, FEW_PROBLEMS = 5_000, 200
 PARTS = 20
 """A training loss is averaged over so many parts of the run to see where it goes."""
+UNLIKE = 1.15
+"""How many times the bits of one part another may take and still be like it; parts of novels were within 1.13."""
 FEW_STEPS = 100
 """With fewer, nothing is said of where the training loss goes, nor that a run could have learnt more."""
 
@@ -63,6 +65,8 @@ class Chart:
     """Bits per character of counts and guesses without the network."""
     over: bool
     """Whether the run is finished."""
+    likeness: tuple[float, float] | None = None
+    """Bits per character of the held-out end and of the middle, by the same rest of the text (`Likeness`)."""
 
     @property
     def done(self) -> int:
@@ -97,6 +101,7 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
         reached=evaluation.get("bits_per_character"),
         counts=evaluation.get("parts", {}).get("counts", {}).get("bits_per_character"),
         over=bool(evaluation),
+        likeness=(likeness["held_out"], likeness["middle"]) if (likeness := facts.get("likeness")) else None,
     )
 
 
@@ -109,7 +114,7 @@ def diagnose(chart: Chart) -> list[Finding]:
             found.append(_idle(chart))
         if not any(found[:4]):  # where the rate is wrong, a longer run does not help
             found.append(_underfitting(chart))
-    found.append(_small_validation(chart))
+    found += [_unlike(chart), _small_validation(chart)]
     return [finding for finding in found if finding is not None]
 
 
@@ -222,6 +227,21 @@ def _worse_than_baseline(chart: Chart) -> Finding | None:
         "worse than a baseline",
         f"{chart.reached:.2f} bits per character, and {chart.strongest[0]} needs {chart.strongest[1]:.2f}",
         "more training.minutes or training.steps; for a short text a smaller model with more model.dropout",
+    )
+
+
+def _unlike(chart: Chart) -> Finding | None:
+    if chart.likeness is None:
+        return None
+    held_out, middle = chart.likeness
+    if 1 / UNLIKE < held_out / max(middle, 1e-9) < UNLIKE:
+        return None
+    harder = "harder" if held_out > middle else "easier"
+    return Finding(
+        "unlike held-out text",
+        f"the end of the text, which is held out, is unlike the rest and {harder}: by the same training text PPMd "
+        f"needs {held_out:.2f} bits per character for it, and {middle:.2f} for as much of the middle",
+        "leave out an appendix, an index or a licence at the end; or --validation with a text that stands for all",
     )
 
 

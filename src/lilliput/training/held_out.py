@@ -10,7 +10,7 @@ from typing import Any
 
 from lilliput.corpus import count_words, unmark
 from lilliput.data.tokens import Tokens
-from lilliput.evaluation.floors import measure_floors
+from lilliput.evaluation.floors import measure_floors, measure_likeness
 from lilliput.evaluation.loss import piece_length
 from lilliput.tokenizers import TextStream, Tokenizer
 
@@ -46,6 +46,12 @@ def held_out_facts(
         "floors": floors.as_dict(),
         "pieces": {"targets": length, "costs": floors.piece_costs()},
     }
+
+
+def likeness_facts(learned: str, text: str) -> dict[str, Any]:
+    """Return what `facts.json` holds of how like a held-out end is to the middle, both as the tokenizer sees them."""
+    likeness = measure_likeness(learned, text)
+    return {} if likeness is None else {"likeness": likeness.as_dict()}
 
 
 def floors_on_part(facts: dict[str, Any], stretches: Sequence[range]) -> dict[str, Any]:

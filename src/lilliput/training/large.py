@@ -18,7 +18,7 @@ from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
-from lilliput.training.held_out import held_out_facts
+from lilliput.training.held_out import held_out_facts, likeness_facts
 
 Preparing = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -60,14 +60,17 @@ def prepare_large(
             raise CorpusError(f"the {name} text has {len(ids)} tokens and at least 2 are needed; use a longer text")
     write_tokens(run.validation_tokens, held_out)
     progress("counting in", 0, 1)
+    learned = text_end(training, tokenizer)
     measured = held_out_facts(
         tokenizer,
         held_out,
         parts.validation,
-        text_end(training, tokenizer),
+        learned,
         recipe.data.window,
         progress=lambda share: progress("counting in", round(100 * share), 100),
     )
+    if validation is None:
+        measured |= likeness_facts(learned, tokenizer.normalized(parts.validation))
     (run.path / _BEGINNING).unlink()
     notes = list(found.notes)
     if recipe.tokenizer.kind not in _WHOLE_KINDS and parts.characters > MOST_LEARNT:

@@ -27,7 +27,7 @@ from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import train as train_tokenizer
 from lilliput.training.answering import ExampleMaterial
-from lilliput.training.held_out import held_out_facts
+from lilliput.training.held_out import held_out_facts, likeness_facts
 from lilliput.training.large import Preparing, prepare_large
 from lilliput.training.material import Material
 from lilliput.training.text import TextMaterial
@@ -120,6 +120,8 @@ def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Co
         labelled=bool(corpus.labels),
     )
     facts = {"training": {"characters": len(training), "tokens": len(ids["training"])}} | found
+    if validation is None and recipe.data.split.by == "position":
+        facts |= likeness_facts(tokenizer.normalized(training), tokenizer.normalized(held_out))
     return facts | ({"labels": corpus.labels} if corpus.labels else {})
 
 
