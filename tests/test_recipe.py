@@ -130,6 +130,11 @@ def test_a_recipe_has_the_size_that_it_names(name: str) -> None:
     assert count_parameters(model) == PROMISED[name]
 
 
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_recipe_leaves_the_precision_to_the_machine(name: str) -> None:
+    assert named_recipe(name).training.precision == "auto"
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 

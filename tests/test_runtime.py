@@ -5,6 +5,7 @@ import json
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,12 +13,16 @@ import torch
 
 from lilliput import runtime
 from lilliput.errors import RecipeError
-from lilliput.runtime import Runtime, choose_device, choose_runtime, describe_environment, kept_memory
+from lilliput.runtime import Runtime, bfloat16_cost, choose_device, choose_runtime, describe_environment, kept_memory
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, *, cuda: bool = False, bfloat16: bool = True, mps: bool = False) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bfloat16)
+    # What a GPU lacks is emulated.
+    supported = {True: True, False: bfloat16}
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: supported[including_emulation]
+    )
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
 
 
@@ -47,6 +52,46 @@ def test_the_format_follows_from_the_device_and_has_its_reason(
     assert chosen.precision == precision
     assert chosen.needs_scaler is scaled
     assert len(chosen.reason) > 20
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "precision"),
+    [
+        ("V100", (7, 0), "float16"),
+        ("T4", (7, 5), "float16"),
+        ("A100", (8, 0), "bfloat16"),
+        ("H100", (9, 0), "bfloat16"),
+    ],
+)
+def test_a_gpu_that_only_emulates_bfloat16_gets_float16(
+    monkeypatch: pytest.MonkeyPatch, name: str, capability: tuple[int, int], precision: str
+) -> None:
+    properties = SimpleNamespace(name=name, major=capability[0], minor=capability[1])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True)
+    assert choose_runtime().precision == precision
+
+
+@pytest.mark.parametrize(("units", "times", "told"), [(False, 46.2, True), (False, 1.1, False), (True, 46.2, False)])
+def test_what_emulated_bfloat16_costs_is_told(
+    monkeypatch: pytest.MonkeyPatch, units: bool, times: float, told: bool
+) -> None:
+    pretend(monkeypatch)
+    monkeypatch.setattr(runtime, "multiplies_bfloat16", lambda device: units)
+    monkeypatch.setattr(runtime, "bfloat16_cost", lambda device: times)
+    reason = choose_runtime("bfloat16").reason
+    assert ("about 46 times slower than float32 here" in reason) is told
+    assert "slower" not in choose_runtime("float32").reason
+    assert "\n" not in reason
+
+
+def test_the_cost_of_bfloat16_is_that_of_a_product_in_both_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each product is begun at one tick and done at the next, of which those of bfloat16 are longer.
+    ticks = iter([0, 1, 5, 6, 7, 9, 10, 17, 20, 26, 30, 39])
+    monkeypatch.setattr(runtime.time, "perf_counter", lambda: float(next(ticks)))
+    assert bfloat16_cost.__wrapped__(torch.device("cpu")) == 6.0
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ import ctypes
 import os
 import platform
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -65,21 +67,28 @@ def choose_runtime(precision: Precision = "auto", parameters: int = 0, positions
     device = choose_device()
     if precision == "auto":
         if device.type == "cuda":
-            if torch.cuda.is_bf16_supported():
+            if multiplies_bfloat16(device):
                 return Runtime(device, "bfloat16", "this GPU computes bfloat16 at full speed and needs no loss scaling")
             return Runtime(device, "float16", "this GPU has no bfloat16; the loss is scaled to keep float16 in range")
-        if parameters * positions >= BFLOAT16_PAYS and device.type == "cpu" and multiplies_bfloat16():
+        if parameters * positions >= BFLOAT16_PAYS and multiplies_bfloat16(device):
             return Runtime(device, "bfloat16", "this processor multiplies bfloat16, which pays at this size")
         return Runtime(device, "float32", "at the size of tiny models float32 is the fastest here")
     if precision == "float16" and device.type != "cuda":
         raise RecipeError(
             f'training.precision: "float16" needs a CUDA GPU; on {device.type} use "float32" or "bfloat16"'
         )
-    return Runtime(device, precision, "as the recipe asks")
+    reason = "as the recipe asks"
+    if precision == "bfloat16" and not multiplies_bfloat16(device) and (times := bfloat16_cost(device)) >= 2:
+        reason += f", but emulated: about {times:.0f} times slower than float32 here; training.precision=auto avoids it"
+    return Runtime(device, precision, reason)
 
 
-def multiplies_bfloat16() -> bool:
-    """Tell whether the processor has units for bfloat16; one without them is slower with it than without."""
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Tell whether the device has units for bfloat16; one without them is slower with it than without."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
     probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(probe() for probe in probes if probe is not None)
 
@@ -99,6 +108,22 @@ def machine_memory() -> int | None:
         with suppress(OSError, ValueError):  # none, or "max"
             found = min(found, int(Path(path).read_text(encoding="ascii")))
     return found
+
+
+@cache
+def bfloat16_cost(device: torch.device) -> float:
+    """Measure how many times as long a matrix product takes in bfloat16 as in float32; takes a tenth of a second."""
+    width = 256 if device.type == "cpu" else 2048
+    seconds = []
+    for dtype in (torch.float32, torch.bfloat16):
+        matrix = torch.ones(width, width, dtype=dtype, device=device)
+        taken = []
+        for _ in range(3):
+            clock = time.perf_counter()
+            float((matrix @ matrix)[0, 0])  # waits for the device
+            taken.append(time.perf_counter() - clock)
+        seconds.append(min(taken))
+    return seconds[1] / seconds[0]
 
 
 def can_compile() -> bool:

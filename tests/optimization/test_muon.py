@@ -14,7 +14,7 @@ SHAPES = [(8, 8), (8, 24), (24, 8), (8, 24), (5, 7), (1, 6)]
 
 @pytest.fixture(params=[False, True], ids=["single precision", "bfloat16"])
 def coarse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(muon, "multiplies_bfloat16", lambda: request.param)
+    monkeypatch.setattr(muon, "multiplies_bfloat16", lambda device: request.param)
     return bool(request.param)
 
 

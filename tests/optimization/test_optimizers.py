@@ -1,9 +1,10 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from lilliput.errors import CheckpointError
-from lilliput.optimization.optimizers import build_optimizers
+from lilliput.optimization.optimizers import Optimizers, build_optimizers
 from lilliput.optimization.settings import OptimizerSettings
 
 KINDS = ["adamw", "adam", "sgd", "rmsprop", "muon"]
@@ -66,6 +67,36 @@ def test_a_state_that_was_stored_goes_on_to_the_bit(kind: str) -> None:
     assert generator_steps[0] == generator_steps[1]
     for one, other in zip(halves.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def places(optimizers: Optimizers) -> dict[str, tuple[torch.device, torch.dtype]]:
+    return {name: (value.device, value.dtype) for name, value in optimizers.state().items()}
+
+
+def on_a_gpu(model: Small) -> Small:
+    for module in model.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            setattr(module, name, nn.Parameter(torch.empty(parameter.shape, device="cuda")))
+    return model
+
+
+# Torch without CUDA cannot begin SGD's fused step on its devices, and its buffers are like Muon's.
+@pytest.mark.parametrize("kind", ["adamw", "adam", "rmsprop", "muon"])
+def test_a_state_that_was_stored_lies_on_a_gpu_where_a_step_would_have_put_it(kind: str) -> None:
+    model = small()
+    stored = build_optimizers(model, settings(kind))
+    take_steps(model, stored, 1)
+    models = small(), small()
+    # Tensors without values, which know the device that they would lie on.
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        stepped, resumed = (build_optimizers(on_a_gpu(model), settings(kind)) for model in models)
+        for part in stepped.parts:
+            for group in part.param_groups:
+                for parameter in group["params"]:
+                    parameter.grad = torch.zeros_like(parameter)
+            part.step()
+        resumed.load_state(stored.state())
+        assert places(resumed) == places(stepped)
 
 
 @pytest.mark.parametrize("kind", KINDS)

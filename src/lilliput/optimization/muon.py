@@ -60,7 +60,7 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonal(matrices_MRC: Tensor) -> Tensor:
     """Return the matrices with singular values near 1, in place of whatever they were."""
-    coarse = matrices_MRC.is_cuda or multiplies_bfloat16()
+    coarse = multiplies_bfloat16(matrices_MRC.device)
     x_MRC = matrices_MRC.to(torch.bfloat16 if coarse else matrices_MRC.dtype)
     # The norm bounds the largest singular value.
     x_MRC = x_MRC / x_MRC.flatten(1).norm(dim=1).clamp(min=_LEAST).view(-1, 1, 1)

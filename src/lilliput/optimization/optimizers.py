@@ -64,22 +64,22 @@ class Optimizers:
 
         Raises CheckpointError if it belongs to other parameters.
         """
-        owners = {
-            self._names[parameter]: (part, parameter)
-            for part in self.parts
-            for group in part.param_groups
-            for parameter in group["params"]
-        }
-        for part in self.parts:
-            part.state.clear()
+        entries: dict[str, dict[str, Tensor]] = {}
         for name, value in state.items():
             parameter_name, _, entry = name.rpartition("/")
-            if parameter_name not in owners:
-                raise CheckpointError(f"the optimiser state names {parameter_name!r}, which this model does not have")
-            part, parameter = owners[parameter_name]
-            # Step counts stay on the CPU in float32, whatever the device of the weights.
-            place = parameter.device if value.ndim else value.device
-            part.state[parameter][entry] = value.to(place)
+            entries.setdefault(parameter_name, {})[entry] = value
+        for name in entries.keys() - self._names.values():
+            raise CheckpointError(f"the optimiser state names {name!r}, which this model does not have")
+        for part in self.parts:
+            parameters = [parameter for group in part.param_groups for parameter in group["params"]]
+            numbered = {number: entries.get(self._names[parameter]) for number, parameter in enumerate(parameters)}
+            # Torch's own rules put each entry on the device and in the format in which the optimiser reads it.
+            part.load_state_dict(
+                {
+                    "state": {number: found for number, found in numbered.items() if found is not None},
+                    "param_groups": part.state_dict()["param_groups"],
+                }
+            )
 
 
 def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> Optimizers:

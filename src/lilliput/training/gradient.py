@@ -26,7 +26,7 @@ class Scaler:
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def step(self, optimizers: Optimizers, parameters: Sequence[Tensor], clip: float) -> Tensor:
-        """Unscale, clip and step; a step whose gradients overflowed is left out and the scale halved.
+        """Unscale, clip and step; where any gradient overflowed, no optimiser steps and the scale is halved.
 
         Returns the norm of the gradient before clipping.
         """
@@ -36,8 +36,10 @@ class Scaler:
         # A look at the norm makes a GPU wait; on a processor it saves going through all gradients for nothing.
         if clip and (norm.device.type != "cpu" or not norm <= clip):
             nn.utils.clip_grads_with_norm_(parameters, clip, norm)
-        for part in optimizers.parts:
-            self._scaler.step(part)
+        # Each optimiser's own check sees the overflows of its parameters only.
+        if not self._scaler.is_enabled() or norm.isfinite():
+            for part in optimizers.parts:
+                self._scaler.step(part)
         self._scaler.update()
         return norm
 
