@@ -45,7 +45,9 @@ def test_training_returns_a_writer_that_writes(text_file: Path, capfd: pytest.Ca
     assert Path("runs/story/loss.png").exists()
     assert Path("runs/story/loss.svg").exists()
     # A program's standard output is its own.
-    assert capfd.readouterr().out == ""
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "sliding windows" in printed.err
 
 
 def test_minutes_bound_the_training(text_file: Path) -> None:
@@ -126,7 +128,7 @@ def test_texts_that_cannot_be(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_takes_effect_when_the_step_is_finished_and_saved(
-    text_file: Path, monkeypatch: pytest.MonkeyPatch
+    text_file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     update, calls = torch.optim.AdamW.step, []
 
@@ -141,6 +143,7 @@ def test_an_interrupt_takes_effect_when_the_step_is_finished_and_saved(
         lilliput.train(text_file, **TINY)
     assert (Path("runs/story/checkpoints/step-00000005")).is_dir()
     assert steps_of(Path("runs/story")) == list(range(1, 6))
+    assert capfd.readouterr().err.endswith("stopped after step 5; the same call goes on from there\n")
 
 
 def test_a_training_in_a_thread_is_saved_before_the_interpreter_ends(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from lilliput.recipe import Recipe
 from lilliput.report.choices import choices, outlook
 from lilliput.report.console import TrainingView
 from lilliput.report.follow import draw_curves, follow
+from lilliput.report.tables import print_evaluation
 from lilliput.report.tracking import open_trackers, require_trackers
 from lilliput.runs import RunFolder
 from lilliput.training.events import Event, Finished, Note, Started, Stepped
@@ -36,7 +37,8 @@ def train(
     """Train a model on a text (a file, several, a folder, a known corpus) or by a recipe, and return it ready to write.
 
     `settings` are a recipe's, by section: `train("x.txt", minutes=2, seed=3, model={"layers": 2})`. The run folder is
-    `out`, by default `runs/NAME`; the same call again continues there. Progress goes to standard error. Raises the
+    `out`, by default `runs/NAME`; the same call again continues there. Progress and the final
+    figures go to standard error. Raises the
     errors of `lilliput.errors`. SIGINT (Ctrl-C, a notebook's stop button), SIGTERM and SIGHUP take effect when the step
     that is being taken is finished and the run is saved; a second one takes effect at once.
     """
@@ -55,7 +57,13 @@ def train(
     interrupts = Interrupts()
     try:
         with interrupts:
-            run_task(task, folder, fresh=fresh, stop=interrupts.wanted, started=started)
+            view = TrainingView()
+            finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted, view=view, started=started)
+            if finished.interrupted:
+                view.note(f"stopped after step {finished.step}; the same call goes on from there")
+            if finished.evaluation is not None:
+                with suppress(OSError):  # as all that is shown
+                    print_evaluation(view.console, finished.evaluation)
     finally:
         if interrupts.wanted():
             interrupts.stop()

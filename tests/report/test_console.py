@@ -2,6 +2,7 @@ import errno
 import io
 import subprocess
 import sys
+import types
 
 import pytest
 from rich.console import Console
@@ -193,3 +194,32 @@ def test_progress_that_cannot_be_written_stops_nothing():
             view.note("a note")
             view.sample("a sample", 1)
             view.finished(1, 1.0)
+
+
+def test_a_notebook_has_one_display_that_is_updated(monkeypatch):
+    shown = []
+
+    class Display:
+        def update(self, content, raw):
+            shown.append(content["text/plain"])
+
+    def display(content, raw, display_id):
+        assert not shown  # the only one
+        shown.append(content["text/plain"])
+        return Display()
+
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as Jupyter does
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
+    time = Clock()
+    view = TrainingView(Console(force_jupyter=True), time)
+    with view:
+        view.note("a note")
+        for number in range(1, 4):
+            step(view, number)
+            time.now += 1
+        view.evaluated(3, 1.9, best=True)
+        assert shown[-1].startswith("a note\nstep 3  validation 1.9000  (best so far)\nstep 3/100  loss 2.500")
+        view.finished(3, 5.0)
+    view.console.print("the final table")
+    assert shown[-1] == "a note\nstep 3  validation 1.9000  (best so far)\nfinished: 3 steps in 0:05\nthe final table\n"

@@ -18,9 +18,10 @@ def run(
     from rich.console import Console
 
     from lilliput.api import run_task
-    from lilliput.cli.showing import download_progress, print_evaluation
+    from lilliput.cli.showing import download_progress
     from lilliput.errors import CorpusError
     from lilliput.interrupts import Interrupts
+    from lilliput.report.tables import print_evaluation
     from lilliput.training.resolve import Task, resolve
 
     def find() -> Task:

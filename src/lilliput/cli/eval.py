@@ -13,7 +13,7 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
     """Measure a run: loss, perplexity, bits per character and byte, or right answers, beside what counting reaches."""
-    from lilliput.cli.showing import print_evaluation
+    from lilliput.report.tables import print_evaluation
     from lilliput.training.evaluating import evaluate_run
     from lilliput.writer import load
 

@@ -1,7 +1,8 @@
 """The console view of a training run.
 
-On a terminal it is a live line of rich; elsewhere (a pipe, a log file, a continuous-integration job) plain lines, few
-and without carriage returns. All of it goes to standard error: standard output belongs to `--json` and to written text.
+On a terminal it is a live line of rich, in a notebook one display that is updated; elsewhere (a pipe, a log file, a
+continuous-integration job) plain lines, few and without carriage returns. All of it goes to standard error: standard
+output belongs to `--json` and to written text.
 The view is called often and shows little: `step` costs next to nothing until the next picture is due, and `due` tells
 beforehand, so that a caller need not fetch the loss from an accelerator for nothing.
 """
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from textwrap import indent
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -18,7 +20,10 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgres
 from rich.rule import Rule
 from rich.text import Text
 
+from lilliput.report.notebook import NotebookText
+
 LIVE_SECONDS = 0.2
+NOTEBOOK_SECONDS = 1.0
 PLAIN_SECONDS = 10.0
 
 
@@ -33,6 +38,12 @@ class TrainingView:
         self, console: Console | None = None, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
     ) -> None:
         self.console = console or Console(stderr=True, highlight=False)
+        self._notebook: NotebookText | None = None
+        if self.console.is_jupyter:
+            self._notebook = NotebookText()
+            # A notebook says that it is a terminal (FORCE_COLOR), and shows plain text only.
+            plain: dict[str, Any] = {"force_jupyter": False, "force_terminal": False, "color_system": None}
+            self.console = Console(file=self._notebook, width=self.console.width, highlight=False, **plain)
         self._quiet = quiet
         self._clock = clock
         self._live = self.console.is_terminal and not self.console.is_dumb_terminal
@@ -71,10 +82,12 @@ class TrainingView:
             with suppress(OSError):
                 self._progress.stop()
             self._progress = None
+        if self._notebook is not None:
+            self._notebook.status("")
 
     def due(self) -> bool:
         """Say whether `step` would show something now."""
-        every = LIVE_SECONDS if self._live else PLAIN_SECONDS
+        every = LIVE_SECONDS if self._live else NOTEBOOK_SECONDS if self._notebook is not None else PLAIN_SECONDS
         return self._shown is None or self._clock() - self._shown >= every
 
     def step(
@@ -107,7 +120,7 @@ class TrainingView:
         parts += [speed, f"learning rate {learning_rate:.2g}", f"{progress:.0%}", f"elapsed {clock(self._elapsed())}"]
         if seconds_left is not None:
             parts.append(f"left {clock(seconds_left)}")
-        self._print("  ".join(parts))
+        self._print_passing("  ".join(parts))
 
     def _losses(self, loss: float) -> list[str]:
         """Return the losses of a line: those that can be compared stand together."""
@@ -134,7 +147,7 @@ class TrainingView:
         if self._progress is not None:
             self._progress.update(self._progress.task_ids[0], completed=progress, line=line, left=left)
             return
-        self._print(f"{line}  {progress:.0%}" + ("" if left is None else f"  left {clock(left)}"))
+        self._print_passing(f"{line}  {progress:.0%}" + ("" if left is None else f"  left {clock(left)}"))
 
     def evaluated(
         self,
@@ -197,6 +210,13 @@ class TrainingView:
 
     def _elapsed(self) -> float:
         return self._clock() - self._started
+
+    def _print_passing(self, line: str) -> None:
+        """Show how far the run is, which in a notebook takes the place of the line before."""
+        if self._notebook is not None:
+            self._notebook.status(line)
+        else:
+            self._print(line)
 
     def _print(self, line: str) -> None:
         self._put(Text(line))

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lilliput.corpus import shortened
-from lilliput.evaluation.floors import named_floors
+from lilliput.evaluation.floors import bought, named_floors, verdict
 from lilliput.report.console import percent, printable
 
 PART_NAMES = {"network": "network alone", "counts": "counts and guesses alone"}
@@ -91,6 +91,32 @@ def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str] | Mapping
     """
     headings = columns if isinstance(columns, Mapping) else {key: key.replace("_", " ") for key in columns}
     return Rows(rows, headings)
+
+
+def print_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
+    """Print the table of an evaluation, the floors and the verdict; of answers also some that are wrong."""
+    floors = evaluation["floors"]
+    share = evaluation["sampled_share"]
+    if "exact_match" in evaluation:
+        console.print(answers_table(evaluation))
+    else:
+        sentence = verdict(evaluation["bits_per_character"], floors)
+        console.print(evaluation_table(evaluation["windows"], floors, sentence))
+        if worth := bought(evaluation.get("parts", {}), evaluation["bits_per_character"]):
+            console.print(f"{worth[0].upper()}{worth[1:]}.", soft_wrap=True)
+    if unknown := evaluation.get("unknown_characters"):
+        console.print(
+            f"{percent(unknown)} of the characters of this text are not in the training text; the model has learnt "
+            "nothing of them, and longer training would not help.",
+            soft_wrap=True,
+        )
+    if share < 1:
+        alike = "" if "exact_match" in evaluation else " and the baselines on the same pieces"
+        console.print(
+            f"Measured on {percent(share)} of what is held out, in pieces from all over{alike}, to keep within the "
+            "time budget; lilliput eval RUN measures all of it.",
+            soft_wrap=True,
+        )
 
 
 def evaluation_table(
