@@ -36,6 +36,9 @@ def test_runs_stand_side_by_side_with_what_differs(lilliput: Lilliput) -> None:
         assert row["bits_per_character"] == evaluation["bits_per_character"]
     shown = lilliput("compare", "runs/one", "runs/two", "--out", "both.png")
     assert shown.code == 0
+    for name, part in (("network", "network alone"), ("counts", "counts and guesses alone")):
+        assert part in shown.out
+        assert all(row[f"{name}_bits_per_character"] > 0 for row in found["runs"])
     assert "model.layers" in shown.out
     assert "do not compare" not in shown.out
     assert imread("both.png").shape[1] > 600

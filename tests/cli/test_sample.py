@@ -20,6 +20,17 @@ def test_a_seed_writes_its_text_and_several_are_told_apart(lilliput: Lilliput, f
     assert lilliput(*arguments, "--count", "2").out == f"-------- seed 1\n{first}\n-------- seed 2\n{second}\n"
 
 
+def test_whoever_reads_along_is_told_of_the_seed(
+    lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("sample", str(finished), "--prompt", "The", "--length", "5")
+    assert "--seed" not in lilliput(*arguments).err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert "--seed 5 writes another text" in lilliput(*arguments, "--seed", "3", "--count", "2").err
+    for quiet in (("--json",), ("--temperature", "0")):
+        assert "--seed" not in lilliput(*arguments, *quiet).err
+
+
 def test_options_reach_the_sampler(lilliput: Lilliput, finished: Path) -> None:
     arguments = ("sample", str(finished), "--prompt", "The", "--length", "30")
     likeliest = lilliput(*arguments, "--temperature", "0").out

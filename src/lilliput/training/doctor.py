@@ -136,7 +136,7 @@ def _taken_back(chart: Chart) -> Finding | None:
     places = ", ".join(f"{step:,}" for step in chart.troubles)
     return Finding(
         "instability",
-        f"the loss leapt or became infinite at step {places}, and the run was taken back",
+        f"the loss leapt, became infinite or was worse than guessing at step {places}, and the run was taken back",
         "a smaller training.learning_rate (and matrix_learning_rate), or a longer training.warmup",
     )
 
