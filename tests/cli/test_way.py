@@ -49,7 +49,9 @@ def test_json_is_all_that_stands_on_standard_output(lilliput: Lilliput) -> None:
     trained = lilliput("train", "story.txt", *TINY, "--json")
     summary = json.loads(trained.out)
     assert trained.out.count("\n") == 1
-    assert summary.keys() == {"run", "steps", "seconds", "parameters", "bits_per_character", "validation_loss"}
+    figures = {"bits_per_character", "validation_loss", "sampled_share"}
+    assert summary.keys() == {"run", "steps", "seconds", "parameters"} | figures
+    assert summary["sampled_share"] == 1.0
     assert (summary["run"], summary["steps"]) == ("runs/story", 6)
     assert summary["parameters"] > 1000
     assert summary["seconds"] > 0

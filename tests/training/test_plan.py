@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from lilliput.corpus import Corpus, Document
-from lilliput.evaluation.floors import measure_floors
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.recipe import Recipe, differences
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import load
 from lilliput.tokenizers.escape import NIBBLES
-from lilliput.training import plan, prepare
+from lilliput.training import held_out, plan, prepare
 from lilliput.training import resolve as resolving
 from lilliput.training.plan import make_plan
 from lilliput.training.resolve import resolve
@@ -56,6 +55,12 @@ def test_a_minute_is_worth_more_on_a_faster_machine(text: Path, monkeypatch: pyt
     assert [members(1, speed * 9 / per_minute) for speed in (0.9, 1.1, 4, 10)] == [1, 2, 3, 4]
 
 
+def begun(folder: Path, recipe: Recipe) -> None:
+    """Write what tells a folder of a run that was begun."""
+    recipe.write(folder / "recipe.toml")
+    (folder / "facts.json").write_text("{}", encoding="utf-8")
+
+
 def forbidden() -> float:
     raise AssertionError("the machine was measured")
 
@@ -91,7 +96,7 @@ def test_what_the_clock_decided_stands_in_the_recipe_and_is_repeated_from_it(
 ) -> None:
     monkeypatch.setattr(resolving, "machine_speed", lambda: 0.31)
     first = resolve([str(text)], settings={"training.minutes": 2})
-    first.recipe.write(tmp_path / "recipe.toml")
+    begun(tmp_path, first.recipe)
     assert "0.31 times" in first.recipe.description
     monkeypatch.setattr(resolving, "machine_speed", lambda: 8.0)
     assert resolve([str(text)], settings={"training.minutes": 2}).recipe.model != first.recipe.model
@@ -151,7 +156,7 @@ def test_a_run_goes_on_as_it_was_planned(text: Path, tmp_path: Path) -> None:
     assert first.recipe.model != later.recipe.model
     folder.mkdir()
     assert later.recipe_for(folder) == later.recipe
-    first.recipe.write(folder / "recipe.toml")
+    begun(folder, first.recipe)
     going_on = later.recipe_for(folder)
     assert going_on.model == first.recipe.model
     assert going_on.training.minutes == 5
@@ -160,7 +165,7 @@ def test_a_run_goes_on_as_it_was_planned(text: Path, tmp_path: Path) -> None:
 
 def test_what_was_set_by_hand_is_not_taken_for_planned(text: Path, tmp_path: Path) -> None:
     by_hand = resolve([str(text)], settings={"model.layers": 1})
-    by_hand.recipe.write(tmp_path / "recipe.toml")
+    begun(tmp_path, by_hand.recipe)
     plain = resolve([str(text)]).recipe_for(tmp_path)
     assert differences(by_hand.recipe, plain) == ["model.layers: 1 -> 3"]
     other = resolve([str(text)], settings={"model.width": 192}).recipe_for(tmp_path)
@@ -189,8 +194,9 @@ def characters(number: int) -> str:
 def test_a_plan_for_any_alphabet_can_be_trained(
     number: int, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = measure_floors("abcabc", "abc")
-    monkeypatch.setattr(prepare, "measure_floors", lambda *parts: few)  # of a whole text they take their time
+    few = held_out.measure_floors("abcabc", "abc")
+    monkeypatch.setattr(held_out, "measure_floors", lambda *parts, **options: few)  # these take their time
+    monkeypatch.setattr(held_out, "measure_likeness", lambda *parts, **options: None)
     alphabet = characters(number)
     for part, rare in enumerate((10, 40, 200)):  # characters that only the held-out part has
         text = alphabet[rare:] * 2 + "\n" + alphabet[:rare]
