@@ -88,7 +88,9 @@ def test_headings_can_be_given_and_missing_cells_are_empty():
 
 
 def test_no_rows_give_a_table_of_headings():
-    assert "description" in rendered(table([], ["name", "description"]), 60)
+    headings, rule, end = rendered(table([], ["name", "description"]), 60).split("\n")
+    assert headings.split() == ["name", "description"]
+    assert (set(rule), end) == ({"─"}, "")
 
 
 ANSWERS = {

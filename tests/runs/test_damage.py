@@ -135,7 +135,9 @@ def test_a_run_goes_on_without_its_recipe_file(copied: Path, content: bytes | No
         (copied / "recipe.toml").write_bytes(content)
     with pytest.raises(RunError, match=r"training\.batch: 4 -> 5"):
         on(copied, **{"training.batch": 5})
-    assert finished(on(copied)).step == 2
+    events = on(copied)
+    assert finished(events).step == 2
+    assert any("recipe.toml: not as it was written" in note for note in notes(events))
     assert (copied / "recipe.toml").read_bytes() == whole
 
 
@@ -157,7 +159,7 @@ def test_sampling_options_may_be_edited(copied: Path) -> None:
     assert told == [
         f"{copied / 'recipe.toml'}: its [sample] section was edited after the training; it is used as it stands"
     ]
-    assert any("recipe.toml: it was edited" in note for note in notes(on(copied)))
+    assert any("recipe.toml: not as it was written" in note for note in notes(on(copied)))
     assert (copied / "recipe.toml").read_text() == text
 
 

@@ -2,20 +2,25 @@
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from lilliput.models import Model
+from lilliput.data.batch import Batch
+from lilliput.models import Model, build
+from lilliput.objectives import next_token
 from lilliput.runs import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.training import crew as module
 from lilliput.training.crew import Crew, crew_size
 from lilliput.training.events import Note, Stepped
+from lilliput.training.gradient import Scaler, step_seed
 from lilliput.training.train import train
 from tests.training.building import (
+    CPU,
     corpus,
     example_recipe,
     finished,
@@ -54,6 +59,25 @@ def test_processes_learn_what_one_learns_that_takes_all_their_shares(options: di
     assert torch.allclose(weights(together), weights(single), atol=1e-5)
     # The shares differ in their dropout, so one share would not have learnt the same.
     assert not torch.allclose(weights(together), weights(fitted(small)[0]), atol=1e-5)
+
+
+def test_each_share_of_a_step_has_a_dropout_of_its_own() -> None:
+    model = build(recipe(**{"model.dropout": 0.5}).model, 20, 16).train()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)  # at first all logits are 0, with dropout and without
+    ids_BT = torch.arange(17).repeat(3, 1)
+    alike = Batch(ids_BT[:, :-1], ids_BT[:, 1:], torch.ones(3, 16))
+    losses: list[float] = []
+
+    def objective(model: Model, share: Batch) -> torch.Tensor:
+        loss = next_token(model, share)
+        losses.append(loss.item())
+        return loss
+
+    for step in (0, 0, 1):
+        alone(3).accumulate(model, objective, alike, 1, partial(step_seed, 1, step), CPU, Scaler(CPU, {}))
+    assert losses[:3] == losses[3:6]
+    assert len(set(losses)) == 6
 
 
 def test_without_dropout_the_shares_change_nothing() -> None:

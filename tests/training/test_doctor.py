@@ -10,9 +10,12 @@ import pytest
 
 from lilliput.corpus import Corpus, Document
 from lilliput.errors import RunError
+from lilliput.models import count_parameters
 from lilliput.runs import RunFolder
 from lilliput.training.doctor import Chart, diagnose, read_chart
+from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Note
+from lilliput.writer import load
 from tests.conftest import made_up_text
 from tests.training.building import corpus, example_recipe, recipe, run, sums
 
@@ -191,8 +194,9 @@ def test_the_chart_is_what_the_run_wrote(tmp_path: Path) -> None:
     assert [step for step, _, _ in chart.network] == [4, 8, 12]
     assert chart.uniform == pytest.approx(math.log(json.loads((tmp_path / "run/model.json").read_text())["vocab_size"]))
     assert (chart.done, chart.over) == (12, True)
-    assert chart.parameters is not None
-    assert chart.reached is not None
+    writer = load(tmp_path / "run")
+    assert chart.parameters == count_parameters(writer.model)
+    assert chart.reached == evaluate_run(writer, tmp_path / "run")["bits_per_character"]
     (tmp_path / "run" / "weights.safetensors").unlink()
     assert read_chart(RunFolder(tmp_path / "run")).parameters is None
 

@@ -7,16 +7,21 @@ from typing import Any
 import pytest
 import torch
 
+from lilliput.corpus import Corpus, Document
 from lilliput.data.tokens import read_tokens
 from lilliput.errors import CorpusError, RunError
 from lilliput.evaluation import score_tokens, verdict
 from lilliput.models import Model
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import Runtime
+from lilliput.tokenizers import load as load_tokenizer
 from lilliput.training.budget import Budget
 from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
+from lilliput.training.material import Look
+from lilliput.training.text import TextMaterial
 from lilliput.writer import load
+from tests.conftest import made_up_text
 from tests.training.building import corpus, example_recipe, finished, fitted, recipe, run, sums, weights
 
 
@@ -115,6 +120,38 @@ def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "checkpoints" / f"step-{last.best_step:08d}").exists()
     again = finished(run(tmp_path / "run", recipe(**options), text=corpus(400)))
     assert again.step == last.step
+
+
+def test_a_new_best_begins_the_patience_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([3.0, 4.0, 2.0, 3.0, 3.0, 3.0])
+    monkeypatch.setattr(TextMaterial, "look", lambda self, model, limit: Look(next(losses), self.targets, 1.0, 1.0))
+    last = finished(run(tmp_path / "run", recipe(**{"training.patience": 2, "training.evaluate_every": 1})))
+    assert (last.best_step, last.step) == (3, 5)
+
+
+@pytest.mark.parametrize("kind", ["char", "bpe", "word"])
+def test_the_tokenizer_never_sees_the_held_out_text(tmp_path: Path, kind: str) -> None:
+    text = made_up_text(3000) + " snowman ☃" * 40
+    source = Corpus("made up", (Document("made up", text),), ())
+    options = {"tokenizer": {"kind": kind, "vocabulary": None if kind == "char" else 80}, "data.split.fraction": 0.12}
+    run(tmp_path / "run", recipe(**options, **{"training.steps": 1}), text=source)
+    pieces = load_tokenizer(tmp_path / "run" / "tokenizer").pieces
+    assert not any("☃" in piece or "snow" in piece for piece in pieces)
+
+
+def test_a_character_is_one_of_the_text_as_it_was_read(tmp_path: Path) -> None:
+    text = made_up_text(2000).replace("fi", "ﬁ").replace("a", "ﬃ")  # each ligature is three characters under NFKC
+    source = Corpus("made up", (Document("made up", text),), ())
+    last = finished(run(tmp_path / "run", recipe(**{"tokenizer.normalize": ["nfkc"]}), text=source))
+    other = tmp_path / "other.txt"
+    other.write_text(text, encoding="utf-8")
+    measured = evaluate_run(load(tmp_path / "run"), tmp_path / "run", str(other))
+    assert last.evaluation is not None
+    held_out = RunFolder(tmp_path / "run").read_facts()["validation"]["characters"]
+    for report, characters in ((last.evaluation, held_out), (measured, len(text))):
+        assert report["characters"] == characters < report["tokens"]
+        nats = report["loss"] * report["tokens"]
+        assert report["bits_per_character"] == pytest.approx(nats / characters / math.log(2), rel=1e-3)
 
 
 def test_the_best_the_last_two_and_every_nth_checkpoint_stay(tmp_path: Path) -> None:

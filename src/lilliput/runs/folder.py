@@ -230,13 +230,15 @@ class RunFolder:
             advice = self.advice()
             raise RunError(f"{self.path}: {advice}" if advice else str(error)) from None
 
-    def was_edited(self) -> bool:
-        """Tell whether recipe.toml says something else than the copy in the manifest."""
+    def lost_recipe(self) -> bool:
+        """Tell whether recipe.toml does not say what the copy in the manifest does."""
         try:
             copy = self.manifest().recipe
             return copy is not None and files.read_toml(self.recipe) != copy
-        except (CheckpointError, OSError, ValueError):
+        except CheckpointError:
             return False
+        except (OSError, ValueError):
+            return True
 
     def read_sampling(self, note: Callable[[str], None]) -> SampleSettings:
         """Return the run's sampling options: those of recipe.toml, else those of its copy, else the defaults.

@@ -77,8 +77,8 @@ def _refuse_changes(
     remedy = "start over with --fresh, or choose another folder with --out"
     try:
         changes = differences(run.read_recipe(), recipe)
-        if run.was_edited():
-            note(f"{run.recipe}: it was edited after the training, and is written anew as this command has it")
+        if run.lost_recipe():
+            note(f"{run.recipe}: not as it was written; it is written anew as this command has it")
     except RunError as error:
         if run.advice():
             raise
