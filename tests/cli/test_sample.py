@@ -192,6 +192,7 @@ def test_a_reader_that_goes_away_is_no_error(finished: Path) -> None:
     running.stdout.readline()
     running.stdout.close()
     assert running.stderr.read() == ""
+    running.stderr.close()
     try:
         assert running.wait(timeout=60) == 0
     except subprocess.TimeoutExpired:
