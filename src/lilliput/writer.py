@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from lilliput.generation import (
 )
 from lilliput.generation.bans import named_bias, never, never_marks
 from lilliput.generation.beam import search
+from lilliput.generation.characters import Characters
 from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Mixture, Model, ModelSettings, build_empty
@@ -241,7 +242,7 @@ class Writer:
     def _own(
         self, settings: SampleSettings, pattern: Pattern | None, start: int, filters: Sequence[Filter]
     ) -> list[Filter]:
-        """Return the filters of what the settings say of text, then those of the caller."""
+        """Return the filters of what follows the first `start` tokens: of what the settings say, then the caller's."""
         for own in filters:
             if not callable(own):
                 raise GenerationError(f"sampling: filters: should be functions of logits and ids, not {shown(own)}")
@@ -252,7 +253,13 @@ class Writer:
             allowed = settings.label if pattern is None else None
             others = [character for label, character in self._labels.items() if label != allowed]
             found += never_marks(self.tokenizer, others)
-        return [*found, *([] if pattern is None else [pattern.behind(start)]), *filters]
+        if pattern is not None:
+            found.append(pattern.behind(start))
+        return [*found, self._characters.behind(start), *filters]
+
+    @cached_property
+    def _characters(self) -> Characters:
+        return Characters(self.tokenizer)
 
     def sampling(self, options: Mapping[str, Any]) -> SampleSettings:
         """Return the writer's settings with these laid over them. Raises GenerationError for what is impossible."""

@@ -66,7 +66,7 @@ def ban(tokens: Sequence[int]) -> Filter:
     banned = np.array(sorted(set(tokens)), dtype=np.int64)
 
     def forbid(logits_V: Logits, ids: Sequence[int]) -> Logits:
-        return _without(logits_V, banned)
+        return without(logits_V, banned)
 
     return forbid
 
@@ -96,7 +96,7 @@ def no_repeat_ngram(length: int) -> Filter:
         same_T = np.ones(len(ids) - length + 1, dtype=bool)
         for back in range(1, length):
             same_T &= all_T[length - 1 - back : len(ids) - back] == all_T[len(ids) - back]
-        return _without(logits_V, all_T[length - 1 :][same_T])
+        return without(logits_V, all_T[length - 1 :][same_T])
 
     return forbid
 
@@ -109,7 +109,7 @@ def top_k(count: int) -> Filter:
     """Return a filter that keeps exactly `count` tokens; among equal logits the lower ids stay."""
 
     def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
-        return logits_V if count >= logits_V.size else _only(logits_V, greatest(logits_V, count))
+        return logits_V if count >= logits_V.size else only(logits_V, greatest(logits_V, count))
 
     return keep
 
@@ -123,7 +123,7 @@ def temperature(values: Sequence[float], start: int = 0) -> Filter:
     def divide(logits_V: Logits, ids: Sequence[int]) -> Logits:
         value = values[(len(ids) - start) % len(values)] if len(values) > 1 else values[0]
         if value < COLDEST:
-            return _only(logits_V, logits_V.argmax())
+            return only(logits_V, logits_V.argmax())
         return logits_V if value == 1 else (logits_V - logits_V.max()) / value
 
     return divide
@@ -140,7 +140,7 @@ def top_p(mass: float) -> Filter:
         order = _likeliest(probabilities_V, mass)
         probabilities = probabilities_V[order]
         before = probabilities.cumsum(dtype=np.float64) - probabilities
-        return _only(logits_V, order[before < mass])
+        return only(logits_V, order[before < mass])
 
     return keep
 
@@ -181,7 +181,7 @@ def typical(mass: float) -> Filter:
         # Rounding must not part what is equally likely.
         order = possible[np.argsort(np.abs(surprise - entropy).round(9), kind="stable")]
         before = np.cumsum(probabilities_V[order]) - probabilities_V[order]
-        return _only(logits_V, order[before < mass])
+        return only(logits_V, order[before < mass])
 
     return keep
 
@@ -201,7 +201,7 @@ def xtc(threshold: float, probability: float, generator: Uniform) -> Filter:
         if len(choices) < 2:
             return logits_V
         last = choices[np.argsort(-probabilities_V[choices], kind="stable")[-1]]
-        return _without(logits_V, choices[choices != last])
+        return without(logits_V, choices[choices != last])
 
     return exclude
 
@@ -240,13 +240,15 @@ def softmax(logits_V: Logits) -> Logits:
     return probabilities_V
 
 
-def _only(logits_V: Logits, tokens: Any) -> Logits:
+def only(logits_V: Logits, tokens: Any) -> Logits:
+    """Return the logits of these tokens, and minus infinity for all others."""
     result_V = np.full_like(logits_V, -np.inf)
     result_V[tokens] = logits_V[tokens]
     return result_V
 
 
-def _without(logits_V: Logits, tokens: NDArray[np.int64]) -> Logits:
+def without(logits_V: Logits, tokens: NDArray[np.int64]) -> Logits:
+    """Return the logits, and minus infinity for these tokens."""
     result_V = logits_V.copy()
     result_V[tokens] = -np.inf
     return result_V

@@ -54,15 +54,11 @@ _OPEN = re.compile(rf"[.!?\u2026\u3002\uff01\uff1f]*[{_CLOSING}]*\s*\Z")
 
 
 def pieces(tokens: Iterator[Token], stream: TextStream) -> Iterator[Piece]:
-    """Yield a piece for each token, and one for what never became a character, if there is any."""
-    count, began = 0, time.perf_counter()
-    for token in tokens:
-        count += 1
+    """Yield a piece for each token; what never becomes a character is left out."""
+    began = time.perf_counter()
+    for count, token in enumerate(tokens, 1):
         speed = count / max(1e-9, time.perf_counter() - began)
         yield Piece(stream.push(token.id), count, token.id, token.probability, speed)
-    rest = stream.finish()
-    if rest:
-        yield Piece(rest, count, tokens_per_second=count / max(1e-9, time.perf_counter() - began))
 
 
 def ended(

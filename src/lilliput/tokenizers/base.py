@@ -23,6 +23,7 @@ class PieceTokenizer(ABC):
 
     lossless = True
     cuts_before = " \n"  # see `Tokenizer.cuts_before`
+    special: tuple[int, ...] = ()  # see `Tokenizer.special`
 
     def __init__(self, kind: Kind, pieces: Sequence[str], normalize: Sequence[Normalization] = ()) -> None:
         self.kind = kind

@@ -43,7 +43,12 @@ codecs.register_error(ERRORS, _mend)
 
 def to_nibbles(data: bytes) -> str:
     """Write bytes as nibbles, two a byte."""
-    return data.hex().translate(_TO_NIBBLE)
+    return from_hex(data.hex())
+
+
+def from_hex(digits: str) -> str:
+    """Write hexadecimal digits as nibbles."""
+    return digits.translate(_TO_NIBBLE)
 
 
 def to_hex(nibbles: str) -> str:

@@ -100,6 +100,7 @@ class GPT2Tokenizer(PieceTokenizer):
 
     def __init__(self, tokens: Sequence[bytes], normalize: Sequence[Normalization] = ()) -> None:
         super().__init__("gpt2", [*map(to_nibbles, tokens), END_OF_TEXT], normalize)
+        self.special = (len(tokens),)
         self._tokens = tuple(tokens)
         self._encoding = _encoding(tokens)
 

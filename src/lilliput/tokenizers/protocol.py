@@ -75,6 +75,10 @@ class Tokenizer(Protocol):
     def counts(self) -> tuple[int, ...] | None:
         """Tell how often each token stands in the training text, if that was counted."""
 
+    @property
+    def special(self) -> tuple[int, ...]:
+        """List the tokens that stand for no text: no text is encoded to them."""
+
     def normalized(self, text: str) -> str:
         """Apply the stored normalisations."""
 
