@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from tests.generation.building import assert_alike, go_on_alike
 from tests.models.test_models import CONTEXT, VOCABULARY, any_settings, lively
 
-from lilliput.generation import ReplayReading, TorchReading, can_replay
+from lilliput.generation import ReplayReading, SamplingSettings, TorchReading, can_replay, generate
 from lilliput.generation import replay as replaying
 from lilliput.models import GPTSettings, RecurrentSettings
 
@@ -20,8 +20,8 @@ def test_every_option_comes_to_the_same_logits(model_settings):
     model = lively(model_settings)
     readings, generator = (TorchReading(model, 2), ReplayReading(model, 2)), np.random.default_rng(0)
     assert_alike(readings, (2, 5), VOCABULARY, CONTEXT, generator)
-    # The same number of rows, then more, then fewer.
-    for rows in ([1, 0], [1, 1, 0], [2]):
+    # The same number of rows, then more, then fewer, and some of those that were left over again.
+    for rows in ([1, 0], [1, 1, 0], [2], [0, 0]):
         for reading in readings:
             reading.select(rows)
         go_on_alike(readings, VOCABULARY, CONTEXT // 2, generator)
@@ -40,6 +40,55 @@ def test_a_step_reads_and_writes_in_the_same_places(model_settings):
         held = cache.state if cache.capacity is None else (*cache._keys, *cache._values, cache.latest_BP)
         places.append([part.data_ptr() for part in (*held, reading._tokens_B1)])
     assert places == [places[0]] * len(places)
+
+
+@pytest.fixture
+def records(monkeypatch):
+    """The rows of each record that is made; as on a GPU, what a record returns is always in the same place."""
+    made, plain = [], ReplayReading._recorded
+
+    def recorded(self):
+        made.append(len(self._tokens_B1))
+        step = plain(self)
+        outputs = [output.clone() for output in step()]
+        self._cache.fix()
+
+        def replay():
+            for output, new in zip(outputs, step(), strict=True):
+                output.copy_(new)
+            return outputs[0], outputs[1]
+
+        return replay
+
+    monkeypatch.setattr(ReplayReading, "_recorded", recorded)
+    return made
+
+
+@pytest.mark.parametrize("model_settings", [GPTSettings(width=32, ngrams=3), RecurrentSettings(width=16)])
+def test_texts_that_end_at_different_steps_are_written_with_one_record(model_settings, records):
+    model = lively(model_settings)
+    lengths = np.random.default_rng(0).permutation(32) + 1
+    texts = []
+    for reading in (TorchReading(model, 32), ReplayReading(model, 32)):
+        going = dict(enumerate(generate(reading, [[1, 2]] * 32, SamplingSettings(length=40), range(32))))
+        written = [[] for _ in going]
+        while going:
+            for row, tokens in list(going.items()):
+                written[row].append(next(tokens).id)
+                if len(written[row]) == lengths[row]:
+                    going.pop(row).close()
+        texts.append(written)
+    assert texts[0] == texts[1]
+    assert records == [32]
+
+
+def test_a_search_makes_no_record_for_fewer_hypotheses_and_one_for_more(records):
+    reading = ReplayReading(lively(GPTSettings(width=32)), 1)
+    reading.begin(0, [1, 2])
+    for rows in ([0, 0, 0], [2, 0], [0, 1, 1], [1, 0, 0, 2]):
+        reading.select(rows)
+        assert reading.add([3] * len(rows)).shape == (len(rows), VOCABULARY)
+    assert records == [1, 3, 4]
 
 
 def test_weights_that_change_meanwhile_are_used():

@@ -2,8 +2,9 @@
 
 A step of a tiny network is hundreds of small operations, and starting them takes longer than doing them. So that it can
 be recorded, a step does the same whatever the texts are: its tokens stand in one place, positions are counted on the
-device, and every step looks at the room for a whole context, of which the positions to come are masked. On a processor
-the same step is done without a record, which is how it is tested.
+device, and every step looks at the room for a whole context, of which the positions to come are masked. A record has a
+number of rows; where fewer texts go on, the rows left over are read too, and what comes of them is dropped. On a
+processor the same step is done without a record, which is how it is tested.
 
 Torch's manual: "CUDA semantics", section "CUDA Graphs".
 
@@ -42,13 +43,14 @@ class ReplayReading(Reading):
         self._network = model.network if isinstance(model, Mixture) else model
         self._device = next(model.parameters()).device
         self._mixing = Mixing(steps_of(model), rows)
-        self._lengths = [0] * rows
         self._open(rows)
+        self._lengths = [0] * rows
+        """Of all rows of the record, the texts first."""
 
     @property
     def lengths(self) -> list[int]:
         """Return the positions that are held of each row."""
-        return self._lengths
+        return self._lengths[: len(self.texts)]
 
     @property
     def capacity(self) -> int | None:
@@ -57,14 +59,17 @@ class ReplayReading(Reading):
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""
-        held, count = self._cache, len(self.texts)
+        held = self._cache
         self.texts = [list(self.texts[row]) for row in rows]
-        self._lengths = [self._lengths[row] for row in rows]
         self._mixing.select(rows)
-        if len(rows) != count:
+        if len(rows) > len(self._lengths):
             self._open(len(rows))
+        # Recording takes longer than reading rows that nobody asks for; they hold what the first one held.
+        left_over = [0] * (len(self._tokens_B1) - len(rows))
+        taken = [*rows, *left_over]
+        self._lengths = [self._lengths[row] for row in taken]
         with torch.inference_mode():
-            self._cache.take(held, rows)
+            self._cache.take(held, taken)
 
     def _open(self, rows: int) -> None:
         """Make room for so many rows, and record a step of theirs; what they hold is still to be put in."""
@@ -118,8 +123,8 @@ class ReplayReading(Reading):
                 if length == self.capacity:
                     self._cache.clear(row)
                     self._lengths[row] = 0
-            self._tokens_B1.copy_(torch.tensor(tokens)[:, None])
-            features_BD, logits_BV = self._replay()
+            self._tokens_B1[: len(tokens)] = torch.tensor(tokens, device=self._device)[:, None]
+            features_BD, logits_BV = (outputs[: len(tokens)] for outputs in self._replay())
         self._lengths = [length + 1 for length in self._lengths]
         return self._mixing.add(tokens, _array(features_BD), _array(logits_BV))
 
