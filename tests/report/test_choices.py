@@ -34,14 +34,13 @@ def begun(**changed: Any) -> Started:
     return Started(**values | changed)
 
 
-def stepped(seconds_left: float | None = 100.0) -> Stepped:
-    return Stepped(10, 0.1, torch.tensor(2.0), 1e-3, 10_000.0, seconds_left)
+def stepped(seconds_left: float | None = 100.0, steps: int = 2760) -> Stepped:
+    return Stepped(10, 0.1, torch.tensor(2.0), 1e-3, 10_000.0, seconds_left, steps)
 
 
 def test_speed_end_and_expectation_are_told() -> None:
     recipe = make_plan("any", corpus(3000), {"training.batch": 5}).recipe()
     here, expected = outlook(recipe, begun(), stepped(), 0.032)
-    # 100 seconds, of which the steps have 0.88, at 0.032 each, and there were 10 before.
     assert here[1].startswith("12,345 parameters, 10,000 tokens/s, about 2,760 steps, until ")
     assert expected == (
         "expected",
@@ -51,7 +50,7 @@ def test_speed_end_and_expectation_are_told() -> None:
 
 def test_a_length_in_steps_is_told_as_it_is() -> None:
     recipe = make_plan("any", corpus(3000), {"model.layers": 1, "training.batch": 5}).recipe()
-    (here,) = outlook(recipe, begun(steps=77), stepped(), 0.032)
+    (here,) = outlook(recipe, begun(steps=77), stepped(steps=77), 0.032)
     assert "about 77 steps" in here[1]
     assert outlook(recipe, begun(), stepped(None), 0.032) == []
 

@@ -60,7 +60,7 @@ def started(**changes: Any) -> Started:
 
 
 def stepped(step: int, steps: int = 30) -> Stepped:
-    return Stepped(step, step / steps, torch.tensor(4.0 - step / 10), 1e-3, 1000.0, 1.0)
+    return Stepped(step, step / steps, torch.tensor(4.0 - step / 10), 1e-3, 1000.0, 1.0, steps)
 
 
 def finished(**changes: Any) -> Finished:
@@ -209,7 +209,11 @@ class Unread:
 def test_a_loss_that_is_not_shown_is_not_read() -> None:
     shown, _ = view()
     unread: Any = Unread()
-    events: list[Event] = [started(), stepped(1), *(Stepped(n, n / 30, unread, 1e-3, 1.0, 1.0) for n in range(2, 9))]
+    events: list[Event] = [
+        started(),
+        stepped(1),
+        *(Stepped(n, n / 30, unread, 1e-3, 1.0, 1.0, 30) for n in range(2, 9)),
+    ]
     assert follow(iter([*events, finished()]), shown).step == 30
 
 

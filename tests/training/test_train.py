@@ -15,7 +15,6 @@ from lilliput.models import Model
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import Runtime
 from lilliput.tokenizers import load as load_tokenizer
-from lilliput.training.budget import Budget
 from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
 from lilliput.training.material import Look
@@ -163,37 +162,6 @@ def test_the_best_the_last_two_and_every_nth_checkpoint_stay(tmp_path: Path) -> 
     assert steps == sorted({10, 20, 25, 30, best})
 
 
-def test_a_time_budget_ends_on_time_by_the_clock() -> None:
-    now = [100.0]
-    settings = recipe(**{"training.minutes": 1.0, "training.evaluate_every": None}).training
-    settings = settings.model_copy(update={"evaluate_every": None})
-    budget = Budget(settings, 6.0, 1, clock=lambda: now[0])
-    assert budget.progress(3) == pytest.approx(6 / 57)  # three seconds for closing
-    assert not budget.over(0)
-    assert not budget.evaluation_due(3, 6.0)
-    now[0] += 6.0
-    assert budget.evaluation_due(3, 6.0)
-    budget.look_seconds = 1.0  # evaluations would take more than a tenth of the time
-    assert not budget.evaluation_due(3, 6.0)
-    budget.final_seconds, budget.look_seconds = 6.0, 2.0
-    now[0] += 38.5
-    assert budget.over(3)
-    assert not budget.over(0)  # one step at least
-    assert budget.seconds_left(3, 1.0) == 0.0
-
-
-def test_a_schedule_by_the_clock_begins_with_the_first_step() -> None:
-    now = [100.0]
-    settings = recipe(**{"training.minutes": 1.0, "training.steps": None}).training
-    budget = Budget(settings, 27.0, 1, clock=lambda: now[0])
-    budget.opening_seconds = 27.0
-    assert budget.progress(0) == 0
-    now[0] += 15.0
-    assert budget.progress(3) == pytest.approx(0.5)  # of the 30 seconds that are left, less three for closing
-    now[0] += 15.0
-    assert budget.over(3)
-
-
 @pytest.mark.parametrize("length", ["minutes", "steps"])
 def test_a_run_knows_what_preparing_took(tmp_path: Path, length: str) -> None:
     options = {"training.minutes": 0.2, "training.steps": None} if length == "minutes" else {}
@@ -207,20 +175,6 @@ def test_a_run_knows_what_preparing_took(tmp_path: Path, length: str) -> None:
         if "learning_rate" in row
     ]
     assert rates[0] < 0.1 * max(rates)
-
-
-def test_a_budget_of_minutes_is_evaluated_early_however_rarely_later() -> None:
-    now = [100.0]
-    settings = recipe(**{"training.minutes": 1.0, "training.steps": None, "training.evaluate_every": 1000}).training
-    budget = Budget(settings, 0.0, 1, clock=lambda: now[0])
-    assert not budget.evaluation_due(3, 0.0)
-    assert budget.evaluation_due(1000, 0.0)
-    now[0] += 6.0
-    assert budget.evaluation_due(3, 0.0)  # or nobody would know what the final one takes
-    budget.look_seconds = 1.0
-    now[0] += 30.0
-    assert not budget.evaluation_due(900, 6.0)
-    assert budget.evaluation_due(2000, 6.0)
 
 
 def test_a_budget_that_preparing_takes_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`lilliput plan`: what would be trained on a text in a given time, and what this machine makes of it."""
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,7 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
     """Say what `lilliput train` would do: the choices for this text and this time, the speed here, the end."""
+    started = time.monotonic()
     from rich.console import Console
 
     from lilliput.cli.showing import download_progress
@@ -43,7 +45,7 @@ def run(
     if task.recipe.training.compile:
         doing += " (compiling the model takes long the first time only)"
     with Console(stderr=True).status(doing):
-        found = forecast(task.recipe, task.corpus)
+        found = forecast(task.recipe, task.corpus, task.validation, time.monotonic() - started)
     if save is not None:
         try:
             task.recipe.write(save)
@@ -70,9 +72,10 @@ def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, st
         size = f"{found.problems:,} prompts with answers"
     else:
         size = f"{found.bytes:,} bytes on the disk" if found.characters is None else f"{found.characters:,} characters"
+    about = "about " if found.bytes is not None else ""
     lines = [
         ("text", f"{name}: {size}"),
-        ("tokens", f"{recipe.tokenizer.kind}, about {found.vocabulary:,} of them, {found.context} at a time"),
+        ("tokens", f"{recipe.tokenizer.kind}, {about}{found.vocabulary:,} of them, {found.context} at a time"),
         *choices(recipe),
         (
             "here",

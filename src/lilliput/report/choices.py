@@ -7,7 +7,6 @@ from lilliput.models import GPTSettings
 from lilliput.recipe import Recipe
 from lilliput.training.events import Started, Stepped
 from lilliput.training.expectation import expected_bits, tells
-from lilliput.training.forecast import TRAINING_SHARE
 from lilliput.training.pace import memory_held
 
 
@@ -41,16 +40,13 @@ def outlook(recipe: Recipe, begun: Started, step: Stepped, seconds_per_step: flo
     if step.seconds_left is None:
         return []
     per_step = recipe.training.batch * recipe.training.accumulation * begun.context
-    steps = begun.steps
-    if steps is None:
-        steps = step.step + int(step.seconds_left * TRAINING_SHARE / seconds_per_step)
-    speed = f"{per_step / seconds_per_step:,.0f} tokens/s, about {steps:,} steps, until {ends(step.seconds_left)}"
+    speed = f"{per_step / seconds_per_step:,.0f} tokens/s, about {step.steps:,} steps, until {ends(step.seconds_left)}"
     lines = [("here", f"{begun.parameters:,} parameters, {speed}{memory(memory_held())}")]
     counts = begun.floors.get("ngram")
     if counts and tells(recipe):
         counting = counts["bits_per_character"]
         copying = begun.floors["xz"]["bits_per_character"]
-        bits = expected_bits(counting, copying, counts["training_characters_used"], steps * per_step)
+        bits = expected_bits(counting, copying, counts["training_characters_used"], step.steps * per_step)
         lines.append(("expected", expectation(bits, strongest_floor(begun.floors))))
     return lines
 

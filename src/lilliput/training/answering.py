@@ -44,6 +44,7 @@ class ExampleMaterial:
         self.facts = facts
         self.window = max(training.positions, validation.positions)
         self.targets = int(validation.answer_lengths_N.sum())
+        self.fitted = 0
         self._training = training
         self._validation = validation
 
@@ -74,12 +75,11 @@ class ExampleMaterial:
         loss = score.loss_nats_per_token
         return Look(loss, score.tokens, network=loss, learnt=learnt, exact_match=score.exact_match)
 
-    def costs(self, model: Model) -> tuple[float, float]:
-        """Measure a look; the report is one over all problems."""
+    def report_cost(self, model: Model) -> float:
+        """Measure a look: the report is one over all problems."""
         started = time.monotonic()
         scored = self.look(model, MEASURED).scored
-        seconds = (time.monotonic() - started) / scored
-        return seconds, seconds
+        return (time.monotonic() - started) / scored
 
     def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
         """Let the model solve some of the held-out problems."""

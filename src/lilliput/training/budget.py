@@ -1,46 +1,79 @@
-"""How long a run is: so many steps, or so many minutes.
+"""How long a run is, so many steps or so many minutes, and how the minutes are divided.
 
 Under a time budget the schedule runs on the clock, so the run ends on time whatever else the machine does. Everything
-counts: preparing the text, training, evaluations on the way, and the final evaluation, for which time is set aside. The
-schedule begins with the first step, however long preparing took, or there would be no warm-up.
+counts: preparing the text, training with the evaluations on the way, the last of these, and the final evaluation, for
+which time is set aside. The schedule begins with the first step, however long preparing took, or there would be no
+warm-up. `lilliput plan` asks the same `Budget` how many steps the time comes to.
 """
 
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from lilliput.recipe import TrainingSettings
 
 EVALUATIONS = 10
-"""Evaluations over a run whose recipe does not say how often."""
+"""Evaluations over a run whose recipe does not say how often, the last one included."""
 LOOKS_SHARE = 0.1
-"""Under a time budget there are fewer where they would take more than this share of it."""
-CLOSING_SECONDS, CLOSING_SHARE = 3.0, 0.1
+"""Under a time budget there are fewer where those on the way would take more than this share of the training."""
+LOOK_SHARE = 0.005
+"""Of the budget, what scoring in one evaluation on the way may take; of a text that takes longer a part is scored."""
+FINAL_SHARE = 0.08
+"""The same for the final evaluation."""
+LEAST_SCORED = 8192
+"""Targets that an evaluation scores whatever it takes."""
+SAMPLE_SHARE = 0.003
+"""Of the budget, what one sample on the way may take."""
+CLOSING_SECONDS, CLOSING_SHARE = 3.0, 0.15
 """What is left to do after the final evaluation, curves, tables and the end of the process, and the most of the budget
 to set aside for it."""
 
 
-class Budget:
-    """The share of a run that is done, by steps or by the clock.
+@dataclass(frozen=True)
+class Costs:
+    """What evaluations take on this machine, in seconds."""
 
-    `seconds` were spent on the run before now; `rounds` says how many times its whole length the run is to be.
+    scored: float = 0.0
+    """For each target of an evaluation on the way."""
+    reported: float = 0.0
+    """For each target of the final evaluation."""
+    beside: float = 0.0
+    """For the rest of an evaluation on the way: fitting the gate, a sample, a checkpoint."""
+
+    def measured(self, scored: float, beside: float) -> "Costs":
+        """Return the costs after an evaluation that took so long; if the machine was slower, the final one will be."""
+        change = scored / self.scored if self.scored else 1.0
+        return Costs(scored, self.reported * change, beside)
+
+
+class Budget:
+    """The share of a run that is done, by steps or by the clock, and the time for everything in it.
+
+    `seconds` were spent on the run before now; `rounds` says how many times its whole length the run is to be;
+    `targets` is how many targets the held-out part has.
     """
 
     def __init__(
-        self, settings: TrainingSettings, seconds: float, rounds: int, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: TrainingSettings,
+        seconds: float,
+        rounds: int = 1,
+        targets: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.steps = None if settings.steps is None else settings.steps * rounds
         self.seconds = None if settings.minutes is None else settings.minutes * 60 * rounds
         self.opening_seconds = 0.0
         """What preparing took before the first step, where the schedule begins."""
-        self.final_seconds = 0.0
-        """What the final evaluation will take."""
-        self.look_seconds = 0.0
-        """What the latest evaluation on the way took, with its sample and its checkpoint."""
+        self.costs = Costs()
+        self.limit: int | None = None
+        """Targets that an evaluation on the way may score; None is all of them."""
+        self._round_seconds = None if settings.minutes is None else settings.minutes * 60
+        self._targets = targets
         self._every = settings.evaluate_every
         if self._every is None and settings.steps is not None:
             self._every = math.ceil(settings.steps / EVALUATIONS)
-        self._pause = None if settings.minutes is None else settings.minutes * 60 / EVALUATIONS
         self._clock = clock
         self._started = clock() - seconds
 
@@ -52,9 +85,7 @@ class Budget:
         """Return the share of the run that is done when `step` steps are; 1 or more means that it is over."""
         if self.steps is not None:
             return step / self.steps
-        assert self.seconds is not None
-        for_steps = self.seconds - self._reserved() - self.opening_seconds
-        return (self.elapsed() - self.opening_seconds) / max(for_steps, 1e-9)
+        return (self.elapsed() - self.opening_seconds) / max(self._training_seconds(), 1e-9)
 
     def over(self, step: int) -> bool:
         """Whether the run is over after `step` steps; a time budget grants at least one."""
@@ -64,19 +95,80 @@ class Budget:
         """Return the seconds until training ends, at the present speed."""
         if self.steps is not None:
             return (self.steps - step) * seconds_per_step
-        assert self.seconds is not None
-        return max(0.0, self.seconds - self._reserved() - self.elapsed())
+        return max(0.0, self.opening_seconds + self._training_seconds() - self.elapsed())
 
     def evaluation_due(self, step: int, evaluated_seconds: float) -> bool:
         """Whether to evaluate after `step` steps; the last evaluation was at `evaluated_seconds`."""
-        if self._every is not None and step % self._every == 0:
-            return True
-        # A budget of minutes needs one early, however rare they are to be: it tells what the final one will take.
-        if self._pause is None or (self._every is not None and self.look_seconds):
-            return False
-        return self.elapsed() - evaluated_seconds >= max(self._pause, self.look_seconds / LOOKS_SHARE)
+        if self._every is not None:
+            return step % self._every == 0
+        parts, training = self._looks() + 1, max(self._training_seconds(), 1e-9)
+        before = max(0.0, evaluated_seconds - self.opening_seconds) / training
+        return int(self.progress(step) * parts) > int(before * parts)
+
+    def promise(self, seconds_per_step: float) -> tuple[int, float]:
+        """Return how many steps the run comes to at this speed, and how many seconds it takes in all."""
+        if self.steps is not None:
+            assert self._every is not None
+            looks = math.ceil(self.steps / self._every) - 1
+            training = self.steps * seconds_per_step + looks * self.look_seconds
+            return self.steps, self.opening_seconds + training + self._reserved()
+        assert self.seconds is not None
+        training = self._training_seconds()
+        if self._every is not None:
+            steps = training / (seconds_per_step + self.look_seconds / self._every)
+        else:
+            steps = (training - self._looks() * self.look_seconds) / seconds_per_step
+        least = self.opening_seconds + seconds_per_step + self._reserved()
+        return max(1, int(steps)), max(self.seconds, least)
+
+    @property
+    def look_seconds(self) -> float:
+        """Return what an evaluation on the way takes, with its sample and its checkpoint."""
+        return min(self._targets, self.limit or self._targets) * self.costs.scored + self.costs.beside
+
+    def choose_limit(self) -> int | None:
+        """Return how many targets an evaluation on the way may score, by what they cost; None is all of them."""
+        if self._round_seconds is None:
+            return None
+        return self._affordable(self._round_seconds * LOOK_SHARE, self.costs.scored)
+
+    def final_limit(self) -> int | None:
+        """Return how many targets the final evaluation may score in its share of the time; None is all of them."""
+        if self._round_seconds is None:
+            return None
+        return self._affordable(self._round_seconds * FINAL_SHARE, self.costs.reported)
+
+    def limit_left(self) -> int | None:
+        """Return the same for now, when training is over: no more than there is time left for."""
+        if self.seconds is None or self._round_seconds is None:
+            return None
+        left = min(self._round_seconds * FINAL_SHARE, self.seconds - self._closing() - self.elapsed())
+        return self._affordable(left, self.costs.reported)
+
+    def sample_seconds(self) -> float:
+        """Return how long a sample on the way may take."""
+        return math.inf if self._round_seconds is None else self._round_seconds * SAMPLE_SHARE
+
+    def _affordable(self, seconds: float, cost: float) -> int | None:
+        if seconds >= cost * self._targets:
+            return None
+        affordable = max(int(seconds / cost), LEAST_SCORED)
+        return None if affordable >= self._targets else affordable
+
+    def _looks(self) -> int:
+        """Return how many evaluations there are on the way, at even distances, under a time budget."""
+        most = LOOKS_SHARE * self._training_seconds() / max(self.look_seconds, 1e-9)
+        return max(0, min(EVALUATIONS - 1, int(most)))
+
+    def _training_seconds(self) -> float:
+        """Return the seconds from the first step to the last, the evaluations between them included."""
+        assert self.seconds is not None
+        return self.seconds - self._reserved() - self.opening_seconds
 
     def _reserved(self) -> float:
-        """Return the seconds that are set aside for what comes after the last step."""
-        assert self.seconds is not None
-        return self.final_seconds + self.look_seconds + min(CLOSING_SECONDS, CLOSING_SHARE * self.seconds)
+        """Return the seconds for what comes after the last step: the last look, the final evaluation, the end."""
+        final = min(self._targets, self.final_limit() or self._targets) * self.costs.reported
+        return self.look_seconds + final + self._closing()
+
+    def _closing(self) -> float:
+        return CLOSING_SECONDS if self.seconds is None else min(CLOSING_SECONDS, CLOSING_SHARE * self.seconds)

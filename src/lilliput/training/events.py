@@ -71,6 +71,8 @@ class Stepped:
     learning_rate: float
     tokens_per_second: float
     seconds_left: float | None
+    steps: int
+    """What the whole run comes to at the present speed."""
 
 
 @dataclass(frozen=True, slots=True)

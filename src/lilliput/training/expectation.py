@@ -8,7 +8,6 @@ benchmarks/sizes.py --fit`, which also says how far from it they are).
 
 import math
 
-from lilliput.evaluation.floors import Floors, measure_floors
 from lilliput.recipe import Recipe
 
 LEVEL, BY_TOKENS, BY_CHARACTERS, BY_COUNTING, BY_COPYING = 0.7766, -0.0444, -0.0056, 0.0588, 0.2776
@@ -16,8 +15,6 @@ LEVEL, BY_TOKENS, BY_CHARACTERS, BY_COUNTING, BY_COPYING = 0.7766, -0.0444, -0.0
 bits, and for twice as many bits in xz as by counting."""
 LEAST_SHARE, MOST_SHARE = 0.1, 1.0
 """Of counting's bits: a text that repeats itself is far from all that the plane was fitted to."""
-COUNTED, TOLD = 1_000_000, 50_000
-"""Characters that are counted to tell, and characters that they are told for: about two seconds."""
 
 
 def expected_bits(counting: float, copying: float, characters: int, tokens: float) -> float:
@@ -35,15 +32,3 @@ def expected_bits(counting: float, copying: float, characters: int, tokens: floa
 def tells(recipe: Recipe) -> bool:
     """Tell whether a recipe is one for which there is an expectation: with the model that is planned for a text."""
     return "model.layers" in recipe.planned and "model.counts" in recipe.planned and recipe.tokenizer.kind == "char"
-
-
-def floors_before(text: str, held_out: float) -> Floors | None:
-    """Return what counting and xz come to before a run, by a part of the text.
-
-    The share `held_out` stands at the end of `text`. None if the text is too short to tell.
-    """
-    cut = int(len(text) * (1 - held_out))
-    training, validation = text[max(0, cut - COUNTED) : cut], text[cut : cut + TOLD]
-    if not training or len(validation) < 2:
-        return None
-    return measure_floors(training, validation)

@@ -1,29 +1,33 @@
-"""What a run would be, before it is one: the choices, what the machine makes of them, how far the time goes."""
+"""What a run would be, before it is one: the choices, what the machine makes of them, how far the time goes.
 
-from collections.abc import Iterable
+The text is prepared as it would be for training, into a folder that is removed again, some steps are taken, and a part
+of the evaluations. So what is told of a text is what training finds, and `Budget` divides the time as it will.
+"""
+
+import tempfile
+import time
 from dataclasses import asdict, dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from lilliput.corpus import Examples, LargeText
+from lilliput.corpus import Corpus, Document, Examples, LargeText
+from lilliput.errors import RunError
+from lilliput.models import Model
 from lilliput.recipe import Recipe
-from lilliput.training.expectation import expected_bits, floors_before, tells
-from lilliput.training.pace import Pace, measure_pace, memory_held
-from lilliput.training.prepare import Source
+from lilliput.runs import RunFolder
+from lilliput.runtime import Runtime
+from lilliput.training.budget import Budget, Costs
+from lilliput.training.expectation import expected_bits, tells
+from lilliput.training.material import Material
+from lilliput.training.pace import Pace, measure_costs, measure_pace, memory_held
+from lilliput.training.prepare import Measure, Source, open_material, prepare
 from lilliput.training.sizes import memory_told, require_memory
+from lilliput.writer import learn_counts
 
-START_SECONDS, START_SECONDS_A_MILLION, START_MOST = 2.0, 5.0, 40.0
-"""Preparing a text takes about so long, and so much more for a million characters, up to a bound."""
-COMPILED_SECONDS = 7.0
-"""To take up a model that was compiled before, as this command does."""
-TRAINING_SHARE = 0.88
-"""Of the rest; evaluations, samples and checkpoints take what is left. Both are rough: of two runs of 1.8 minutes on a
-million characters one used 0.86 of the rest for training, and the other, in a bad hour of the same machine, 0.67."""
-_GPT2 = 50_257
-_BYTES = 256
-_SPARE = 16
-"""Tokens beside the characters, which spell rare ones."""
-_PIECES_SEEN = 8
+LARGE_SECONDS_A_MILLION = 0.25
+"""Of a large text the beginning is prepared here; the rest takes about so long for a million bytes."""
+_PIECES_SEEN = 4
 
 
 @dataclass(frozen=True)
@@ -56,32 +60,38 @@ class Forecast:
         return asdict(self)
 
 
-def forecast(recipe: Recipe, source: Source) -> Forecast:
+def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, before: float = 0.0) -> Forecast:
     """Take some steps of the recipe on this machine, and say what the run would come to.
 
-    Raises RecipeError or RunError if the memory does not suffice for a single row.
+    `before` are the seconds since the command began, which training will need as well. Raises what training raises
+    before its first step, and RecipeError or RunError if the memory does not suffice for a single row.
     """
     require_memory(recipe, source)
-    characters = None if isinstance(source, LargeText) else len(source.text)
-    window = recipe.data.window
-    if isinstance(source, Examples):
-        window = min(window, source.longest + 1)
-    elif characters is not None:
-        window = max(1, min(window, int(characters * (1 - recipe.data.split.fraction)) - 1))
-    vocabulary = _vocabulary(recipe, _beginning(source))
-    with memory_told():
-        pace = measure_pace(recipe, vocabulary, window)
-    steps, seconds = _length(recipe, pace, characters)
+    started, large = time.monotonic(), isinstance(source, LargeText)
+    # Of a large text the beginning stands for the whole.
+    part = _beginning(source) if isinstance(source, LargeText) else source
+    try:
+        with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told():
+            material, pace = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
+    except OSError as error:
+        raise RunError(
+            f"{tempfile.gettempdir()}: cannot be written ({error.strerror or error}); free some space, or set TMPDIR"
+        ) from None
+    opening = before + time.monotonic() - started - sum(pace.step_seconds)
+    if isinstance(source, LargeText):
+        opening += LARGE_SECONDS_A_MILLION * source.size / 1e6
+    steps, seconds = promise(recipe, material.targets, opening, pace)
+    characters = None if large else len(part.text)
     passes = None
     if characters and recipe.tokenizer.kind == "char":
         passes = steps * pace.tokens_per_step / characters
-    floors, expected = _expectation(recipe, source, steps * pace.tokens_per_step)
+    floors, expected = _expectation(recipe, material, steps * pace.tokens_per_step)
     return Forecast(
         characters=characters,
         bytes=source.size if isinstance(source, LargeText) else None,
         problems=len(source) if isinstance(source, Examples) else None,
-        vocabulary=vocabulary,
-        context=window,
+        vocabulary=material.tokenizer.vocab_size,
+        context=material.window,
         parameters=pace.parameters,
         device=pace.runtime.device.type,
         precision=pace.runtime.precision,
@@ -97,44 +107,34 @@ def forecast(recipe: Recipe, source: Source) -> Forecast:
     )
 
 
-def _length(recipe: Recipe, pace: Pace, characters: int | None) -> tuple[int, float]:
-    start = START_MOST
-    if characters is not None:
-        start = min(START_MOST, START_SECONDS + START_SECONDS_A_MILLION * characters / 1e6)
-    training = recipe.training
-    start += COMPILED_SECONDS * training.compile
-    if training.steps is not None:
-        return training.steps, start + training.steps * pace.seconds_per_step / TRAINING_SHARE
-    assert training.minutes is not None
-    seconds = training.minutes * 60
-    steps = (seconds - start) * TRAINING_SHARE / pace.seconds_per_step
-    return max(1, int(steps)), seconds
+def promise(recipe: Recipe, targets: int, opening: float, pace: Pace) -> tuple[int, float]:
+    """Return how many steps a run comes to, and its seconds, if its first step comes after `opening` seconds."""
+    budget = Budget(recipe.training, opening, targets=targets)
+    budget.opening_seconds, budget.costs = opening, pace.costs
+    budget.limit = budget.choose_limit()
+    return budget.promise(pace.seconds_per_step)
 
 
-def _expectation(recipe: Recipe, source: Source, tokens: int) -> tuple[dict[str, Any] | None, float | None]:
+def _rehearse(recipe: Recipe, run: RunFolder, source: Measure, validation: Measure | None) -> tuple[Material, Pace]:
+    prepare(recipe, run, source, validation)
+    material = open_material(run, recipe.data.window, fits=recipe.model.counts)
+
+    def costs(model: Model, runtime: Runtime) -> Costs:
+        learn_counts(model, run, material.tokenizer)
+        return measure_costs(material, model, runtime)
+
+    return material, measure_pace(recipe, material.tokenizer.vocab_size, material.window, costs_of=costs)
+
+
+def _expectation(recipe: Recipe, material: Material, tokens: int) -> tuple[dict[str, Any] | None, float | None]:
     """Return the floors, and what the model will come to, for a text of which the model was planned."""
-    if not tells(recipe) or isinstance(source, Examples):
+    floors = material.facts["floors"]
+    if not tells(recipe) or "ngram" not in floors:
         return None, None
-    found = floors_before("".join(_beginning(source)), recipe.data.split.fraction)
-    if found is None:
-        return None, None
-    counting, copying = found.ngram.bits_per_character, found.xz.bits_per_character
-    expected = expected_bits(counting, copying, found.ngram.training_characters_used, tokens)
-    return found.as_dict(), round(expected, 3)
+    counting, copying = (floors[name]["bits_per_character"] for name in ("ngram", "xz"))
+    return floors, round(expected_bits(counting, copying, floors["ngram"]["training_characters_used"], tokens), 3)
 
 
-def _beginning(source: Source) -> Iterable[str]:
-    return islice(source.pieces(), _PIECES_SEEN) if isinstance(source, LargeText) else [source.text]
-
-
-def _vocabulary(recipe: Recipe, text: Iterable[str]) -> int:
-    """Return about how many tokens the tokenizer will have."""
-    settings = recipe.tokenizer
-    if settings.kind == "gpt2":
-        return _GPT2
-    if settings.kind == "byte":
-        return _BYTES
-    if settings.kind == "char":
-        characters = len(set().union(*map(set, text))) + _SPARE
-        return min(characters, settings.vocabulary or characters)
-    return settings.vocabulary or _GPT2
+def _beginning(large: LargeText) -> Corpus:
+    text = "".join(islice(large.pieces(), _PIECES_SEEN))
+    return Corpus(large.name, (Document(large.name, text),), ())

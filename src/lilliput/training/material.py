@@ -16,7 +16,7 @@ from lilliput.writer import Writer
 
 LEARNT = 32_768
 """Targets of what is learnt that a look scores at most; it scores no more of them than of what is held out."""
-MEASURED = 4096
+MEASURED = 2048
 """Targets that are scored to find out what scoring takes."""
 
 
@@ -58,6 +58,8 @@ class Material(Protocol):
     """Positions that the model has."""
     targets: int
     """How many targets a look at the whole held-out part scores."""
+    fitted: int
+    """How many targets are set aside for what is fitted before a look."""
 
     def notes(self) -> list[str]:
         """Return what the user should know before the first step."""
@@ -77,8 +79,8 @@ class Material(Protocol):
     def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
         """Let the model write something; past `deadline` (`time.monotonic`) only what is needed to see anything."""
 
-    def costs(self, model: Model) -> tuple[float, float]:
-        """Measure on a part how many seconds each target takes in a look, and in the final report."""
+    def report_cost(self, model: Model) -> float:
+        """Measure on a part how many seconds each target takes in the final report."""
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
         """Return the object that `eval --json` prints, for the held-out part."""

@@ -3,20 +3,27 @@
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 
 from lilliput.data.batch import Batch
-from lilliput.models import build, count_multiplied, count_parameters
+from lilliput.models import Model, build, count_multiplied, count_parameters
 from lilliput.models.settings import GPTSettings
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_runtime, kept_memory
+from lilliput.training.budget import Costs
 from lilliput.training.crew import crew_of
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
+from lilliput.training.material import MEASURED, Material
+
+FITTING, SAMPLING = 1.5, 8_000
+"""What an evaluation does beside scoring, by the targets that could be scored meanwhile: for each that something is
+fitted to, and for a sample and a checkpoint. It holds until the first evaluation, which is timed."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class Pace:
     step_seconds: tuple[float, ...]
     note: str = ""
     """Whether the model is compiled, if that was asked for."""
+    costs: Costs = field(default_factory=Costs)
 
     @property
     def seconds_per_step(self) -> float:
@@ -48,8 +56,17 @@ def runtime_of(recipe: Recipe, model: torch.nn.Module, window: int) -> Runtime:
     return choose_runtime(recipe.training.precision, parameters, recipe.training.batch * window)
 
 
-def measure_pace(recipe: Recipe, vocabulary: int, window: int, steps: int = 3, seconds: float = 1.0) -> Pace:
+def measure_pace(
+    recipe: Recipe,
+    vocabulary: int,
+    window: int,
+    steps: int = 3,
+    seconds: float = 1.0,
+    costs_of: Callable[[Model, Runtime], Costs] = lambda model, runtime: Costs(),
+) -> Pace:
     """Take one step of the recipe and then `steps` more, and as many as `seconds` are enough for.
+
+    `costs_of` measures what evaluations cost, when the steps are taken.
 
     Raises RunError if the memory does not suffice for a single row.
     """
@@ -85,7 +102,17 @@ def measure_pace(recipe: Recipe, vocabulary: int, window: int, steps: int = 3, s
             float(step.loss)  # waits for the device
             taken.append(time.perf_counter() - clock)
             clock = time.perf_counter()
-    return Pace(runtime, count_parameters(model), rows * window, tuple(taken[1:]), note)
+    return Pace(runtime, count_parameters(model), rows * window, tuple(taken[1:]), note, costs=costs_of(model, runtime))
+
+
+def measure_costs(material: Material, model: Model, runtime: Runtime) -> Costs:
+    """Time parts of an evaluation on the way and of the final one, which is in single precision; guess the rest."""
+    with runtime.autocast():
+        material.look(model, 1)  # what is slow the first time only
+        started = time.monotonic()
+        scored = material.look(model, MEASURED).scored
+        seconds = (time.monotonic() - started) / scored
+    return Costs(seconds, material.report_cost(model), seconds * (FITTING * material.fitted + SAMPLING))
 
 
 def memory_held() -> int | None:

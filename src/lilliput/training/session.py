@@ -18,7 +18,7 @@ from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.schedules import rate_factor
 from lilliput.recipe import Recipe
 from lilliput.runs import Progress, RunFolder
-from lilliput.training.budget import Budget
+from lilliput.training.budget import Budget, Costs
 from lilliput.training.crew import Crew
 from lilliput.training.doctor import diagnose, read_chart
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Stepped, started
@@ -27,28 +27,30 @@ from lilliput.training.gradient import Scaler
 from lilliput.training.guard import RESCUES, Guard, Trouble
 from lilliput.training.journal import Journal
 from lilliput.training.material import Look, Material
-from lilliput.training.pace import runtime_of
+from lilliput.training.pace import measure_costs, runtime_of
 from lilliput.training.state import State
 from lilliput.writer import Writer, learn_counts
 
 SAVE_SECONDS = 300
 """At most so much work is lost in a crash."""
-LOOK_SHARE = 0.005
-"""Under a time budget, the share of it that one evaluation on the way may take."""
-FINAL_SHARE = 0.08
-"""The same for the final evaluation; a text that takes longer is sampled evenly, and the result says so."""
-SAMPLE_SHARE = 0.003
-"""Under a time budget, the share of it that one sample may take."""
 ELSEWHERE = 1 << 30
 """Added to the number of a step that went wrong, it gives the batch that the step takes instead."""
 
 
 class Session:
-    """Trains from where the run folder stands; `started` is when the sitting began (`time.monotonic`)."""
+    """Trains from where the run folder stands; `started` is when the sitting began, by the `clock`."""
 
     def __init__(
-        self, recipe: Recipe, run: RunFolder, material: Material, crew: Crew, stop: Callable[[], bool], started: float
+        self,
+        recipe: Recipe,
+        run: RunFolder,
+        material: Material,
+        crew: Crew,
+        stop: Callable[[], bool],
+        started: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.clock = clock
         self.recipe = recipe
         self.settings = recipe.training
         self.run = run
@@ -75,12 +77,12 @@ class Session:
         self.crew = crew
         labels = material.facts.get("labels", {})
         self.writer = Writer(self.model, material.tokenizer, recipe.sample, labels=labels)
-        self._begin(time.monotonic() - started)
-        self.saved = time.monotonic()
+        self._begin(clock() - started)
+        self.saved = clock()
         self.saved_step = self.progress.step
         self.whole = True
         """Whether weights, optimiser and progress are those of one step: not while they change."""
-        self.seconds_per_step = 0.0
+        self.steps_timed, self.seconds_per_step = 0, 0.0
 
     @property
     def progress(self) -> Progress:
@@ -96,9 +98,14 @@ class Session:
         self.scaler = Scaler(self.runtime, self.progress.scaler)
         self.guard = Guard.restored(self.progress.guard, self.model.vocab_size)
         self.journal = Journal(self.run, self.guard, self.runtime.needs_scaler)
-        self.budget = Budget(self.settings, self.progress.seconds + seconds, self._count_rounds())
-        self.budget.opening_seconds = self.progress.opening_seconds
-        self._reserve()
+        self._count_rounds()
+        self.budget = self._new_budget(self.progress.seconds + seconds)
+
+    def _new_budget(self, seconds: float) -> Budget:
+        budget = Budget(self.settings, seconds, self.progress.rounds, self.material.targets, self.clock)
+        budget.opening_seconds, budget.limit = self.progress.opening_seconds, self.progress.evaluation_limit
+        budget.costs = Costs(reported=self.progress.seconds_per_reported_token)
+        return budget
 
     def events(self) -> Iterator[Event]:
         """Train to the end, or until the caller wants to stop.
@@ -121,6 +128,8 @@ class Session:
         if self.settings.compile:
             yield Note("compiling the model: about a minute, or less where it is kept from an earlier run")
             yield Note(self.crew.compile(self.model, batch_of(0), self.settings.accumulation, self.runtime))
+        if self.budget.seconds is not None and not self.budget.over(self.progress.step):
+            self._keep_costs(measure_costs(self.material, self.model, self.runtime))
         reason: str | None = None
         while reason is None:
             try:
@@ -138,7 +147,7 @@ class Session:
 
     def _train(self, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
         """Train until the run is over, and return why; what the guard raises is passed on."""
-        resumed, lost, look, save = time.monotonic(), self.crew.lost, False, False
+        resumed, lost, look, save = self.clock(), self.crew.lost, False, False
         for step in self._fit(batch_of):
             notes = []
             if step.accumulation != (self.progress.accumulation or self.settings.accumulation):
@@ -147,7 +156,7 @@ class Session:
             if self.crew.lost > lost:
                 lost = self.crew.lost
                 notes.append(f"a process that shared the steps is gone: going on with {self.crew.processes}")
-            events: list[Event] = [self._record(step, time.monotonic() - resumed)]
+            events: list[Event] = [self._record(step, self.clock() - resumed)]
             look = look or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds)
             save = save or self._save_due(step.number)
             # What may turn out to have gone wrong is neither measured nor saved before that is known.
@@ -166,7 +175,7 @@ class Session:
                 if self.saved_step != step.number:
                     self._save()
                 return "interrupted"
-            resumed = time.monotonic()
+            resumed = self.clock()
         return "complete"
 
     def _rescue(self, trouble: Trouble) -> str:
@@ -174,7 +183,9 @@ class Session:
         troubles, elapsed = [*self.progress.troubles, trouble.step], self.budget.elapsed()
         self.state.restore()
         self.progress.troubles = troubles
+        costs = self.budget.costs
         self._begin(elapsed - self.progress.seconds)
+        self._keep_costs(costs)
         back = f"going back to step {self.progress.step}, with half the learning rate and another batch at that step"
         self.journal.write({"step": self.progress.step, "trouble": trouble.reason, "at_step": trouble.step})
         self._save()
@@ -187,13 +198,11 @@ class Session:
             raise RunError(f"{trouble.reason} at step {trouble.step}, after {RESCUES} rescues: {remedy}")
         return f"stopped: {trouble.reason} at step {trouble.step}, after {RESCUES} rescues; for more, {remedy}"
 
-    def _count_rounds(self) -> int:
+    def _count_rounds(self) -> None:
         progress = self.progress
-        over = Budget(self.settings, progress.seconds, progress.rounds).over(progress.step)
-        if over and self.settings.go_on:
+        if self.settings.go_on and self._new_budget(progress.seconds).over(progress.step):
             progress.rounds += 1
             progress.stale_evaluations = 0
-        return progress.rounds
 
     def _opening(self) -> Iterator[Event]:
         vocab_size, context = self.model.vocab_size, self.model.context
@@ -246,9 +255,9 @@ class Session:
     def _record(self, step: Step, seconds: float) -> Stepped:
         self.progress.step = step.number
         self.progress.tokens += step.tokens
-        # A running mean over about twenty steps.
-        share = 1.0 if not self.seconds_per_step else 0.05
-        self.seconds_per_step += share * (seconds - self.seconds_per_step)
+        # A running mean over twenty steps; the first step of a sitting, which is slow, counts only until the second.
+        self.steps_timed += 1
+        self.seconds_per_step += max(0.05, 1 / max(1, self.steps_timed - 1)) * (seconds - self.seconds_per_step)
         rate = self.settings.learning_rate * step.rate_factor
         row = {
             "step": step.number,
@@ -265,26 +274,30 @@ class Session:
             learning_rate=rate,
             tokens_per_second=step.tokens / max(self.seconds_per_step, 1e-9),
             seconds_left=self.budget.seconds_left(step.number, self.seconds_per_step),
+            steps=self.budget.promise(self.seconds_per_step)[0],
         )
 
     def _look(self) -> list[Event]:
         """Evaluate, keep the weights if they are the best so far, write a sample, save."""
-        started = time.monotonic()
+        started = self.clock()
         self._change()
-        events: list[Event] = [self._evaluate(), self._sample()]
+        evaluated, scoring = self._evaluate()
+        events: list[Event] = [evaluated, self._sample()]
         self._save()
         self.whole = True
-        self.budget.look_seconds = time.monotonic() - started
+        scored = evaluated.share * self.material.targets
+        self._keep_costs(self.budget.costs.measured(scoring / scored, self.clock() - started - scoring))
         return [*events, *self._diagnosis()]
 
-    def _evaluate(self) -> Evaluated:
+    def _evaluate(self) -> tuple[Evaluated, float]:
+        """Measure the model; return also the seconds that scoring took."""
         self.journal.flush()
         progress = self.progress
         if isinstance(self.model, Mixture):
             self._fit_gate(self.model)
-        if self.budget.seconds is not None and not progress.seconds_per_reported_token:
-            self._measure_evaluation()
+        scoring = self.clock()
         look = self._score(progress.evaluation_limit)
+        scoring = self.clock() - scoring
         if progress.best_loss is None or look.loss < progress.best_loss:
             progress.best_loss, progress.best_step, progress.stale_evaluations = look.loss, progress.step, 0
             self.state.keep_best()
@@ -295,7 +308,7 @@ class Session:
         row = {"step": progress.step, "share": round(share, 4)} | look.as_dict()
         self.journal.write(row | {"seconds": round(progress.evaluated_seconds, 3)})
         characters = self.material.facts.get("characters_per_token")
-        return Evaluated(
+        evaluated = Evaluated(
             step=progress.step,
             validation_loss=look.loss,
             bits_per_character=None if characters is None else look.loss / characters / math.log(2),
@@ -307,6 +320,7 @@ class Session:
             network_loss=look.network,
             network_training_loss=look.learnt,
         )
+        return evaluated, scoring
 
     def _diagnosis(self) -> Iterator[Event]:
         """Say what is wrong, each kind of thing once in a sitting."""
@@ -326,36 +340,16 @@ class Session:
         with self.runtime.autocast():
             return self.material.look(self.model, limit)
 
-    def _measure_evaluation(self) -> None:
-        """Time a part of an evaluation, and from that choose how much of the text evaluations may look at.
-
-        In single precision, as the final one is; those on the way are no slower.
-        """
-        assert self.budget.seconds is not None
-        seconds = self.budget.seconds / self.progress.rounds
-        cost, self.progress.seconds_per_reported_token = self.material.costs(self.model)
-        affordable, targets = int(seconds * LOOK_SHARE / cost), self.material.targets
-        if affordable < targets:
-            self.progress.evaluation_limit = max(affordable, min(targets, 8192))
-        self._reserve()
-
-    def _final_limit(self) -> int | None:
-        """Return how many targets the final evaluation may look at; None is all of them."""
-        cost = self.progress.seconds_per_reported_token
-        if self.budget.seconds is None or not cost:
-            return None
-        affordable = int(self.budget.seconds / self.progress.rounds * FINAL_SHARE / cost)
-        return None if affordable >= self.material.targets else max(affordable, 8192)
-
-    def _reserve(self) -> None:
-        scored = self._final_limit() or self.material.targets
-        self.budget.final_seconds = scored * self.progress.seconds_per_reported_token
+    def _keep_costs(self, costs: Costs) -> None:
+        """Let the time that is left be divided by these costs; the part that is scored stays what it was at first."""
+        self.budget.costs, self.progress.seconds_per_reported_token = costs, costs.reported
+        if not self.progress.step:
+            self.progress.evaluation_limit = self.budget.choose_limit()
+        self.budget.limit = self.progress.evaluation_limit
 
     def _sample(self) -> Sampled:
-        deadline = math.inf
-        if self.budget.seconds is not None:
-            deadline = time.monotonic() + self.budget.seconds / self.progress.rounds * SAMPLE_SHARE
         with self.runtime.autocast():
+            deadline = time.monotonic() + self.budget.sample_seconds()
             sample = self.material.sample(self.writer, self.progress.step, deadline)
         self.run.append_lines(self.run.samples, sample.rows)
         return Sampled(self.progress.step, sample.prompt, sample.text)
@@ -365,7 +359,7 @@ class Session:
 
     def _save_due(self, step: int) -> bool:
         every = self.settings.keep_every
-        return (every is not None and step % every == 0) or time.monotonic() - self.saved > SAVE_SECONDS
+        return (every is not None and step % every == 0) or self.clock() - self.saved > SAVE_SECONDS
 
     def _save(self) -> None:
         self.journal.flush()
@@ -373,14 +367,14 @@ class Session:
         self.progress.scaler = self.scaler.state()
         self.progress.guard = asdict(self.guard)
         self.state.save()
-        self.saved, self.saved_step = time.monotonic(), self.progress.step
+        self.saved, self.saved_step = self.clock(), self.progress.step
 
     def _closing(self, reason: str) -> Iterator[Event]:
         """Measure the best weights on all that was held out, in single precision whatever they were trained in."""
         self.crew.dismiss()
         self._change()
         self.state.put_best()
-        report = self.material.report(self.writer, self._final_limit())
+        report = self.material.report(self.writer, self.budget.limit_left())
         self.run.write_json(self.run.evaluation, {"step": self.progress.best_step} | report)
         yield from self._diagnosis()
         yield self._finished(reason, report)

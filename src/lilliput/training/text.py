@@ -58,10 +58,10 @@ class TextMaterial:
     ) -> None:
         self.tokenizer = tokenizer
         self.facts = facts
-        self._aside = _aside(len(training)) if fits else 0
-        self.window = min(window, len(training) - self._aside - 1)
+        self.fitted = _aside(len(training)) if fits else 0
+        self.window = min(window, len(training) - self.fitted - 1)
         self.targets = len(validation) - 1
-        self._learned = training[: len(training) - self._aside]
+        self._learned = training[: len(training) - self.fitted]
         self._training = training
         self._validation = validation
         self._wanted = window
@@ -93,9 +93,9 @@ class TextMaterial:
 
     def aside(self, rows: int, memory: int) -> list[tuple[Tensor, Batch]]:
         """Return what was set aside in windows of which at most `rows` stand together, and what stands before them."""
-        if not self._aside:
+        if not self.fitted:
             return []
-        first, length = len(self._training) - self._aside, min(self.window, self._aside - 1)
+        first, length = len(self._training) - self.fitted, min(self.window, self.fitted - 1)
         known = min(memory, first)
         starts = np.arange(first, len(self._training) - length, length)
         places = starts[:, None] + np.arange(-known, length + 1)
@@ -115,16 +115,14 @@ class TextMaterial:
         alone = whole if held_out.network is None else held_out.network / scored
         return Look(whole, scored, network=alone, learnt=learnt / targets)
 
-    def costs(self, model: Model) -> tuple[float, float]:
-        """Measure a look, and both definitions, which the report has."""
-        started = time.monotonic()
-        look = (self.look(model, MEASURED).scored, time.monotonic() - started)
+    def report_cost(self, model: Model) -> float:
+        """Measure both definitions, which the report has."""
         seconds = 0.0
         for definition in DEFINITIONS:
             started = time.monotonic()
             _, scored = score_tokens(model, self._validation, self.window, definition, limit=MEASURED)
             seconds += (time.monotonic() - started) / scored
-        return look[1] / look[0], seconds
+        return seconds
 
     def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
         """Continue the recipe's first prompt."""

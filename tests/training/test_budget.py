@@ -1,0 +1,256 @@
+"""How a time budget is divided: what is promised, what a run makes of it, by a clock of the tests."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lilliput.models import Model
+from lilliput.runs import RunFolder
+from lilliput.runtime import Runtime
+from lilliput.training import session
+from lilliput.training.budget import LEAST_SCORED, LOOKS_SHARE, Budget, Costs
+from lilliput.training.crew import Crew
+from lilliput.training.events import Evaluated, Stepped
+from lilliput.training.fit import Step
+from lilliput.training.forecast import promise
+from lilliput.training.material import Look, Sample
+from lilliput.training.pace import MEASURED, SAMPLING, Pace
+from lilliput.training.session import Session
+from tests.training.building import CPU, corpus, finished, recipe, run
+
+OPENING = 4.0
+
+
+@dataclass
+class Machine:
+    """A machine on which everything takes a known time; `slower(now)` is by how much."""
+
+    step: float = 0.06
+    scored: float = 5e-5
+    reported: float = 2.5e-4
+    beside: float = 1.0
+    """For gate, sample and checkpoint."""
+    first_step: float = 0.5
+    slower: Callable[[float], float] = lambda now: 1.0
+    now: float = 0.0
+    looks: list[float] = field(default_factory=list)
+
+    def clock(self) -> float:
+        return self.now
+
+    def take(self, seconds: float) -> None:
+        self.now += seconds * self.slower(self.now)
+
+
+class Told:
+    """What a session trains on, without a model: every call takes its time."""
+
+    window, fitted = 16, 0
+
+    def __init__(self, machine: Machine, facts: dict[str, Any], tokenizer: Any, targets: int) -> None:
+        self.machine, self.facts, self.tokenizer, self.targets = machine, facts, tokenizer, targets
+
+    def notes(self) -> list[str]:
+        return []
+
+    def batches(self, rows: int, seed: int) -> Callable[[int], None]:
+        return lambda step: None
+
+    def look(self, model: Model, limit: int | None) -> Look:
+        scored = min(limit or self.targets, self.targets)
+        self.machine.take(scored * self.machine.scored)
+        self.machine.looks.append(self.machine.now)
+        return Look(1.0, scored, 1.0, 1.0)
+
+    def report_cost(self, model: Model) -> float:
+        self.machine.take(MEASURED * self.machine.reported)
+        return self.machine.reported * self.machine.slower(self.machine.now)
+
+    def sample(self, *arguments: Any) -> Sample:
+        self.machine.take(self.machine.beside)
+        return Sample([], "", "")
+
+    def report(self, writer: Any, limit: int | None) -> dict[str, Any]:
+        self.machine.take(min(limit or self.targets, self.targets) * self.machine.reported)
+        return {}
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Any]:
+    """Facts and tokenizer of a run."""
+    from lilliput.tokenizers import load
+
+    folder = tmp_path_factory.mktemp("parts") / "run"
+    finished(run(folder, recipe(**{"training.steps": 1}), text=corpus(500)))
+    return RunFolder(folder).read_facts(), load(RunFolder(folder).tokenizer)
+
+
+@dataclass
+class Outcome:
+    steps: int
+    seconds: float
+    looks: list[float]
+    shown: list[int]
+    """The steps that the run would come to, as told at each step."""
+
+
+@pytest.fixture
+def trained(
+    parts: tuple[dict[str, Any], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Outcome]:
+    """Run a session for so many seconds on a machine; nothing is computed and nothing written."""
+    monkeypatch.setattr(session.State, "save", lambda self: None)
+    monkeypatch.setattr(session.State, "keep_best", lambda self: None)
+    monkeypatch.setattr(session.State, "put_best", lambda self: None)
+    monkeypatch.setattr(session, "diagnose", lambda *arguments: [])
+    monkeypatch.setattr(session, "read_chart", lambda *arguments: None)
+    monkeypatch.setattr(session.Journal, "step", lambda *arguments: None)
+    monkeypatch.setattr(session.Journal, "write", lambda *arguments: None)
+    monkeypatch.setattr(session, "learn_counts", lambda *arguments: None)
+
+    def measure_costs(material: Told, model: Model, runtime: Runtime) -> Costs:
+        machine = material.machine
+        machine.take(MEASURED * machine.scored)
+        cost = machine.scored * machine.slower(machine.now)
+        return Costs(cost, material.report_cost(model), cost * SAMPLING)
+
+    monkeypatch.setattr(session, "measure_costs", measure_costs)
+
+    def train(machine: Machine, seconds: float, targets: int = 100_000, **settings: Any) -> Outcome:
+        plan = recipe(
+            **{"training.minutes": seconds / 60, "training.steps": None, "training.evaluate_every": None} | settings
+        )
+
+        def fit(*arguments: Any, first: int, **options: Any) -> Iterator[Step]:
+            factor = arguments[4]
+            for number in range(first, 1_000_000):
+                if factor(number) is None:
+                    return
+                machine.take(machine.step if number > first else machine.first_step)
+                yield Step(number + 1, torch.tensor(1.0), torch.tensor(1.0), 1.0, 192, 1)
+
+        monkeypatch.setattr(session, "fit", fit)
+        folder = RunFolder(tmp_path / f"{seconds}-{len(list(tmp_path.iterdir()))}")
+        folder.path.mkdir()
+        machine.take(OPENING)
+        sitting = Session(plan, folder, Told(machine, *parts, targets), Crew(), lambda: False, 0.0, machine.clock)
+        events = list(sitting.events())
+        last = finished(events)
+        looks = [event for event in events if isinstance(event, Evaluated)]
+        shown = [event.steps for event in events if isinstance(event, Stepped)]
+        return Outcome(last.step, machine.now, machine.looks[-len(looks) :], shown)
+
+    return train
+
+
+def promised(machine: Machine, seconds: float, targets: int = 100_000, **settings: Any) -> tuple[int, float]:
+    plan = recipe(
+        **{"training.minutes": seconds / 60, "training.steps": None, "training.evaluate_every": None} | settings
+    )
+    costs = Costs(machine.scored, machine.reported, machine.scored * SAMPLING)
+    opening = OPENING + MEASURED * (machine.scored + machine.reported)
+    return promise(plan, targets, opening, Pace(CPU, 1, 192, (machine.step,) * 3, costs=costs))
+
+
+@pytest.mark.parametrize("seconds", [10, 12, 15, 18, 20, 30, 45, 60, 90, 120, 300, 600])
+@pytest.mark.parametrize("speed", [0.7, 1.0, 1.5])
+def test_the_steps_done_are_within_a_fifth_of_those_promised(
+    trained: Callable[..., Outcome], seconds: float, speed: float
+) -> None:
+    machine = Machine(max(0.06, seconds / 500) / speed, 5e-5 / speed, 2e-4 / speed, 0.8 / speed, 0.2)
+    steps, end = promised(machine, seconds)
+    found = trained(machine, seconds)
+    assert found.steps == pytest.approx(steps, rel=0.2, abs=3)
+    assert found.seconds <= 1.02 * end
+    assert found.shown[min(12, found.steps - 1)] == pytest.approx(found.steps, rel=0.2, abs=3)
+
+
+@pytest.mark.parametrize("seconds", [30, 60, 180, 600])
+def test_a_machine_that_becomes_slower_half_way_ends_little_late(
+    trained: Callable[..., Outcome], seconds: float
+) -> None:
+    machine = Machine(seconds / 500, slower=lambda now: 2.0 if now > seconds / 2 else 1.0)
+    assert trained(machine, seconds).seconds <= 1.05 * seconds
+
+
+@pytest.mark.parametrize("seconds", [60, 180, 600])
+def test_the_worst_moment_to_become_slower_costs_a_bounded_time(
+    trained: Callable[..., Outcome], seconds: float
+) -> None:
+    late = [
+        trained(Machine(seconds / 500, slower=lambda now, at=at: 2.0 if now > at * seconds else 1.0), seconds).seconds
+        for at in (0.8, 0.85, 0.9, 0.95)
+    ]
+    # What is set aside for the last look, the final evaluation and the end takes twice as long.
+    assert max(late) <= 1.15 * seconds
+
+
+def test_the_first_look_comes_after_a_share_of_the_training(trained: Callable[..., Outcome]) -> None:
+    machine = Machine(step=0.2, scored=1e-5, beside=0.1)
+    found = trained(machine, 120)
+    opening = OPENING + MEASURED * (machine.scored + machine.reported)
+    assert len(found.looks) == 10
+    assert found.looks[0] - opening == pytest.approx((found.looks[-1] - opening) / 10, rel=0.1)
+
+
+def test_looks_on_the_way_take_a_tenth_of_the_training(trained: Callable[..., Outcome]) -> None:
+    machine = Machine(beside=3.0)
+    found = trained(machine, 120)
+    assert 1 < len(found.looks) < 6
+    assert (len(found.looks) - 1) * 3.4 < 1.1 * LOOKS_SHARE * 110
+
+
+def test_the_steps_between_looks_may_be_given(trained: Callable[..., Outcome]) -> None:
+    settings = {"training.evaluate_every": 100}
+    machine = Machine()
+    steps, _ = promised(machine, 60, **settings)
+    found = trained(machine, 60, **settings)
+    assert found.steps == pytest.approx(steps, rel=0.1)
+    assert len(found.looks) == found.steps // 100 + 1
+
+
+def test_the_final_evaluation_takes_what_time_is_left_for() -> None:
+    now = [0.0]
+    settings = recipe(**{"training.minutes": 10.0, "training.steps": None}).training
+    budget = Budget(settings, 0.0, 1, 10_000_000, clock=lambda: now[0])
+    budget.costs = Costs(1e-4, 1e-3, 1.0)
+    assert budget.limit_left() == budget.final_limit() == 48_000
+    now[0] = 600 - 3 - 12.0
+    assert budget.limit_left() == 12_000
+    budget.costs = budget.costs.measured(2e-4, 1.0)  # the machine has become half as fast
+    assert budget.limit_left() == LEAST_SCORED
+    now[0] = 700.0
+    assert budget.limit_left() == LEAST_SCORED
+    budget.costs = Costs(1e-6, 1e-6, 1.0)
+    now[0] = 100.0
+    assert budget.limit_left() is None
+
+
+def test_a_schedule_by_the_clock_begins_with_the_first_step() -> None:
+    now = [100.0]
+    settings = recipe(**{"training.minutes": 1.0, "training.steps": None}).training
+    budget = Budget(settings, 27.0, clock=lambda: now[0])
+    budget.opening_seconds = 27.0
+    assert budget.progress(0) == 0
+    now[0] += 15.0
+    assert budget.progress(3) == pytest.approx(0.5)  # of the 30 seconds that are left, less three for closing
+    now[0] += 15.0
+    assert budget.over(3)
+    assert not budget.over(0)  # one step at least
+    assert budget.seconds_left(3, 1.0) == 0.0
+
+
+def test_a_length_in_steps_asks_no_clock() -> None:
+    def clock() -> float:
+        return math.nan
+
+    budget = Budget(recipe(**{"training.steps": 40, "training.evaluate_every": None}).training, 0.0, 2, clock=clock)
+    assert (budget.progress(20), budget.over(79), budget.over(80)) == (0.25, False, True)
+    assert [step for step in range(1, 13) if budget.evaluation_due(step, 0.0)] == [4, 8, 12]
+    assert (budget.choose_limit(), budget.final_limit(), budget.limit_left()) == (None, None, None)
+    assert budget.promise(0.5)[0] == 80
