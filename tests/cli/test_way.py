@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lilliput.recipe import named_recipe
 from lilliput.runs import RunFolder
 from tests.cli.conftest import TINY, Lilliput
 from tests.conftest import made_up_text
@@ -92,6 +93,17 @@ def test_lists_as_json(lilliput: Lilliput) -> None:
     shown = lilliput("recipes", "show", "shakespeare-lstm")
     assert shown.out.startswith("# ")
     assert "[training]" in shown.out
+
+
+def test_a_recipe_as_json_has_the_parameters(lilliput: Lilliput) -> None:
+    shown = lilliput("recipes", "show", "wikitext-small", "--json")
+    assert (shown.code, shown.err, shown.out.count("\n")) == (0, "", 1)
+    found = json.loads(shown.out)
+    assert found["recipe"] == named_recipe("wikitext-small").as_dict()
+    # Of each token 128 weights, and three blocks of width 128, whose norms and layers have no others.
+    assert found["parameters"] == 50_257 * 128 + 3 * (4 * 128 * 128 + 2 * 128 * 512)
+    # How many characters a text has, its recipe does not know.
+    assert json.loads(lilliput("recipes", "show", "shakespeare-gpt", "--json").out)["parameters"] is None
 
 
 def test_the_same_command_continues_and_fresh_starts_over(lilliput: Lilliput) -> None:

@@ -27,8 +27,16 @@ def test_a_pace_is_that_of_the_recipe_s_own_steps() -> None:
     assert len(found.step_seconds) == 4
     assert found.tokens_per_step == 2 * 3 * 12
     assert found.parameters == count_parameters(build(plan.model, 30, 12))
-    assert found.tokens_per_second == pytest.approx(72 / found.seconds_per_step)
-    assert min(found.step_seconds) <= found.seconds_per_step <= max(found.step_seconds)
+
+
+def test_tokens_a_second_are_those_of_the_median_step_but_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The steps end at these seconds: they take 5, 2, .5, 1, 8 and 1, the median of the last five is 1.
+    ticks = iter([0.0, 5.0, 5.0, 7.0, 7.0, 7.5, 7.5, 8.5, 8.5, 16.5, 16.5, 17.5, 17.5])
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: next(ticks))
+    plan = recipe(**{"training.batch": 2, "training.accumulation": 3})
+    found = measure_pace(plan, 30, 12, steps=5, seconds=0.0)
+    assert found.step_seconds == (2.0, 0.5, 1.0, 8.0, 1.0)
+    assert found.tokens_per_second == 72.0  # two rows of twelve, three times a step
 
 
 def test_fast_steps_are_measured_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:

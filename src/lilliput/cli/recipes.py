@@ -39,9 +39,19 @@ def list_recipes(
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name.")]) -> None:
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name.")],
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print the recipe and the model's parameters as one JSON object.")
+    ] = False,
+) -> None:
     """Print a recipe's file."""
     from lilliput.recipe import named_recipe, recipe_source
 
-    named_recipe(name)  # an unknown name is told in one line
-    typer.echo(recipe_source(name), nl=False)
+    recipe = named_recipe(name)  # an unknown name is told in one line
+    if not json_:
+        typer.echo(recipe_source(name), nl=False)
+        return
+    from lilliput.training.sizes import parameters_of
+
+    typer.echo(json.dumps({"recipe": recipe.as_dict(), "parameters": parameters_of(recipe)}))

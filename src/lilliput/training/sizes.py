@@ -7,9 +7,11 @@ step. Norms, biases and everything else are left out: what is refused here fails
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
+
 from lilliput.corpus import Corpus, Examples, LargeText
 from lilliput.errors import RecipeError, RunError
-from lilliput.models import GPTSettings, ModelSettings
+from lilliput.models import GPTSettings, ModelSettings, build, count_parameters
 from lilliput.recipe import Recipe
 from lilliput.runtime import machine_memory
 from lilliput.training.gradient import out_of_memory
@@ -32,7 +34,7 @@ def require_memory(recipe: Recipe, source: Corpus | Examples | LargeText) -> Non
     if not isinstance(source, LargeText):
         window = max(1, min(window, len(source.text) // _LONGEST_TOKEN))
     rows = recipe.training.batch * recipe.training.accumulation
-    weights = least_weights(recipe.model, _least_vocabulary(recipe), window)
+    weights = least_weights(recipe.model, _fixed_vocabulary(recipe) or 1, window)
     values = weights * (2 + _OPTIMIZER_VALUES[recipe.training.optimizer]) + _row_values(recipe.model, window)
     blocks = recipe.model.layers * recipe.model.members
     need = values * _SINGLE + blocks * _BLOCK + rows * window * _ROW
@@ -71,6 +73,15 @@ def least_weights(model: ModelSettings, vocabulary: int, window: int) -> int:
     return model.members * (layers + vocabulary * (width if model.tied else model.embedding + width))
 
 
+def parameters_of(recipe: Recipe) -> int | None:
+    """Return how many parameters the recipe's model has; None if the size of its vocabulary follows from the text."""
+    vocabulary = _fixed_vocabulary(recipe)
+    if vocabulary is None:
+        return None
+    with torch.device("meta"):  # nothing is allocated
+        return count_parameters(build(recipe.model, vocabulary, recipe.data.window))
+
+
 def _row_values(model: ModelSettings, window: int) -> int:
     """Return how many values of one row are kept for the way back, at least."""
     if isinstance(model, GPTSettings):
@@ -78,9 +89,9 @@ def _row_values(model: ModelSettings, window: int) -> int:
     return model.members * window * (model.embedding + model.layers * model.width)
 
 
-def _least_vocabulary(recipe: Recipe) -> int:
+def _fixed_vocabulary(recipe: Recipe) -> int | None:
     fixed = {"gpt2": 50_257, "byte": 256}
-    return fixed.get(recipe.tokenizer.kind, recipe.tokenizer.vocabulary or 1)
+    return fixed.get(recipe.tokenizer.kind, recipe.tokenizer.vocabulary)
 
 
 def _gigabytes(size: int) -> str:
