@@ -333,7 +333,8 @@ def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:
     """Let a model that has counts beside it count the training text of its run."""
     if isinstance(model, Mixture):
         ids = run.read_tokens(run.training_tokens, model.vocab_size)
-        model.learn(ids, [tokenizer.decode([id]) for id in range(tokenizer.vocab_size)])
+        texts = [tokenizer.decode([id]) for id in range(tokenizer.vocab_size)]
+        model.learn(ids, texts, capitals=run.model_format() > 1)
 
 
 def put_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> None:

@@ -120,6 +120,21 @@ def test_what_is_known_of_the_context() -> None:
     assert types_NK[:, :3].tolist() == [[4, 2, 2], [4, 1, 0], [4, 0, 0]]
 
 
+def test_what_follows_small_letters_is_not_proposed_behind_capitals() -> None:
+    texts = sorted(set(" hasten HASTEMP"))
+    text, before = (
+        np.array([texts.index(letter) for letter in part]) for part in (" hasten" * 9 + " MAST PAST", " HAST")
+    )
+    small, whole = texts.index("e"), texts.index(" ")
+    found = {}
+    for capitals in (False, True):
+        model = Counts(text, Words(texts, capitals=capitals), len(texts))
+        contexts_NK = model.contexts(before[None], before[None, :0])[0]
+        found[capitals] = model.probabilities(contexts_NK[-1:], STRENGTHS)[0]
+    assert found[False][small] > found[False][whole]
+    assert found[True][small] < found[True][whole]
+
+
 def test_of_a_long_text_the_end_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     text = drawn(500)
     end = Counts(text[-100:], Words(TEXTS), VOCABULARY)

@@ -12,7 +12,7 @@ from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build
 from lilliput.models.counts import Counts
 from lilliput.models.words import REACH, Words
 
-TEXTS = ["a", " ", "b", "B", ".", "\n", " the", "'", "中", ""]
+TEXTS = ["a", " ", "b", "B", "A", ".", "\n", " the", "'", "中", ""]
 VOCABULARY = len(TEXTS)
 IDS = st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=40)
 # Runs of letters that are longer than a context reaches, too.

@@ -46,10 +46,21 @@ def test_between_words_the_one_that_follows_is_empty() -> None:
     assert here[PAIR] not in (after("- ab ce ")[PAIR], after("- ab cd e")[PAIR])
 
 
-@pytest.mark.parametrize(("one", "other"), [("x The cat", "x the CAT"), ("x Été s", "x été s")])
+@pytest.mark.parametrize(("one", "other"), [("x The cat", "x the cat"), ("x Été s", "x été s")])
 def test_capitals_make_no_other_word(one: str, other: str) -> None:
     small = [letter for letter in LETTERS if letter not in ("É", "é") or "t" in one]
     assert contexts(list(one), small)[-1] == contexts(list(other), small)[-1]
+
+
+def test_a_capital_at_the_end_makes_another_word() -> None:
+    small, first, all_of_it = after(", hast"), after(", Hast"), after(", HAST")
+    assert small[WORD] is not None
+    assert small == first
+    assert small[WORD] != all_of_it[WORD]
+    assert after(", hast ")[PAIR] != after(", HAST ")[PAIR]
+    ids_BT = np.array([[LETTERS.index(letter) for letter in text] for text in (", hast", ", HAST")])
+    keys_BTW = Words(LETTERS, capitals=False).contexts(ids_BT)[0]
+    assert (keys_BTW[0] == keys_BTW[1]).all()
 
 
 def test_marks_are_words_and_an_apostrophe_is_within_one() -> None:

@@ -228,6 +228,14 @@ def test_runs_of_earlier_formats_are_used_and_go_on(path: Path, tmp_path: Path) 
     values = read_recipe(folder / "recipe.toml").as_dict()
     assert finished(run(folder, make_recipe(values, {"training.steps": 5}), text=corpus(700))).step == 5
     assert "tokens/training.npy" in Manifest.read(folder).sums
+    assert json.loads((folder / "model.json").read_text())["format"] == int(path.name.removeprefix("format-"))
+
+
+def test_a_format_of_the_future_is_told(copied: Path) -> None:
+    assert json.loads((copied / "model.json").read_text())["format"] == 2
+    RunFolder(copied).write_model({"format": 3})
+    with pytest.raises(RunError, match=r"model\.json: of a format that this version does not know"):
+        RunFolder(copied).model_format()
 
 
 # Links and pipes.

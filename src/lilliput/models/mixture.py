@@ -107,9 +107,9 @@ class Mixture(Model):
         """Return the output matrices of the network."""
         return self.network.outputs()
 
-    def learn(self, ids: NDArray[Any], texts: Sequence[str]) -> None:
-        """Count the training text, of a long one the end; `texts` are what the tokens decode to, by id."""
-        self._counts = Counts(ids, Words(texts), self.vocab_size)
+    def learn(self, ids: NDArray[Any], texts: Sequence[str], *, capitals: bool = True) -> None:
+        """Count the training text, of a long one the end; `texts` are what the tokens decode to, by id (`Words`)."""
+        self._counts = Counts(ids, Words(texts, capitals=capitals), self.vocab_size)
 
     @torch.no_grad()
     def fit_gate(self, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:

@@ -2,9 +2,10 @@
 
 A word is a run of tokens of which no two that meet are cut by anything but a letter or digit: " the", or "t", "h", "e".
 White space is between words; a mark is a word of its own. Ideographs and kana, which are written without spaces, are a
-word each. Words that differ in nothing but capital letters are the same. Every context is told by a number that is made
-by multiplying and adding, modulo 2^64 (Karp & Rabin, "Efficient Randomized Pattern-Matching Algorithms", IBM Journal of
-Research and Development 31, 1987), so that it is found for all positions at once.
+word each. Words that differ in nothing but capital letters are the same; but a context tells whether its latest letter
+is a capital, since "HAST" does not go on as "hast" does. Every context is told by a number that is made by multiplying
+and adding, modulo 2^64 (Karp & Rabin, "Efficient Randomized Pattern-Matching Algorithms", IBM Journal of Research and
+Development 31, 1987), so that it is found for all positions at once.
 
 Axes: B rows, T time, V vocabulary, W contexts.
 """
@@ -23,6 +24,8 @@ CONTEXTS = ((True, False, False), (True, False, True), (True, True, False), (Tru
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 _MIXERS = np.array([0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], dtype=np.uint64)
+_CAPITAL = np.uint64(0xA0761D6478BD642F)
+"""What a capital changes of a context's number."""
 _WORDS, _ALL_BITS = 3, (1 << 64) - 1
 """Words of the longest context; numbers are taken modulo 2^64."""
 _INSIDE = "'\N{RIGHT SINGLE QUOTATION MARK}\N{REPLACEMENT CHARACTER}"
@@ -32,9 +35,12 @@ _UNSPACED = ((0x2E80, 0xA4CF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 
 
 class Words:
-    """How the tokens of a vocabulary make words; `texts` are what the tokens decode to, by id."""
+    """How the tokens of a vocabulary make words; `texts` are what the tokens decode to, by id.
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    Without `capitals` contexts tell nothing of them, as in runs of the first format.
+    """
+
+    def __init__(self, texts: Sequence[str], *, capitals: bool = True) -> None:
         self._gap_V = np.array([text.isspace() for text in texts])
         self._joins_left_V = np.array([bool(text) and _in_word(text[0]) for text in texts])
         self._joins_right_V = np.array([bool(text) and _in_word(text[-1]) for text in texts])
@@ -42,6 +48,7 @@ class Words:
         folded_V = [ids.get(text.lower(), id) for id, text in enumerate(texts)]
         # An odd number for each token, far from those of others.
         self._value_V = np.array(folded_V, dtype=np.uint64) * _MIXERS[0] * np.uint64(2) + np.uint64(1)
+        self._capital_V = np.array([capitals and text[-1:].isupper() for text in texts]) * _CAPITAL
 
     def contexts(self, ids_BT: NDArray[Any]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
         """Return for every position the numbers of its contexts, keys_BTW, and which of them are known, known_BTW.
@@ -66,9 +73,11 @@ class Words:
             first_BT = np.where(end_BT >= 0, _take(start_BT, end_BT), 0)
             parts.append(key_BT)
             firsts.append(first_BT)
+        # Of the latest letter, which a position between words does not have unless the word before is in the context.
+        capital_BT = self._capital_V[_take(ids_BT, latest_BT)]
         keys, known = [], []
         for number, chosen in enumerate(CONTEXTS):
-            key_BT = np.full(ids_BT.shape, number + 1, dtype=np.uint64)
+            key_BT = np.where(gap_BT & (not chosen[1]), np.uint64(0), capital_BT) ^ np.uint64(number + 1)
             for part_BT, mixer, wanted in zip(parts, _MIXERS, chosen, strict=True):
                 if wanted:
                     key_BT = (key_BT ^ part_BT) * mixer
@@ -80,7 +89,7 @@ class Words:
 
     def trail(self) -> "WordTrail":
         """Return what tells the contexts of a text token by token."""
-        return WordTrail(self._value_V, self._gap_V, self._joins_left_V, self._joins_right_V)
+        return WordTrail(self._value_V, self._capital_V, self._gap_V, self._joins_left_V, self._joins_right_V)
 
     def _keys(self, ids_BT: NDArray[Any], start_BT: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return for every position the number of the tokens from `start_BT` up to it."""
@@ -98,14 +107,16 @@ class WordTrail:
     def __init__(
         self,
         value_V: NDArray[np.uint64],
+        capital_V: NDArray[np.uint64],
         gap_V: NDArray[np.bool_],
         joins_left_V: NDArray[np.bool_],
         joins_right_V: NDArray[np.bool_],
     ) -> None:
-        self._value_V, self._gap_V = value_V, gap_V
+        self._value_V, self._capital_V, self._gap_V = value_V, capital_V, gap_V
         self._joins_left_V, self._joins_right_V = joins_left_V, joins_right_V
         self._time = -1
         self._joins = False
+        self._capital = 0
         # The latest words, the last one last: where each begins, and its number so far.
         self._words: tuple[tuple[int, int], ...] = ()
 
@@ -116,6 +127,7 @@ class WordTrail:
         joined = self._joins and self._joins_left_V[token]
         self._joins = bool(self._joins_right_V[token])
         if not gap:
+            self._capital = int(self._capital_V[token])
             if joined:
                 first, key = self._words[-1]
                 self._words = (*self._words[:-1], (first, (key * int(_FACTOR) + value) & _ALL_BITS))
@@ -126,7 +138,7 @@ class WordTrail:
             parts.insert(0, (time + 1, 0))
         found: list[int | None] = []
         for number, chosen in enumerate(CONTEXTS):
-            key, oldest = number + 1, 0
+            key, oldest = number + 1 if gap and not chosen[1] else (number + 1) ^ self._capital, 0
             for (first, part), mixer, wanted in zip(parts, _MIXERS.tolist(), chosen, strict=False):
                 if wanted:
                     key = (key ^ part) * mixer & _ALL_BITS

@@ -1,7 +1,7 @@
 """The run folder: everything that a run is, in files that other programs can read.
 
 recipe.toml            the recipe as it was resolved
-model.json             the architecture: settings, vocabulary size, context
+model.json             the architecture: its format, settings, vocabulary size, context
 tokenizer/             the tokenizer and its vocabulary for people
 weights.safetensors    the best weights so far
 facts.json             the text (checksum, counts), the floors, the tokens per character
@@ -42,6 +42,8 @@ from lilliput.tokenizers import load as load_tokenizer
 WEIGHTS = "weights.safetensors"
 _LISTED = ("facts.json", "tokenizer/*.json", "tokenizer/*.tiktoken", "tokens/*.npy")
 """What the manifest of a prepared run lists; model.json and the weights are listed as they are written."""
+_MODEL_FORMAT = 2
+"""Of model.json: from 2 on, which runs of format 1 have not, contexts of words tell capitals (`models.words`)."""
 _LOCK = ".lock"
 # A lone surrogate is no UTF-8, but as a backslash escape it is JSON.
 _ESCAPE = "backslashreplace"
@@ -309,8 +311,22 @@ class RunFolder:
         """Write one of the folder's JSON files."""
         files.write(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode("utf-8", _ESCAPE))
 
+    def model_format(self) -> int:
+        """Return the format of the model: its own where the run was begun, else that of this version.
+
+        Raises RunError if this version does not know it.
+        """
+        try:
+            found = self.read_json(self.model).get("format", 1)
+        except RunError:
+            return _MODEL_FORMAT
+        if found not in range(1, _MODEL_FORMAT + 1):
+            raise RunError(f"{self.model}: {self.advice() or 'of a format that this version does not know'}")
+        return int(found)
+
     def write_model(self, values: Mapping[str, Any]) -> None:
         """Write the architecture, and list it in the manifest."""
+        values = {"format": self.model_format(), **values}
         self._replace(self.model, (json.dumps(values, indent=2) + "\n").encode())
 
     def append_lines(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
