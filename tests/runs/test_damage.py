@@ -234,7 +234,7 @@ def test_runs_of_earlier_formats_are_used_and_go_on(path: Path, tmp_path: Path) 
 def test_a_format_of_the_future_is_told(copied: Path) -> None:
     assert json.loads((copied / "model.json").read_text())["format"] == 2
     RunFolder(copied).write_model({"format": 3})
-    with pytest.raises(RunError, match=r"model\.json: of a format that this version does not know"):
+    with pytest.raises(RunError, match=r"model\.json: in a format that this version does not know; upgrade"):
         RunFolder(copied).model_format()
 
 

@@ -43,7 +43,7 @@ WEIGHTS = "weights.safetensors"
 _LISTED = ("facts.json", "tokenizer/*.json", "tokenizer/*.tiktoken", "tokens/*.npy")
 """What the manifest of a prepared run lists; model.json and the weights are listed as they are written."""
 _MODEL_FORMAT = 2
-"""Of model.json: from 2 on, which runs of format 1 have not, contexts of words tell capitals (`models.words`)."""
+"""Of model.json, which 1 did not name; from 2 on contexts of words tell capitals (`models.words`)."""
 _LOCK = ".lock"
 # A lone surrogate is no UTF-8, but as a backslash escape it is JSON.
 _ESCAPE = "backslashreplace"
@@ -321,7 +321,8 @@ class RunFolder:
         except RunError:
             return _MODEL_FORMAT
         if found not in range(1, _MODEL_FORMAT + 1):
-            raise RunError(f"{self.model}: {self.advice() or 'of a format that this version does not know'}")
+            unknown = "in a format that this version does not know; upgrade with pip install --upgrade lilliput"
+            raise RunError(f"{self.model}: {self.advice() or unknown}")
         return int(found)
 
     def write_model(self, values: Mapping[str, Any]) -> None:
