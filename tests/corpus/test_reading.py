@@ -18,7 +18,10 @@ def test_one_file(tmp_path):
     assert corpus.name == "poems"
     assert corpus.text == "Café\nnoir\n"
     assert corpus.characters == 10
-    assert corpus.notes == ("read poems.txt as Latin-1 (cp1252), CRLF, 12 bytes",)
+    assert corpus.notes == (
+        "read poems.txt as Latin-1 (cp1252), CRLF, 12 bytes",
+        'poems.txt, as read: "Café"',
+    )
     assert corpus.sha256 == hashlib.sha256("Café\nnoir\n".encode()).hexdigest()
 
 

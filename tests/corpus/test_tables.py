@@ -25,14 +25,14 @@ def test_the_column_text_is_taken():
     (found,) = unpack("a.parquet", stored({"title": ["a much longer title"] * 2, "text": ["one", "two"], "id": [1, 2]}))
     assert [document.text for document in found.documents] == ["one", "two"]
     assert [document.name for document in found.documents] == ["a.parquet:1", "a.parquet:2"]
-    assert found.note == "a.parquet: column 'text' taken as the text; 2 rows"
+    assert found.notes == ("a.parquet: column 'text' taken as the text; 2 rows",)
 
 
 def test_without_it_the_longest_column_of_strings_is_taken():
     data = stored({"id": list(range(50)), "kind": ["x"] * 50, "poem": [f"verse {number}" * 9 for number in range(50)]})
     (found,) = unpack("a.parquet", data)
     assert found.documents[3].text == "verse 3" * 9
-    assert found.note == "a.parquet: column 'poem' taken as the text, the longest of 2; 50 rows"
+    assert found.notes == ("a.parquet: column 'poem' taken as the text, the longest of 2; 50 rows",)
 
 
 def test_lines_are_put_together_as_they_stood_in_the_plain_file():

@@ -60,13 +60,13 @@ def test_a_broken_line_is_named(line, message):
 def test_a_table_uses_the_column_text():
     (found,) = unpack("a.csv", b'id,text,note\r\n1,"one, with\r\nbreak",a much longer note than that\r\n2,two,x\r\n')
     assert [document.text for document in found.documents] == ["one, with\r\nbreak", "two"]
-    assert found.note == "a.csv: column 'text' taken as the text; 2 rows"
+    assert found.notes == ("a.csv: column 'text' taken as the text; 2 rows",)
 
 
 def test_a_table_without_it_uses_the_longest_column_and_says_so():
     (found,) = unpack("a.csv", "id;vers\n1;Là, tout n'est qu'ordre\n2;et beauté\n".encode())
     assert [document.text for document in found.documents] == ["Là, tout n'est qu'ordre", "et beauté"]
-    assert found.note == "a.csv: column 'vers' taken as the text, the longest of 2; 2 rows"
+    assert found.notes == ("a.csv: column 'vers' taken as the text, the longest of 2; 2 rows",)
 
 
 def test_a_long_field_and_a_short_row():

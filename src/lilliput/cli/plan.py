@@ -20,6 +20,9 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set model.layers=6.")
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="The encoding of the texts, such as koi8-r; by default it is found out.")
+    ] = None,
     corpus: Annotated[str | None, typer.Option(help="Put another text or file of answers under the recipe.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the recipe into this file, which must be new.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
@@ -39,6 +42,8 @@ def run(
     settings = dict(parse_setting(text) for text in set_ or [])
     if minutes is not None:
         settings["training.minutes"] = minutes
+    if encoding is not None:
+        settings["data.encoding"] = encoding
     with download_progress() as progress:
         task = resolve(target, corpus=corpus, settings=settings, progress=progress)
     doing = "measuring this machine"

@@ -27,6 +27,9 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set model.layers=6.")
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="The encoding of the texts, such as koi8-r; by default it is found out.")
+    ] = None,
     corpus: Annotated[str | None, typer.Option(help="Put another text or file of answers under the recipe.")] = None,
     validation: Annotated[
         str | None, typer.Option(help="Measure on this text or file instead of a part of the other.")
@@ -46,6 +49,8 @@ def run(
     settings = dict(parse_setting(text) for text in set_ or [])
     if minutes is not None:
         settings["training.minutes"] = minutes
+    if encoding is not None:
+        settings["data.encoding"] = encoding
     if seed is not None:
         settings["seed"] = seed
     with download_progress() as progress:

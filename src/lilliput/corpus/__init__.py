@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         read_named_validation,
     )
     from lilliput.corpus.reading import read_files
+    from lilliput.corpus.settings import ReadSettings
     from lilliput.corpus.splitting import Split, SplitSettings, split
     from lilliput.corpus.streaming import LargeSplit, LargeText, Survey, divide, is_large, open_large, survey
     from lilliput.corpus.words import count_words
@@ -58,6 +59,7 @@ _PARTS = {
         "read_named_validation",
     ),
     "reading": ("read_files",),
+    "settings": ("ReadSettings",),
     "splitting": ("Split", "SplitSettings", "split"),
     "streaming": ("LargeSplit", "LargeText", "Survey", "divide", "is_large", "open_large", "survey"),
     "words": ("count_words",),
@@ -76,6 +78,7 @@ __all__ = [
     "LargeSplit",
     "LargeText",
     "Progress",
+    "ReadSettings",
     "Split",
     "SplitSettings",
     "Survey",

@@ -1,9 +1,9 @@
 """Find the encoding of a text from its bytes alone.
 
 The order matters: a byte-order mark is certain; strict UTF-8 is all but certain, since other encodings break its rules
-at the first accent; UTF-16 without a mark shows itself by NULs, most of which stand on one side of the pairs. What is
-left is taken for cp1252, the superset of Latin-1 that Western texts of the 1990s are really in, and for Latin-1 where
-cp1252 has no letter. Left out: encodings of other scripts (Shift-JIS, KOI8 and so on), which no rule tells apart.
+at the first accent; UTF-16 without a mark shows itself by NULs, most of which stand on one side of the pairs. For what
+is left `encodings` makes a guess; where it has none, cp1252 is taken, and Latin-1 where cp1252 has no letter. An
+encoding that the user names is not questioned.
 
 Of a text that is read as a stream, the beginning decides. What follows is held to it: where the whole text would have
 been taken for another encoding, the stream ends in an error, so a text never depends on how it was read.
@@ -15,7 +15,9 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from textwrap import shorten
 
+from lilliput.corpus.encodings import ENCODINGS, Guess, Sample
 from lilliput.errors import CorpusError
 
 # UTF-32 stands before UTF-16: its little-endian mark begins with the other's.
@@ -34,6 +36,7 @@ _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 _MOST_CONTROLS = 0.01
 _SAMPLE = 100_000
 _PART = 1 << 18
+_ANOTHER = ": name another with --encoding, or leave it out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +46,57 @@ class Decoded:
     text: str
     encoding: str
     line_ends: str
+    notes: tuple[str, ...] = ()
+    """How an encoding that had to be guessed makes the first line read, and which others may be meant."""
 
 
-def decode(data: bytes, name: str) -> Decoded:
-    """Decode bytes of unknown encoding; `name` stands in the message.
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    text: str
+    label: str
+    codec: str
+    others: tuple[str, ...] = ()
+    guessed: bool = False
 
-    Raises CorpusError if the bytes are no text.
+    def notes(self, name: str) -> tuple[str, ...]:
+        if not self.guessed:
+            return ()
+        line = next((line.strip() for line in self.text.split("\n") if not line.isascii()), "")
+        reads = f'as read: "{shorten(line, 60, placeholder=" ...")}"'
+        if not self.others:
+            return (f"{name}, {reads}",)
+        others = " or ".join(self.others)
+        return (f"{name} may be in {others} instead of {self.label}; {reads}; --encoding NAME settles it",)
+
+
+def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
+    """Decode bytes of unknown encoding, or of the one that is named; `name` stands in the message.
+
+    Raises CorpusError if the bytes are no text, or not in the encoding that is named.
     """
-    text, encoding, _ = _decode(data, name)
-    text = text.rstrip(_END_OF_FILE)
+    found = _decode(data, name, encoding)
+    text = found.text.rstrip(_END_OF_FILE)
     _require_text(text, name)
     ends = _LineEnds()
     ends.count(text)
-    return Decoded(text, encoding, str(ends))
+    return Decoded(text, found.label, str(ends), found.notes(name))
 
 
 class TextDecoder:
     """Decode bytes that come in chunks; the first chunk decides the encoding and should be a generous one.
 
     The pieces of text are together what `decode` gives for all the bytes, and none but the last ends between CR and LF.
-    `encoding` and `line_ends` are those of what was decoded so far. Raises CorpusError if the bytes are no text, or if
-    what follows the first chunk is in another encoding.
+    `encoding`, `notes` and `line_ends` are those of what was decoded so far. Raises CorpusError if the bytes are no
+    text, or if what follows the first chunk is in another encoding.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, encoding: str | None = None) -> None:
         self.encoding = "nothing"
+        self.notes: tuple[str, ...] = ()
         self._name = name
+        self._named = encoding
         self._ends = _LineEnds()
+        self._sample = Sample()
         self._bytes = 0
         self._stray = self._beyond_ascii = 0
 
@@ -81,11 +108,12 @@ class TextDecoder:
     def decode(self, chunks: Iterator[bytes]) -> Iterator[str]:
         """Yield the text of the chunks."""
         head = next(chunks, b"")
-        text, self.encoding, codec = _decode(head, self._name, whole=False)
-        _require_text(text.rstrip(_END_OF_FILE), self._name)
+        found = _decode(head, self._name, self._named, whole=False)
+        self.encoding, self.notes, codec = found.label, found.notes(self._name), found.codec
+        _require_text(found.text.rstrip(_END_OF_FILE), self._name)
         # The head is decoded once more: only so does the decoder know of a character that the first chunk cuts in two.
         texts = self._texts(chain(_parts(head[_mark_length(head) :]), chunks), codec)
-        del head, text  # a stream is to be small
+        del head, found  # a stream is to be small
         held = ""
         for text in texts:
             whole = held + text
@@ -98,12 +126,14 @@ class TextDecoder:
         last = held.rstrip(_END_OF_FILE)
         self._ends.count(last)
         yield last
-        self._require_one_encoding(codec)
+        if self._named is None:
+            self._require_one_encoding(codec)
 
     def _texts(self, chunks: Iterator[bytes], codec: str) -> Iterator[str]:
         unicode = codec.startswith("utf")
-        decoder = codecs.getincrementaldecoder(codec)("surrogateescape" if codec == "utf-8" else "strict")
-        # Whether a Western text is not UTF-8 with stray bytes after all can only be told at its end.
+        mends = codec == "utf-8" and self._named is None
+        decoder = codecs.getincrementaldecoder(codec)("surrogateescape" if mends else "strict")
+        # Whether a text in another encoding is not UTF-8 with stray bytes after all can only be told at its end.
         other = None if unicode else codecs.getincrementaldecoder("utf-8")("surrogateescape")
         for chunk in chain(chunks, [b""]):
             final = not chunk
@@ -112,8 +142,10 @@ class TextDecoder:
             except UnicodeDecodeError as error:
                 raise self._contradiction(f"ceases to be at byte {self._bytes + error.start:,}") from error
             self._bytes += len(chunk)
+            if not unicode:
+                self._sample.add(chunk)
             self._count(text if other is None else other.decode(chunk, final))
-            yield _mended(text) if codec == "utf-8" else text
+            yield _mended(text) if mends else text
 
     def _count(self, text: str) -> None:
         if not text.isascii():
@@ -129,19 +161,26 @@ class TextDecoder:
             if not mended or self.encoding == _MARKED_UTF8:
                 raise self._contradiction(f"has {self._stray:,} bytes that are not")
             self.encoding = _with_strays(self._stray)
-        elif not codec.startswith("utf") and mended:
-            raise self._contradiction("goes on as UTF-8")
+        elif not codec.startswith("utf"):
+            if mended:
+                raise self._contradiction("goes on as UTF-8")
+            guess = self._sample.guess()
+            if guess is not None and guess.codec != codec and not (guess.codec == "cp1252" and codec == "latin-1"):
+                raise self._contradiction(f"goes on as {ENCODINGS[guess.codec]}")
 
     def _contradiction(self, found: str) -> CorpusError:
-        return CorpusError(f"{self._name} begins as {self.encoding} and {found}: save it again as UTF-8")
+        remedy = ": save it again as UTF-8, or name its encoding with --encoding" if self._named is None else _ANOTHER
+        return CorpusError(f"{self._name} begins as {self.encoding} and {found}{remedy}")
 
 
-def _decode(data: bytes, name: str, whole: bool = True) -> tuple[str, str, str]:
-    """Return text, label and codec; data that are not `whole` may end within a character, which is left out."""
+def _decode(data: bytes, name: str, encoding: str | None, whole: bool = True) -> _Encoded:
+    """Decode; data that are not `whole` may end within a character, which is left out."""
+    if encoding is not None:
+        return _decode_as(data, name, encoding, whole)
     for mark, codec, label in _MARKS:
         if data.startswith(mark):
             try:
-                return _strict(data[len(mark) :], codec, whole), label, codec
+                return _Encoded(_strict(data[len(mark) :], codec, whole), label, codec)
             except UnicodeDecodeError as error:
                 raise CorpusError(
                     f"{name} begins as {label} and is broken at byte {error.start:,}: save it again as UTF-8"
@@ -149,9 +188,17 @@ def _decode(data: bytes, name: str, whole: bool = True) -> tuple[str, str, str]:
     if b"\x00" in data:
         return _decode_unmarked_utf16(data, name, whole)
     try:
-        return _strict(data, "utf-8", whole), "ASCII" if data.isascii() else "UTF-8", "utf-8"
+        return _Encoded(_strict(data, "utf-8", whole), "ASCII" if data.isascii() else "UTF-8", "utf-8")
     except UnicodeDecodeError:
-        return _decode_western(data, whole)
+        return _guess(data, whole)
+
+
+def _decode_as(data: bytes, name: str, encoding: str, whole: bool) -> _Encoded:
+    label = ENCODINGS.get(encoding.replace("-", "_"), encoding.upper())
+    try:
+        return _Encoded(_strict(data[_mark_length(data) :], encoding, whole), label, encoding)
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{name} is not in {label}, by byte {error.start:,}{_ANOTHER}") from error
 
 
 def _strict(data: bytes, codec: str, whole: bool) -> str:
@@ -167,7 +214,7 @@ def _mark_length(data: bytes) -> int:
     return next((len(mark) for mark, _, _ in _MARKS if data.startswith(mark)), 0)
 
 
-def _decode_unmarked_utf16(data: bytes, name: str, whole: bool) -> tuple[str, str, str]:
+def _decode_unmarked_utf16(data: bytes, name: str, whole: bool) -> _Encoded:
     even, odd = data[0::2].count(0), data[1::2].count(0)
     for zeros, codec in sorted(((odd, "utf-16-le"), (even, "utf-16-be")), reverse=True):
         if not zeros:
@@ -182,20 +229,28 @@ def _decode_unmarked_utf16(data: bytes, name: str, whole: bool) -> tuple[str, st
             unicodedata.category(character) in ("Cc", "Cn", "Co") and character not in "\t\n\r" for character in sample
         )
         if sample and strange <= _MOST_CONTROLS * len(sample):
-            return text, "UTF-16 without byte-order mark", codec
+            return _Encoded(text, "UTF-16 without byte-order mark", codec)
     raise _binary(name)
 
 
-def _decode_western(data: bytes, whole: bool) -> tuple[str, str, str]:
+def _guess(data: bytes, whole: bool) -> _Encoded:
     text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(data, whole)
     stray = len(_ESCAPED_BYTE.findall(text))
     # A file that is UTF-8 but for a few pasted bytes must not turn into two letters for every accent.
     if len(_BEYOND_ASCII.findall(text)) >= 10 * stray:
-        return _mended(text), _with_strays(stray), "utf-8"
+        return _Encoded(_mended(text), _with_strays(stray), "utf-8")
+    sample = Sample()
+    sample.add(data)
+    guess = sample.guess() or Guess("cp1252")
     try:
-        return data.decode("cp1252"), "Latin-1 (cp1252)", "cp1252"
+        text = _strict(data, guess.codec, whole)
     except UnicodeDecodeError:
-        return data.decode("latin-1"), "Latin-1", "latin-1"
+        if guess.codec == "cp1252":
+            return _Encoded(data.decode("latin-1"), "Latin-1", "latin-1", guessed=True)
+        text = data.decode(guess.codec, "replace")
+    broken = text.count("\N{REPLACEMENT CHARACTER}")
+    label = ENCODINGS[guess.codec] + (f", {broken:,} broken bytes replaced by U+FFFD" if broken else "")
+    return _Encoded(text, label, guess.codec, tuple(ENCODINGS[codec] for codec in guess.others), True)
 
 
 def _with_strays(stray: int) -> str:

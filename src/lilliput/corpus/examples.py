@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.corpus.reading import missing
+from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.corpus.unpacking import PACKED, expand, unpack
 from lilliput.errors import CorpusError
 from lilliput.files import parse_json, reason_of
@@ -103,13 +104,13 @@ def gather(
     return Examples(name, "".join(parts), bounds_N2, notes, lines_N)
 
 
-def open_examples(target: str | Path) -> Examples | None:
+def open_examples(target: str | Path, settings: ReadSettings = AUTOMATIC) -> Examples | None:
     """Read a `.jsonl` file (packed or not) whose first row has `prompt` and `answer`; None if the target is no such.
 
     Raises CorpusError, with the line and the remedy, for a row that is no example.
     """
     path = Path(target).expanduser()
-    text = _json_lines(path)
+    text = _json_lines(path, settings)
     if text is None:
         return None
     # Not splitlines: U+2028 and its like may stand inside a JSON string.
@@ -121,9 +122,9 @@ def open_examples(target: str | Path) -> Examples | None:
     return gather(path.name, examples, (note,), np.array([number for number, _ in lines], np.int64))
 
 
-def require_examples(target: str | Path) -> Examples:
+def require_examples(target: str | Path, settings: ReadSettings = AUTOMATIC) -> Examples:
     """Read prompts and answers where nothing else will do. Raises CorpusError if the target is no such file."""
-    examples = open_examples(target)
+    examples = open_examples(target, settings)
     if examples is not None:
         return examples
     if not Path(target).expanduser().exists():
@@ -171,7 +172,7 @@ def shared_prompts(training: Examples, validation: Examples) -> int:
     return sum(example.prompt in learnt for example in validation)
 
 
-def _json_lines(path: Path) -> str | None:
+def _json_lines(path: Path, settings: ReadSettings) -> str | None:
     """Return the decoded text of a `.jsonl` file, None if the path is no such file."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     while suffixes and suffixes[-1] in PACKED[:2]:
@@ -191,7 +192,7 @@ def _json_lines(path: Path) -> str | None:
         name, data = member
     # Named as plain text, the file comes back decoded and whole.
     inner = "plain.txt" + name.lower().rpartition(".jsonl")[2]
-    documents = [document for found in unpack(name, data, inner) for document in found.documents]
+    documents = [document for found in unpack(name, data, settings, inner) for document in found.documents]
     return documents[0].text.lstrip("\ufeff") if documents else ""
 
 

@@ -3,14 +3,18 @@
 from collections.abc import Iterable, Iterator
 
 from lilliput.corpus.cleaning import clean
+from lilliput.corpus.settings import ReadSettings
 from lilliput.corpus.tables import RawText
 from lilliput.corpus.unpacking import Found
 
+_MOST_NOTES = 8  # about single files
+
 
 class Reading:
-    """What a pass over files has found out so far."""
+    """What a pass over files, which are read as `settings` say, has found out so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: ReadSettings) -> None:
+        self.settings = settings
         self.files: list[Found] = []
         self.frames: list[int] = []
         self.replaced = 0
@@ -26,7 +30,10 @@ class Reading:
             f"{sum(file.bytes for file in files):,} bytes"
             for (encoding, line_ends), files in groups.items()
         ]
-        notes += [file.note for file in self.files if file.note]
+        single = [note for file in self.files for note in file.notes]
+        notes += single[:_MOST_NOTES]
+        if len(single) > _MOST_NOTES:
+            notes.append(f"{len(single) - _MOST_NOTES:,} more such lines, about other files, are not shown")
         if self.frames:
             texts = f" from {len(self.frames):,} texts" if len(self.frames) > 1 else ""
             notes.append(f"Project Gutenberg frame removed{texts}: {sum(self.frames):,} characters")

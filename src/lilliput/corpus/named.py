@@ -23,6 +23,7 @@ from lilliput.corpus.fetching import fetch_part, is_pinned, keep_stream, not_fou
 from lilliput.corpus.package_index import open_archive
 from lilliput.corpus.places import DATA_VARIABLE, cache_folder, data_folders, in_data_folders, locked, store
 from lilliput.corpus.reading import missing, read_files
+from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.corpus.streaming import LargeText, is_large, open_large
 from lilliput.errors import CorpusError
 
@@ -43,7 +44,9 @@ class CorpusInfo:
     where: str
 
 
-def open_corpus(targets: Sequence[str | Path], progress: Progress | None = None) -> Corpus:
+def open_corpus(
+    targets: Sequence[str | Path], progress: Progress | None = None, settings: ReadSettings = AUTOMATIC
+) -> Corpus:
     """Read a named corpus if its name is the one target and no such path exists; else read files.
 
     Raises CorpusError as `read_named` and `read_files` do.
@@ -51,17 +54,19 @@ def open_corpus(targets: Sequence[str | Path], progress: Progress | None = None)
     _refuse_empty(targets)
     if len(targets) == 1 and str(targets[0]) in CATALOGUE and not Path(targets[0]).exists():
         return read_named(str(targets[0]), progress)
-    return read_files(targets)
+    return read_files(targets, settings)
 
 
-def open_large_corpus(targets: Sequence[str | Path], progress: Progress | None = None) -> LargeText | None:
+def open_large_corpus(
+    targets: Sequence[str | Path], progress: Progress | None = None, settings: ReadSettings = AUTOMATIC
+) -> LargeText | None:
     """Return what `open_corpus` would read as a stream if it is too large for the memory, fetching it if needed.
 
     None stands for a text that is not large. Raises CorpusError as `read_named` does.
     """
     _refuse_empty(targets)
     if len(targets) != 1 or str(targets[0]) not in CATALOGUE or Path(targets[0]).exists():
-        return open_large(targets) if is_large(targets) else None
+        return open_large(targets, settings=settings) if is_large(targets) else None
     name = str(targets[0])
     entry = CATALOGUE[name]
     if entry.made or entry.books:

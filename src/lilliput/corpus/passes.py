@@ -111,7 +111,7 @@ def _parquet_documents(file: IO[bytes], name: str, reading: Reading) -> Iterator
         yield _cleaned_stream(table.lines(), reading)
     else:
         yield from reading.clean(table.documents())
-    reading.files.append(Found(name, (), "Parquet", "lines" if table.are_lines else "rows", size, table.note))
+    reading.files.append(Found(name, (), "Parquet", "lines" if table.are_lines else "rows", size, (table.note,)))
 
 
 def _unpacked(name: str, inner: str, stream: IO[bytes], packed: int, reading: Reading) -> Iterator[Iterable[str]]:
@@ -125,7 +125,7 @@ def _unpacked(name: str, inner: str, stream: IO[bytes], packed: int, reading: Re
     head = b"".join(_until(chunks, WHOLE))
     # What wants to be read from its end cannot be a stream within a stream.
     if len(head) <= WHOLE or suffix in (".zip", ".parquet"):
-        for found in unpack(name, head + b"".join(chunks), inner):
+        for found in unpack(name, head + b"".join(chunks), reading.settings, inner):
             if found.documents:
                 reading.files.append(found)
                 yield from reading.clean(found.documents)
@@ -133,19 +133,19 @@ def _unpacked(name: str, inner: str, stream: IO[bytes], packed: int, reading: Re
                 reading.empty += 1
         return
     read = _Counter(_drained([head], chunks))
-    decoder = TextDecoder(name)
+    decoder = TextDecoder(name, reading.settings.encoding)
     texts = decoder.decode(read)
     del head
-    note = None
+    notes: tuple[str, ...] = ()
     if suffix == ".jsonl":
         yield from reading.clean(json_lines(name, _lines(texts)))
     elif suffix == ".csv":
         table = CsvTable(name, _lines_with_ends(texts))
         yield from reading.clean(table.documents())
-        note = table.note
+        notes = (table.note,)
     else:
         yield _cleaned_stream(texts, reading)
-    reading.files.append(Found(name, (), decoder.encoding, decoder.line_ends, read.bytes, note))
+    reading.files.append(Found(name, (), decoder.encoding, decoder.line_ends, read.bytes, (*decoder.notes, *notes)))
 
 
 def _chunks(name: str, stream: IO[bytes], packed: int) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from lilliput.corpus.catalogue import CATALOGUE
 from lilliput.corpus.document import Corpus, Document
 from lilliput.corpus.findings import Reading
+from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.corpus.unpacking import KNOWN, PACKED, Found, unpack
 from lilliput.errors import CorpusError
 
@@ -20,7 +21,7 @@ STANDARD_INPUT = "-"
 _STANDARD_INPUT_NAME = "standard input"
 
 
-def read_files(paths: Sequence[Path | str]) -> Corpus:
+def read_files(paths: Sequence[Path | str], settings: ReadSettings = AUTOMATIC) -> Corpus:
     """Read files, folders (recursively, in sorted order) and `-` for standard input as one corpus.
 
     Raises CorpusError for what is missing, unreadable, binary, broken or empty.
@@ -29,7 +30,7 @@ def read_files(paths: Sequence[Path | str]) -> Corpus:
         raise CorpusError(
             "no text was given: name a file, a folder, a corpus from `lilliput corpora`, or - for standard input"
         )
-    reading = Reading()
+    reading = Reading(settings)
     documents: list[Document] = []
     twice: list[str] = []
     seen: set[Path] = set()
@@ -37,14 +38,14 @@ def read_files(paths: Sequence[Path | str]) -> Corpus:
         if str(given) == STANDARD_INPUT:
             # Where it is closed, there is none, and nothing to be read.
             content = b"" if sys.stdin is None else sys.stdin.buffer.read()
-            documents += _documents(unpack(_STANDARD_INPUT_NAME, content), reading, "")
+            documents += _documents(unpack(_STANDARD_INPUT_NAME, content, settings), reading, "")
             continue
         for path, name in files_of(Path(given).expanduser()):
             if path.resolve() in seen:
                 twice.append(f"{name} was given twice and read once")
                 continue
             seen.add(path.resolve())
-            documents += _documents(unpack(name, _bytes(path)), reading, path.resolve().parent.name)
+            documents += _documents(unpack(name, _bytes(path), settings), reading, path.resolve().parent.name)
     if not documents:
         names = ", ".join(str(path) if str(path) != STANDARD_INPUT else _STANDARD_INPUT_NAME for path in paths)
         raise CorpusError(

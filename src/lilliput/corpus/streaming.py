@@ -18,6 +18,7 @@ from lilliput.corpus.document import JOINT, Corpus, Document, Progress
 from lilliput.corpus.findings import Reading
 from lilliput.corpus.passes import cut_stream, documents
 from lilliput.corpus.reading import STANDARD_INPUT, corpus_name, files_of, unreadable
+from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.corpus.splitting import SplitSettings, split
 from lilliput.corpus.unpacking import BROKEN, text_members
 from lilliput.corpus.words import count_words
@@ -41,6 +42,7 @@ class LargeText:
     notes: tuple[str, ...] = ()
     members: str = "*"
     """The members of an archive that are meant."""
+    settings: ReadSettings = AUTOMATIC
 
     @property
     def stamp(self) -> str:
@@ -57,7 +59,7 @@ class LargeText:
         with bytes on the disk. Raises CorpusError for what is unreadable, binary, broken or empty, and for a file that
         is not in one encoding.
         """
-        return self._read(Reading(), progress)
+        return self._read(Reading(self.settings), progress)
 
     def _read(self, reading: Reading, progress: Progress | None) -> Iterator[str]:
         position = _Position()
@@ -143,7 +145,9 @@ def _unpacked_size(path: Path) -> int:
     return path.stat().st_size * _PACKED_TO.get(path.suffix.lower(), 1)
 
 
-def open_large(paths: Sequence[Path | str], name: str | None = None, members: str = "*") -> LargeText:
+def open_large(
+    paths: Sequence[Path | str], name: str | None = None, members: str = "*", settings: ReadSettings = AUTOMATIC
+) -> LargeText:
     """Find the files of a large text: files, and folders recursively, in the order of `read_files`.
 
     `name` is for people; `members` (a pattern as in fnmatch) chooses from an archive. Raises CorpusError for what is
@@ -160,7 +164,7 @@ def open_large(paths: Sequence[Path | str], name: str | None = None, members: st
             seen.add(path.resolve())
             files.append((path, called))
     size = sum(path.stat().st_size for path, _ in files)
-    return LargeText(name or corpus_name(paths), tuple(files), size, tuple(notes), members)
+    return LargeText(name or corpus_name(paths), tuple(files), size, tuple(notes), members, settings)
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,7 @@ class Survey:
 
 def survey(large: LargeText, progress: Progress | None = None) -> Survey:
     """Read a large text once and measure it; the errors are those of `LargeText.pieces`."""
-    reading = Reading()
+    reading = Reading(large.settings)
     checksum = hashlib.sha256()
     characters = size = words = held = 0
     end: deque[str] = deque()

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from lilliput.corpus.decoding import decode
+from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.corpus.tables import CsvTable, RawText, json_lines, open_parquet
 from lilliput.errors import CorpusError
 
@@ -37,10 +38,10 @@ class Found:
     encoding: str
     line_ends: str
     bytes: int
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
-def unpack(name: str, data: bytes, inner: str | None = None) -> Iterator[Found]:
+def unpack(name: str, data: bytes, settings: ReadSettings = AUTOMATIC, inner: str | None = None) -> Iterator[Found]:
     """Yield the decoded files in the bytes of one file; the suffix of `name` says how to read them.
 
     `inner` is the name less the suffixes of the packing already taken off.
@@ -52,24 +53,24 @@ def unpack(name: str, data: bytes, inner: str | None = None) -> Iterator[Found]:
     if suffix in (".gz", ".xz"):
         opened: Callable[[IO[bytes]], IO[bytes]] = gzip.open if suffix == ".gz" else lzma.open  # type: ignore[assignment]
         unpacked = expand(name, len(data), lambda: opened(io.BytesIO(data)))
-        yield from unpack(name, unpacked, inner[: -len(suffix)])
+        yield from unpack(name, unpacked, settings, inner[: -len(suffix)])
     elif suffix == ".zip":
-        yield from _unpack_zip(name, data)
+        yield from _unpack_zip(name, data, settings)
     elif suffix == ".parquet":
         yield _unpack_parquet(name, data)
     elif data.strip(b"\x00 \t\r\n"):
-        decoded = decode(data, name)
-        note = None
+        decoded = decode(data, name, settings.encoding)
+        notes: tuple[str, ...] = ()
         if suffix == ".jsonl":
             # Not splitlines: U+2028 and its like may stand inside a JSON string.
             documents = tuple(json_lines(name, decoded.text.split("\n")))
         elif suffix == ".csv":
             table = CsvTable(name, io.StringIO(decoded.text, newline=""))
             documents = tuple(table.documents())
-            note = table.note
+            notes = (table.note,)
         else:
             documents = (RawText(name, decoded.text),)
-        yield Found(name, documents, decoded.encoding, decoded.line_ends, len(data), note)
+        yield Found(name, documents, decoded.encoding, decoded.line_ends, len(data), (*decoded.notes, *notes))
     else:
         yield Found(name, (), "nothing", "one line", len(data))
 
@@ -106,10 +107,10 @@ def expands_too_much(name: str, most: int) -> CorpusError:
 def _unpack_parquet(name: str, data: bytes) -> Found:
     table = open_parquet(name, data)
     documents = (RawText(name, "".join(table.lines())),) if table.are_lines else tuple(table.documents())
-    return Found(name, documents, "Parquet", "lines" if table.are_lines else "rows", len(data), table.note)
+    return Found(name, documents, "Parquet", "lines" if table.are_lines else "rows", len(data), (table.note,))
 
 
-def _unpack_zip(name: str, data: bytes) -> Iterator[Found]:
+def _unpack_zip(name: str, data: bytes, settings: ReadSettings) -> Iterator[Found]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except BROKEN as error:
@@ -117,7 +118,7 @@ def _unpack_zip(name: str, data: bytes) -> Iterator[Found]:
     with archive:
         for member in text_members(name, archive):
             unpacked = expand(f"{name}/{member.filename}", member.compress_size, lambda m=member: archive.open(m))  # type: ignore[misc]
-            yield from unpack(member.filename, unpacked)
+            yield from unpack(member.filename, unpacked, settings)
 
 
 def text_members(name: str, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from lilliput.corpus import LabelKind, SplitSettings
+from lilliput.corpus.settings import ReadSettings
 from lilliput.settings import Settings
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -44,7 +45,7 @@ class ArithmeticSettings(Settings):
         return self
 
 
-class DataSettings(Settings):
+class DataSettings(ReadSettings):
     """Which text is learnt, which is held out, and how much of it the model sees at once."""
 
     corpus: tuple[str, ...] = ()

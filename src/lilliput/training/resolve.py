@@ -10,6 +10,7 @@ from lilliput.corpus import (
     Corpus,
     Examples,
     Progress,
+    ReadSettings,
     known_corpora,
     label_alike,
     label_documents,
@@ -21,7 +22,7 @@ from lilliput.corpus import (
 )
 from lilliput.data.arithmetic import make_problems
 from lilliput.errors import CorpusError, RecipeError, RunError
-from lilliput.recipe import Recipe, named_recipe, read_recipe, recipe_names
+from lilliput.recipe import Recipe, make_recipe, named_recipe, read_recipe, recipe_names
 from lilliput.runs import RunFolder
 from lilliput.training.plan import Plan, make_plan
 from lilliput.training.prepare import Measure, Source
@@ -73,11 +74,17 @@ def resolve(
     if corpus is not None:
         raise RecipeError(f"--corpus puts another text under a recipe, and {targets[0]} is a text; give one")
     values["data.corpus"] = [str(target) for target in targets]
-    source = _open(targets, progress)
+    source = _open(targets, progress, _read_settings(values))
     name = _run_name(targets[0])
     plan = make_plan(name, source, values, machine_speed)
     recipe = plan.recipe()
     return _labelled(Task(name, recipe, source, _validation(recipe, source, targets, progress), plan))
+
+
+def _read_settings(settings: Mapping[str, Any]) -> ReadSettings:
+    """Return how the texts are to be read, before there is a recipe."""
+    given = {key: value for key, value in settings.items() if key.split(".")[0] == "data"}
+    return make_recipe({"name": "text", "training": {"steps": 1}}, given).data
 
 
 def _is_recipe(targets: Sequence[str]) -> bool:
@@ -99,11 +106,11 @@ def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], prog
     if not recipe.data.corpus:
         raise RecipeError(f"{target}: data.corpus names no text; set it in the recipe or give --corpus FILE")
     name = recipe.name if corpus is None else f"{recipe.name}-{_run_name(corpus)}"
-    source = _open(recipe.data.corpus, progress)
+    source = _open(recipe.data.corpus, progress, recipe.data)
     return _labelled(Task(name, recipe, source, _validation(recipe, source, recipe.data.corpus, progress)))
 
 
-def _open(targets: Sequence[str], progress: Progress | None) -> Source:
+def _open(targets: Sequence[str], progress: Progress | None, settings: ReadSettings) -> Source:
     first = Path(targets[0])
     if _exists(first / "tokenizer") and _exists(first / "facts.json"):
         raise RecipeError(
@@ -115,16 +122,16 @@ def _open(targets: Sequence[str], progress: Progress | None) -> Source:
         near = difflib.get_close_matches(targets[0], [*names, *recipe_names()], n=1, cutoff=0.6)
         if near and near[0] in recipe_names():
             raise RecipeError(f"{targets[0]}: no such file, corpus or recipe (did you mean {near[0]!r}?)")
-    examples = open_examples(targets[0]) if len(targets) == 1 else None
-    return examples or open_large_corpus(targets, progress) or open_corpus(targets, progress)
+    examples = open_examples(targets[0], settings) if len(targets) == 1 else None
+    return examples or open_large_corpus(targets, progress, settings) or open_corpus(targets, progress, settings)
 
 
 def _validation(recipe: Recipe, source: Source, targets: Sequence[str], progress: Progress | None) -> Measure | None:
     """Open what is to be measured on: what the recipe names, or the text that a named corpus brings along."""
     if recipe.data.validation is not None and isinstance(source, Examples):
-        return require_examples(recipe.data.validation)
+        return require_examples(recipe.data.validation, recipe.data)
     if recipe.data.validation is not None:
-        return open_corpus([recipe.data.validation], progress)
+        return open_corpus([recipe.data.validation], progress, recipe.data)
     named = {info.name for info in known_corpora()}
     if len(targets) == 1 and targets[0] in named and not _exists(Path(targets[0])):
         return read_named_validation(targets[0])

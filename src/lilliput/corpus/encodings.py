@@ -1,0 +1,170 @@
+"""Guess the encoding of a text whose bytes bear no sure sign of it.
+
+`charset-normalizer` says which encodings make sense of the bytes, and how much of a language it sees in each. On short
+texts several come out alike. Among those the one is taken whose letters beyond ASCII are those of one language: French
+read as cp1250 has č, ŕ and ę together, which no language has, and Polish read as cp1252 has digits inside its words.
+Where that leaves two texts that are about as good, the guess says that it is not sure.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import regex
+from charset_normalizer import from_bytes
+
+ENCODINGS = {
+    "cp1252": "Latin-1 (cp1252)",
+    "cp1251": "windows-1251",
+    "koi8_r": "KOI8-R",
+    "cp932": "Shift-JIS",
+    "euc_jp": "EUC-JP",
+    "cp949": "EUC-KR (cp949)",
+    "gb18030": "GB18030",
+    "big5": "Big5",
+    "iso8859_2": "ISO-8859-2",
+    "cp1250": "windows-1250",
+    "iso8859_7": "ISO-8859-7",
+    "cp1253": "windows-1253",
+    "cp1256": "windows-1256",
+    "cp1255": "windows-1255",
+    "iso8859_9": "ISO-8859-9",
+    "cp1254": "windows-1254",
+    "iso8859_5": "ISO-8859-5",
+    "cp866": "cp866",
+}
+"""The encodings that are looked for, by their name in Python; of several that read a text alike the first is named."""
+_SAMPLE = 1 << 16
+_WORST = 0.3
+_MARGIN = 0.03
+_FEWEST = 10  # bytes beyond ASCII; fewer are no evidence
+_ALPHABETS = (
+    "àâæçéèêëîïôœùûüÿ",  # French
+    "äöüß",  # German
+    "áéíñóúü¿¡ªº",  # Spanish
+    "àçèéíïòóúü·",  # Catalan
+    "àáâãçéêíóôõúüªº",  # Portuguese
+    "àèéìîòù",  # Italian
+    "áéèëêíïóöúü",  # Dutch
+    "åäöæøé",  # Danish, Finnish, Norwegian, Swedish
+    "áæéðíóöþúý",  # Icelandic
+    "ąćęłńóśźż",  # Polish
+    "áčďéěíňóřšťúůýž",  # Czech
+    "áäčďéíĺľňóôŕšťúýž",  # Slovak
+    "áéíóöőúüű",  # Hungarian
+    "ăâîşţșț",  # Romanian
+    "čćđšž",  # Croatian, Slovene
+    "äõöüšž",  # Estonian
+    "çğıöşüâîû",  # Turkish
+    "абвгдежзийклмнопрстуфхцчшщъыьэюяё",  # Bulgarian, Russian
+    "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя",  # Ukrainian
+    "абвгдђежзијклљмнњопрстћуфхцчџш",  # Serbian
+    "αάβγδεέζηήθιίϊΐκλμνξοόπρσςτυύϋΰφχψωώ",  # Greek
+)
+_PUNCTUATION = frozenset("“”„‚‘’«»‹›–—…°§€£©®·•†№\xa0")
+_ASCII = bytes(range(128))
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+_MIDDLE_EAST = regex.compile(r"[\p{Arabic}\p{Hebrew}\p{M}،؛؟ـ\u200c\u200d\u200e\u200f]")
+_EAST_ASIA = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\u3000-\u303f\uff00-\uffef]")
+_HANGUL = regex.compile(r"[\p{Hangul}\u3000-\u303f\uff00-\uffef]")
+_MIXED_WORD = regex.compile(
+    r"(?<=\p{Latin})[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}](?=\p{Latin})"
+    r"|(?<=\p{Latin})[\p{Cyrillic}\p{Greek}\p{Arabic}\p{Hebrew}]|[\p{Cyrillic}\p{Greek}\p{Arabic}\p{Hebrew}](?=\p{Latin})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """An encoding, by its name in Python, and the others that may be meant instead."""
+
+    codec: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass
+class Sample:
+    """The lines that hold bytes beyond ASCII, up to a bound, of a text that comes in parts."""
+
+    _lines: list[bytes] = field(default_factory=list)
+    _size: int = 0
+    _rest: bytes = b""
+
+    def add(self, data: bytes) -> None:
+        """Add the next part of the text."""
+        if self._size >= _SAMPLE:
+            return
+        *lines, self._rest = (self._rest + data).splitlines(keepends=True) or [b""]
+        for line in lines:
+            self._keep(line)
+
+    def _keep(self, line: bytes) -> None:
+        if self._size < _SAMPLE and not line.isascii():
+            self._lines.append(line[:_SAMPLE])
+            self._size += len(self._lines[-1])
+
+    def guess(self) -> Guess | None:
+        """Guess from what was added, or from a half of it if the other is broken. None if no encoding fits."""
+        lines = [*self._lines, b"" if self._rest.isascii() else self._rest[:_SAMPLE]]
+        half = len(lines) // 2
+        guesses = (guess_encoding(b"".join(part)) for part in (lines, lines[:half], lines[half:]))
+        return next((guess for guess in guesses if guess), None)
+
+
+def guess_encoding(data: bytes) -> Guess | None:
+    """Guess the encoding of bytes that are no UTF-8. None if no encoding makes a text of them."""
+    few = len(data.translate(None, _ASCII)) < _FEWEST
+    ranks = {}
+    texts = {}
+    for codec, mess, coherence in _possible(data):
+        text = data.decode(codec, "replace")
+        strange = mess + 1 - _of_one_language(text, codec)
+        if strange < _WORST:
+            texts[codec] = text
+            ranks[codec] = (
+                round(strange, 1 if few else 2),
+                0 if few else -round(coherence, 2),
+                list(ENCODINGS).index(codec),
+            )
+    if not ranks:
+        return None
+    best, *others = sorted(ranks, key=ranks.__getitem__)
+    near = [
+        codec
+        for codec in others
+        if texts[codec] != texts[best]
+        and (few or (ranks[codec][0] < ranks[best][0] + _MARGIN and ranks[codec][1] < ranks[best][1] + _MARGIN))
+    ]
+    return Guess(best, tuple(near[:2]))
+
+
+def _possible(data: bytes) -> Iterator[tuple[str, float, float]]:
+    """Yield the encodings that `charset-normalizer` finds possible, with its figures for mess and coherence."""
+    seen = set()
+    for match in from_bytes(data, cp_isolation=list(ENCODINGS), threshold=_WORST):
+        for codec in (match.encoding, *match.could_be_from_charset):
+            if codec in ENCODINGS and codec not in seen:
+                seen.add(codec)
+                yield codec, match.chaos, match.coherence
+
+
+def _of_one_language(text: str, codec: str) -> float:
+    """Return the share of the characters beyond ASCII that belong to the one language that fits them best."""
+    found = Counter(_BEYOND_ASCII.findall(text.lower()))
+    if codec == "cp949":
+        fitting = sum(count for letter, count in found.items() if _HANGUL.match(letter) and _is_usual(letter))
+    elif codec in ("cp932", "euc_jp", "gb18030", "big5"):
+        fitting = sum(count for letter, count in found.items() if _EAST_ASIA.match(letter))
+    else:
+        fitting = max(sum(found[letter] for letter in alphabet) for alphabet in _ALPHABETS)
+        fitting = max(fitting, sum(count for letter, count in found.items() if _MIDDLE_EAST.match(letter)))
+    fitting += sum(found[mark] for mark in _PUNCTUATION) - len(_MIXED_WORD.findall(text))
+    return min(1.0, fitting / max(1, found.total()))
+
+
+def _is_usual(letter: str) -> bool:
+    """Tell whether a letter of cp949 is also in the smaller EUC-KR, as nearly all are that Korean uses."""
+    try:
+        return len(letter.encode("euc_kr")) == 2  # the others are spelled out in eight bytes
+    except UnicodeEncodeError:
+        return False
