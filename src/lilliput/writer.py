@@ -334,7 +334,8 @@ def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:
     if isinstance(model, Mixture):
         ids = run.read_tokens(run.training_tokens, model.vocab_size)
         texts = [tokenizer.decode([id]) for id in range(tokenizer.vocab_size)]
-        model.learn(ids, texts, capitals=run.model_format() > 1)
+        starts = run.read_starts(run.training_tokens, len(ids))
+        model.learn(ids, texts, starts, capitals=run.model_format() > 1)
 
 
 def put_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> None:

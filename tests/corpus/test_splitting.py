@@ -76,6 +76,42 @@ def test_the_cut_never_parts_a_letter_from_its_accent(text):
     assert not unicodedata.combining(validation[0])
 
 
+def lines(count):
+    return "".join(f"line {number:04}\n" for number in range(count))
+
+
+def test_in_pieces_the_end_of_each_stretch_is_held_out():
+    text = lines(10_000)
+    result = split(corpus(text), SplitSettings(by="pieces"))
+    assert len(result.training_segments) == len(result.validation_segments) == 20
+    assert {len(part) for part in result.training_segments} == {len(text) * 9 // 200}
+    assert {len(part) for part in result.validation_segments} == {len(text) // 200}
+
+
+@given(st.text(st.sampled_from("abc \n\u0301"), max_size=300), st.integers(1, 60), st.floats(0.02, 0.98))
+def test_in_pieces_nothing_is_lost_or_doubled(text, times, fraction):
+    text = (text + "\nthe end") * times
+    result = split(corpus(text), SplitSettings(by="pieces", fraction=fraction))
+    pairs = zip(result.training_segments, result.validation_segments, strict=True)
+    assert "".join(learnt + held_out for learnt, held_out in pairs) == text
+    if len(result.training_segments) > 1:
+        assert min(map(len, result.training_segments + result.validation_segments)) > 200
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
+def test_in_pieces_the_fraction_is_held_out_and_no_line_and_no_word_is_cut(fraction):
+    for text in (lines(5000), lines(5000).replace("\n", " ")):
+        result = split(corpus(text), SplitSettings(by="pieces", fraction=fraction))
+        assert len(result.validation) == pytest.approx(fraction * len(text), rel=0.03)
+        ends = {part[-1] for part in result.training_segments + result.validation_segments}
+        assert ends == {"\n"} or (ends == {" "} and "\n" not in text)
+
+
+def test_of_a_short_text_the_end_is_held_out():
+    text = lines(100)
+    assert split(corpus(text), SplitSettings(by="pieces")) == split(corpus(text), SplitSettings())
+
+
 def test_by_document_every_tenth_is_held_out():
     texts = [f"document {number}" for number in range(40)]
     result = split(corpus(*texts), SplitSettings(by="document"))

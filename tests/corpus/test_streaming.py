@@ -265,11 +265,12 @@ def test_a_validation_text_of_ones_own_takes_the_place(small, tmp_path):
         divide(large, found, SplitSettings(), Corpus("other", (Document("other", " "),)))
 
 
-def test_a_split_by_document_is_refused(tmp_path):
+@pytest.mark.parametrize("by", ["document", "pieces"])
+def test_another_split_is_refused(tmp_path, by):
     (tmp_path / "text.txt").write_text("some words\n" * 9)
     large = open_large([tmp_path / "text.txt"])
-    with pytest.raises(CorpusError, match="split it by position"):
-        divide(large, survey(large), SplitSettings(by="document"))
+    with pytest.raises(CorpusError, match=f"cannot be split by {by}: split it by position"):
+        divide(large, survey(large), SplitSettings(by=by))
 
 
 def test_a_text_without_a_place_to_cut_is_one_piece():

@@ -122,7 +122,7 @@ def test_the_loss_is_that_of_the_plain_computation(definition):
     tokens = np.random.default_rng(0).integers(0, 11, size=51)
     total, targets = score_tokens(model, tokens, 8, definition, batch=4)
     expected = 0.0
-    for span in loss_module.plan(50, 8, definition):
+    for span in loss_module.plan([range(50)], 8, definition):
         ids_BT = torch.from_numpy(tokens[span.start : span.start + span.length + 1])[None]
         with torch.no_grad():
             losses = -torch.log_softmax(model(ids_BT[:, :-1]).double(), dim=-1)[0].gather(1, ids_BT[0, 1:, None])
@@ -214,7 +214,7 @@ def test_a_part_is_the_same_in_both_definitions_and_comes_in_pieces(window, limi
         model = Counter(4000)
         score_tokens(model, np.arange(4000), window, definition, limit=limit)
         scored[definition] = sorted(model.scored)
-    stretches = loss_module.pieces(3999, window, limit)
+    stretches = loss_module.pieces([range(3999)], window, limit)
     assert scored["separate"] == scored["sliding"] == [target for stretch in stretches for target in stretch]
     assert len(stretches) >= min(8, limit // window)
     assert all(stretch.start % len(stretches[0]) == 0 for stretch in stretches)
@@ -222,7 +222,10 @@ def test_a_part_is_the_same_in_both_definitions_and_comes_in_pieces(window, limi
 
 
 def test_a_large_part_has_pieces_of_one_length():
-    assert {len(piece) for piece in loss_module.pieces(10**6, 256, 8192)} == {loss_module.piece_length(256), 64}
+    assert {len(piece) for piece in loss_module.pieces([range(10**6)], 256, 8192)} == {
+        loss_module.piece_length(256),
+        64,
+    }
 
 
 def test_progress_reaches_the_total():
@@ -287,3 +290,54 @@ def test_a_diverged_score_is_still_json():
     assert strict(diverged.as_dict())["perplexity"] is None
     broken = Score(math.nan, 10, 10, 10, "separate", 8, 8)
     assert strict(broken.as_dict())["loss"] is None
+
+
+class Rows(Counter):
+    """Keeps the rows that it is asked about, what stands before them included."""
+
+    memory = 20
+
+    def __init__(self, vocab_size):
+        super().__init__(vocab_size)
+        self.rows = []
+
+    def features(self, ids_BT, cache=None, before_BP=None):
+        self.rows += torch.cat((before_BP, ids_BT), 1).tolist()
+        return super().features(ids_BT)
+
+
+@pytest.mark.parametrize("definition", ["separate", "sliding"])
+@pytest.mark.parametrize("limit", [None, 5, 40, 90])
+def test_nothing_of_another_segment_is_seen(definition, limit):
+    starts = [0, 7, 60, 62, 100]
+    numbers = np.searchsorted(starts, np.arange(150), "right")
+    model = Rows(150)
+    _, targets = score_tokens(model, np.arange(150), 8, definition, limit=limit, starts=starts)
+    assert all(len(set(numbers[row])) == 1 and np.diff(row).tolist() == [1] * (len(row) - 1) for row in model.rows)
+    assert len(model.scored) == len(set(model.scored)) == targets
+    # The last token of each segment has nothing to predict.
+    assert set(model.scored) <= set(range(150)) - {6, 59, 61, 99, 149}
+    assert targets == 145 if limit is None else targets <= limit
+    if definition == "sliding" and limit is None:
+        assert max(map(len, model.rows)) == 28
+
+
+@pytest.mark.parametrize("definition", ["separate", "sliding"])
+def test_segments_cost_together_what_each_costs_alone(definition):
+    torch.manual_seed(0)
+    model, tokens = Tiny(), np.random.default_rng(2).integers(0, 11, size=130)
+    alone = [score_tokens(model, tokens[start:stop], 8, definition) for start, stop in ((0, 33), (33, 64), (64, 130))]
+    together = score_tokens(model, tokens, 8, definition, starts=[0, 33, 64])
+    assert together[0] == pytest.approx(sum(total for total, _ in alone), rel=1e-6)
+    assert together[1] == sum(targets for _, targets in alone) == 127
+    figures = evaluate(model, tokens, 8, definition, characters=130, bytes=130, starts=[0, 33, 64])
+    assert figures.sampled_share == 1
+
+
+def test_pieces_of_segments_are_those_of_the_grid():
+    targets = loss_module.targets_of(9000, [0, 1300, 5000])
+    for window, limit in ((64, 2000), (16, 4500), (64, 512), (7, 3000)):
+        stretches = loss_module.pieces(targets, window, limit)
+        length = max(map(len, stretches))
+        assert set(stretches) <= set(loss_module.cut(targets, length))
+        assert sum(map(len, stretches)) <= limit

@@ -108,3 +108,21 @@ def test_an_empty_text_is_refused_and_an_empty_question_is_not():
     with pytest.raises(CorpusError, match="no characters"):
         NgramModel.fit("", 3)
     assert NgramModel.fit("ab", 2).log_probabilities("").shape == (0,)
+
+
+def test_segments_are_scored_and_counted_as_texts_of_their_own(monkeypatch):
+    training, text = "the wind over the hills " * 40, "over the wind and the hills, the sea"
+    pieces = [text[:9], text[9:20], text[20:]]
+    together = ngram.costs_by_order(training, pieces, 4, starts=((0,), (0, 9, 20)))
+    alone = [ngram.costs_by_order(training, [piece], 4)[:, 0] for piece in pieces]
+    np.testing.assert_allclose(together, np.stack(alone, 1), rtol=1e-12)
+    monkeypatch.setattr(ngram, "AT_ONCE", 5)
+    np.testing.assert_allclose(
+        ngram.costs_by_order(training, pieces, 4, starts=((0,), (0, 9, 20))), together, rtol=1e-12
+    )
+    # Where "a" ends a segment and "b" begins the next one, "b" never followed "a".
+    followed, not_followed = (
+        ngram.costs_by_order("xa" + "bx" * 3, ["ab"], 2, starts=(starts, (0,))) for starts in ((0,), (0, 2))
+    )
+    assert followed[1, 0] < followed[0, 0]
+    assert not_followed[1, 0] == not_followed[0, 0] == followed[0, 0]

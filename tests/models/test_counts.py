@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build, counts
-from lilliput.models.counts import LEVELS, LONGEST, Counts, count_orders
+from lilliput.models.counts import LEVELS, LONGEST, Counts
 from lilliput.models.matches import Matches
+from lilliput.models.orders import count_orders
 from lilliput.models.words import CONTEXTS, Words
+from lilliput.segments import segments
 
 TEXTS = ["a", " ", "b", "c", "d"]
 VOCABULARY = len(TEXTS)
@@ -156,6 +158,25 @@ def test_words_are_told_apart_in_pieces_as_at_once(monkeypatch: pytest.MonkeyPat
     np.testing.assert_array_equal(contexts_NK, pieces.contexts(text[None], text[None, :0])[0])
     for one, other in zip(whole.known(contexts_NK), pieces.known(contexts_NK), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_segments_are_counted_as_texts_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    text, asked = drawn(1000), drawn(400, seed=2)
+    bounds = [(0, 300), (300, 306), (306, 307), (307, 1000)]
+    together = Counts(text, Words(TEXTS), VOCABULARY, [start for start, _ in bounds])
+    alone = [Counts(text[start:stop], Words(TEXTS), VOCABULARY) for start, stop in bounds]
+    counts_NK, totals_NK, _ = zip(
+        *(model.followed(model.contexts(asked[None, :-1], asked[None, :0])[0], asked[1:]) for model in alone),
+        strict=True,
+    )
+    found = together.followed(together.contexts(asked[None, :-1], asked[None, :0])[0], asked[1:])
+    np.testing.assert_array_equal(found.counts_NK, sum(counts_NK))
+    np.testing.assert_array_equal(found.totals_NK, sum(totals_NK))
+    monkeypatch.setattr(counts, "MOST_TOKENS", 600)
+    end = Counts(text, Words(TEXTS), VOCABULARY, [0, 300, 600])
+    same = Counts(text[400:], Words(TEXTS), VOCABULARY, [0, 200])
+    contexts_NK = end.contexts(asked[None], asked[None, :0])[0]
+    np.testing.assert_array_equal(end.probabilities(contexts_NK, STRENGTHS), same.probabilities(contexts_NK, STRENGTHS))
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])
@@ -337,16 +358,13 @@ def test_a_mixture_without_counts_says_so() -> None:
         model(torch.zeros(1, 3, dtype=torch.long))
 
 
-@settings(deadline=None)
-@given(
-    st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 9), st.sampled_from([5, 6, 255, 300, 2**40])
-)
-def test_small_tokens_are_counted_as_large_ones(ids: list[int], order: int, base: int) -> None:
-    counted = list(count_orders(np.array(ids, np.int32), order, base))
+def assert_counted(ids: list[int], order: int, base: int, starts: list[int]) -> None:
+    counted = list(count_orders(np.array(ids, np.int32), order, base, starts))
     assert len(counted) == min(order, len(ids))
     groups: list[list[tuple[int, ...]]] = [[()]]
     for n, found in enumerate(counted, 1):
-        together = [tuple(ids[place : place + n]) for place in range(len(ids) - n + 1)]
+        parts = [ids[part.start : part.stop] for part in segments(len(ids), starts)]
+        together = [tuple(part[place : place + n]) for part in parts for place in range(len(part) - n + 1)]
         groups.append(sorted(set(together)))
         codes = [groups[n - 1].index(group[:-1]) * base + group[-1] for group in groups[n]]
         assert found.codes[:-1].tolist() == codes
@@ -354,3 +372,21 @@ def test_small_tokens_are_counted_as_large_ones(ids: list[int], order: int, base
         assert found.totals[:-1].tolist() == [sum(other[:-1] == group for other in together) for group in groups[n - 1]]
         assert found.types[:-1].tolist() == [sum(other[:-1] == group for other in groups[n]) for group in groups[n - 1]]
         assert found.totals[-1] == found.types[-1] == found.counts[-1] == 0
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=60),
+    st.integers(1, 9),
+    st.sampled_from([5, 6, 255, 300, 2**40]),
+    st.sets(st.integers(1, 59)),
+)
+def test_small_tokens_are_counted_as_large_ones(ids: list[int], order: int, base: int, borders: set[int]) -> None:
+    assert_counted(ids, order, base, [0])
+    assert_counted(ids, order, base, [0, *sorted(border for border in borders if border < len(ids))])
+
+
+def test_many_different_tokens_are_counted_in_the_same_way() -> None:
+    ids = np.concatenate((drawn(30), np.arange(130), drawn(30))).tolist()
+    assert_counted(ids, 9, 130, [0])
+    assert_counted(ids, 9, 130, [0, 3, 14, 100, 101, 180])

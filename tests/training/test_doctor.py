@@ -176,7 +176,12 @@ def test_held_out_text_that_is_unlike_the_rest_is_told(tmp_path: Path) -> None:
         found for found in diagnose(read_chart(RunFolder(tmp_path / "unlike"))) if found.kind == "unlike held-out text"
     )
     assert finding.text.startswith("the end of the text, which is held out, is unlike the rest and ")
-    assert "--validation" in finding.remedy
+    assert finding.remedy.startswith("--set data.split.by=pieces, ")
+    chart = replace(HEALTHY, likeness=(3.0, 2.0), streamed=True)
+    assert diagnose(chart)[0].remedy.startswith("--validation with a text that stands for all")
+    pieces = recipe(**{"training.steps": 1, "data.split.by": "pieces"})
+    run(tmp_path / "pieces", pieces, text=Corpus("unlike", (document,)))
+    assert "unlike held-out text" not in kinds(read_chart(RunFolder(tmp_path / "pieces")))
 
 
 def test_what_is_held_out_in_another_way_is_not_compared_with_the_middle(tmp_path: Path) -> None:

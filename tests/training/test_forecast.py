@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lilliput.corpus import Corpus, Document, open_corpus, open_large_corpus, streaming
+from lilliput.errors import CorpusError
 from lilliput.models import build, count_parameters
 from lilliput.recipe import Recipe
 from lilliput.training import pace
@@ -90,6 +91,8 @@ def test_of_a_large_text_the_size_on_the_disk_is_known(tmp_path: Path, monkeypat
     found = forecast(budget(1), source)
     assert (found.characters, found.bytes, found.passes) == (None, source.size, None)
     assert found.vocabulary == len(set(open_corpus([str(tmp_path / "long.txt")]).text)) + 16
+    with pytest.raises(CorpusError, match="read as a stream and cannot be split by pieces"):
+        forecast(budget(1, **{"data.split.by": "pieces"}), source)
 
 
 def test_of_prompts_and_answers_the_longest_is_the_context(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 
-from lilliput.evaluation.loss import pieces
+from lilliput.evaluation.floors import ngram_floor
+from lilliput.evaluation.loss import cut, pieces, targets_of
 from lilliput.evaluation.ngram import NgramModel
+from lilliput.segments import starts_of
 from lilliput.tokenizers import train as train_tokenizer
 from lilliput.training.held_out import floors_on_part, held_out_facts
 from tests.conftest import made_up_text
@@ -14,13 +17,13 @@ def measured(request):
     learned, text = made_up_text(6000), made_up_text(12_000, 2) + "é€" * 20 + made_up_text(4000, 3).upper()
     tokenizer = train_tokenizer(request.param, [learned], None if request.param == "char" else 128)
     ids = tokenizer.encode(text)
-    return learned, text, tokenizer, ids, held_out_facts(tokenizer, ids, text, learned, WINDOW)
+    return learned, text, tokenizer, ids, held_out_facts(tokenizer, ids, [text], [learned], WINDOW)
 
 
 def test_the_floors_of_a_part_are_those_of_its_pieces(measured):
     learned, text, tokenizer, ids, facts = measured
-    stretches = pieces(len(ids) - 1, WINDOW, LIMIT)
-    found = floors_on_part(facts, stretches)["ngram"]
+    stretches = pieces(targets_of(len(ids)), WINDOW, LIMIT)
+    found = floors_on_part(facts, targets_of(len(ids)), stretches)["ngram"]
     # Counted by another way: each target's own characters, at the order that is best for the whole text.
     nats = -NgramModel.fit(learned, facts["floors"]["ngram"]["order"]).log_probabilities(text)
     nats[0] = 0
@@ -37,9 +40,8 @@ def test_the_floors_of_a_part_are_those_of_its_pieces(measured):
 
 def test_all_pieces_together_are_the_whole(measured):
     *_, ids, facts = measured
-    length = facts["pieces"]["targets"]
-    grid = [range(start, min(start + length, len(ids) - 1)) for start in range(0, len(ids) - 1, length)]
-    found = floors_on_part(facts, grid)
+    grid = cut(targets_of(len(ids)), facts["pieces"]["targets"])
+    found = floors_on_part(facts, targets_of(len(ids)), grid)
     for name in ("ngram", "ppmd"):
         whole = facts["floors"][name]["bits_per_character"]
         assert found[name]["bits_per_character"] == pytest.approx(whole, abs=1e-4)
@@ -47,7 +49,34 @@ def test_all_pieces_together_are_the_whole(measured):
 
 def test_what_has_no_pieces_says_that_it_was_measured_on_all(measured):
     *_, ids, facts = measured
-    stretches = pieces(len(ids) - 1, WINDOW, LIMIT)
-    assert floors_on_part(facts, stretches)["xz"] == facts["floors"]["xz"] | {"sampled_share": 1.0}
+    stretches = pieces(targets_of(len(ids)), WINDOW, LIMIT)
+    assert floors_on_part(facts, targets_of(len(ids)), stretches)["xz"] == facts["floors"]["xz"] | {
+        "sampled_share": 1.0
+    }
     earlier = {key: facts[key] for key in ("floors", "validation")}
-    assert floors_on_part(earlier, stretches)["ngram"] == facts["floors"]["ngram"] | {"sampled_share": 1.0}
+    assert floors_on_part(earlier, targets_of(len(ids)), stretches)["ngram"] == facts["floors"]["ngram"] | {
+        "sampled_share": 1.0
+    }
+
+
+def test_segments_are_measured_as_texts_of_their_own(measured):
+    learned, text, tokenizer, *_ = measured
+    texts = [text[:3000], text[3000:3300], text[3300:]]
+    parts = [tokenizer.encode(part) for part in texts]
+    ids, starts = np.concatenate(parts), starts_of(map(len, parts))
+    facts = held_out_facts(tokenizer, ids, texts, [learned[:2000], learned[2000:]], WINDOW, starts=starts)
+    targets = targets_of(len(ids), starts)
+    grid = cut(targets, facts["pieces"]["targets"])
+    assert all(len(costs) == len(grid) for costs in facts["pieces"]["costs"].values())
+    found = floors_on_part(facts, targets, grid)
+    for name in ("ngram", "ppmd"):
+        assert found[name]["bits_per_character"] == pytest.approx(facts["floors"][name]["bits_per_character"], abs=1e-4)
+        assert found[name]["sampled_share"] == 1
+    part = floors_on_part(facts, targets, pieces(targets, WINDOW, LIMIT))["ngram"]
+    assert part["sampled_share"] < 1
+    # Its own characters, counted by another way: each segment begins without a context.
+    order = facts["floors"]["ngram"]["order"]
+    costs = sum(
+        ngram_floor(learned, part, order, starts=((0, 2000), (0,))).losses[-1] * (len(part) - 1) for part in texts
+    )
+    assert facts["floors"]["ngram"]["loss"] == pytest.approx(costs / (len(text) - 3), abs=1e-5)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from lilliput.segments import starts_of
 from lilliput.tokenizers import train
+from lilliput.training import text as text_module
 from lilliput.training.text import ASIDE, TextMaterial
 
 WINDOW, MEMORY = 64, 100
@@ -28,8 +30,42 @@ def test_the_end_of_the_text_is_set_aside_with_what_stands_before(tokens: int, a
         assert (batch.targets_BT == batch.inputs_BT + 1).all()
     starts = [int(start) for _, batch in pairs for start in batch.inputs_BT[:, 0]]
     assert starts == list(range(tokens - aside, tokens - WINDOW, WINDOW))
-    learned = max(int(text.batches(8, 1)(step).targets_BT.max()) for step in range(4 * tokens // (8 * WINDOW)))
+    batch_of = text.batches(8, 1)
+    learned = max(int(batch_of(step).targets_BT.max()) for step in range(4 * tokens // (8 * WINDOW)))
     assert tokens - aside - WINDOW <= learned < tokens - aside
+
+
+@pytest.mark.parametrize(("lengths", "aside"), [([3_000] * 20, 20), ([2_000, 70, 2_000, 300], 4), ([70] * 40, 2)])
+def test_of_segments_the_ends_of_several_are_set_aside_and_nothing_reaches_over_a_border(
+    lengths: list[int], aside: int
+) -> None:
+    places = np.arange(sum(lengths), dtype=np.uint32)
+    numbers = torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths))
+    starts = (starts_of(lengths), [0])
+    text = TextMaterial(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)
+    kept: set[int] = set()
+    used: set[int] = set()
+    for before_BP, batch in text.aside(5, MEMORY):
+        row_BT = torch.cat((before_BP, batch.inputs_BT, batch.targets_BT[:, -1:]), 1)
+        assert (row_BT.diff() == 1).all()
+        assert (numbers[row_BT] == numbers[row_BT[:, :1]]).all()
+        kept |= set(batch.targets_BT.flatten().tolist())
+        used |= set(numbers[row_BT[:, 0]].tolist())
+    assert len(used) == aside
+    assert len(lengths) - 1 in used
+    for step in range(30):
+        batch = text.batches(8, 1)(step)
+        assert (batch.targets_BT == batch.inputs_BT + 1).all()
+        assert (numbers[batch.inputs_BT] == numbers[batch.targets_BT[:, -1:]]).all()
+        assert not kept & set(batch.targets_BT.flatten().tolist())
+
+
+def test_what_is_set_aside_lies_where_the_counts_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_module, "MOST_TOKENS", 20_000)
+    places = np.arange(60_000, dtype=np.uint32)
+    starts = (list(range(0, 60_000, 3_000)), [0])
+    text = TextMaterial(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)
+    assert min(int(batch.inputs_BT.min()) for _, batch in text.aside(5, MEMORY)) >= 40_000
 
 
 def test_of_a_text_for_a_network_alone_nothing_is_set_aside() -> None:

@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from lilliput.corpus.reading import read_files
     from lilliput.corpus.settings import ReadSettings
     from lilliput.corpus.splitting import Split, SplitSettings, split
-    from lilliput.corpus.streaming import LargeSplit, LargeText, Survey, divide, is_large, open_large, survey
+    from lilliput.corpus.streaming import (
+        LargeSplit,
+        LargeText,
+        Survey,
+        divide,
+        is_large,
+        open_large,
+        require_by_position,
+        survey,
+    )
     from lilliput.corpus.words import count_words
 
 _PARTS = {
@@ -61,7 +70,16 @@ _PARTS = {
     "reading": ("read_files",),
     "settings": ("ReadSettings",),
     "splitting": ("Split", "SplitSettings", "split"),
-    "streaming": ("LargeSplit", "LargeText", "Survey", "divide", "is_large", "open_large", "survey"),
+    "streaming": (
+        "LargeSplit",
+        "LargeText",
+        "Survey",
+        "divide",
+        "is_large",
+        "open_large",
+        "require_by_position",
+        "survey",
+    ),
     "words": ("count_words",),
 }
 _HOMES = {name: part for part, names in _PARTS.items() for name in names}
@@ -98,6 +116,7 @@ __all__ = [
     "read_files",
     "read_named",
     "read_named_validation",
+    "require_by_position",
     "require_examples",
     "shared_prompts",
     "shortened",

@@ -1,15 +1,16 @@
 """Divide a corpus into a training and a validation text that share nothing.
 
 By position the validation text is the end of the corpus: the honest choice for one long text, whose neighbouring lines
-resemble one another. By document whole documents are held out at even distances: the choice for many short ones.
-Left out: random splits, which put neighbours of every validation line into the training text.
+resemble one another. In pieces the text is divided into equal stretches, and the end of each is held out: the choice
+for a text whose end is unlike the rest. By document whole documents are held out at even distances: the choice for many
+short ones. Left out: random splits, which put neighbours of every validation line into the training text.
 """
 
-import itertools
 import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -20,21 +21,35 @@ from lilliput.settings import Settings
 
 _ZERO_WIDTH_JOINER = "\u200d"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
+PIECES, LEAST_PIECE = 20, 500
+"""Pieces that are held out at most, and the characters that each of them, and of what lies between them, has at least:
+many, so that they stand for all of the text, and long, since little is known at the beginning of each."""
+_LINES: tuple[str, ...] = ("\n\n", "\n")
 
 
 class SplitSettings(Settings):
-    """Say how the validation text is chosen: the last part of the text, or every n-th document."""
+    """Say how the validation text is chosen: the last part of the text, pieces of it, or every n-th document."""
 
-    by: Literal["position", "document"] = "position"
+    by: Literal["position", "pieces", "document"] = "position"
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Hold the two texts; no character of the corpus is in both."""
+    """Hold the two texts, each in segments that did not follow one another; no character of the corpus is in both."""
 
-    training: str
-    validation: str
+    training_segments: tuple[str, ...]
+    validation_segments: tuple[str, ...]
+
+    @property
+    def training(self) -> str:
+        """Return the segments to learn from, joined."""
+        return "".join(self.training_segments)
+
+    @property
+    def validation(self) -> str:
+        """Return the segments that are held out, joined."""
+        return "".join(self.validation_segments)
 
 
 def split(corpus: Corpus, settings: SplitSettings, validation: Corpus | None = None) -> Split:
@@ -43,12 +58,11 @@ def split(corpus: Corpus, settings: SplitSettings, validation: Corpus | None = N
     Raises CorpusError if no training text or no validation text would be left.
     """
     if validation is not None:
-        result = Split(corpus.text, validation.text)
+        result = Split((corpus.text,), (validation.text,))
     elif settings.by == "document":
         result = _by_document(corpus, settings.fraction)
     else:
-        cut = _cut(corpus.text, settings.fraction)
-        result = Split(corpus.text[:cut], corpus.text[cut:])
+        result = _by_position(corpus.text, settings)
     for part, text in (("training", result.training), ("validation", result.validation)):
         if not text.strip():
             raise CorpusError(
@@ -56,6 +70,24 @@ def split(corpus: Corpus, settings: SplitSettings, validation: Corpus | None = N
                 f"no {part} text: give a longer text, another fraction, or a validation file"
             )
     return result
+
+
+def _by_position(text: str, settings: SplitSettings) -> Split:
+    """Hold out the end of the text, or in pieces the end of each of its equal stretches."""
+    count, boundaries = 1, _LINES
+    if settings.by == "pieces":
+        smaller = int(len(text) * min(settings.fraction, 1 - settings.fraction))
+        count = max(1, min(PIECES, smaller // LEAST_PIECE))
+    if count > 1:
+        # One cut may part a word where there are no lines, but not many of them.
+        boundaries = (*_LINES, " ")
+    cuts = [_cut(text, 1 - number / count, boundaries) for number in range(1, count)]
+    training, validation = [], []
+    for start, stop in pairwise([0, *cuts, len(text)]):
+        middle = start + _cut(text[start:stop], settings.fraction, boundaries)
+        training.append(text[start:middle])
+        validation.append(text[middle:stop])
+    return Split(tuple(training), tuple(validation))
 
 
 def _by_document(corpus: Corpus, fraction: float) -> Split:
@@ -68,19 +100,19 @@ def _by_document(corpus: Corpus, fraction: float) -> Split:
         held[-1] = True
     if all(held):
         held[0] = False
-    return Split(_joined(corpus.documents, held, False), _joined(corpus.documents, held, True))
+    return Split((_joined(corpus.documents, held, False),), (_joined(corpus.documents, held, True),))
 
 
 def _joined(documents: Sequence[Document], held: Sequence[bool], wanted: bool) -> str:
     return JOINT.join(document.text for document, out in zip(documents, held, strict=True) if out == wanted)
 
 
-def _cut(text: str, fraction: float) -> int:
-    """Return where the validation text begins: at a paragraph or line near the mark, else between two graphemes."""
+def _cut(text: str, fraction: float, boundaries: Sequence[str]) -> int:
+    """Return where the last part of a text begins: behind a boundary near the mark, else between two graphemes."""
     mark = int(len(text) * (1 - fraction))
     smaller = min(mark, len(text) - mark)
     reach = min(smaller // 2, max(80, smaller // 50))
-    for boundary in ("\n\n", "\n"):
+    for boundary in boundaries:
         if starts := _starts(text, boundary, mark - reach, mark + reach):
             nearest = min(starts, key=lambda start: abs(start - mark))
             if text[:nearest].strip() and text[nearest:].strip():
@@ -103,7 +135,7 @@ def _starts(text: str, boundary: str, low: int, high: int) -> list[int]:
 
 
 def _between_graphemes(text: str, mark: int) -> int:
-    for cut in itertools.chain(range(mark, len(text)), range(mark - 1, 0, -1)):
+    for cut in chain(range(mark, len(text)), range(mark - 1, 0, -1)):
         if cut > 0 and not _joins(text[cut - 1], text[cut]):
             return cut
     return mark

@@ -229,21 +229,26 @@ class LargeSplit:
 def divide(large: LargeText, found: Survey, settings: SplitSettings, validation: Corpus | None = None) -> LargeSplit:
     """Divide a large text as `split` does, but hold out at most two million characters at its end.
 
-    A validation corpus of one's own takes the place of the division. Raises CorpusError for a split by document, and if
+    A validation corpus of one's own takes the place of the division. Raises CorpusError for any other split, and if
     no training text or no validation text would be left.
     """
     if validation is not None:
         # The validation text is checked as that of a small text is; the training text is not empty.
         text = split(Corpus(large.name, (Document(large.name, found.end),)), settings, validation).validation
         return LargeSplit(large, found.characters, text)
-    if settings.by != "position":
-        raise CorpusError(
-            f"{large.name} is read as a stream and cannot be split by document: split it by position, or give a "
-            "validation file"
-        )
+    require_by_position(large, settings)
     held = max(1, min(MOST_HELD_OUT, found.characters - int(found.characters * (1 - settings.fraction))))
     # `split` looks for a cut no farther than the smaller part is long, so the end of the text is all that it needs.
     end = found.end[-2 * held :]
     tail = Corpus(large.name, (Document(large.name, end),))
     text = split(tail, SplitSettings(fraction=held / len(end))).validation
     return LargeSplit(large, found.characters - len(text), text)
+
+
+def require_by_position(large: LargeText, settings: SplitSettings) -> None:
+    """Raise CorpusError for a split of which a large text is not capable."""
+    if settings.by != "position":
+        raise CorpusError(
+            f"{large.name} is read as a stream and cannot be split by {settings.by}: split it by position, or give "
+            "a validation file"
+        )

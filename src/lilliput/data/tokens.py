@@ -1,16 +1,20 @@
 """The token file: a text's ids as a NumPy array on disk, read through a memory map.
 
-NumPy's own `.npy` format is the header, so any tool can read the file.
+NumPy's own `.npy` format is the header, so any tool can read the file. Where the text has several segments, a file
+beside it, `.starts.npy`, says where they begin.
 """
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import RunError
 from lilliput.files import make_folder, writing
+from lilliput.segments import Starts, starts_of
 
 Tokens = NDArray[np.uint16] | NDArray[np.uint32]
 
@@ -21,6 +25,18 @@ def write_tokens(path: Path, ids: Tokens) -> None:
     with writing(path) as file:
         write_header(file, ids.dtype, len(ids))
         file.write(np.ascontiguousarray(ids).data)
+
+
+def joined(parts: Sequence[Tokens]) -> Tokens:
+    """Return segments one behind the other; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else cast(Tokens, np.concatenate(parts))
+
+
+def write_segments(path: Path, parts: Sequence[Tokens]) -> None:
+    """Write the tokens of the segments of a text to `path`, and where they begin if there are several."""
+    write_tokens(path, joined(parts))
+    if len(parts) > 1:
+        write_tokens(starts_file(path), np.array(starts_of(map(len, parts)), np.uint32))
 
 
 def write_header(file: IO[bytes], dtype: "np.dtype[np.unsignedinteger]", tokens: int) -> int:
@@ -50,3 +66,21 @@ def read_tokens(path: Path, vocab_size: int | None = None) -> Tokens:
             "copy the right one back, or start over with --fresh"
         )
     return ids
+
+
+def read_starts(path: Path, tokens: int, read: Callable[[Path], Tokens] = read_tokens) -> Starts:
+    """Return where the segments of the text in `path`, of so many tokens, begin; `read` opens the file that says so.
+
+    Raises RunError if that is missing or broken.
+    """
+    file = starts_file(path)
+    starts: list[int] = read(file).tolist()
+    ends = [*starts, tokens]
+    if ends[0] != 0 or any(stop <= start for start, stop in pairwise(ends)):
+        raise RunError(f"{file}: does not fit its tokens; start over with --fresh")
+    return starts
+
+
+def starts_file(path: Path) -> Path:
+    """Return the file that says where the segments of the text in a token file begin, if there are several."""
+    return path.with_suffix(".starts.npy")

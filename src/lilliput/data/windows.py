@@ -2,6 +2,7 @@
 
 An epoch starts at a random offset, cuts the tokens into windows that follow one another, and visits them in random
 order. So every token is seen equally often, no two epochs cut at the same places, and batch `i` needs no state but `i`.
+A window that would reach from one segment of the text into another is moved to the side on which most of it lies.
 """
 
 import numpy as np
@@ -11,16 +12,18 @@ from numpy.typing import NDArray
 from lilliput.data.batch import Batch
 from lilliput.data.tokens import Tokens
 from lilliput.errors import CorpusError
+from lilliput.segments import WHOLE, Starts, moved_inside, segments
 
 
 class Windows:
     """Random windows of `window` tokens, `rows` of them per step."""
 
-    def __init__(self, tokens: Tokens, window: int, rows: int, seed: int) -> None:
-        if len(tokens) < window + 1:
+    def __init__(self, tokens: Tokens, window: int, rows: int, seed: int, starts: Starts = WHOLE) -> None:
+        self._segments = segments(len(tokens), starts)
+        if (least := min(map(len, self._segments))) < window + 1:
             raise CorpusError(
-                f"the training text has {len(tokens)} tokens, fewer than one window of {window} and its next token; "
-                f"use a longer text or data.window={max(1, len(tokens) - 1)}"
+                f"the training text has {least} tokens in a row, fewer than one window of {window} and its next token; "
+                f"use a longer text or data.window={max(1, least - 1)}"
             )
         self.window = window
         self.rows = rows
@@ -36,7 +39,8 @@ class Windows:
             random = np.random.default_rng([self._seed, epoch])
             slack = len(self._tokens) - 1 - self.per_epoch * self.window
             offset = int(random.integers(0, min(slack, self.window - 1) + 1))
-            self._starts = random.permutation(self.per_epoch) * self.window + offset
+            starts = random.permutation(self.per_epoch) * self.window + offset
+            self._starts = moved_inside(starts, self.window + 1, self._segments)
             self._epoch = epoch
         return self._starts
 

@@ -21,6 +21,7 @@ import pyppmd
 
 from lilliput.errors import CorpusError
 from lilliput.evaluation.ngram import costs_by_order
+from lilliput.segments import WHOLE, Starts, starts_behind
 
 NGRAM_TRAINING_CHARACTERS = 8_000_000
 XZ_TRAINING_CHARACTERS = 4_000_000
@@ -38,7 +39,8 @@ PPMD_ORDER, PPMD_MEMORY = 6, 1 << 27
 
 @dataclass(frozen=True)
 class NgramFloor:
-    """The count model of the best order. Every validation character but the first is scored, as with a network.
+    """The count model of the best order. Every validation character but the first is scored, as with a network, and so
+    in every segment.
 
     The validation text starts fresh: its first characters do not have the training text as their context.
     """
@@ -128,9 +130,13 @@ def measure_floors(
     max_order: int = 8,
     *,
     pieces: Sequence[str] = (),
+    starts: tuple[Starts, Starts] = (WHOLE, WHOLE),
     progress: Callable[[float], None] = lambda share: None,
 ) -> Floors:
     """Measure all floors, and what each of the `pieces` costs, of which the validation text consists.
+
+    Where the two texts have several segments, `starts` says where they begin. No n-gram reaches from one into another;
+    the compressors read one behind the other, and lose a little by it.
 
     `progress` is told the share that is done, now and then, and what it raises is passed on.
 
@@ -141,7 +147,12 @@ def measure_floors(
         xz = executor.submit(xz_floor, training, validation)
         ppmd = executor.submit(ppmd_floor, training, validation, pieces)
         ngram = ngram_floor(
-            training, validation, max_order, pieces=pieces, progress=lambda order: progress(order / parts)
+            training,
+            validation,
+            max_order,
+            pieces=pieces,
+            starts=starts,
+            progress=lambda order: progress(order / parts),
         )
         return Floors(ngram, ppmd.result(), xz.result())
 
@@ -152,19 +163,22 @@ def ngram_floor(
     max_order: int = 8,
     *,
     pieces: Sequence[str] = (),
+    starts: tuple[Starts, Starts] = (WHOLE, WHOLE),
     progress: Callable[[int], None] = lambda order: None,
 ) -> NgramFloor:
     """Fit interpolated n-gram counts and score the validation text with every order up to `max_order`.
 
-    Where the validation text comes in `pieces`, the cost of each is kept.
+    Where the validation text comes in `pieces`, the cost of each is kept. Where the two texts have several segments,
+    `starts` says where they begin: each is counted, and scored, as a text of its own.
 
     Raises CorpusError for an empty training text or fewer than two validation characters.
     """
     _require_text(validation)
-    training = training[-NGRAM_TRAINING_CHARACTERS:]
-    costs = costs_by_order(training, pieces or [validation], max_order, progress)
-    losses = costs.sum(axis=1) / (len(validation) - 1)
-    return NgramFloor(tuple(losses.tolist()), len(training), tuple(costs[losses.argmin()].tolist()))
+    used = training[-NGRAM_TRAINING_CHARACTERS:]
+    counted = starts_behind(starts[0], len(training) - len(used))
+    costs = costs_by_order(used, pieces or [validation], max_order, progress, (counted, starts[1]))
+    losses = costs.sum(axis=1) / (len(validation) - len(starts[1]))
+    return NgramFloor(tuple(losses.tolist()), len(used), tuple(costs[losses.argmin()].tolist()))
 
 
 def xz_floor(training: str, validation: str) -> XzFloor:

@@ -6,7 +6,7 @@ what is new in a window is scored, so that nearly every token has at least three
 evaluation of Baevski & Auli, "Adaptive Input Representations for Neural Language Modeling", ICLR 2019, where a larger
 context for scoring is traded for speed); a model with a memory sees what stands before the window as well, as it does
 when it writes. Both score every token but the first exactly once, so both are exact means and differ only in the
-context that is given.
+context that is given. Each segment of a text is scored as a text of its own: nothing of the others is context.
 
 Perplexity per word, as published for WikiText, spreads the nats of all tokens over the words and line ends of the text
 (`count_words`), so models with different tokenizers can be compared.
@@ -17,6 +17,7 @@ Shapes: B windows, T time, P positions before, D width, V vocabulary, N scored p
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lilliput.errors import CorpusError, RecipeError
+from lilliput.segments import WHOLE, Starts, segments
 
 if TYPE_CHECKING:
     from lilliput.models import Model
@@ -56,11 +58,15 @@ class Sums(NamedTuple):
 
 
 class Span(NamedTuple):
-    """One window: its inputs start at `start`, it has `length` targets, of which the first `skip` are not scored."""
+    """One window: its inputs start at `start`, it has `length` targets, of which the first `skip` are not scored.
+
+    Its segment of the text begins `behind` tokens before it.
+    """
 
     start: int
     length: int
     skip: int
+    behind: int
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,7 @@ def evaluate(
     words: int | None = None,
     batch: int = 64,
     limit: int | None = None,
+    starts: Starts = WHOLE,
     progress: Progress | None = None,
 ) -> Score:
     """Score a text of which the tokens are given.
@@ -164,7 +171,7 @@ def evaluate(
     `characters`, `bytes` and `words` (see `count_words`) are the counts of the text that `tokens` encode. The rest, and
     the errors, are those of `score_tokens`.
     """
-    sums = score_parts(model, tokens, window, definition, batch=batch, limit=limit, progress=progress)
+    sums = score_parts(model, tokens, window, definition, batch=batch, limit=limit, starts=starts, progress=progress)
     parts = {"network": sums.network, "counts": sums.counts}
     return Score(
         loss_nats_per_token=sums.whole / sums.targets,
@@ -174,7 +181,7 @@ def evaluate(
         definition=definition,
         window=window,
         stride=stride_of(window, definition),
-        sampled_share=sums.targets / (len(tokens) - 1),
+        sampled_share=sums.targets / (len(tokens) - len(starts)),
         words=words,
         memory=memory_of(model, definition),
         parts={name: total / sums.targets for name, total in parts.items() if total is not None},
@@ -189,10 +196,11 @@ def score_tokens(
     *,
     batch: int = 64,
     limit: int | None = None,
+    starts: Starts = WHOLE,
     progress: Progress | None = None,
 ) -> tuple[float, int]:
     """Return the summed negative log-likelihood in nats and the number of targets, as `score_parts` finds them."""
-    sums = score_parts(model, tokens, window, definition, batch=batch, limit=limit, progress=progress)
+    sums = score_parts(model, tokens, window, definition, batch=batch, limit=limit, starts=starts, progress=progress)
     return sums.whole, sums.targets
 
 
@@ -204,11 +212,13 @@ def score_parts(
     *,
     batch: int = 64,
     limit: int | None = None,
+    starts: Starts = WHOLE,
     progress: Progress | None = None,
 ) -> Sums:
     """Return what the targets of a text cost a model, and its parts.
 
-    `tokens` is a 1-D array of integers, possibly a memory map; only the windows of one batch are copied. `limit` scores
+    `tokens` is a 1-D array of integers, possibly a memory map; only the windows of one batch are copied. Its segments
+    begin at `starts`, and the first token of each is no target. `limit` scores
     at most that many targets, in `pieces` spread evenly over the text: for a quick look while training. The
     model is run in evaluation mode, its mode is put back afterwards, and no random number is drawn. A caller that wants
     mixed precision wraps the call in autocast; the loss itself is always computed in single precision.
@@ -219,14 +229,17 @@ def score_parts(
         raise CorpusError(f"a text of {len(tokens)} tokens has nothing to predict: evaluation needs at least 2 tokens")
     if window < 1 or batch < 1 or (limit is not None and limit < 1):
         raise RecipeError(f"window {window}, batch {batch}, limit {limit}: evaluation needs each to be 1 or more")
-    spans = plan(len(tokens) - 1, window, definition, limit)
+    spans = plan(targets_of(len(tokens), starts), window, definition, limit)
     memory = memory_of(model, definition)
+    if len(starts) > 1:
+        # Where a segment begins, windows differ in what stands before them; those of several segments make batches.
+        spans.sort(key=lambda span: _shape(span, memory))
     targets = sum(span.length - span.skip for span in spans)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     groups, done = [], 0
     with _evaluating(model), torch.inference_mode():
         for group in _batches(spans, min(batch, max(1, POSITIONS_AT_ONCE // window)), memory):
-            groups.append(_group_losses(model, tokens, group, min(memory, group[0].start), device))
+            groups.append(_group_losses(model, tokens, group, min(memory, group[0].behind), device))
             done += sum(span.length - span.skip for span in group)
             if progress is not None:
                 progress(done, targets)
@@ -243,24 +256,42 @@ def memory_of(model: "Model", definition: Definition) -> int:
     return model.memory if definition == "sliding" else 0
 
 
-def plan(targets: int, window: int, definition: Definition, limit: int | None = None) -> list[Span]:
-    """Return the windows that score each of `targets` targets once, or at most `limit` of them, in even pieces."""
-    stretches = [range(targets)] if limit is None else pieces(targets, window, limit)
-    return [span for stretch in stretches for span in _spans(stretch, window, definition)]
+def targets_of(tokens: int, starts: Starts = WHOLE) -> list[range]:
+    """Return the targets in each segment of a text of so many tokens, each by the place of the token before it."""
+    return [range(part.start, part.stop - 1) for part in segments(tokens, starts)]
 
 
-def pieces(targets: int, window: int, limit: int) -> list[range]:
-    """Return stretches of targets, evenly spread, at most `limit` targets together; all of them in one if they fit.
+def plan(targets: Sequence[range], window: int, definition: Definition, limit: int | None = None) -> list[Span]:
+    """Return the windows that score each of the targets (`targets_of`) once, or at most `limit`, in even pieces."""
+    stretches = targets if limit is None else pieces(targets, window, limit)
+    firsts = [part.start for part in targets]
+    return [
+        span
+        for stretch in stretches
+        for span in _spans(stretch, firsts[bisect_right(firsts, stretch.start) - 1], window, definition)
+    ]
 
-    Each begins at a multiple of its length, so whatever else was measured piece by piece is known for them as well.
+
+def pieces(targets: Sequence[range], window: int, limit: int) -> list[range]:
+    """Return stretches of the targets, evenly spread, at most `limit` targets together; all of them if they fit.
+
+    Each begins a multiple of its length behind the beginning of its segment, so whatever else was measured piece by
+    piece is known for them as well.
     """
-    if limit >= targets:
-        return [range(targets)]
+    if limit >= sum(map(len, targets)):
+        return list(targets)
     several = limit // SEVERAL // window * window
     length = min(piece_length(window), max(window, several), limit)
-    count = -(-targets // length)
-    chosen = np.unique(np.linspace(0, count - 1, limit // length).astype(int)).tolist()
-    return [range(place * length, min((place + 1) * length, targets)) for place in chosen]
+    firsts = np.cumsum([0, *(-(-len(part) // length) for part in targets)]).tolist()
+    chosen = np.unique(np.linspace(0, firsts[-1] - 1, limit // length).astype(int)).tolist()
+    numbers = [bisect_right(firsts, place) - 1 for place in chosen]
+    begins = [(place - firsts[number]) * length for place, number in zip(chosen, numbers, strict=True)]
+    return [targets[number][begin : begin + length] for number, begin in zip(numbers, begins, strict=True)]
+
+
+def cut(targets: Sequence[range], length: int) -> list[range]:
+    """Return the targets in stretches of this length, but for the last one of each segment."""
+    return [part[begin : begin + length] for part in targets for begin in range(0, len(part), length)]
 
 
 def piece_length(window: int) -> int:
@@ -268,33 +299,34 @@ def piece_length(window: int) -> int:
     return window * max(1, round(PIECE / window))
 
 
-def _spans(stretch: range, window: int, definition: Definition) -> Iterator[Span]:
+def _spans(stretch: range, first: int, window: int, definition: Definition) -> Iterator[Span]:
+    """Yield the windows for a stretch of targets in a segment that begins with the token `first`."""
     if definition == "separate":
-        yield from (Span(start, min(window, stretch.stop - start), 0) for start in stretch[::window])
+        yield from (Span(start, min(window, stretch.stop - start), 0, start - first) for start in stretch[::window])
         return
     scored, stride = stretch.start, stride_of(window, definition)
     while scored < stretch.stop:
-        # At the beginning of the text there is nothing before a window: its targets are scored from the first on.
-        stop = min(stretch.stop, max(window, scored + stride))
-        # At the end of the text it is moved back, so that its last targets have a whole window before them as well.
-        start = max(0, stop - window)
-        yield Span(start, stop - start, scored - start)
+        # At the beginning of a segment nothing is before a window: its targets are scored from the first on.
+        stop = min(stretch.stop, max(first + window, scored + stride))
+        # At its end the window is moved back, so that the last targets have a whole one before them as well.
+        start = max(first, stop - window)
+        yield Span(start, stop - start, scored - start, start - first)
         scored = stop
 
 
 def _batches(spans: Sequence[Span], batch: int, memory: int = 0) -> Iterator[list[Span]]:
     """Group windows of one shape with as many tokens before them; the first and the last may differ from the rest."""
-
-    def shape(span: Span) -> tuple[int, int, int]:
-        return span.length, span.skip, min(memory, span.start)
-
     group: list[Span] = []
     for span in spans:
-        if group and (len(group) == batch or shape(span) != shape(group[0])):
+        if group and (len(group) == batch or _shape(span, memory) != _shape(group[0], memory)):
             yield group
             group = []
         group.append(span)
     yield group
+
+
+def _shape(span: Span, memory: int) -> tuple[int, int, int]:
+    return span.length, span.skip, min(memory, span.behind)
 
 
 _Losses = tuple[float, float | None, float | None]

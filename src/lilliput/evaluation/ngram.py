@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import CorpusError
-from lilliput.models.counts import Order, count_orders, interpolate
+from lilliput.models.orders import Order, count_orders, interpolate
+from lilliput.segments import WHOLE, Starts, segments
 
 CODE_POINTS = 0x110000
 """The number of Unicode code points, over which the escape is uniform."""
@@ -56,26 +57,37 @@ class NgramModel:
 
 
 def costs_by_order(
-    training: str, pieces: Sequence[str], order: int, progress: Callable[[int], None] = lambda order: None
+    training: str,
+    pieces: Sequence[str],
+    order: int,
+    progress: Callable[[int], None] = lambda order: None,
+    starts: tuple[Starts, Starts] = (WHOLE, WHOLE),
 ) -> NDArray[np.float64]:
     """Return the nats that each piece of a text costs, for the orders 1, 2, ... of a model of `training`.
 
     The shape is (orders, pieces). As `NgramModel.fit` and `log_probabilities` for each order, without holding more than
-    one order at a time; the first character of the text costs nothing. `progress` is called with each order that is
-    done.
+    one order at a time; the first character of the text costs nothing. Where training and text have several segments,
+    `starts` says where they begin: each is counted, and scored, as a text of its own. `progress` is called with each
+    order that is done.
 
     Raises CorpusError for an empty training text.
     """
-    alphabet, tables = _count_orders(training, order)
+    alphabet, tables = _count_orders(training, order, starts[0])
     text = "".join(pieces)
-    starts = range(1, len(text), AT_ONCE)
-    parts = [_Scored(text[at : at + AT_ONCE], text[max(0, at - order) : at], alphabet) for at in starts]
+    parts = [
+        (range(at, min(at + AT_ONCE, part.stop)), text[max(part.start, at - order) : at])
+        for part in segments(len(text), starts[1])
+        for at in range(part.start + 1, part.stop, AT_ONCE)
+    ]
+    scored = [(places, _Scored(text[places.start : places.stop], before, alphabet)) for places, before in parts]
     ends = np.cumsum([len(piece) for piece in pieces])
     costs = []
     for table in tables:
-        for part in parts:
+        probabilities = np.ones(len(text))
+        for places, part in scored:
             part.advance(table)
-        nats = -np.log(np.concatenate([[1.0], *(part.probabilities for part in parts)]))
+            probabilities[places.start : places.stop] = part.probabilities
+        nats = -np.log(probabilities)
         costs.append(np.diff(np.concatenate([[0.0], np.cumsum(nats)])[ends], prepend=0.0))
         progress(len(costs))
         del table  # not to stand beside the next one
@@ -110,13 +122,13 @@ class _Scored:
         lower[:] = interpolate(*table.followed(contexts, self._ranks), lower)
 
 
-def _count_orders(text: str, order: int) -> tuple[NDArray[np.uint32], Iterator[Order]]:
+def _count_orders(text: str, order: int, starts: Starts = WHOLE) -> tuple[NDArray[np.uint32], Iterator[Order]]:
     """Return the alphabet of a text, and its n-grams of 1 to `order` characters, counted when they are asked for."""
     if not text:
         raise CorpusError("the training text has no characters to count: give a text of at least one character")
     points = _code_points(text)
     alphabet = np.unique(points)
-    return alphabet, count_orders(_ids(points, alphabet), order, len(alphabet) + 1)
+    return alphabet, count_orders(_ids(points, alphabet), order, len(alphabet) + 1, starts)
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

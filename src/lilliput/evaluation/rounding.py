@@ -4,7 +4,7 @@ Both read a few dozen places of the text for some tokens each, one token at a ti
 answers they read some hundred, and the answers count.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -14,6 +14,7 @@ from lilliput.data.examples import EncodedExamples, read_examples
 from lilliput.data.tokens import Tokens
 from lilliput.generation import TorchReading, log_probabilities
 from lilliput.runs import RunFolder
+from lilliput.segments import moved_inside, segments
 from lilliput.writer import Writer
 
 _ROWS, _TIME = 32, 65
@@ -43,7 +44,9 @@ def measure_rounding(writer: Writer) -> Rounding | None:
     if held_out.with_suffix(".bounds.npy").exists():
         groups = list(_of_examples(read_examples(held_out, run.read_tokens)))
     else:
-        groups = list(_of_text(run.read_tokens(held_out, writer.model.vocab_size), min(_TIME, writer.model.context)))
+        tokens = run.read_tokens(held_out, writer.model.vocab_size)
+        parts = segments(len(tokens), run.read_starts(held_out, len(tokens)))
+        groups = list(_of_text(tokens, min(_TIME, writer.model.context), parts))
     if not groups:
         return None
     rounded, exact, count = 0.0, 0.0, 0
@@ -55,12 +58,13 @@ def measure_rounding(writer: Writer) -> Rounding | None:
     return Rounding(rounded / count, exact / count, count)
 
 
-def _of_text(tokens: Tokens, time: int) -> Iterator[_Rows]:
-    """Yield evenly spread places of a text, if there are any."""
+def _of_text(tokens: Tokens, time: int, parts: Sequence[range]) -> Iterator[_Rows]:
+    """Yield evenly spread places of a text, if there are any, each in one of its segments."""
     rows = min(_ROWS, len(tokens) // time)
     if rows < 1 or time < 2:
         return
-    starts = np.linspace(0, len(tokens) - time, rows).astype(int)
+    time = min(time, *map(len, parts))
+    starts = moved_inside(np.linspace(0, len(tokens) - time, rows).astype(int), time, parts)
     ids = [tokens[start : start + time].tolist() for start in starts]
     yield [row[:1] for row in ids], [row[1:] for row in ids]
 

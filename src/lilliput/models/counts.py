@@ -17,20 +17,19 @@ rank of its number. Left out: pruning, and Kneser-Ney discounts, which gain litt
 Axes: B rows, T time, P positions before them, N places, V vocabulary, K levels.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lilliput.models.orders import UNKNOWN, Order, count_followers, count_orders, order_of, runs
 from lilliput.models.words import CONTEXTS, REACH, Words, WordTrail
+from lilliput.segments import WHOLE, Starts, segments, starts_behind
 
-UNKNOWN = -1
-"""The rank of a context that was never counted."""
 MOST_TOKENS = 4_000_000
 """Of a longer text its end is counted, which bounds memory and time."""
 AT_ONCE = 250_000
@@ -44,126 +43,12 @@ _CHAIN = (0, 1, 2, 3, LONGEST, 4, 5, LONGEST + 1, LONGEST + 2, 6, 7, LONGEST + 3
 LEVELS = len(_CHAIN)
 
 
-@dataclass(frozen=True)
-class Order:
-    """What followed the contexts of one level; all arrays end with an entry for what was never met, of rank -1."""
-
-    base: int
-    """Tokens are below it."""
-    codes: NDArray[np.int64]
-    """Sorted: rank of the context * base + token; the position is the rank of the group of both."""
-    counts: NDArray[np.int32]
-    totals: NDArray[np.int32]
-    """By the rank of the context: how often anything followed it."""
-    types: NDArray[np.int32]
-    """By the rank of the context: how many different tokens followed it."""
-
-    @property
-    def groups(self) -> int:
-        """Return how many different groups were counted."""
-        return len(self.codes) - 1
-
-    def find(self, contexts: NDArray[np.int32], tokens: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the ranks of the groups of `contexts` (ranks) and `tokens`."""
-        codes = np.where(contexts >= 0, contexts * np.int64(self.base) + tokens, -1)
-        places = np.searchsorted(self.codes, codes)
-        return np.where(self.codes[places] == codes, places, UNKNOWN).astype(np.int32)
-
-    def followed(
-        self, contexts: NDArray[np.int32], ranks: NDArray[np.int32], leave_out: bool = False
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-        """Return how often the groups `ranks` (`find`) were met, and of their contexts totals and types.
-
-        A context that was never met, or met and never continued, has the total 0. With `leave_out` the groups are
-        places of the counted text, and none of them is counted.
-        """
-        counts, totals, types = self.counts[ranks], self.totals[contexts], self.types[contexts]
-        if leave_out:
-            groups, firsts, places, own = np.unique(ranks, return_index=True, return_inverse=True, return_counts=True)
-            gone = self.counts[groups] == own
-            counts = counts - np.where(counts > 0, own[places], 0).astype(np.int32)
-            met, places = np.unique(contexts, return_inverse=True)
-            totals = totals - np.bincount(places, minlength=len(met)).astype(np.int32)[places]
-            lost = np.bincount(places[firsts], weights=gone, minlength=len(met)).astype(np.int32)
-            types = types - lost[places]
-            unknown = contexts == UNKNOWN
-            totals[unknown], types[unknown] = 0, 0
-        return counts, totals, types
-
-
-def interpolate(
-    counts: NDArray[np.int32], totals: NDArray[np.int32], types: NDArray[np.int32], lower: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the probabilities of a level, with a strength of 1, `lower` being those of the next less specific one."""
-    return np.where(totals > 0, (counts + types * lower) / np.maximum(totals + types, 1), lower)
-
-
-def count_orders(ids: NDArray[np.int32], order: int, base: int) -> Iterator[Order]:
-    """Yield the counts of the groups of 1 to `order` of the tokens `ids`, which are below `base`.
-
-    A text shorter than `order` has fewer orders.
-    """
-    order = min(order, len(ids))
-    occurring = np.flatnonzero(np.bincount(ids))
-    if len(occurring).bit_length() * order <= 64:
-        yield from _count_packed(ids, order, base, occurring)
-        return
-    ranks, distinct = np.zeros(len(ids), dtype=np.int32), 1
-    for n in range(1, order + 1):
-        counted, ranks = _count(ranks[: len(ids) - n + 1], ids[n - 1 :], base, distinct)
-        distinct = counted.groups
-        yield counted
-        del counted
-
-
-def _count_packed(ids: NDArray[np.int32], order: int, base: int, occurring: NDArray[np.int64]) -> Iterator[Order]:
-    """Count few different tokens: their longest groups, as one number each, are sorted, and with them all shorter ones.
-
-    Behind the text stands a token of its own; what holds it is not counted.
-    """
-    keys, distinct = np.zeros(len(ids), dtype=np.uint64), 1
-    nothing, bits = len(occurring), len(occurring).bit_length()
-    numbers = np.zeros(occurring[-1] + 1, dtype=np.uint64)
-    numbers[occurring] = np.arange(nothing)
-    padded = np.append(numbers[ids], np.full(order - 1, nothing, dtype=np.uint64))
-    for place in range(order):
-        keys <<= np.uint64(bits)
-        keys |= padded[place : place + len(ids)]
-    keys.sort()
-    ranks = np.zeros(len(ids), dtype=np.int32)
-    for n in range(1, order + 1):
-        groups = keys >> np.uint64(bits * (order - n))
-        starts, counts = _runs(groups)
-        tokens = (groups[starts] & np.uint64((1 << bits) - 1)).astype(np.int64)
-        whole = tokens < nothing
-        codes = ranks[starts[whole]] * np.int64(base) + occurring[tokens[whole]]
-        counted = _order(codes, counts[whole], distinct, base)
-        ranks = np.repeat(np.cumsum(whole, dtype=np.int32) - 1, counts)
-        distinct = counted.groups
-        yield counted
-        del counted
-
-
-def _count(
-    contexts: NDArray[np.int32], tokens: NDArray[np.int32], base: int, distinct: int
-) -> tuple[Order, NDArray[np.int32]]:
-    """Count what followed the contexts (ranks below `distinct`); return also the ranks of the groups of both."""
-    codes = contexts.astype(np.int64)
-    codes *= base
-    codes += tokens
-    codes, by_code = _in_order(codes, distinct * base)
-    firsts, counts = _runs(codes)
-    ranks = np.empty(len(codes), dtype=np.int32)
-    ranks[by_code] = np.repeat(np.arange(len(firsts), dtype=np.int32), counts)
-    return _order(codes[firsts], counts, distinct, base), ranks
-
-
-def _count_tokens(ids: NDArray[np.int32], base: int) -> list[Order]:
+def _count_tokens(ids: NDArray[np.int32], base: int, starts: Starts) -> list[Order]:
     """Count the groups of up to `LONGEST` tokens; of a shorter text the longer ones are empty."""
-    orders = list(count_orders(ids, LONGEST, base))
+    orders = list(count_orders(ids, LONGEST, base, starts))
     nothing = np.zeros(0, dtype=np.int32)
     while len(orders) < LONGEST:
-        orders.append(_count(nothing, nothing, base, orders[-1].groups)[0])
+        orders.append(count_followers(nothing, nothing, base, orders[-1].groups)[0])
     return orders
 
 
@@ -175,58 +60,29 @@ def _count_words(ids: NDArray[np.int32], base: int, pieces: list["_Places"]) -> 
     keys = known << bits
     keys |= ids[places + 1]
     keys.sort()
-    firsts, counts = _runs(keys)
+    firsts, counts = runs(keys)
     keys = keys[firsts]
     known, tokens = keys >> bits, keys & ((1 << bits) - 1)
-    starts, groups = _runs(known)
+    starts, groups = runs(known)
     codes = np.repeat(np.arange(len(starts), dtype=np.int64) * base, groups) + tokens
-    return _order(codes, counts, len(starts), base), np.append(known[starts], np.iinfo(np.int64).max)
-
-
-def _in_order(codes: NDArray[np.int64], end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return codes, which are below `end`, in their order, and where each stood.
-
-    Sorting numbers takes half the time of `argsort`, so the places go into the lowest bits where there is room.
-    """
-    bits = len(codes).bit_length()
-    if end << bits > np.iinfo(np.int64).max:
-        by_code = np.argsort(codes)
-        return codes[by_code], by_code
-    keys = codes << bits
-    keys |= np.arange(len(codes))
-    keys.sort()
-    return keys >> bits, keys & ((1 << bits) - 1)
-
-
-def _runs(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return where runs of the same value begin, and how long each is."""
-    starts = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: len(values)])
-    return starts, np.diff(starts, append=len(values)).astype(np.int32)
-
-
-def _order(codes: NDArray[np.int64], counts: NDArray[np.int32], distinct: int, base: int) -> Order:
-    """Return the counts of groups, told by their sorted codes, of which the contexts are ranks below `distinct`."""
-    parents = codes // base
-    totals = np.bincount(parents, weights=counts, minlength=distinct + 1).astype(np.int32)
-    types = np.bincount(parents, minlength=distinct + 1).astype(np.int32)
-    nothing = np.iinfo(np.int64).max
-    return Order(base, np.append(codes, nothing), np.append(counts, np.int32(0)), totals, types)
+    return order_of(codes, counts, len(starts), base), np.append(known[starts], np.iinfo(np.int64).max)
 
 
 _Places = tuple[NDArray[np.int32], NDArray[np.int64]]
 """Some places, and the number of the context there, of `_NUMBER_BITS`."""
 
 
-def _contexts_of_words(ids: NDArray[np.int32], words: Words) -> list[list[_Places]]:
-    """Return for each kind of context, in pieces, the places before the last that know theirs, and its number."""
+def _contexts_of_words(ids: NDArray[np.int32], words: Words, starts: Starts) -> list[list[_Places]]:
+    """Return for each kind of context, in pieces, the places before a token that know theirs, and its number."""
     found: list[list[_Places]] = [[] for _ in CONTEXTS]
-    for start in range(0, max(1, len(ids) - 1), AT_ONCE):
-        before = max(0, start + 1 - REACH)
-        piece = ids[None, before : min(start + AT_ONCE, len(ids) - 1)]
-        numbers_TW, known_TW = (array[0, start - before :] for array in words.contexts(piece))
-        for column, pieces in enumerate(found):
-            places = np.flatnonzero(known_TW[:, column]).astype(np.int32)
-            pieces.append((places + np.int32(start), _short(numbers_TW[places, column])))
+    for part in segments(len(ids), starts):
+        for start in range(part.start, max(part.start + 1, part.stop - 1), AT_ONCE):
+            before = max(part.start, start + 1 - REACH)
+            piece = ids[None, before : min(start + AT_ONCE, part.stop - 1)]
+            numbers_TW, known_TW = (array[0, start - before :] for array in words.contexts(piece))
+            for column, pieces in enumerate(found):
+                places = np.flatnonzero(known_TW[:, column]).astype(np.int32)
+                pieces.append((places + np.int32(start), _short(numbers_TW[places, column])))
     return found
 
 
@@ -247,15 +103,20 @@ class Followed(NamedTuple):
 
 
 class Counts:
-    """The counts of all levels of a text, as a model: what comes after any tokens."""
+    """The counts of all levels of a text, as a model: what comes after any tokens.
 
-    def __init__(self, ids: NDArray[Any], words: Words, vocab_size: int) -> None:
+    What stands at the end of a segment, as they begin at `starts`, is not followed by the next one.
+    """
+
+    def __init__(self, ids: NDArray[Any], words: Words, vocab_size: int, starts: Starts = WHOLE) -> None:
         self.vocab_size, self._words = vocab_size, words
         counted = ids[-MOST_TOKENS:].astype(np.int32)
+        starts = starts_behind(starts, len(ids) - len(counted))
         # Sorting, which is most of the work, leaves Python to others.
         with ThreadPoolExecutor(2) as pool:
-            beside = pool.submit(_count_tokens, counted, vocab_size)
-            by_words = list(pool.map(partial(_count_words, counted, vocab_size), _contexts_of_words(counted, words)))
+            beside = pool.submit(_count_tokens, counted, vocab_size, starts)
+            contexts = _contexts_of_words(counted, words, starts)
+            by_words = list(pool.map(partial(_count_words, counted, vocab_size), contexts))
         self._suffixes, self._numbers = beside.result(), [numbers for _, numbers in by_words]
         orders = [*self._suffixes, *(order for order, _ in by_words)]
         self._levels = [orders[number] for number in _CHAIN]

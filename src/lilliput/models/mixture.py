@@ -29,6 +29,7 @@ from lilliput.models.matches import MEMORY, Matches
 from lilliput.models.protocol import Cache, Model, PartLosses
 from lilliput.models.steps import Steps
 from lilliput.models.words import REACH, Words
+from lilliput.segments import WHOLE, Starts
 
 if TYPE_CHECKING:
     from lilliput.models.graph import Graph
@@ -107,9 +108,12 @@ class Mixture(Model):
         """Return the output matrices of the network."""
         return self.network.outputs()
 
-    def learn(self, ids: NDArray[Any], texts: Sequence[str], *, capitals: bool = True) -> None:
-        """Count the training text, of a long one the end; `texts` are what the tokens decode to, by id (`Words`)."""
-        self._counts = Counts(ids, Words(texts, capitals=capitals), self.vocab_size)
+    def learn(self, ids: NDArray[Any], texts: Sequence[str], starts: Starts = WHOLE, *, capitals: bool = True) -> None:
+        """Count the training text, of a long one the end; `texts` are what the tokens decode to, by id (`Words`).
+
+        Its segments begin at `starts`.
+        """
+        self._counts = Counts(ids, Words(texts, capitals=capitals), self.vocab_size, starts)
 
     @torch.no_grad()
     def fit_gate(self, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:

@@ -62,10 +62,11 @@ def read_outcome(folder: Path, note: Callable[[str], None] = print) -> Outcome:
         figures |= {name: evaluation[name] for name in names if name in evaluation}
         parts = evaluation.get("parts", {})
         figures |= {f"{name}_bits_per_character": part["bits_per_character"] for name, part in parts.items()}
-        held_out = f"{facts['text']['sha256']} {facts['validation']['characters']}"
+        recipe = run.read_recipe()
+        held_out = f"{facts['text']['sha256']} {recipe.data.split.by} {facts['validation']['characters']}"
     except (IndexError, KeyError, TypeError) as error:
         raise RunError(f"{folder}: its log or evaluation is broken ({error}); train it again with --fresh") from None
-    return Outcome(folder, run.read_recipe(), held_out, figures)
+    return Outcome(folder, recipe, held_out, figures)
 
 
 def compare(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ weights.safetensors    the best weights so far
 facts.json             the text (checksum, counts), the floors, the tokens per character
 manifest.json          the SHA-256 of all that the run depends on, a copy of the recipe, the version of Lilliput
 environment.json       machine and package versions
-tokens/                the encoded text
+tokens/                the encoded text, and where its segments begin if it has several
 metrics.jsonl          one line per step and per evaluation
 samples.jsonl          one line per sample
 evaluation.json        the final evaluation
@@ -30,12 +30,13 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from lilliput import files
-from lilliput.data.tokens import Tokens, read_tokens
+from lilliput.data.tokens import Tokens, read_starts, read_tokens, starts_file
 from lilliput.errors import CheckpointError, CorpusError, RecipeError, RunError, TokenizerError
 from lilliput.recipe import Recipe, SampleSettings, explain, make_recipe, read_recipe
 from lilliput.rows import read_rows
 from lilliput.runs.manifest import MANIFEST, Manifest, sum_of, upgrade
 from lilliput.runs.swapping import FORMER, clear, replace_run, settle_run
+from lilliput.segments import WHOLE, Starts
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
 
@@ -270,6 +271,14 @@ class RunFolder:
         """Open one of the run's token files, as `data.tokens.read_tokens` does. Raises RunError if it is damaged."""
         self.check(path)
         return read_tokens(path, vocab_size)
+
+    def read_starts(self, path: Path, tokens: int) -> Starts:
+        """Return where the segments of the text in a token file begin. Raises RunError if that is lost or damaged."""
+        file = starts_file(path)
+        with suppress(CheckpointError):
+            if not file.exists() and file.relative_to(self.path).as_posix() not in self.manifest().sums:
+                return WHOLE
+        return read_starts(path, tokens, self.read_tokens)
 
     def load_tokenizer(self) -> Tokenizer:
         """Load the run's tokenizer. Raises TokenizerError or RunError if it is missing or damaged."""

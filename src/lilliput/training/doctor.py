@@ -67,6 +67,8 @@ class Chart:
     """Whether the run is finished."""
     likeness: tuple[float, float] | None = None
     """Bits per character of the held-out end and of the middle, by the same rest of the text (`Likeness`)."""
+    streamed: bool = False
+    """Whether the text is a large one, of which only the end can be held out."""
 
     @property
     def done(self) -> int:
@@ -102,6 +104,7 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
         counts=evaluation.get("parts", {}).get("counts", {}).get("bits_per_character"),
         over=bool(evaluation),
         likeness=(likeness["held_out"], likeness["middle"]) if (likeness := facts.get("likeness")) else None,
+        streamed="files" in facts["text"],
     )
 
 
@@ -237,11 +240,14 @@ def _unlike(chart: Chart) -> Finding | None:
     if 1 / UNLIKE < held_out / max(middle, 1e-9) < UNLIKE:
         return None
     harder = "harder" if held_out > middle else "easier"
+    of_all = "--validation with a text that stands for all"
+    if not chart.streamed:
+        of_all = "--set data.split.by=pieces, which holds out pieces from all over the text"
     return Finding(
         "unlike held-out text",
         f"the end of the text, which is held out, is unlike the rest and {harder}: by the same training text PPMd "
         f"needs {held_out:.2f} bits per character for it, and {middle:.2f} for as much of the middle",
-        "leave out an appendix, an index or a licence at the end; or --validation with a text that stands for all",
+        f"{of_all}; or leave out an appendix, an index or a licence at the end",
     )
 
 

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lilliput.corpus import Corpus, Document, Examples, LargeText
+from lilliput.corpus import Corpus, Document, Examples, LargeText, require_by_position
 from lilliput.errors import RunError
 from lilliput.models import Model
 from lilliput.recipe import Recipe
@@ -68,6 +68,8 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     """
     require_memory(recipe, source)
     started, large = time.monotonic(), isinstance(source, LargeText)
+    if isinstance(source, LargeText) and validation is None:
+        require_by_position(source, recipe.data.split)
     # Of a large text the beginning stands for the whole.
     part = _beginning(source) if isinstance(source, LargeText) else source
     try:

@@ -5,36 +5,45 @@ model and floors stand side by side on the same part.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 from lilliput.corpus import count_words, unmark
 from lilliput.data.tokens import Tokens
 from lilliput.evaluation.floors import measure_floors, measure_likeness
-from lilliput.evaluation.loss import piece_length
+from lilliput.evaluation.loss import cut, piece_length, targets_of
+from lilliput.segments import WHOLE, Starts, segments, starts_of
 from lilliput.tokenizers import TextStream, Tokenizer
 
 
 def held_out_facts(
     tokenizer: Tokenizer,
     ids: Tokens,
-    text: str,
-    learned: str,
+    texts: list[str],
+    learned: list[str],
     window: int,
     *,
+    starts: Starts = WHOLE,
     labelled: bool = False,
     progress: Callable[[float], None] = lambda share: None,
 ) -> dict[str, Any]:
-    """Return what `facts.json` holds of a held-out `text`, of which the tokens are `ids`, and the floors for it.
+    """Return what `facts.json` holds of a held-out text, of which the tokens are `ids`, and the floors for it.
 
-    `text` is without labels, which the tokens have if they are `labelled`, and so is `learned`, the end of the training
-    text as the tokenizer sees it. `progress` is called with the share of the floors that is measured.
+    `texts` are its segments, of which the tokens begin at `starts`, without labels, which the tokens have if they are
+    `labelled`. `learned` are the segments of the training text, or of its end, as the tokenizer sees them and without
+    labels. `progress` is called with the share of the floors that is measured.
     """
-    length = piece_length(window)
-    pieces = _piece_texts(tokenizer, ids, length)
+    length, text = piece_length(window), "".join(texts)
+    pieces = _piece_texts(tokenizer, ids, length, starts)
     if labelled:
         pieces = [unmark(piece) for piece in pieces]
-    floors = measure_floors(learned, tokenizer.normalized(text), pieces=pieces, progress=progress)
+    normalized = [tokenizer.normalized(part) for part in texts]
+    floors = measure_floors(
+        "".join(learned),
+        "".join(normalized),
+        pieces=pieces,
+        starts=(starts_of(map(len, learned)), starts_of(map(len, normalized))),
+        progress=progress,
+    )
     return {
         "validation": {
             "characters": len(text),
@@ -54,31 +63,35 @@ def likeness_facts(learned: str, text: str) -> dict[str, Any]:
     return {} if likeness is None else {"likeness": likeness.as_dict()}
 
 
-def floors_on_part(facts: dict[str, Any], stretches: Sequence[range]) -> dict[str, Any]:
-    """Return the floors for a part of the held-out text, which consists of `stretches` of targets.
+def floors_on_part(facts: dict[str, Any], targets: Sequence[range], stretches: Sequence[range]) -> dict[str, Any]:
+    """Return the floors for a part of the held-out text, which consists of `stretches` of its `targets`.
 
     Where the cost of a part is not known, as that of a part in xz, a floor is that of the whole text and says so by its
     `sampled_share` of 1. Runs of earlier versions know of no part.
     """
     pieces = facts.get("pieces", {"targets": 0, "costs": {}})
-    length, targets = pieces["targets"], facts["validation"]["tokens"] - 1
+    grid = cut(targets, pieces["targets"]) if pieces["targets"] else []
+    places = {piece: place for place, piece in enumerate(grid)}
     found: dict[str, Any] = {}
     for name, floor in facts["floors"].items():
         costs = pieces["costs"].get(name, [])
-        known = [stretch for stretch in stretches if length and stretch.start // length < len(costs)]
+        known = [stretch for stretch in stretches if places.get(stretch, 0) < len(costs)]
         found[name] = floor | {"sampled_share": 1.0}
-        if known and all(stretch.start % length == 0 for stretch in known):
-            part = sum(costs[stretch.start // length] for stretch in known) / sum(map(len, known))
-            whole = sum(costs) / min(targets, len(costs) * length)
-            share = sum(map(len, known)) / targets
+        if known and all(stretch in places for stretch in known):
+            part = sum(costs[places[stretch]] for stretch in known) / sum(map(len, known))
+            whole = sum(costs) / sum(map(len, grid[: len(costs)]))
+            share = sum(map(len, known)) / sum(map(len, targets))
             bits = round(floor["bits_per_character"] * part / whole, 5)
             found[name] = floor | {"bits_per_character": bits, "sampled_share": round(share, 5)}
     return found
 
 
-def _piece_texts(tokenizer: Tokenizer, ids: Tokens, length: int) -> list[str]:
-    """Return the text in pieces of so many targets; the first token is no target, and stands before the first piece."""
-    stream = TextStream(tokenizer)
-    ends = [*range(length + 1, len(ids), length), len(ids)]
-    texts = [stream.push_all(ids[start:end].tolist()) for start, end in pairwise([0, *ends])]
-    return [*texts[:-1], texts[-1] + stream.finish()]
+def _piece_texts(tokenizer: Tokenizer, ids: Tokens, length: int, starts: Starts) -> list[str]:
+    """Return the text in pieces of so many targets; the first token of a segment stands before its first piece."""
+    stream, found = TextStream(tokenizer), []
+    for part, targets in zip(segments(len(ids), starts), targets_of(len(ids), starts), strict=True):
+        for piece in cut([targets], length):
+            first = piece.start + (piece.start > part.start)
+            found.append(stream.push_all(ids[first : piece.stop + 1].tolist()))
+        found[-1] += stream.finish()
+    return found

@@ -16,6 +16,7 @@ from lilliput.errors import CorpusError, TokenizerError
 from lilliput.evaluation.floors import NGRAM_TRAINING_CHARACTERS
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
+from lilliput.segments import WHOLE, Starts, segments
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
 from lilliput.training.held_out import held_out_facts, likeness_facts
@@ -64,13 +65,13 @@ def prepare_large(
     measured = held_out_facts(
         tokenizer,
         held_out,
-        parts.validation,
+        [parts.validation],
         learned,
         recipe.data.window,
         progress=lambda share: progress("counting in", round(100 * share), 100),
     )
     if validation is None:
-        measured |= likeness_facts(learned, tokenizer.normalized(parts.validation))
+        measured |= likeness_facts("".join(learned), tokenizer.normalized(parts.validation))
     (run.path / _BEGINNING).unlink()
     notes = list(found.notes)
     if recipe.tokenizer.kind not in _WHOLE_KINDS and parts.characters > MOST_LEARNT:
@@ -82,8 +83,19 @@ def prepare_large(
     }
 
 
-def text_end(training: Tokens, tokenizer: Tokenizer, characters: int = NGRAM_TRAINING_CHARACTERS) -> str:
-    """Return the end of an encoded text, as the tokenizer sees it, at most so many characters long."""
+def text_end(
+    training: Tokens, tokenizer: Tokenizer, starts: Starts = WHOLE, characters: int = NGRAM_TRAINING_CHARACTERS
+) -> list[str]:
+    """Return the last segments of an encoded text, as the tokenizer sees them, at most so many characters together."""
+    found: list[str] = []
+    for part in reversed(segments(len(training), starts)):
+        if characters > 0:
+            found.insert(0, _end(training[part.start : part.stop], tokenizer, characters))
+            characters -= len(found[0])
+    return found
+
+
+def _end(training: Tokens, tokenizer: Tokenizer, characters: int) -> str:
     start, length = len(training), 0
     # A few characters more: the first ones may be the rest of one that begins before.
     while start > 0 and length < characters + 2:

@@ -19,11 +19,12 @@ from lilliput.corpus import (
     unmark,
 )
 from lilliput.data.examples import encode_examples, write_examples
-from lilliput.data.tokens import write_tokens
+from lilliput.data.tokens import joined, write_segments
 from lilliput.errors import CorpusError, RecipeError
 from lilliput.evaluation.answers import answer_floors, most_frequent_answer
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
+from lilliput.segments import starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import train as train_tokenizer
 from lilliput.training.answering import ExampleMaterial
@@ -67,7 +68,7 @@ def prepare(
         facts = prepare_large(recipe, run, source, validation, lambda texts: _train_tokenizer(recipe, texts), progress)
         text["files"] = [source.stamp, "" if validation is None else validation.sha256]
     elif isinstance(source, Corpus) and not isinstance(validation, Examples):
-        facts = {"sha256": source.sha256, "notes": list(source.notes)} | _prepare_text(recipe, run, source, validation)
+        facts = _prepare_text(recipe, run, source, validation) | {"sha256": source.sha256}
     elif isinstance(source, Examples) and not isinstance(validation, Corpus):
         facts = _prepare_examples(recipe, run, source, validation)
         facts |= {"sha256": source.sha256, "notes": [*source.notes, *facts.pop("notes", [])]}
@@ -99,30 +100,34 @@ def open_material(run: RunFolder, window: int, fits: bool = False) -> Material:
 
 def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Corpus | None) -> dict[str, Any]:
     parts = split(corpus, recipe.data.split, validation)
-    tokenizer = _train_tokenizer(recipe, [parts.training])
-    ids = {"training": tokenizer.encode(parts.training), "validation": tokenizer.encode(parts.validation)}
-    for name, part in ids.items():
-        if len(part) < 2:
-            raise CorpusError(f"the {name} text has {len(part)} tokens and at least 2 are needed; use a longer text")
-    tokenizer.count([ids["training"]])
+    training, held_out = list(parts.training_segments), list(parts.validation_segments)
+    tokenizer = _train_tokenizer(recipe, training)
+    learnt, measured = ([tokenizer.encode(part) for part in texts] for texts in (training, held_out))
+    for name, ids in (("training", learnt), ("validation", measured)):
+        if (least := min(map(len, ids))) < 2:
+            raise CorpusError(f"the {name} text has {least} tokens and at least 2 are needed; use a longer text")
+    tokenizer.count(learnt)
     tokenizer.save(run.tokenizer)
-    write_tokens(run.training_tokens, ids["training"])
-    write_tokens(run.validation_tokens, ids["validation"])
-    training, held_out = parts.training, parts.validation
+    write_segments(run.training_tokens, learnt)
+    write_segments(run.validation_tokens, measured)
     if corpus.labels:
-        training, held_out = unmark(training), unmark(held_out)
+        training, held_out = list(map(unmark, training)), list(map(unmark, held_out))
     found = held_out_facts(
         tokenizer,
-        ids["validation"],
+        joined(measured),
         held_out,
-        tokenizer.normalized(training),
+        list(map(tokenizer.normalized, training)),
         recipe.data.window,
+        starts=starts_of(map(len, measured)),
         labelled=bool(corpus.labels),
     )
-    facts = {"training": {"characters": len(training), "tokens": len(ids["training"])}} | found
+    facts = {"training": {"characters": sum(map(len, training)), "tokens": sum(map(len, learnt))}} | found
     if validation is None and recipe.data.split.by == "position":
-        facts |= likeness_facts(tokenizer.normalized(training), tokenizer.normalized(held_out))
-    return facts | ({"labels": corpus.labels} if corpus.labels else {})
+        facts |= likeness_facts(tokenizer.normalized(training[0]), tokenizer.normalized(held_out[0]))
+    notes = list(corpus.notes)
+    if len(held_out) > 1:
+        notes.append(f"held out: {len(held_out)} pieces from all over the text, at even distances")
+    return facts | {"notes": notes} | ({"labels": corpus.labels} if corpus.labels else {})
 
 
 def _prepare_examples(

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lilliput.corpus import count_words, open_corpus, unmark
 from lilliput.data.batch import Batch
-from lilliput.data.tokens import Tokens
+from lilliput.data.tokens import Tokens, joined
 from lilliput.data.windows import Windows
 from lilliput.errors import CorpusError, RunError
 from lilliput.evaluation.floors import measure_floors
@@ -23,9 +23,12 @@ from lilliput.evaluation.loss import (
     pieces,
     score_parts,
     score_tokens,
+    targets_of,
 )
 from lilliput.models import Mixture, Model
+from lilliput.models.counts import MOST_TOKENS
 from lilliput.runs import RunFolder
+from lilliput.segments import WHOLE, Starts, segments, starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.training.held_out import floors_on_part
 from lilliput.training.large import text_end
@@ -37,8 +40,8 @@ SAMPLE_LENGTH = 200
 SAMPLE_LEAST = 60
 """What a sample has at least, however short the budget."""
 ASIDE, ASIDE_SHARE = 12_288, 0.02
-"""Tokens at the end of the training text that are set aside for what is fitted beside the network; of a short text the
-share of it, but for one of a few thousand tokens more than that."""
+"""Tokens at the end of the training text, or at the ends of several of its segments, that are set aside for what is
+fitted beside the network; of a short text the share of it, but for one of a few thousand tokens more than that."""
 _ROWS = 32
 """Windows at a time of what is set aside."""
 DEFINITIONS: tuple[Definition, ...] = ("separate", "sliding")
@@ -55,13 +58,20 @@ class TextMaterial:
         facts: dict[str, Any],
         window: int,
         fits: bool = False,
+        starts: tuple[Starts, Starts] = (WHOLE, WHOLE),
     ) -> None:
         self.tokenizer = tokenizer
         self.facts = facts
-        self.fitted = _aside(len(training)) if fits else 0
-        self.window = min(window, len(training) - self.fitted - 1)
-        self.targets = len(validation) - 1
-        self._learned = training[: len(training) - self.fitted]
+        self._starts, self._held_out_starts = starts
+        self._held_out = targets_of(len(validation), self._held_out_starts)
+        self.targets = sum(map(len, self._held_out))
+        parts = segments(len(training), self._starts)
+        self._aside = _set_aside(parts, window) if fits else {}
+        self.fitted = sum(map(len, self._aside.values()))
+        learned = [part[: len(part) - len(self._aside.get(part.start, ()))] for part in parts]
+        self.window = min(window, min(map(len, learned)) - 1)
+        self._learned = joined([training[part.start : part.stop] for part in learned])
+        self._learned_starts = starts_of(map(len, learned))
         self._training = training
         self._validation = validation
         self._wanted = window
@@ -79,38 +89,53 @@ class TextMaterial:
         if len(training) != facts["training"]["tokens"]:
             raise RunError(f"{run.training_tokens}: not the tokens that facts.json names; start over with --fresh")
         validation = run.read_tokens(run.validation_tokens, tokenizer.vocab_size)
-        return cls(tokenizer, training, validation, facts, window, fits)
+        files = ((run.training_tokens, training), (run.validation_tokens, validation))
+        learned, held_out = (run.read_starts(path, len(tokens)) for path, tokens in files)
+        return cls(tokenizer, training, validation, facts, window, fits, (learned, held_out))
 
     def notes(self) -> list[str]:
         """Tell if the text is shorter than the window."""
         if self.window == self._wanted:
             return []
-        return [f"the text is short: the context shrinks from {self._wanted} to {self.window} tokens"]
+        what = "text is" if len(self._starts) == 1 else "parts between the held-out pieces are"
+        return [f"the {what} short: the context shrinks from {self._wanted} to {self.window} tokens"]
 
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
         """Return the function that gives the random windows of a step."""
-        return Windows(self._learned, self.window, rows, seed).batch
+        return Windows(self._learned, self.window, rows, seed, self._learned_starts).batch
 
     def aside(self, rows: int, memory: int) -> list[tuple[Tensor, Batch]]:
         """Return what was set aside in windows of which at most `rows` stand together, and what stands before them."""
         if not self.fitted:
             return []
-        first, length = len(self._training) - self.fitted, min(self.window, self.fitted - 1)
-        known = min(memory, first)
-        starts = np.arange(first, len(self._training) - length, length)
-        places = starts[:, None] + np.arange(-known, length + 1)
+        length = min(self.window, min(map(len, self._aside.values())) - 1)
+        starts: dict[int, list[int]] = {}
+        for start, part in self._aside.items():
+            # Windows stand together that know as much of what is before them.
+            starts.setdefault(min(memory, part.start - start), []).extend(range(part.start, part.stop - length, length))
         batches = []
-        for some in np.split(self._training[places].astype(np.int64), range(rows, len(starts), rows)):
-            before_BP, ids_BT = torch.from_numpy(some).tensor_split([known], 1)
-            targets_BT = ids_BT[:, 1:]
-            batches.append((before_BP, Batch(ids_BT[:, :-1], targets_BT, torch.ones(targets_BT.shape))))
+        for known, firsts in starts.items():
+            places = np.array(firsts)[:, None] + np.arange(-known, length + 1)
+            for some in np.split(self._training[places].astype(np.int64), range(rows, len(firsts), rows)):
+                before_BP, ids_BT = torch.from_numpy(some).tensor_split([known], 1)
+                targets_BT = ids_BT[:, 1:]
+                batches.append((before_BP, Batch(ids_BT[:, :-1], targets_BT, torch.ones(targets_BT.shape))))
         return batches
 
     def look(self, model: Model, limit: int | None) -> Look:
         """Measure the model in separate windows."""
-        held_out = score_parts(model, self._validation, self.window, "separate", limit=limit)
-        network, scored = model.network_alone(), held_out.targets
-        learnt, targets = score_tokens(network, self._learned, self.window, "separate", limit=min(scored, LEARNT))
+        held_out = score_parts(
+            model, self._validation, self.window, "separate", limit=limit, starts=self._held_out_starts
+        )
+        scored = held_out.targets
+        learnt, targets = score_tokens(
+            model.network_alone(),
+            self._learned,
+            self.window,
+            "separate",
+            limit=min(scored, LEARNT),
+            starts=self._learned_starts,
+        )
         whole = held_out.whole / scored
         alone = whole if held_out.network is None else held_out.network / scored
         return Look(whole, scored, network=alone, learnt=learnt / targets)
@@ -120,7 +145,9 @@ class TextMaterial:
         seconds = 0.0
         for definition in DEFINITIONS:
             started = time.monotonic()
-            _, scored = score_tokens(model, self._validation, self.window, definition, limit=MEASURED)
+            _, scored = score_tokens(
+                model, self._validation, self.window, definition, limit=MEASURED, starts=self._held_out_starts
+            )
             seconds += (time.monotonic() - started) / scored
         return seconds
 
@@ -140,8 +167,10 @@ class TextMaterial:
         floors = self.facts["floors"]
         limit = None if limit is None else max(limit, piece_length(self.window))
         if limit is not None and limit < self.targets:
-            floors = floors_on_part(self.facts, pieces(self.targets, self.window, limit))
-        scores = evaluate_both(writer.model, self._validation, self.window, self.facts["validation"], limit)
+            floors = floors_on_part(self.facts, self._held_out, pieces(self._held_out, self.window, limit))
+        scores = evaluate_both(
+            writer.model, self._validation, self.window, self.facts["validation"], limit, self._held_out_starts
+        )
         return evaluation_report(scores, floors)
 
     def report_on(self, writer: Writer, target: str) -> dict[str, Any]:
@@ -157,11 +186,11 @@ class TextMaterial:
             "words": count_words(other),
         }
         # The tokens hold the training text as the tokenizer sees it, so the counts need no other copy.
-        learned = text_end(self._training, self.tokenizer)
+        parts = text_end(self._training, self.tokenizer, self._starts)
         if "labels" in self.facts:
-            learned = unmark(learned)
-        normalized = self.tokenizer.normalized(other)
-        floors = measure_floors(learned, normalized).as_dict()
+            parts = list(map(unmark, parts))
+        learned, normalized = "".join(parts), self.tokenizer.normalized(other)
+        floors = measure_floors(learned, normalized, starts=(starts_of(map(len, parts)), WHOLE)).as_dict()
         report = evaluation_report(evaluate_both(writer.model, tokens, self.window, facts), floors)
         return report | {"unknown_characters": round(_unknown_share(normalized, learned), 5)}
 
@@ -173,7 +202,12 @@ class TextMaterial:
 
 
 def evaluate_both(
-    model: Model, tokens: Tokens, window: int, facts: dict[str, Any], limit: int | None = None
+    model: Model,
+    tokens: Tokens,
+    window: int,
+    facts: dict[str, Any],
+    limit: int | None = None,
+    starts: Starts = WHOLE,
 ) -> dict[Definition, Score]:
     """Score `tokens` in non-overlapping and in sliding windows; `facts` has its characters, bytes and words."""
     return {
@@ -186,6 +220,7 @@ def evaluate_both(
             bytes=facts["bytes"],
             words=facts.get("words"),
             limit=limit,
+            starts=starts,
         )
         for definition in DEFINITIONS
     }
@@ -203,6 +238,23 @@ def _unknown_share(text: str, learned: str) -> float:
     """Return which share of a text's characters the training text does not have."""
     known = set(learned)
     return sum(count for character, count in Counter(text).items() if character not in known) / len(text)
+
+
+def _set_aside(parts: Sequence[range], window: int) -> dict[int, range]:
+    """Return the ends of some segments, by where these begin: of as many, evenly spread, as get a window each.
+
+    They lie in the part of the text that is counted, or they could not be left out of the counts.
+    """
+    tokens = parts[-1].stop
+    wanted = _aside(tokens)
+    if not wanted:
+        return {}
+    counted = [part for part in parts if part.stop - wanted >= tokens - MOST_TOKENS]
+    number = max(1, min(len(counted), wanted // (window + 1)))
+    size = wanted // number
+    chosen = [counted[place] for place in np.linspace(len(counted) - 1, 0, number).astype(int)]
+    # Most of a segment is there to be learnt from.
+    return {part.start: part[-min(size, len(part) // 2) :] for part in sorted(chosen, key=lambda part: part.start)}
 
 
 def _aside(tokens: int) -> int:
