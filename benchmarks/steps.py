@@ -28,6 +28,7 @@ import numpy as np
 
 from lilliput.corpus import Corpus, Document
 from lilliput.runtime import describe_environment
+from lilliput.training.crew import crew_of
 from lilliput.training.pace import measure_pace
 from lilliput.training.plan import make_plan
 
@@ -136,7 +137,8 @@ def child(case: str) -> list[float]:
         settings |= {"training.precision": "bfloat16", "training.compile": True}
     text = Corpus("any", (Document("any", "any text " * 1000),), ())
     recipe = make_plan("any", text, settings).recipe()
-    pace = measure_pace(recipe, shape["vocabulary"], shape["window"], shape["steps"] + SKIPPED, 0.0)
+    with crew_of(recipe) as crew:
+        pace = measure_pace(recipe, crew, shape["vocabulary"], shape["window"], shape["steps"] + SKIPPED, 0.0)
     return list(pace.step_seconds[SKIPPED:])
 
 

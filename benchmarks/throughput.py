@@ -14,6 +14,7 @@ from typing import Any
 
 from lilliput.recipe import named_recipe
 from lilliput.runtime import describe_environment
+from lilliput.training.crew import crew_of
 from lilliput.training.pace import measure_pace
 
 RESULT = Path(__file__).parents[1] / "results" / "throughput.json"
@@ -25,7 +26,8 @@ def measure(name: str, steps: int, settings: dict[str, Any]) -> dict[str, Any]:
     recipe = named_recipe(name, settings)
     vocabulary = VOCABULARY.get(recipe.tokenizer.kind) or recipe.tokenizer.vocabulary
     assert vocabulary and recipe.training.steps, "a recipe with a known vocabulary and a length in steps"
-    pace = measure_pace(recipe, vocabulary, recipe.data.window, steps, seconds=0.0)
+    with crew_of(recipe) as crew:
+        pace = measure_pace(recipe, crew, vocabulary, recipe.data.window, steps, seconds=0.0)
     return {
         "parameters": pace.parameters,
         "device": pace.runtime.device.type,

@@ -19,9 +19,9 @@ from lilliput.training.events import Evaluated, Stepped
 from lilliput.training.fit import Step
 from lilliput.training.forecast import promise
 from lilliput.training.material import Look, Sample
-from lilliput.training.pace import MEASURED, SAMPLING, Pace
+from lilliput.training.pace import MEASURED, SAMPLING
 from lilliput.training.session import Session
-from tests.training.building import CPU, corpus, finished, recipe, run
+from tests.training.building import corpus, finished, recipe, run
 
 OPENING = 4.0
 
@@ -36,6 +36,8 @@ class Machine:
     beside: float = 1.0
     """For gate, sample and checkpoint."""
     first_step: float = 0.5
+    alone: float = 0.0
+    """For a gate of the counts alone, in the final evaluation."""
     slower: Callable[[float], float] = lambda now: 1.0
     now: float = 0.0
     looks: list[float] = field(default_factory=list)
@@ -76,7 +78,7 @@ class Told:
         return Sample([], "", "")
 
     def report(self, writer: Any, limit: int | None) -> dict[str, Any]:
-        self.machine.take(min(limit or self.targets, self.targets) * self.machine.reported)
+        self.machine.take(min(limit or self.targets, self.targets) * self.machine.reported + self.machine.alone)
         return {}
 
 
@@ -117,7 +119,7 @@ def trained(
         machine = material.machine
         machine.take(MEASURED * machine.scored)
         cost = machine.scored * machine.slower(machine.now)
-        return Costs(cost, material.report_cost(model), cost * SAMPLING)
+        return Costs(cost, cost * SAMPLING, material.report_cost(model), machine.alone * machine.slower(machine.now))
 
     monkeypatch.setattr(session, "measure_costs", measure_costs)
 
@@ -152,9 +154,9 @@ def promised(machine: Machine, seconds: float, targets: int = 100_000, **setting
     plan = recipe(
         **{"training.minutes": seconds / 60, "training.steps": None, "training.evaluate_every": None} | settings
     )
-    costs = Costs(machine.scored, machine.reported, machine.scored * SAMPLING)
+    costs = Costs(machine.scored, machine.scored * SAMPLING, machine.reported, machine.alone)
     opening = OPENING + MEASURED * (machine.scored + machine.reported)
-    return promise(plan, targets, opening, Pace(CPU, 1, 192, (machine.step,) * 3, costs=costs))
+    return promise(plan, targets, opening, machine.step, costs)
 
 
 @pytest.mark.parametrize("seconds", [10, 12, 15, 18, 20, 30, 45, 60, 90, 120, 300, 600])
@@ -205,6 +207,14 @@ def test_looks_on_the_way_take_a_tenth_of_the_training(trained: Callable[..., Ou
     assert (len(found.looks) - 1) * 3.4 < 1.1 * LOOKS_SHARE * 110
 
 
+def test_time_is_set_aside_for_what_the_final_evaluation_does_beside_scoring(trained: Callable[..., Outcome]) -> None:
+    machine = Machine(alone=4.0)
+    steps, _ = promised(machine, 60)
+    found = trained(machine, 60)
+    assert found.steps == pytest.approx(steps, rel=0.1)
+    assert found.seconds <= 60
+
+
 def test_the_steps_between_looks_may_be_given(trained: Callable[..., Outcome]) -> None:
     settings = {"training.evaluate_every": 100}
     machine = Machine()
@@ -218,7 +228,7 @@ def test_the_final_evaluation_takes_what_time_is_left_for() -> None:
     now = [0.0]
     settings = recipe(**{"training.minutes": 10.0, "training.steps": None}).training
     budget = Budget(settings, 0.0, 1, 10_000_000, clock=lambda: now[0])
-    budget.costs = Costs(1e-4, 1e-3, 1.0)
+    budget.costs = Costs(1e-4, 1.0, 1e-3)
     assert budget.limit_left() == budget.final_limit() == 48_000
     now[0] = 600 - 3 - 12.0
     assert budget.limit_left() == 12_000
@@ -226,7 +236,10 @@ def test_the_final_evaluation_takes_what_time_is_left_for() -> None:
     assert budget.limit_left() == LEAST_SCORED
     now[0] = 700.0
     assert budget.limit_left() == LEAST_SCORED
-    budget.costs = Costs(1e-6, 1e-6, 1.0)
+    budget.costs = Costs(1e-4, 1.0, 1e-3, 5.0)
+    now[0] = 600 - 3 - 25.0
+    assert budget.limit_left() == 20_000
+    budget.costs = Costs(1e-6, 1.0, 1e-6)
     now[0] = 100.0
     assert budget.limit_left() is None
 

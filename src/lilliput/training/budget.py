@@ -36,15 +36,17 @@ class Costs:
 
     scored: float = 0.0
     """For each target of an evaluation on the way."""
+    beside: float = 0.0
+    """For the rest of it: fitting the gate, a sample, a checkpoint."""
     reported: float = 0.0
     """For each target of the final evaluation."""
-    beside: float = 0.0
-    """For the rest of an evaluation on the way: fitting the gate, a sample, a checkpoint."""
+    report_beside: float = 0.0
+    """For the rest of that: fitting a gate for the counts alone."""
 
     def measured(self, scored: float, beside: float) -> "Costs":
         """Return the costs after an evaluation that took so long; if the machine was slower, the final one will be."""
         change = scored / self.scored if self.scored else 1.0
-        return Costs(scored, self.reported * change, beside)
+        return Costs(scored, beside, self.reported * change, self.report_beside * change)
 
 
 class Budget:
@@ -142,8 +144,8 @@ class Budget:
         """Return the same for now, when training is over: no more than there is time left for."""
         if self.seconds is None or self._round_seconds is None:
             return None
-        left = min(self._round_seconds * FINAL_SHARE, self.seconds - self._closing() - self.elapsed())
-        return self._affordable(left, self.costs.reported)
+        left = self.seconds - self._closing() - self.costs.report_beside - self.elapsed()
+        return self._affordable(min(self._round_seconds * FINAL_SHARE, left), self.costs.reported)
 
     def sample_seconds(self) -> float:
         """Return how long a sample on the way may take."""
@@ -168,7 +170,7 @@ class Budget:
     def _reserved(self) -> float:
         """Return the seconds for what comes after the last step: the last look, the final evaluation, the end."""
         final = min(self._targets, self.final_limit() or self._targets) * self.costs.reported
-        return self.look_seconds + final + self._closing()
+        return self.look_seconds + final + self.costs.report_beside + self._closing()
 
     def _closing(self) -> float:
         return CLOSING_SECONDS if self.seconds is None else min(CLOSING_SECONDS, CLOSING_SHARE * self.seconds)

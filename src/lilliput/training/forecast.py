@@ -13,11 +13,10 @@ from typing import Any
 
 from lilliput.corpus import Corpus, Document, Examples, LargeText, require_by_position
 from lilliput.errors import RunError
-from lilliput.models import Model
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
-from lilliput.runtime import Runtime
 from lilliput.training.budget import Budget, Costs
+from lilliput.training.crew import crew_of
 from lilliput.training.expectation import expected_bits, tells
 from lilliput.training.material import Material
 from lilliput.training.pace import Pace, measure_costs, measure_pace, memory_held
@@ -74,7 +73,7 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     part = _beginning(source) if isinstance(source, LargeText) else source
     try:
         with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told():
-            material, pace = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
+            material, pace, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
     except OSError as error:
         raise RunError(
             f"{tempfile.gettempdir()}: cannot be written ({error.strerror or error}); free some space, or set TMPDIR"
@@ -82,7 +81,7 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     opening = before + time.monotonic() - started - sum(pace.step_seconds)
     if isinstance(source, LargeText):
         opening += LARGE_SECONDS_A_MILLION * source.size / 1e6
-    steps, seconds = promise(recipe, material.targets, opening, pace)
+    steps, seconds = promise(recipe, material.targets, opening, pace.seconds_per_step, costs)
     characters = None if large else len(part.text)
     passes = None
     if characters and recipe.tokenizer.kind == "char":
@@ -109,23 +108,23 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     )
 
 
-def promise(recipe: Recipe, targets: int, opening: float, pace: Pace) -> tuple[int, float]:
+def promise(recipe: Recipe, targets: int, opening: float, seconds_per_step: float, costs: Costs) -> tuple[int, float]:
     """Return how many steps a run comes to, and its seconds, if its first step comes after `opening` seconds."""
     budget = Budget(recipe.training, opening, targets=targets)
-    budget.opening_seconds, budget.costs = opening, pace.costs
+    budget.opening_seconds, budget.costs = opening, costs
     budget.limit = budget.choose_limit()
-    return budget.promise(pace.seconds_per_step)
+    return budget.promise(seconds_per_step)
 
 
-def _rehearse(recipe: Recipe, run: RunFolder, source: Measure, validation: Measure | None) -> tuple[Material, Pace]:
-    prepare(recipe, run, source, validation)
-    material = open_material(run, recipe.data.window, fits=recipe.model.counts)
-
-    def costs(model: Model, runtime: Runtime) -> Costs:
-        learn_counts(model, run, material.tokenizer)
-        return measure_costs(material, model, runtime)
-
-    return material, measure_pace(recipe, material.tokenizer.vocab_size, material.window, costs_of=costs)
+def _rehearse(
+    recipe: Recipe, run: RunFolder, source: Measure, validation: Measure | None
+) -> tuple[Material, Pace, Costs]:
+    with crew_of(recipe) as crew:  # they start while the text is prepared, as in training
+        prepare(recipe, run, source, validation)
+        material = open_material(run, recipe.data.window, fits=recipe.model.counts)
+        pace = measure_pace(recipe, crew, material.tokenizer.vocab_size, material.window)
+    learn_counts(pace.model, run, material.tokenizer)
+    return material, pace, measure_costs(material, pace.model, pace.runtime)
 
 
 def _expectation(recipe: Recipe, material: Material, tokens: int) -> tuple[dict[str, Any] | None, float | None]:

@@ -3,8 +3,7 @@
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -16,7 +15,7 @@ from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_runtime, kept_memory
 from lilliput.training.budget import Costs
-from lilliput.training.crew import crew_of
+from lilliput.training.crew import Crew
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
 from lilliput.training.material import MEASURED, Material
@@ -30,13 +29,18 @@ fitted to, and for a sample and a checkpoint. It holds until the first evaluatio
 class Pace:
     """What the steps of a recipe cost here; `step_seconds` are those of each step but the first."""
 
+    model: Model
+    """As it is after these steps."""
     runtime: Runtime
-    parameters: int
     tokens_per_step: int
     step_seconds: tuple[float, ...]
     note: str = ""
     """Whether the model is compiled, if that was asked for."""
-    costs: Costs = field(default_factory=Costs)
+
+    @property
+    def parameters(self) -> int:
+        """Return how many parameters the model has."""
+        return count_parameters(self.model)
 
     @property
     def seconds_per_step(self) -> float:
@@ -57,16 +61,9 @@ def runtime_of(recipe: Recipe, model: torch.nn.Module, window: int) -> Runtime:
 
 
 def measure_pace(
-    recipe: Recipe,
-    vocabulary: int,
-    window: int,
-    steps: int = 3,
-    seconds: float = 1.0,
-    costs_of: Callable[[Model, Runtime], Costs] = lambda model, runtime: Costs(),
+    recipe: Recipe, crew: Crew, vocabulary: int, window: int, steps: int = 3, seconds: float = 1.0
 ) -> Pace:
     """Take one step of the recipe and then `steps` more, and as many as `seconds` are enough for.
-
-    `costs_of` measures what evaluations cost, when the steps are taken.
 
     Raises RunError if the memory does not suffice for a single row.
     """
@@ -81,7 +78,7 @@ def measure_pace(
         ids_BT = torch.randint(vocabulary, (rows, window + 1), generator=torch.Generator().manual_seed(step))
         return Batch(ids_BT[:, :-1], ids_BT[:, 1:], torch.ones(rows, window))
 
-    with kept_memory(), crew_of(recipe) as crew:
+    with kept_memory():
         crew.begin(recipe, model, runtime)
         note = crew.compile(model, batch_of(0), training.accumulation, runtime) if training.compile else ""
         taken: list[float] = []
@@ -102,7 +99,7 @@ def measure_pace(
             float(step.loss)  # waits for the device
             taken.append(time.perf_counter() - clock)
             clock = time.perf_counter()
-    return Pace(runtime, count_parameters(model), rows * window, tuple(taken[1:]), note, costs=costs_of(model, runtime))
+    return Pace(model, runtime, rows * window, tuple(taken[1:]), note)
 
 
 def measure_costs(material: Material, model: Model, runtime: Runtime) -> Costs:
@@ -112,7 +109,8 @@ def measure_costs(material: Material, model: Model, runtime: Runtime) -> Costs:
         started = time.monotonic()
         scored = material.look(model, MEASURED).scored
         seconds = (time.monotonic() - started) / scored
-    return Costs(seconds, material.report_cost(model), seconds * (FITTING * material.fitted + SAMPLING))
+    fitting = seconds * FITTING * material.fitted
+    return Costs(seconds, fitting + seconds * SAMPLING, material.report_cost(model), fitting)
 
 
 def memory_held() -> int | None:
