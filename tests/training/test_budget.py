@@ -99,6 +99,7 @@ class Outcome:
     looks: list[float]
     shown: list[int]
     """The steps that the run would come to, as told at each step."""
+    ended: float | None
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def trained(
         last = finished(events)
         looks = [event for event in events if isinstance(event, Evaluated)]
         shown = [event.steps for event in events if isinstance(event, Stepped)]
-        return Outcome(last.step, machine.now, machine.looks[-len(looks) :], shown)
+        return Outcome(last.step, machine.now, machine.looks[-len(looks) :], shown, sitting.progress.ended)
 
     return train
 
@@ -256,6 +257,16 @@ def test_a_schedule_by_the_clock_begins_with_the_first_step() -> None:
     assert budget.over(3)
     assert not budget.over(0)  # one step at least
     assert budget.seconds_left(3, 1.0) == 0.0
+
+
+def test_a_run_that_came_to_its_end_is_over_whatever_is_known_of_costs(trained: Callable[..., Outcome]) -> None:
+    assert trained(Machine(), 30).ended == 30
+    settings = recipe(**{"training.minutes": 0.5, "training.steps": None}).training
+    for rounds, over in ((1, True), (2, False)):
+        budget = Budget(settings, 20.0, rounds, clock=lambda: 0.0)
+        assert not budget.over(5)
+        budget.ended = 30.0
+        assert budget.over(5) == over
 
 
 def test_a_length_in_steps_asks_no_clock() -> None:

@@ -55,6 +55,8 @@ class Progress:
     """The steps that went wrong, oldest first; each has halved the learning rate."""
     accumulation: int | None = None
     """Micro-batches of a share of a step, where the memory did not suffice for those of the recipe."""
+    ended: float | None = None
+    """The length in seconds to whose end training came by the clock; what it comes to now is not to be asked again."""
     length: float | None = None
     """The length that the run was to have, in steps or minutes; its schedule depends on it."""
     shares: int | None = None

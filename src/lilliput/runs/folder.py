@@ -275,8 +275,11 @@ class RunFolder:
     def read_starts(self, path: Path, tokens: int) -> Starts:
         """Return where the segments of the text in a token file begin. Raises RunError if that is lost or damaged."""
         file = starts_file(path)
-        with suppress(CheckpointError):
-            if not file.exists() and file.relative_to(self.path).as_posix() not in self.manifest().sums:
+        if not file.exists():
+            listed = False
+            with suppress(CheckpointError):
+                listed = file.relative_to(self.path).as_posix() in self.manifest().sums
+            if not listed:
                 return WHOLE
         return read_starts(path, tokens, self.read_tokens)
 

@@ -68,6 +68,8 @@ class Budget:
         self.seconds = None if settings.minutes is None else settings.minutes * 60 * rounds
         self.opening_seconds = 0.0
         """What preparing took before the first step, where the schedule begins."""
+        self.ended: float | None = None
+        """The length in seconds to whose end an earlier sitting came."""
         self.costs = Costs()
         self.limit: int | None = None
         """Targets that an evaluation on the way may score; None is all of them."""
@@ -91,6 +93,8 @@ class Budget:
 
     def over(self, step: int) -> bool:
         """Whether the run is over after `step` steps; a time budget grants at least one."""
+        if self.seconds is not None and self.ended is not None and self.seconds <= self.ended:
+            return True
         return self.progress(step) >= 1 and (self.steps is not None or step > 0)
 
     def seconds_left(self, step: int, seconds_per_step: float) -> float:

@@ -104,6 +104,7 @@ class Session:
     def _new_budget(self, seconds: float) -> Budget:
         budget = Budget(self.settings, seconds, self.progress.rounds, self.material.targets, self.clock)
         budget.opening_seconds, budget.limit = self.progress.opening_seconds, self.progress.evaluation_limit
+        budget.ended = self.progress.ended
         budget.costs = Costs(reported=self.progress.seconds_per_reported_token)
         return budget
 
@@ -162,6 +163,7 @@ class Session:
             # What may turn out to have gone wrong is neither measured nor saved before that is known.
             if self.budget.over(step.number) or (look and not self.guard.doubtful):
                 look = save = False
+                self.progress.ended = self.budget.seconds if self.budget.over(step.number) else None
                 events += self._look()
             elif save and not self.guard.doubtful:
                 save = False
