@@ -6,8 +6,9 @@
 All sides have the same random weights in Llama's shape and take the likeliest token every time; where they are exact
 they have to write the same tokens. Each side is a process of its own that has loaded its model, and they take turns,
 round after round; figures are medians, and so are the ratios, which are taken within a round. llama.cpp is that of the
-wheel `xllamacpp`, asked through its server object, so its time has a request and an answer in it, but neither is large
-beside the tokens. Peers run as their users have them: nothing of ours is in their process. `whole` is ours through
+wheel `xllamacpp`, asked through its server object, all texts in one request, with keys and values in single precision,
+as ours are, and without flash attention. So its time has a request and an answer in it, but neither is large beside the
+tokens. Peers run as their users have them: nothing of ours is in their process. `whole` is ours through
 `Writer.stream`, with top-k and top-p, text and all. Goes to `results/decode.json`.
 """
 
@@ -22,7 +23,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ SIDES = {
 ONE_BY_ONE = ("whole", "transformers", "torch")
 """Sides that are not asked for several texts at once."""
 FIRST = 1
+GGML_TYPE_F32 = 0
 SPECIAL = 3
 """Tokens that llama.cpp takes for marks, and leaves out of a text."""
 PAIRS = {
@@ -194,19 +195,18 @@ def llama_cpp(case: str, model: Path, texts: int) -> Writing:
     settings.n_parallel = texts
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads()
     settings.warmup = True
+    # Its own defaults, flash attention and keys and values of 16 bits, round so that other tokens are the likeliest.
+    settings.cache_type_k = settings.cache_type_v = GGML_TYPE_F32
+    settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     server = xllamacpp.Server(settings)
 
-    def ask(new: int) -> list[int]:
-        request = {"prompt": [FIRST], "n_predict": new, "temperature": 0.0, "ignore_eos": True, "stream": False}
-        answer = server.handle_completions(request | {"cache_prompt": False})
-        answer = json.loads(answer) if isinstance(answer, (str, bytes)) else answer
-        assert answer["usage"]["completion_tokens"] == new, answer
-        return [int(number) + SPECIAL for number in answer["choices"][0]["text"].split("t")[1:]]
-
     def write(texts: int, new: int) -> list[int]:
-        with ThreadPoolExecutor(texts) as pool:
-            first, *_ = pool.map(ask, [new] * texts)
-        return first
+        request = {"prompt": [[FIRST]] * texts, "n_predict": new, "temperature": 0.0, "ignore_eos": True}
+        answer = server.handle_completions(request | {"stream": False, "cache_prompt": False})
+        answer = json.loads(answer) if isinstance(answer, (str, bytes)) else answer
+        written = [[int(number) + SPECIAL for number in choice["text"].split("t")[1:]] for choice in answer["choices"]]
+        assert len(written) == texts and answer["usage"]["completion_tokens"] == new, answer["usage"]
+        return written[0]
 
     return write
 

@@ -56,8 +56,9 @@ class Writer:
 
     `settings` are the sampling options used where a call gives none. With `fast`, on a processor, onnxruntime writes in
     place of torch (`generation.engine`), with weights of 32 or 8 `bits`, and on a GPU steps are replayed
-    (`generation.replay`); `note` is told if that cannot be. The weights must not be changed then. `labels` are the
-    characters of the kinds of documents that were learnt (`corpus.labels`).
+    (`generation.replay`); `note` is told if that cannot be. The weights must not be changed then. For 8 bits, the
+    arithmetic is chosen that is the faster one for so many `texts` at once, and kept. `labels` are the characters of
+    the kinds of documents that were learnt (`corpus.labels`).
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Writer:
         *,
         fast: bool = False,
         bits: int = 32,
+        texts: int = 1,
         note: Callable[[str], None] = print,
         labels: Mapping[str, str] | None = None,
     ) -> None:
@@ -77,6 +79,7 @@ class Writer:
         self.settings = settings
         self.folder = folder
         self.bits = bits
+        self._texts = texts
         self._labels = dict(labels or {})
         self._fast = fast
         self._note = note
@@ -208,7 +211,7 @@ class Writer:
 
     def _fastest(self) -> Callable[[int], Reading]:
         if self._fast:
-            engine = load_engine(self.model, self._note, self.bits)
+            engine = load_engine(self.model, self._note, self.bits, self._texts)
             if engine is not None:
                 return partial(EngineReading, engine)
             if can_replay(self.model, self._note):
@@ -291,13 +294,13 @@ def _ends_of_words(text: str, start: int) -> list[int]:
     return sorted({start, len(text), *spaces, *(place + 1 for place in spaces)})
 
 
-def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32, 8] = 32) -> Writer:
+def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32, 8] = 32, *, texts: int = 1) -> Writer:
     """Open a run folder for use. It needs nothing but the folder and runs no code from it.
 
-    With 8 `bits` it writes faster, with weights that are rounded (`evaluation.rounding`), on a processor. `note` is
-    told if something is damaged that can be done without. Then a checkpoint's weights are used, or default sampling
-    options, or labels without their names. Raises RunError or CheckpointError if the folder is no run or nothing in it
-    can be used.
+    With 8 `bits`, on a processor, it writes with weights that are rounded (`evaluation.rounding`), in the arithmetic
+    that is the faster one for so many `texts` at once; `note` is told which one. It is also told if something is
+    damaged that can be done without. Then a checkpoint's weights are used, or default sampling options, or labels
+    without their names. Raises RunError or CheckpointError if the folder is no run or nothing in it can be used.
     """
     folder = RunFolder(Path(run))
     facts = folder.read_json(folder.model, "the command that made the run writes it anew")
@@ -315,7 +318,7 @@ def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32,
     sampling = folder.read_sampling(note)
     model.to(choose_device()).eval()
     labels = _labels(folder, note)
-    return Writer(model, tokenizer, sampling, folder.path, fast=True, bits=bits, note=note, labels=labels)
+    return Writer(model, tokenizer, sampling, folder.path, fast=True, bits=bits, texts=texts, note=note, labels=labels)
 
 
 def _labels(folder: RunFolder, note: Callable[[str], None]) -> dict[str, str]:

@@ -119,8 +119,15 @@ def test_eight_bits_say_what_they_cost(lilliput: Lilliput, finished: Path) -> No
     outcome = lilliput("sample", str(finished), "--prompt", "The", "--length", "20", "--quant", "8")
     assert outcome.code == 0
     assert outcome.out.startswith("The")
-    assert outcome.err.startswith("8 bits: ")
-    assert "nats per token" in outcome.err
+    used, costs = outcome.err.splitlines()
+    assert re.fullmatch(
+        r"8 bits: one text: (8|32)-bit arithmetic, [\d,]+ tokens/s on this machine \((8|32)-bit: [\d,]+ tokens/s\)",
+        used,
+    )
+    assert costs.startswith("8 bits: ")
+    assert "nats per token" in costs
+    together = lilliput("sample", str(finished), "--prompt", "The", "--length", "2", "--quant", "8", "--count", "3")
+    assert together.err.startswith("8 bits: 3 texts at once: ")
     assert_refused(lilliput("sample", str(finished), "--quant", "4"), "--quant 4")
 
 

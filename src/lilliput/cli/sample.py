@@ -32,7 +32,8 @@ Beams = Annotated[
     int | None, typer.Option(help="Search for the likeliest text, so many at a time; --count shows several.")
 ]
 Quant = Annotated[
-    int, typer.Option(metavar="BITS", help="8: write faster, with rounded weights; says what that costs.")
+    int,
+    typer.Option(metavar="BITS", help="8: write with rounded weights, in the faster arithmetic; says what that costs."),
 ]
 Set = Annotated[
     list[str] | None,
@@ -80,7 +81,7 @@ def run(
     given |= {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty, "beams": beams}
     given |= {"match": match, "acrostic": acrostic, "stop": stop or None, "ban": ban or None, "label": label}
     options = _options(set_ or [], given)
-    writer = _open(run, quant)
+    writer = _open(run, quant, suffix is not None, beams or count)
     if prompt == "-":
         prompt = decode(sys.stdin.buffer.read(), "standard input").text
     start = writer.start(prompt)
@@ -110,14 +111,15 @@ def _options(settings: list[str], given: dict[str, Any]) -> dict[str, Any]:
     return options | {key: value for key, value in given.items() if value is not None}
 
 
-def _open(run: Path, bits: int) -> "Writer":
-    """Open a run; say on the standard error what weights of 8 bits cost."""
+def _open(run: Path, bits: int, fill: bool, texts: int) -> "Writer":
+    """Open a run to write so many texts, or to `fill`; say on the standard error what weights of 8 bits cost."""
     from lilliput.evaluation.rounding import measure_rounding
-    from lilliput.writer import load
+    from lilliput.writer import AT_ONCE, FILLINGS, load
 
     if bits not in (8, 32):
         raise GenerationError(f"--quant {bits}: weights have 32 bits or 8")
-    writer = load(run, lambda text: typer.echo(text, err=True), 8 if bits == 8 else 32)
+    texts = FILLINGS if fill else max(1, min(texts, AT_ONCE))
+    writer = load(run, lambda text: typer.echo(text, err=True), 8 if bits == 8 else 32, texts=texts)
     if bits == 32:
         return writer
     found = measure_rounding(writer)

@@ -5,12 +5,14 @@ its part of them, copied and put in another order. The weights are handed over f
 what they are, beside the graph.
 
 Before it is used, an engine reads a few tokens beside the model itself; where the logits differ, or an operator is
-missing, `load_engine` says so and the model is used.
+missing, `load_engine` says so and the model is used. Weights of 8 bits are multiplied in 8 bits or in single precision,
+whichever is faster for the number of texts: one text waits for the weights to come from memory, many for the products.
 
 Axes: B rows, T time, L tokens looked at together, V vocabulary.
 """
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,14 +33,22 @@ _ROOM = 64
 """Positions for which there is room at first."""
 _NEAR = 1e-3
 """How near the logits have to be to the model's, in single precision."""
+_TIMED = 5
+"""Steps whose least time is that of an engine; others may be busy during some of them."""
+_FASTER = 1.25
+"""How many times as fast single precision has to be where weights have 8 bits.
+
+The two ways round differently, so texts must not depend on which of two nearly equal times is the lesser one today.
+"""
 
 
 class Engine:
     """A model as a graph that onnxruntime has loaded. Raises onnxruntime's errors for what it cannot run."""
 
-    def __init__(self, model: Model, bits: int = 32) -> None:
+    def __init__(self, model: Model, bits: int = 32, arithmetic: int | None = None) -> None:
         self.model = model
-        graph = Graph(bits)
+        graph = Graph(bits, arithmetic)
+        self.arithmetic = graph.arithmetic
         features, logits = model.emit(graph)
         graph.output("logits", logits, ["B", model.vocab_size])
         self.steps = steps_of(model)
@@ -160,15 +170,22 @@ class EngineReading(Reading):
         return self._mixing.add(tokens, inputs.features_BD, inputs.logits_BV)
 
 
-def load_engine(model: Model, note: Callable[[str], None], bits: int = 32) -> Engine | None:
+def load_engine(
+    model: Model,
+    note: Callable[[str], None],
+    bits: int = 32,
+    texts: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Engine | None:
     """Return an engine for a model on a processor; None, after a line to `note`, where it cannot be used.
 
-    A few tokens are read by both first: what comes out has to be the same, or near it in 8 bits.
+    A few tokens are read by both first: what comes out has to be the same, or near it in 8 bits. For 8 bits, steps of
+    so many `texts` are timed by the `clock` in both kinds of arithmetic; a line to `note` says which one is used.
     """
     if next(model.parameters()).device.type != "cpu":
         return None
     try:
-        engine = Engine(model, bits)
+        engine = Engine(model) if bits == 32 else _fastest(model, texts, note, clock)
         off = farthest(EngineReading(engine, 1))
     except Exception as error:  # whatever onnxruntime says, of which nothing is documented
         note(f"onnxruntime cannot run this model, writing goes on without: {' '.join(str(error).split())}")
@@ -177,6 +194,28 @@ def load_engine(model: Model, note: Callable[[str], None], bits: int = 32) -> En
         note(f"onnxruntime is off by {off:.2g} for this model, writing goes on without")
         return None
     return engine
+
+
+def _fastest(model: Model, texts: int, note: Callable[[str], None], clock: Callable[[], float]) -> Engine:
+    """Return an engine with weights of 8 bits, in the arithmetic that is the faster one for so many texts."""
+    engines = [Engine(model, 8, arithmetic) for arithmetic in (8, 32)]
+    readings, seconds = [EngineReading(engine, texts) for engine in engines], [math.inf] * 2
+    for reading in readings:
+        for row in range(texts):
+            reading.begin(row, [0])
+        reading.add([0] * texts)
+    for _ in range(_TIMED):
+        for place, reading in enumerate(readings):
+            began = clock()
+            reading.add([0] * texts)
+            seconds[place] = min(seconds[place], clock() - began)
+    best = int(seconds[0] > _FASTER * seconds[1])
+    speeds = [f"{texts / took:,.0f} tokens/s" for took in seconds]
+    note(
+        f"8 bits: {'one text' if texts == 1 else f'{texts} texts at once'}: {engines[best].arithmetic}-bit arithmetic, "
+        f"{speeds[best]} on this machine ({engines[1 - best].arithmetic}-bit: {speeds[1 - best]})"
+    )
+    return engines[best]
 
 
 class _Inputs:

@@ -40,10 +40,15 @@ class Cached(NamedTuple):
 
 
 class Graph:
-    """Nodes, inputs and outputs by name, and the weights: in single precision, or 8 bits in blocks of 32."""
+    """Nodes, inputs and outputs by name, and the weights: in single precision, or 8 bits in blocks of 32.
 
-    def __init__(self, bits: int = 32) -> None:
+    The `arithmetic` of weights of 8 bits may be that of 8 bits too, for which what they are multiplied by is rounded as
+    well, or single precision, which takes the same rounded weights.
+    """
+
+    def __init__(self, bits: int = 32, arithmetic: int | None = None) -> None:
         self.bits = bits
+        self.arithmetic = bits if arithmetic is None else arithmetic
         self.weights: dict[str, NDArray[Any]] = {}
         self.caches: list[Cached] = []
         """What is carried from one pass to the next."""
@@ -145,6 +150,9 @@ class Graph:
     def _times(self, x: str, weight_OI: Tensor) -> str:
         if self.bits == 8:
             bytes_OKI, scales_OK = blocks(weight_OI.detach().cpu().numpy())
+            if self.arithmetic != 8:
+                rounded_OI = from_blocks(bytes_OKI, scales_OK)[:, : weight_OI.shape[1]]
+                return self.put("MatMul", x, self.constant(rounded_OI.T))
             sizes: dict[str, Any] = {"K": weight_OI.shape[1], "N": weight_OI.shape[0], "bits": 8, "block_size": _BLOCK}
             inputs = (x, self.constant(bytes_OKI), self.constant(scales_OK))
             return self.put("MatMulNBits", *inputs, domain=CONTRIB, accuracy_level=4, **sizes)
@@ -200,3 +208,9 @@ def blocks(weight_OI: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[n
     blocks_OKI = padded_OI.reshape(outputs, -1, _BLOCK)
     scales_OK = np.maximum(np.abs(blocks_OKI).max(-1) / (_HALF - 1), 1e-9).astype(np.float32)
     return (np.rint(blocks_OKI / scales_OK[..., None]) + _HALF).astype(np.uint8), scales_OK
+
+
+def from_blocks(bytes_OKI: NDArray[np.uint8], scales_OK: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the matrix that bytes and scales of `blocks` stand for, its inputs filled up to whole blocks."""
+    rounded_OI: NDArray[np.float32] = (bytes_OKI.astype(np.float32) - _HALF) * scales_OK[..., None]
+    return rounded_OI.reshape(len(bytes_OKI), -1)
