@@ -269,6 +269,17 @@ def test_a_run_that_came_to_its_end_is_over_whatever_is_known_of_costs(trained: 
         assert budget.over(5) == over
 
 
+def test_the_final_evaluation_takes_longer_on_a_slower_machine_and_no_less_on_a_faster_one() -> None:
+    costs = Costs(scored=1.0, beside=1.0, reported=3.0, report_beside=2.0)
+    for scored, reported in ((0.5, 3.0), (1.0, 3.0), (2.0, 6.0), (0.7, 3.0), (1.5, 4.5)):
+        costs = costs.measured(scored, 1.0)
+        assert (costs.scored, costs.reported, costs.report_beside) == (
+            scored,
+            reported,
+            pytest.approx(reported * 2 / 3),
+        )
+
+
 def test_a_length_in_steps_asks_no_clock() -> None:
     def clock() -> float:
         return math.nan

@@ -43,10 +43,18 @@ class Costs:
     report_beside: float = 0.0
     """For the rest of that: fitting a gate for the counts alone."""
 
+    scored_at_first: float = 0.0
+    """For each target of an evaluation at the time when the final one was measured; 0 if that is `scored`."""
+
     def measured(self, scored: float, beside: float) -> "Costs":
-        """Return the costs after an evaluation that took so long; if the machine was slower, the final one will be."""
-        change = scored / self.scored if self.scored else 1.0
-        return Costs(scored, beside, self.reported * change, self.report_beside * change)
+        """Return the costs after an evaluation that took so long; if the machine is slower now, the final one will be.
+
+        One that was faster promises nothing: a look takes half a second, and others may be as busy again in the end.
+        """
+        first = self.scored_at_first or self.scored
+        before, now = (max(1.0, seconds / first) if first else 1.0 for seconds in (self.scored, scored))
+        change = now / before
+        return Costs(scored, beside, self.reported * change, self.report_beside * change, first)
 
 
 class Budget:
