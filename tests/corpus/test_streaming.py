@@ -6,6 +6,7 @@ import lzma
 import random
 import re
 import zipfile
+from pathlib import Path
 
 import pyarrow
 import pytest
@@ -173,11 +174,15 @@ def test_members_of_an_archive_are_chosen_by_name(small, tmp_path):
         ("a.txt", b" \n" * 1000, "there is no text in a"),
     ],
 )
-def test_errors_are_one_line(small, tmp_path, name, data, message):
+def test_errors_are_one_line_and_leave_no_file_open(small, tmp_path, monkeypatch, name, data, message):
     (tmp_path / name).write_bytes(data)
+    files = []
+    path_open = Path.open
+    monkeypatch.setattr(Path, "open", lambda *given: files.append(path_open(*given)) or files[-1])
     with pytest.raises(CorpusError, match=message) as caught:
         survey(open_large([tmp_path / name]))
     assert "\n" not in str(caught.value)
+    assert [file.closed for file in files] == [True]
 
 
 def test_absurd_expansion_is_refused(small, tmp_path, monkeypatch):

@@ -8,7 +8,8 @@ only, and standard input is always read at once.
 import hashlib
 import zipfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from io import SEEK_END
 from pathlib import Path
@@ -63,14 +64,16 @@ class LargeText:
 
     def _read(self, reading: Reading, progress: Progress | None) -> Iterator[str]:
         position = _Position()
-        for piece in cut_stream(_joined(self._documents(reading, position), reading)):
-            if progress:
-                progress(min(position.bytes, self.size), self.size)
-            yield piece
+        # Closed by hand: after an error, a generator that holds an open file would wait for the garbage collector.
+        with closing(self._documents(reading, position)) as parts:
+            for piece in cut_stream(_joined(parts, reading)):
+                if progress:
+                    progress(min(position.bytes, self.size), self.size)
+                yield piece
         if progress:
             progress(self.size, self.size)
 
-    def _documents(self, reading: Reading, position: "_Position") -> Iterator[Iterable[str]]:
+    def _documents(self, reading: Reading, position: "_Position") -> Generator[Iterable[str], None, None]:
         for path, name in self.files:
             try:
                 file = path.open("rb")
