@@ -83,7 +83,7 @@ def test_the_encoding_and_the_first_line_are_told(tmp_path) -> None:
     path.write_bytes(("Sea\n" + TEXTS["Russian"] * 9).encode("koi8-r"))
     notes = read_files([path]).notes
     assert notes[0].startswith("read sea.txt as KOI8-R, LF, ")
-    assert notes[1] == 'sea.txt, as read: "Старик вышел к морю рано утром. Ветер дул с берега, и ..."'
+    assert notes[1] == 'sea.txt, as read: "Старик вышел к морю рано утром. Ветер дул с берега, и лодка ..."'
     path.write_bytes("Őszi eső. ".encode("iso8859-2"))
     notes = read_files([path]).notes
     assert "may be in" in notes[1]
@@ -109,6 +109,22 @@ def test_an_encoding_that_is_named_is_not_questioned(tmp_path) -> None:
 def test_an_encoding_that_does_not_exist(name: str) -> None:
     with pytest.raises(ValueError, match="there is no encoding"):
         ReadSettings(encoding=name)
+
+
+@pytest.mark.parametrize(
+    ("codec", "language"), [("shift_jis", "Japanese"), ("gb18030", "Chinese"), ("big5", "Chinese")]
+)
+@pytest.mark.parametrize("ends", ["", "\n"])
+def test_long_lines_are_cut_within_no_character(codec: str, language: str, ends: str) -> None:
+    text = "a" + TEXTS[language] * 600 + ends
+    data = text.encode(codec)
+    assert len(data) > 1 << 16
+    decoded = decode(data, "x")
+    assert decoded.text == text
+    assert decoded.notes[0].startswith(f'x, as read: "a{TEXTS[language][:59]} ...')
+    decoder = TextDecoder("x")
+    assert "".join(decoder.decode(iter([data[:70_001], data[70_001:]]))) == text
+    assert decoder.encoding == decoded.encoding
 
 
 def test_many_files_are_told_in_a_few_lines(tmp_path) -> None:

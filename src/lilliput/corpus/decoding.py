@@ -15,7 +15,6 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from textwrap import shorten
 
 from lilliput.corpus.encodings import ENCODINGS, Guess, Sample
 from lilliput.errors import CorpusError
@@ -36,6 +35,7 @@ _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 _MOST_CONTROLS = 0.01
 _SAMPLE = 100_000
 _PART = 1 << 18
+_SHOWN = 60
 _ANOTHER = ": name another with --encoding, or leave it out"
 
 
@@ -62,7 +62,7 @@ class _Encoded:
         if not self.guessed:
             return ()
         line = next((line.strip() for line in self.text.split("\n") if not line.isascii()), "")
-        reads = f'as read: "{shorten(line, 60, placeholder=" ...")}"'
+        reads = f'as read: "{line[:_SHOWN].rstrip()}{" ..." * (len(line) > _SHOWN)}"'
         if not self.others:
             return (f"{name}, {reads}",)
         others = " or ".join(self.others)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import regex
 from charset_normalizer import from_bytes
@@ -88,27 +89,29 @@ class Sample:
 
     _lines: list[bytes] = field(default_factory=list)
     _size: int = 0
-    _rest: bytes = b""
+    _line: bytes = b""
 
     def add(self, data: bytes) -> None:
         """Add the next part of the text."""
-        if self._size >= _SAMPLE:
-            return
-        *lines, self._rest = (self._rest + data).splitlines(keepends=True) or [b""]
-        for line in lines:
-            self._keep(line)
-
-    def _keep(self, line: bytes) -> None:
-        if self._size < _SAMPLE and not line.isascii():
-            self._lines.append(line[:_SAMPLE])
-            self._size += len(self._lines[-1])
+        for line in BytesIO(data):
+            if self._size >= _SAMPLE:
+                return
+            # Of a long line the beginning counts.
+            self._line += line[: _SAMPLE - len(self._line)]
+            if line.endswith(b"\n"):
+                if not self._line.isascii():
+                    self._lines.append(self._line)
+                    self._size += len(self._line)
+                self._line = b""
 
     def guess(self) -> Guess | None:
         """Guess from what was added, or from a half of it if the other is broken. None if no encoding fits."""
-        lines = [*self._lines, b"" if self._rest.isascii() else self._rest[:_SAMPLE]]
+        lines = [*self._lines, b"" if self._line.isascii() else self._line]
         half = len(lines) // 2
-        guesses = (guess_encoding(b"".join(part)) for part in (lines, lines[:half], lines[half:]))
-        return next((guess for guess in guesses if guess), None)
+        whole = b"".join(lines)
+        # The last line may end within a character.
+        parts = [*(whole[: len(whole) - cut] for cut in range(4)), b"".join(lines[:half]), b"".join(lines[half:])]
+        return next((guess for guess in map(guess_encoding, parts) if guess), None)
 
 
 def guess_encoding(data: bytes) -> Guess | None:
