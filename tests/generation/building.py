@@ -1,9 +1,21 @@
 """Small networks that tests of writing share."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from lilliput.models import Mixture, build
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+KINDS: dict[str, Any] = {
+    "char": ("char", None),
+    "few characters": ("char", 20),
+    "byte": ("byte", None),
+    "bpe": ("bpe", 50),
+    "bpe of few letters": ("bpe", 26),
+}
+"""Tokenizers by kind and size of the vocabulary, with escapes that are seldom and often needed."""
 
 
 def lively(model_settings, vocabulary, context):

@@ -1,25 +1,17 @@
 """Texts that must not be written are not, by whatever tokens."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.generation.building import KINDS, LETTERS
 
 from lilliput import tokenizers
 from lilliput.errors import GenerationError
 from lilliput.generation.bans import named_bias, never
 from lilliput.tokenizers import Tokenizer
 
-TEXT = "the then other é lathe heath 日本 " * 8 + "abcdefghijklmnopqrstuvwxyz"
-KINDS: dict[str, Any] = {
-    "char": ("char", None),
-    "few characters": ("char", 20),
-    "byte": ("byte", None),
-    "bpe": ("bpe", 50),
-    "bpe of few letters": ("bpe", 26),
-}
+TEXT = "the then other é lathe heath 日本 " * 8 + LETTERS
 
 
 @pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.generation.building import KINDS, LETTERS
 
 from lilliput import tokenizers
 from lilliput.generation.bans import never
@@ -19,14 +20,7 @@ from lilliput.tokenizers.character import ByteTokenizer
 from lilliput.tokenizers.gpt2 import GPT2Tokenizer
 from lilliput.writer import Writer
 
-TEXT = "the then other é lathe heath 日本 \x03" * 8 + "abcdefghijklmnopqrstuvwxyz"
-KINDS: dict[str, Any] = {
-    "char": ("char", None),
-    "few characters": ("char", 20),
-    "byte": ("byte", None),
-    "bpe": ("bpe", 50),
-    "bpe of few letters": ("bpe", 26),
-}
+TEXT = "the then other é lathe heath 日本 \x03" * 8 + LETTERS
 
 
 def counted(kind: str, text: str, vocabulary: int | None = None) -> Tokenizer:

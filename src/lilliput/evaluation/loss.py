@@ -218,10 +218,10 @@ def score_parts(
     """Return what the targets of a text cost a model, and its parts.
 
     `tokens` is a 1-D array of integers, possibly a memory map; only the windows of one batch are copied. Its segments
-    begin at `starts`, and the first token of each is no target. `limit` scores
-    at most that many targets, in `pieces` spread evenly over the text: for a quick look while training. The
-    model is run in evaluation mode, its mode is put back afterwards, and no random number is drawn. A caller that wants
-    mixed precision wraps the call in autocast; the loss itself is always computed in single precision.
+    begin at `starts`, and the first token of each is no target. `limit` scores at most that many targets, in `pieces`
+    spread evenly over the text: for a quick look while training. The model is run in evaluation mode, its mode is put
+    back afterwards, and no random number is drawn. A caller that wants mixed precision wraps the call in autocast; the
+    loss itself is always computed in single precision.
 
     Raises CorpusError for fewer than two tokens, RecipeError for a window or limit below 1.
     """
