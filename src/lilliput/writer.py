@@ -8,11 +8,11 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from pydantic import TypeAdapter, ValidationError
 
-from lilliput.corpus import mark_prompt, unmark
-from lilliput.errors import CheckpointError, GenerationError, RecipeError, RunError
+from lilliput.corpus import END, mark_prompt, unmark
+from lilliput.corpus.cleaning import canonical
+from lilliput.errors import GenerationError, RecipeError, RunError
 from lilliput.generation import (
     EngineReading,
     Filter,
@@ -25,13 +25,16 @@ from lilliput.generation import (
     log_probabilities,
 )
 from lilliput.generation.bans import named_bias, never, never_marks
-from lilliput.generation.beam import search
+from lilliput.generation.beam import Beginning, search
 from lilliput.generation.characters import Characters
+from lilliput.generation.decoding import checked
+from lilliput.generation.healing import Healed, Healing, Start, drawn, later, log_shares
 from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.text import Piece, cut, ended, pieces
-from lilliput.models import Mixture, Model, ModelSettings, build_empty
+from lilliput.models import Model, ModelSettings, build_empty
 from lilliput.recipe import SampleSettings, explain, shown
-from lilliput.runs import RunFolder, newest_checkpoint
+from lilliput.runs import RunFolder
+from lilliput.runs.weights import best_weights, learn_counts, put_weights
 from lilliput.runtime import choose_device
 from lilliput.tokenizers import TextStream, Tokenizer
 
@@ -146,15 +149,22 @@ class Writer:
         `beam_groups` and `diversity`.
         """
         settings, start = self.sampling(sampling), self.start(prompt)
+        pattern, reading = self._pattern(settings), self.reading(1)
+        starts, own, shares = self._ways(reading, start, settings, pattern, filters, 1.0)
 
-        ids, pattern = self._encode(start, settings), self._pattern(settings)
+        def text(number: int, new: Sequence[int]) -> tuple[str, bool]:
+            written = TextStream(self.tokenizer, len(starts[number].rest)).push_all(new)
+            return cut(self._shown(written), settings, start, pattern)
 
-        def text(new: Sequence[int]) -> tuple[str, bool]:
-            return cut(self._shown(TextStream(self.tokenizer).push_all(new)), settings, start, pattern)
+        def over(number: int, new: Sequence[int]) -> bool:
+            return text(number, new)[1]
 
-        own = self._own(settings, pattern, len(ids), filters)
-        hypotheses = search(self.reading(1), ids, settings, lambda new: text(new)[1], own)
-        return [Found(text(found.ids)[0], len(found.ids), found.log_probability) for found in hypotheses]
+        beginnings = [
+            Beginning(starts[number].ids, partial(over, number), own[number], shares[number])
+            for number in range(len(starts))
+        ]
+        found = search(reading, beginnings, settings)
+        return [Found(text(one.beginning, one.ids)[0], len(one.ids), one.log_probability) for one in found]
 
     def fill(
         self, prompt: str | None, suffix: str, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
@@ -169,16 +179,28 @@ class Writer:
         settings, start = self.sampling(sampling), self.start(prompt)
         written = self.write_many([start] * FILLINGS, seed=seed, filters=filters, **sampling)
         ends = {text[:end] for text in written for end in _ends_of_words(text, len(start))}
-        wanted = self.tokenizer.encode(suffix).tolist()
-        texts = sorted(ends)
-        prompts = [self._encode(text, settings) for text in texts]
-        found = []
+        texts, found, reading = sorted(ends), [], self.reading(1)
         for first in range(0, len(texts), AT_ONCE):
-            part = prompts[first : first + AT_ONCE]
-            likely = log_probabilities(self.reading(len(part)), part, [wanted] * len(part))
-            for text, ids, log_probability in zip(texts[first:], part, likely, strict=False):
-                found.append(Found(text[len(start) :], len(ids), log_probability))
+            part = texts[first : first + AT_ONCE]
+            prompts, wanted, given = zip(*(self._led(reading, text, suffix, settings) for text in part), strict=True)
+            likely = log_probabilities(self.reading(len(part)), prompts, wanted)
+            for text, log_probability, before in zip(part, likely, given, strict=True):
+                found.append(Found(text[len(start) :], len(self._encode(text, settings)), log_probability - before))
         return sorted(found, key=lambda one: -one.log_probability)
+
+    def _led(
+        self, reading: Reading, text: str, suffix: str, settings: SampleSettings
+    ) -> tuple[Sequence[int], Sequence[int], float]:
+        """Return a prompt and a continuation that together are a text and a suffix.
+
+        Also the logarithm of how probable is what of the continuation belongs to the text.
+        """
+        ids, whole = self._encode(text, settings), self._encode(text + suffix, settings)
+        healed = self._heal(reading, ids)
+        place = len(ids) - healed.given_back
+        if healed.given_back and whole[:place] == ids[:place]:
+            return healed.kept, whole[place:], healed.log_probability
+        return ids, self.tokenizer.encode(canonical(suffix)).tolist(), 0.0
 
     def streams(
         self, prompts: Sequence[str | None], seeds: Sequence[int], *, filters: Sequence[Filter] = (), **sampling: Any
@@ -189,14 +211,40 @@ class Writer:
         starts = [self.start(prompt) for prompt in prompts]
         if settings.beams > 1:
             return [self._best(start, filters, sampling) for start in starts]
-        ids = [self._encode(start, settings) for start in starts]
-        pattern = self._pattern(settings)
-        own = [self._own(settings, pattern, len(prompt), filters) for prompt in ids]
-        texts = generate(self.reading(len(prompts)), ids, settings, seeds, own)
+        pattern, reading = self._pattern(settings), self.reading(len(prompts))
+        temperature = (settings.temperatures or (settings.temperature,))[0]
+        known = {start: self._ways(reading, start, settings, pattern, filters, temperature) for start in set(starts)}
+        begun, own = [], []
+        for start, seed in zip(starts, seeds, strict=True):
+            ways, its_own, shares = known[start]
+            number = drawn(shares, seed)
+            begun.append(ways[number])
+            own.append(its_own[number])
+        texts = generate(reading, [way.ids for way in begun], settings, seeds, own)
         return [
-            ended(self._unlabelled(pieces(tokens, TextStream(self.tokenizer))), settings, start, pattern)
-            for tokens, start in zip(texts, starts, strict=True)
+            ended(self._unlabelled(pieces(tokens, TextStream(self.tokenizer, len(way.rest)))), settings, start, pattern)
+            for tokens, way, start in zip(texts, begun, starts, strict=True)
         ]
+
+    def _ways(
+        self,
+        reading: Reading,
+        start: str,
+        settings: SampleSettings,
+        pattern: Pattern | None,
+        filters: Sequence[Filter],
+        temperature: float,
+    ) -> tuple[Sequence[Start], list[list[Filter]], list[float]]:
+        """Return how a text may go on, with the filters and the logarithm of the share of each way."""
+        starts = self._heal(reading, self._encode(start, settings)).starts
+        own = self._own(settings, pattern, starts, filters)
+        return starts, own, log_shares(starts, settings, own, temperature)
+
+    def _heal(self, reading: Reading, ids: list[int]) -> Healed:
+        # Where answers were learnt, prompts were encoded by themselves.
+        if END in self.settings.stop:
+            return Healed(ids, [Start(ids)])
+        return self._healing.heal(reading, checked(self.model, ids))
 
     def _best(self, start: str, filters: Sequence[Filter], sampling: Mapping[str, Any]) -> Iterator[Piece]:
         began = time.perf_counter()
@@ -223,7 +271,8 @@ class Writer:
         return _text("prompt", prompt or self.settings.prompts[0])
 
     def _encode(self, start: str, settings: SampleSettings) -> list[int]:
-        """Return the ids of a text to be continued, with the label that is asked for."""
+        """Return the ids of a text to be continued, cleaned as texts to learn are, with the label that is asked for."""
+        start = canonical(start)
         if settings.label is not None:
             start = mark_prompt(start, self._labels[settings.label])
         ids: list[int] = self.tokenizer.encode(start).tolist()
@@ -243,22 +292,33 @@ class Writer:
         return Pattern(self.tokenizer, expressions) if expressions else None
 
     def _own(
-        self, settings: SampleSettings, pattern: Pattern | None, start: int, filters: Sequence[Filter]
-    ) -> list[Filter]:
-        """Return the filters of what follows the first `start` tokens: of what the settings say, then the caller's."""
+        self, settings: SampleSettings, pattern: Pattern | None, starts: Sequence[Start], filters: Sequence[Filter]
+    ) -> list[list[Filter]]:
+        """Return for each start the filters of what follows: of what the settings say, then the caller's."""
         for own in filters:
             if not callable(own):
                 raise GenerationError(f"sampling: filters: should be functions of logits and ids, not {shown(own)}")
-        found = [named_bias(self.tokenizer, settings.bias)] if settings.bias else []
-        found += [never(self.tokenizer, text) for text in settings.ban]
+        biased = [named_bias(self.tokenizer, settings.bias)] if settings.bias else []
+        bans, marks = [never(self.tokenizer, text) for text in settings.ban], []
         if settings.label is not None or pattern is not None:
             # What has to match holds no label, since nobody would see it.
             allowed = settings.label if pattern is None else None
             others = [character for label, character in self._labels.items() if label != allowed]
-            found += never_marks(self.tokenizer, others)
-        if pattern is not None:
-            found.append(pattern.behind(start))
-        return [*found, self._characters.behind(start), *filters]
+            marks = never_marks(self.tokenizer, others)
+        found = []
+        for start in starts:
+            place, rest = len(start.ids), start.rest
+            first = [self._healing.behind(start, settings.ban)] if rest else []
+            barred = [later(ban, place) for ban in bans] if rest else bans
+            matching = [] if pattern is None else [pattern.behind(place, rest)]
+            characters = self._characters.behind(place, rest)
+            # Whatever a filter of the caller says, the first token begins with the rest.
+            found.append([*first, *biased, *barred, *marks, *matching, characters, *filters, *first])
+        return found
+
+    @cached_property
+    def _healing(self) -> Healing:
+        return Healing(self.tokenizer)
 
     @cached_property
     def _characters(self) -> Characters:
@@ -312,7 +372,7 @@ def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32,
         if advice := folder.advice():
             raise RunError(f"{folder.path}: {advice}") from None
         raise RunError(f"{folder.model}: does not describe a model this version knows ({reason})") from None
-    put_weights(model, _best_weights(folder, note))
+    put_weights(model, best_weights(folder, note))
     tokenizer = folder.load_tokenizer()
     learn_counts(model, folder, tokenizer)
     sampling = folder.read_sampling(note)
@@ -330,42 +390,3 @@ def _labels(folder: RunFolder, note: Callable[[str], None]) -> dict[str, str]:
     except (RunError, ValidationError) as error:
         note(f"{error if isinstance(error, RunError) else folder.facts}; labels are not known by name")
         return {}
-
-
-def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:
-    """Let a model that has counts beside it count the training text of its run."""
-    if isinstance(model, Mixture):
-        ids = run.read_tokens(run.training_tokens, model.vocab_size)
-        texts = [tokenizer.decode([id]) for id in range(tokenizer.vocab_size)]
-        starts = run.read_starts(run.training_tokens, len(ids))
-        model.learn(ids, texts, starts, capitals=run.model_format() > 1)
-
-
-def put_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> None:
-    """Copy `weights` into the model. Raises CheckpointError unless names and shapes are exactly the model's."""
-    parameters = dict(model.named_parameters())
-    if parameters.keys() != weights.keys():
-        odd = sorted(parameters.keys() ^ weights.keys())
-        raise CheckpointError(
-            f"the weights do not belong to this model: {odd[0]} is on one side only; "
-            "if another version of Lilliput made them, train anew with --fresh"
-        )
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            if parameter.shape != weights[name].shape:
-                raise CheckpointError(
-                    f"the weights do not belong to this model: {name} is {tuple(weights[name].shape)}, "
-                    f"the model has {tuple(parameter.shape)}"
-                )
-            parameter.copy_(weights[name])
-
-
-def _best_weights(folder: RunFolder, note: Callable[[str], None]) -> Mapping[str, torch.Tensor]:
-    try:
-        return folder.read_weights()
-    except CheckpointError as error:
-        checkpoint = newest_checkpoint(folder.checkpoints, note)
-        if checkpoint is None:
-            raise CheckpointError(f"{error}, and there is no checkpoint to use instead; train again") from None
-        note(f"{error}; using the checkpoint of step {checkpoint.progress.step}")
-        return checkpoint.weights

@@ -2,12 +2,13 @@
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from lilliput.writer import Writer
+    from lilliput.writer import Found, Writer
 
 CHOICES, SEARCHED, LONGEST = 9, 36, 32
 """Words that are offered, of how many that are looked for, and tokens of the longest."""
@@ -26,11 +27,10 @@ def write_together(writer: "Writer", start: str, seed: int, options: dict[str, A
     }
     typer.echo(HELP)
     while True:
-        found = writer.search(texts[-1], **searching)[:CHOICES]
+        found = _words(writer.search(texts[-1], **searching))[:CHOICES]
         typer.echo(f"\n{texts[-1]}\N{LOWER ONE QUARTER BLOCK}")
-        for number, word in enumerate(found, 1):
-            shown = word.text.strip() or "(the word ends)"
-            typer.echo(f"  {number}  {shown:<24} {math.exp(word.log_probability):6.1%}")
+        for number, (word, probability) in enumerate(found, 1):
+            typer.echo(f"  {number}  {word.strip() or '(the word ends)':<24} {probability:6.1%}")
         typer.echo("> ", nl=False)
         answer = sys.stdin.readline()
         if not answer.strip():
@@ -43,7 +43,15 @@ def write_together(writer: "Writer", start: str, seed: int, options: dict[str, A
             drawing = options | {"until": "word", "length": LONGEST}
             texts.append(writer.write(texts[-1], seed=seed + len(texts), **drawing))
         elif chosen.isdecimal() and 1 <= int(chosen) <= len(found):
-            texts.append(texts[-1] + found[int(chosen) - 1].text)
+            texts.append(texts[-1] + found[int(chosen) - 1][0])
         else:
             # What ends a line is not part of it, but a word that is written whole is one.
             texts.append(f"{texts[-1]}{chosen} ")
+
+
+def _words(found: "Sequence[Found]") -> list[tuple[str, float]]:
+    """Return the words that were found, the likeliest first; one that is spelled in several ways is the sum of them."""
+    words: dict[str, float] = {}
+    for one in found:
+        words[one.text] = words.get(one.text, 0.0) + math.exp(one.log_probability)
+    return sorted(words.items(), key=lambda word: -word[1])

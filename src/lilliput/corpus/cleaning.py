@@ -40,14 +40,19 @@ class Cleaned:
 
 
 def clean(text: str) -> Cleaned:
-    """Bring a decoded text into the canonical form."""
-    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    # JSON can spell half of a pair; no encoding can write it.
-    text, replaced = _LONE_SURROGATE.subn("\N{REPLACEMENT CHARACTER}", text)
-    if not unicodedata.is_normalized("NFC", text):
-        text = unicodedata.normalize("NFC", text)
+    """Bring a decoded text into the canonical form, and take it out of its frame."""
+    replaced = len(_LONE_SURROGATE.findall(text))
+    text = canonical(text)
     body = without_frame(text)
     return Cleaned(body, len(text) - len(body), replaced)
+
+
+def canonical(text: str) -> str:
+    """Return a text, or a piece of one, in the canonical form, with whatever frame it has."""
+    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    # JSON can spell half of a pair; no encoding can write it.
+    text = _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
 def without_frame(text: str) -> str:

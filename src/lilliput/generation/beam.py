@@ -25,29 +25,39 @@ from lilliput.generation.settings import SamplingSettings
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """A prompt, or a way to begin one of several ways to spell it, with the logarithm of its share of them.
+
+    `over` tells of new tokens whether the text has ended; `own` are filters of the caller.
+    """
+
+    ids: Sequence[int]
+    over: Callable[[Sequence[int]], bool]
+    own: Sequence[Filter] = ()
+    log_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """New tokens, the logarithm of their probability, and what they are ranked by."""
+    """New tokens, the logarithm of their probability, what they are ranked by, and which beginning they continue."""
 
     ids: tuple[int, ...]
     log_probability: float
     score: float
+    beginning: int = 0
 
 
-def search(
-    reading: Reading,
-    prompt: Sequence[int],
-    settings: SamplingSettings,
-    over: Callable[[Sequence[int]], bool],
-    own: Sequence[Filter] = (),
-) -> list[Hypothesis]:
+def search(reading: Reading, beginnings: Sequence[Beginning], settings: SamplingSettings) -> list[Hypothesis]:
     """Return the `settings.beams` best hypotheses that were found, the best first; `reading` has one row.
 
-    `over` tells of new tokens whether the text has ended. Raises GenerationError as `generate` does, and where so few
-    tokens are allowed that no hypothesis is left.
+    Raises GenerationError as `generate` does, and where so few tokens are allowed that no hypothesis is left.
     """
-    ids = checked(reading.model, prompt)
-    logits_BV = reading.begin(0, ids)[None]
-    beams = _Beams(settings, by_token(settings, own), over)
+    reading.begin(0, checked(reading.model, beginnings[0].ids))
+    if len(beginnings) > 1:
+        reading.select([0] * len(beginnings))
+    texts = [checked(reading.model, beginning.ids) for beginning in beginnings]
+    logits_BV = np.stack([reading.begin(row, ids) for row, ids in enumerate(texts)])
+    beams = _Beams(settings, beginnings)
     for _ in range(settings.length):
         chosen = beams.go_on(reading.texts, logits_BV)
         if not chosen or beams.settled():
@@ -61,33 +71,31 @@ def search(
 class _Beams:
     """The hypotheses that may go on, in the order of the reading's rows, and those that have ended."""
 
-    def __init__(
-        self, settings: SamplingSettings, filters: Sequence[Filter], over: Callable[[Sequence[int]], bool]
-    ) -> None:
-        self._settings, self._filters, self._over = settings, filters, over
-        self.open = [Hypothesis((), 0.0, 0.0)]
-        self._groups = [0]
+    def __init__(self, settings: SamplingSettings, beginnings: Sequence[Beginning]) -> None:
+        self._settings, self._beginnings = settings, beginnings
+        self._filters = [by_token(settings, beginning.own) for beginning in beginnings]
+        self.open = [Hypothesis((), one.log_share, 0.0, number) for number, one in enumerate(beginnings)]
+        self._groups = [0] * len(beginnings)
         """Of each open hypothesis; at the beginning all groups share one."""
         self._ended: list[Hypothesis] = []
 
     def go_on(self, texts: Sequence[Sequence[int]], logits_BV: LogitsV) -> list[tuple[int, int]]:
         """Choose the next tokens; return for each hypothesis that may go on the row it continues, and its token."""
-        logs_BV = np.stack([self._logs(logits_V, ids) for logits_V, ids in zip(logits_BV, texts, strict=True)])
+        rows = zip(self.open, logits_BV, texts, strict=True)
+        logs_BV = np.stack([self._logs(logits_V, ids, found.beginning) for found, logits_V, ids in rows])
         chosen: list[tuple[int, int]] = []
         following, groups = [], []
         taken_V = np.zeros(logs_BV.shape[1])
         size = self._settings.beams // self._settings.beam_groups
         for group in range(self._settings.beam_groups):
-            rows = [row for row, number in enumerate(self._groups) if number == group or not self.open[0].ids]
-            if not rows:
+            own = [row for row, number in enumerate(self._groups) if number == group or not self.open[0].ids]
+            if not own:
                 continue
             kept = 0
-            for row, token in self._ranked(rows, logs_BV, taken_V, 2 * size):
-                log_probability = self.open[row].log_probability + float(logs_BV[row, token])
-                ids = (*self.open[row].ids, token)
-                found = Hypothesis(ids, log_probability, log_probability / len(ids) ** self._settings.length_penalty)
+            for row, token in self._ranked(own, logs_BV, taken_V, 2 * size):
+                found = self._longer(self.open[row], token, float(logs_BV[row, token]))
                 taken_V[token] += 1
-                if self._over(ids):
+                if self._beginnings[found.beginning].over(found.ids):
                     self._ended.append(found)
                 else:
                     chosen.append((row, token))
@@ -104,6 +112,10 @@ class _Beams:
         self.open, self._groups = following, groups
         return chosen
 
+    def _longer(self, hypothesis: Hypothesis, token: int, log_probability: float) -> Hypothesis:
+        ids, total = (*hypothesis.ids, token), hypothesis.log_probability + log_probability
+        return Hypothesis(ids, total, total / len(ids) ** self._settings.length_penalty, hypothesis.beginning)
+
     def settled(self) -> bool:
         """Tell whether so many texts have ended that none that may go on is as good as the least of them."""
         beams = self._settings.beams
@@ -115,13 +127,13 @@ class _Beams:
     def best(self) -> list[Hypothesis]:
         """Return the best of all, no two of them with the same tokens."""
         ranked = sorted([*self._ended, *self.open], key=lambda found: -found.score)
-        return list({found.ids: found for found in ranked}.values())[: self._settings.beams]
+        return list({(found.beginning, found.ids): found for found in ranked}.values())[: self._settings.beams]
 
-    def _logs(self, logits_V: LogitsV, ids: Sequence[int]) -> NDArray[np.float64]:
+    def _logs(self, logits_V: LogitsV, ids: Sequence[int], beginning: int) -> NDArray[np.float64]:
         if not np.isfinite(logits_V.max()):
             raise GenerationError("the logits are not finite: take an earlier checkpoint of this run")
         filtered_V: NDArray[np.float64] = logits_V.astype(np.float64)
-        for change in self._filters:
+        for change in self._filters[beginning]:
             filtered_V = change(filtered_V, ids)  # type: ignore[assignment]
         greatest = filtered_V.max()
         if not np.isfinite(greatest):

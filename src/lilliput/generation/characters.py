@@ -60,14 +60,15 @@ class Characters:
         self._barred = np.array(sorted(barred.difference(self._going_on("")[0].tolist())), dtype=np.int64)
         self._known: dict[str, list[NDArray[np.int64]]] = {}
 
-    def behind(self, start: int) -> Filter:
-        """Return a filter for the tokens behind the first `start`, which are whole characters.
+    def behind(self, start: int, rest: str = "") -> Filter:
+        """Return a filter for the tokens behind the first `start`, which with the `rest` are whole characters.
 
+        The first of these tokens begins with the rest, in escaped form.
         Where all that it allows is forbidden already, it forbids nothing.
         """
 
         def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
-            begun = self._begun(ids, start)
+            begun = self._begun(ids, start, len(rest))
             if not begun:
                 result_V = without(logits_V, self._barred)
                 return result_V if math.isfinite(np.maximum.reduce(result_V)) else logits_V
@@ -80,12 +81,12 @@ class Characters:
 
         return keep
 
-    def _begun(self, ids: Sequence[int], start: int) -> str:
+    def _begun(self, ids: Sequence[int], start: int, skip: int) -> str:
         """Return the nibbles of the character that has begun; none if the text ends with a whole one."""
         place, run = len(ids), ""
         while place > start and ids[place - 1] in self._parts:
             place -= 1
-            run = self._parts[ids[place]] + run
+            run = self._parts[ids[place]][skip if place == start else 0 :] + run
             if ids[place] in self._opens:
                 break
         if not run:

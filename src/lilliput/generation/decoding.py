@@ -45,17 +45,19 @@ def log_probabilities(
 ) -> list[float]:
     """Return the logarithm of the probability of each continuation behind its prompt, which has a row of `reading`.
 
-    The continuations have the same length. Raises GenerationError where one or a prompt is empty or has an id outside
-    the vocabulary.
+    Raises GenerationError where one or a prompt is empty or has an id outside the vocabulary.
     """
-    wanted_BT = np.array([checked(reading.model, ids) for ids in continuations])
-    every_B, length = np.arange(len(prompts)), wanted_BT.shape[1]
+    wanted = [checked(reading.model, ids) for ids in continuations]
     logits_BV = np.stack([reading.begin(row, checked(reading.model, prompt)) for row, prompt in enumerate(prompts)])
-    totals_B = np.zeros(len(prompts))
-    for place, ids_B in enumerate(wanted_BT.T):
+    totals_B, length = np.zeros(len(prompts)), max(map(len, wanted))
+    for place in range(length):
+        open_B = np.array([row for row, ids in enumerate(wanted) if place < len(ids)])
+        # What is read behind the end of a continuation does not matter.
+        ids_B = np.array([ids[min(place, len(ids) - 1)] for ids in wanted])
         greatest_B1 = logits_BV.max(1, keepdims=True)
         sums_B = np.exp(logits_BV - greatest_B1, dtype=np.float64).sum(1)
-        totals_B += logits_BV[every_B, ids_B] - greatest_B1[:, 0] - np.log(sums_B)
+        logs_B = logits_BV[np.arange(len(wanted)), ids_B] - greatest_B1[:, 0] - np.log(sums_B)
+        totals_B[open_B] += logs_B[open_B]
         if place + 1 < length:
             logits_BV = reading.add(ids_B.tolist())
     found: list[float] = totals_B.tolist()

@@ -71,18 +71,20 @@ class Pattern:
             for character in text:
                 node = node.following.setdefault(character, _Node())
             node.ids.append(id)
-        self._known: dict[str, list[int]] = {}
+        self._known: dict[tuple[str, str], list[int]] = {}
 
-    def behind(self, start: int) -> Filter:
+    def behind(self, start: int, rest: str = "") -> Filter:
         """Return a filter that forbids what leads to no match of the text behind the first `start` tokens.
 
-        It raises GenerationError if nothing does.
+        The next token begins with a `rest` that is no part of that text, in escaped form. The filter raises
+        GenerationError if nothing leads to a match, but for that token, which need not be there.
         """
 
         def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
-            text = TextStream(self._tokenizer).push_all(ids[start:])
-            allowed = self._allowed(text)
-            if not allowed:
+            text = TextStream(self._tokenizer, len(rest)).push_all(ids[start:])
+            given = rest if len(ids) == start else ""
+            allowed = self._allowed(text, unescape(given))
+            if not allowed and not given:
                 raise GenerationError(
                     f"behind {text[-40:]!r} no token of the vocabulary leads to a match; loosen match, allow, forbid, "
                     "line_length or acrostic"
@@ -101,12 +103,16 @@ class Pattern:
         """Tell whether the text is a match as it is."""
         return all(compiled.fullmatch(text) for compiled in self._compiled)
 
-    def _allowed(self, text: str) -> list[int]:
-        if text not in self._known:
+    def _allowed(self, text: str, given: str = "") -> list[int]:
+        """Return the tokens that may follow a text; what is `given` of them is no part of it."""
+        if (text, given) not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             found: list[int] = []
-            open_nodes = [(self._root, text)]
+            node: _Node | None = self._root
+            for character in given:
+                node = node.following.get(character) if node else None
+            open_nodes = [(node, text)] if node else []
             while open_nodes:
                 node, before = open_nodes.pop()
                 for character, following in node.following.items():
@@ -114,5 +120,5 @@ class Pattern:
                     if all(compiled.fullmatch(longer, partial=True) for compiled in self._compiled):
                         found += following.ids
                         open_nodes.append((following, longer))
-            self._known[text] = found
-        return self._known[text]
+            self._known[text, given] = found
+        return self._known[text, given]

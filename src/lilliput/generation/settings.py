@@ -2,13 +2,21 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from lilliput.corpus.cleaning import canonical
 from lilliput.settings import Settings
 
 Unit = Literal["word", "line", "sentence", "paragraph", "stanza"]
 Temperature = Annotated[float, Field(ge=0)]
-Text = Annotated[str, Field(min_length=1)]
+
+
+def _canonical(value: object) -> object:
+    return canonical(value) if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_canonical), Field(min_length=1)]
+"""In the form that training texts have, or it would never be met."""
 
 
 class SamplingSettings(Settings):
@@ -50,7 +58,7 @@ class SamplingSettings(Settings):
     beam_groups: int = Field(default=1, ge=1)
     diversity: float = Field(default=0.5, ge=0)
     length_penalty: float = 1.0
-    label: Text | None = None
+    label: Annotated[str, Field(min_length=1)] | None = None
 
     @field_validator("stop", "ban", "temperatures", mode="before")
     @classmethod

@@ -12,22 +12,23 @@ from lilliput.tokenizers.protocol import Tokenizer, check_id
 
 
 class TextStream:
-    """Decode ids one by one.
+    """Decode ids one by one, without the first `skip` characters of the first token's escaped text.
 
     >>> stream = TextStream(tokenizer)
     >>> text = "".join(stream.push(token) for token in ids) + stream.finish()
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, skip: int = 0) -> None:
         self._pieces = tokenizer.pieces
         self._decoder = codecs.getincrementaldecoder("utf-8")(ERRORS)
         self._half = ""  # a hexadecimal digit that waits for the other half of its byte
         self._open = False  # whether anything waits
+        self._skip = skip
 
     def push(self, token: int) -> str:
         """Give the text that this id makes whole, perhaps none. TokenizerError: an id out of range."""
         piece = self._pieces[check_id(token, len(self._pieces))]
-        return piece if piece.isascii() and not self._open else self._add(piece)
+        return piece if piece.isascii() and not self._open and not self._skip else self._add(piece)
 
     def push_all(self, tokens: Iterable[int]) -> str:
         """Give the text that these ids make whole. TokenizerError: an id out of range."""
@@ -35,6 +36,8 @@ class TextStream:
 
     def _add(self, piece: str) -> str:
         text = ""
+        if self._skip and piece:
+            piece, self._skip = piece[self._skip :], 0
         for index, part in enumerate(NIBBLE_RUN.split(piece)):
             if index % 2:
                 digits = self._half + to_hex(part)

@@ -15,6 +15,7 @@ from lilliput.corpus import Corpus, Document, Examples, LargeText, require_by_po
 from lilliput.errors import RunError
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
+from lilliput.runs.weights import learn_counts
 from lilliput.training.budget import Budget, Costs
 from lilliput.training.crew import crew_of
 from lilliput.training.expectation import expected_bits, tells
@@ -22,7 +23,6 @@ from lilliput.training.material import Material
 from lilliput.training.pace import Pace, measure_costs, measure_pace, memory_held
 from lilliput.training.prepare import Measure, Source, open_material, prepare
 from lilliput.training.sizes import memory_told, require_memory
-from lilliput.writer import learn_counts
 
 LARGE_SECONDS_A_MILLION = 0.25
 """Of a large text the beginning is prepared here; the rest takes about so long for a million bytes."""

@@ -18,6 +18,7 @@ from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.schedules import rate_factor
 from lilliput.recipe import Recipe
 from lilliput.runs import Progress, RunFolder
+from lilliput.runs.weights import learn_counts
 from lilliput.training.budget import Budget, Costs
 from lilliput.training.crew import Crew
 from lilliput.training.doctor import diagnose, read_chart
@@ -29,7 +30,7 @@ from lilliput.training.journal import Journal
 from lilliput.training.material import Look, Material
 from lilliput.training.pace import measure_costs, runtime_of
 from lilliput.training.state import State
-from lilliput.writer import Writer, learn_counts
+from lilliput.writer import Writer
 
 SAVE_SECONDS = 300
 """At most so much work is lost in a crash."""

@@ -17,7 +17,7 @@ from lilliput.runs import (
     prune_checkpoints,
     save_checkpoint,
 )
-from lilliput.writer import put_weights
+from lilliput.runs.weights import put_weights
 
 
 class State:

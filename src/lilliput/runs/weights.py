@@ -1,0 +1,54 @@
+"""What a run's folder puts into a model: weights, and counts of the text that was learnt."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+from lilliput.errors import CheckpointError
+from lilliput.models import Mixture, Model
+from lilliput.runs.checkpoint import newest_checkpoint
+from lilliput.runs.folder import RunFolder
+from lilliput.tokenizers import Tokenizer
+
+
+def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:
+    """Let a model that has counts beside it count the training text of its run."""
+    if isinstance(model, Mixture):
+        ids = run.read_tokens(run.training_tokens, model.vocab_size)
+        texts = [tokenizer.decode([id]) for id in range(tokenizer.vocab_size)]
+        starts = run.read_starts(run.training_tokens, len(ids))
+        model.learn(ids, texts, starts, capitals=run.model_format() > 1)
+
+
+def put_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> None:
+    """Copy `weights` into the model. Raises CheckpointError unless names and shapes are exactly the model's."""
+    parameters = dict(model.named_parameters())
+    if parameters.keys() != weights.keys():
+        odd = sorted(parameters.keys() ^ weights.keys())
+        raise CheckpointError(
+            f"the weights do not belong to this model: {odd[0]} is on one side only; "
+            "if another version of Lilliput made them, train anew with --fresh"
+        )
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            if parameter.shape != weights[name].shape:
+                raise CheckpointError(
+                    f"the weights do not belong to this model: {name} is {tuple(weights[name].shape)}, "
+                    f"the model has {tuple(parameter.shape)}"
+                )
+            parameter.copy_(weights[name])
+
+
+def best_weights(folder: RunFolder, note: Callable[[str], None]) -> Mapping[str, torch.Tensor]:
+    """Return a run's best weights, or after a line to `note` those of a checkpoint.
+
+    Raises CheckpointError if there are neither.
+    """
+    try:
+        return folder.read_weights()
+    except CheckpointError as error:
+        checkpoint = newest_checkpoint(folder.checkpoints, note)
+        if checkpoint is None:
+            raise CheckpointError(f"{error}, and there is no checkpoint to use instead; train again") from None
+        note(f"{error}; using the checkpoint of step {checkpoint.progress.step}")
+        return checkpoint.weights
