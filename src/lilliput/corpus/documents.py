@@ -1,0 +1,38 @@
+"""The text of documents: web pages and subtitles, and with the extra `documents` Word, OpenDocument, EPUB, PDF, RTF.
+
+A note tells how much of a document was kept.
+"""
+
+from lilliput.corpus.decoding import decode
+from lilliput.corpus.formats import MARKUP, SUBTITLES, Extracted, kept
+from lilliput.corpus.markup import read_page
+from lilliput.corpus.office import read_docx, read_epub, read_odt, read_rtf
+from lilliput.corpus.pdf import read_pdf
+from lilliput.corpus.subtitles import spoken
+
+_READERS = {".docx": read_docx, ".odt": read_odt, ".epub": read_epub, ".rtf": read_rtf, ".pdf": read_pdf}
+
+
+def extract(name: str, suffix: str, data: bytes, encoding: str | None = None) -> Extracted:
+    """Take the text out of a document.
+
+    Args:
+        name: what to call the file in messages
+        suffix: one of `formats.DOCUMENTS`, as `formats.document_format` told it
+        data: the bytes of the file
+        encoding: the encoding of a page or of subtitles that the user names
+
+    Raises:
+        CorpusError: the document is broken or locked, or holds pictures only
+        DependencyError: it takes a library of the extra `documents`, which is not there
+    """
+    if suffix in MARKUP:
+        page = read_page(data, name, encoding)
+        note = kept(name, f"{page.tags:,} tags left out", len(page.text), len(page.decoded.text))
+        return Extracted(page.text, f"HTML in {page.decoded.encoding}", "paragraphs", (*page.decoded.notes, note))
+    if suffix in SUBTITLES:
+        decoded = decode(data, name, encoding)
+        text, times = spoken(decoded.text.replace("\r\n", "\n").replace("\r", "\n"), suffix)
+        note = kept(name, f"{times:,} times left out", len(text), len(decoded.text))
+        return Extracted(text, f"subtitles in {decoded.encoding}", "lines", (*decoded.notes, note))
+    return _READERS[suffix](name, data)

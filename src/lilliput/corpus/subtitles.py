@@ -1,0 +1,58 @@
+"""What is said in subtitles: `.srt`, `.vtt`, and `.ass` or `.ssa`, without numbers, times and styles."""
+
+import re
+from html import unescape
+
+_TIME = r"(?:\d+:)?\d{1,2}:\d{2}[,.]\d{1,3}"
+_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}.*")
+_NUMBER = re.compile(r"\s*\d+\s*")
+_TAG = re.compile(r"</?(?:[bciusv]|font|lang|ruby|rt)(?:[ .][^<>]*)?>|<\d[\d:.]*>|\{\\[^{}]*\}")
+_INLINE_TIME = re.compile(r"<\d\d:\d\d(?::\d\d)?\.\d{3}>")
+_BLOCK = re.compile(r"(?:\A\ufeff?WEBVTT|(?:(?<=\n\n)|\A)(?:NOTE|STYLE|REGION))\b(?:.|\n(?!\s*\n))*")
+_OVERRIDE = re.compile(r"\{[^{}]*\}")
+_DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}")
+
+
+def spoken(text: str, suffix: str) -> tuple[str, int]:
+    """Return what is said, one line below the other, and the number of times that were left out.
+
+    Args:
+        text: with line feeds as its line ends
+        suffix: `.srt`, `.vtt`, `.ass` or `.ssa`
+    """
+    if suffix in (".ass", ".ssa"):
+        return _spoken_in_ass(text)
+    if suffix == ".vtt":
+        text = _BLOCK.sub("", text)
+    # Captions that roll show every line again above the next one.
+    rolling = bool(_INLINE_TIME.search(text))
+    lines, times = text.split("\n"), 0
+    said: list[str] = []
+    for index, line in enumerate(lines):
+        if _TIMES.fullmatch(line):
+            times += 1
+        elif not _is_name_of_cue(lines, index, suffix):
+            words = unescape(_TAG.sub("", line)).strip("\ufeff \t\xa0")
+            if words and not (rolling and said and said[-1] == words):
+                said.append(words)
+    return "\n".join(said), times
+
+
+def _is_name_of_cue(lines: list[str], index: int, suffix: str) -> bool:
+    if index + 1 == len(lines) or not _TIMES.fullmatch(lines[index + 1]):
+        return False
+    began = index == 0 or not lines[index - 1].strip()
+    return bool(_NUMBER.fullmatch(lines[index])) or (suffix == ".vtt" and began)
+
+
+def _spoken_in_ass(text: str) -> tuple[str, int]:
+    said: list[str] = []
+    times = 0
+    for line in text.split("\n"):
+        if line.startswith("Dialogue:") and line.count(",") >= 9:
+            times += 1
+            words = line.split(",", 9)[9]
+            if not _DRAWING.search(words):
+                words = re.sub(r"\\[Nn]", "\n", _OVERRIDE.sub("", words)).replace("\\h", " ")
+                said += [part.strip() for part in words.split("\n") if part.strip()]
+    return "\n".join(said), times
