@@ -24,7 +24,8 @@ _PARAGRAPHS = re.compile(
 )
 _LINES = re.compile("div|li|dt|dd|address|figcaption|caption|summary|details|fieldset|legend|center|v|text-author")
 _CELLS = ("td", "th")
-_NOTE_KINDS = frozenset(("noteref", "doc-noteref", "backlink", "doc-backlink", "headerlink"))
+_SIGNS = ("#", "¶", "§")
+_NOTE_KINDS = frozenset(("noteref", "doc-noteref", "backlink", "doc-backlink"))
 _NOTE_TARGET = re.compile(r"#(?:footnote-|endnote-|_ftn|_edn|cite_note|cite_ref|fn(?:ref)?:?\d)")
 _DECLARED = re.compile(
     rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w.:-]+)""", re.IGNORECASE
@@ -92,19 +93,20 @@ def _declared(data: bytes) -> str | None:
 
 
 class _Parser(HTMLParser):
-    """Write what is to be read into flows: one for the whole page and one for its main part."""
+    """Write what is to be read into a flow, what stands in the page's main part into one of its own."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.tags = 0
-        self._whole, self._main = Flow(), Flow()
-        self._flows: tuple[Flow, ...] = (self._whole,)
+        self._main, self._rest = Flow(), Flow()
+        self._flow = self._rest
         self._skipping = _Element()
         self._in_main = _Element()
         self._kept_blanks = 0
+        self._leads_within_page = False
 
     def text(self) -> str:
-        return self._main.text() or self._whole.text()
+        return self._main.text() or self._rest.text()
 
     def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
         self.tags += 1
@@ -116,42 +118,50 @@ class _Parser(HTMLParser):
             return
         if not self._in_main.inside(tag, +1) and (tag == "main" or attributes.get("role") == "main"):
             self._in_main.enter(tag)
-            self._flows = (self._whole, self._main)
-        if tag == "pre":
+            self._flow = self._main
+        if tag == "a":
+            self._leads_within_page = attributes.get("href", "").startswith("#")
+        elif tag == "pre":
             self._kept_blanks += 1
-        for flow in self._flows:
-            if tag == "br":
-                flow.line_end()
-            elif tag == "table":
-                flow.table()
-            elif tag == "tr":
-                flow.row()
-            elif tag in _CELLS:
-                flow.cell()
-            else:
-                _break(flow, tag)
+        if tag == "br":
+            self._flow.line_end()
+        elif tag == "table":
+            self._flow.table()
+        elif tag == "tr":
+            self._flow.row()
+        elif tag in _CELLS:
+            self._flow.cell()
+        else:
+            self._break(tag)
 
     def handle_endtag(self, tag: str) -> None:
         self.tags += 1
         if self._skipping.inside(tag, -1):
             return
-        if tag == "pre":
+        if tag == "a":
+            self._leads_within_page = False
+        elif tag == "pre":
             self._kept_blanks = max(0, self._kept_blanks - 1)
-        for flow in self._flows:
-            if tag in _CELLS:
-                flow.cell_end()
-            elif tag == "table":
-                flow.table_end()
-            else:
-                _break(flow, tag)
+        if tag in _CELLS:
+            self._flow.cell_end()
+        elif tag == "table":
+            self._flow.table_end()
+        else:
+            self._break(tag)
         if self._in_main.inside(tag, -1) and not self._in_main.depth:
-            self._flows = (self._whole,)
             self._main.paragraph()
+            self._flow = self._rest
 
     def handle_data(self, data: str) -> None:
-        if not self._skipping.depth:
-            for flow in self._flows:
-                flow.write(data, keep_blanks=self._kept_blanks > 0)
+        # A heading's sign for a link to itself is no part of it.
+        if not (self._skipping.depth or (self._leads_within_page and data.strip() in _SIGNS)):
+            self._flow.write(data, keep_blanks=self._kept_blanks > 0)
+
+    def _break(self, tag: str) -> None:
+        if _PARAGRAPHS.fullmatch(tag):
+            self._flow.paragraph()
+        elif _LINES.fullmatch(tag):
+            self._flow.line()
 
 
 class _Element:
@@ -174,13 +184,6 @@ class _Element:
         return was
 
 
-def _break(flow: Flow, tag: str) -> None:
-    if _PARAGRAPHS.fullmatch(tag):
-        flow.paragraph()
-    elif _LINES.fullmatch(tag):
-        flow.line()
-
-
 def _leads_to_note(attributes: dict[str, str]) -> bool:
-    kinds = f"{attributes.get('epub:type', '')} {attributes.get('role', '')} {attributes.get('class', '')}".split()
+    kinds = f"{attributes.get('epub:type', '')} {attributes.get('role', '')}".split()
     return not _NOTE_KINDS.isdisjoint(kinds) or bool(_NOTE_TARGET.match(attributes.get("href", "")))

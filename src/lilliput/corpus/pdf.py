@@ -60,7 +60,7 @@ def _pages(name: str, data: bytes) -> list[str]:
     except Exception as error:  # a damaged file ends in errors of any kind
         raise broken(name, ".pdf", str(error)) from error
     if locked:
-        raise CorpusError(f"{name} is encrypted: save a copy without a password (qpdf --decrypt IN OUT)")
+        raise CorpusError(f"{name} is locked with a password: save a copy without one (qpdf --decrypt IN OUT)")
     if not pages:
         raise broken(name, ".pdf", "it has no pages")
     return pages
