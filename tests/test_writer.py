@@ -67,6 +67,26 @@ def test_the_prompt_is_kept_as_given_and_read_as_the_tokenizer_reads(writer: Wri
     assert writer.write("e\u0301", seed=3)[2:] == writer.write("é", seed=3)[1:]
 
 
+def test_texts_are_cleaned_as_the_text_that_was_learnt(writer: Writer) -> None:
+    plain = writer.write("the\nold", seed=3, length=40).removeprefix("the\nold")
+    for prompt in ("the\r\nold", "the\rold", "\ufeffthe\nold"):
+        assert writer.write(prompt, seed=3, length=40) == prompt + plain
+    # Nothing is taken for a frame.
+    frame = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\nold"
+    assert writer.write(frame, length=3).startswith(frame)
+    for option, typed, meant in (
+        ("stop", "\r\n", "\n"),
+        ("stop", "e\u0301", "\u00e9"),
+        ("ban", "\r\n", "\n"),
+        ("match", "[a-z]{3}\r\nthe", "[a-z]{3}\nthe"),
+        ("allow", "the \r", "the \n"),
+    ):
+        first, second = (writer.write("the", seed=2, length=60, **{option: text}) for text in (typed, meant))
+        assert first == second
+    leads = [writer.fill("the", suffix, length=10)[0] for suffix in ("\r\nthe", "\nthe")]
+    assert leads[0] == leads[1]
+
+
 @pytest.mark.parametrize("prompt", ["é", "日本語", "\U0001f600", "\ud800", "\x00", "\u200b\r\n", "œuvre ﬁn"])
 def test_a_prompt_may_hold_characters_that_training_never_saw(writer: Writer, prompt: str) -> None:
     text = writer.write(prompt, seed=1, length=5)

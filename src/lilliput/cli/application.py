@@ -19,10 +19,13 @@ def run(arguments: list[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A model may write what the terminal's encoding lacks; that is no reason to stop.
             stream.reconfigure(errors="replace")
+    from lilliput.report.terminal import guarded
+
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     verbs = arguments[:1] if arguments and arguments[0] in VERBS else VERBS
-    return _run(build_app(verbs), arguments, debug)
+    with guarded():
+        return _run(build_app(verbs), arguments, debug)
 
 
 def build_app(verbs: tuple[str, ...] | list[str] = VERBS) -> typer.Typer:

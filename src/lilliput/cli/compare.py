@@ -28,9 +28,8 @@ def run(
     if json_:
         typer.echo(json.dumps(found))
         return
-    from rich.console import Console
-
     from lilliput.report.comparison import tables
+    from lilliput.report.screen import Console
 
     console = Console(highlight=False)
     for part in tables(found):

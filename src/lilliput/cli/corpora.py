@@ -25,8 +25,7 @@ def list_corpora(
         for row in rows:
             typer.echo(json.dumps(row, ensure_ascii=False, default=str))
         return
-    from rich.console import Console
-
+    from lilliput.report.screen import Console
     from lilliput.report.tables import table
 
     columns = ["name", "description", "language", "licence", "characters", "where"]

@@ -15,12 +15,11 @@ def run(
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/demo"),
 ) -> int:
     """Train for two minutes on the best text that can be had, and show what came of it."""
-    from rich.console import Console
-
     from lilliput.api import run_task
     from lilliput.cli.showing import download_progress
     from lilliput.errors import CorpusError
     from lilliput.interrupts import Interrupts
+    from lilliput.report.screen import Console
     from lilliput.report.tables import print_evaluation
     from lilliput.training.resolve import Task, resolve
 

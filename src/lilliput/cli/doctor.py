@@ -23,7 +23,7 @@ def run(
             json.dumps({"run": str(run), "steps": chart.done, "findings": [asdict(finding) for finding in found]})
         )
         return
-    from rich.console import Console
+    from lilliput.report.screen import Console
 
     console = Console(highlight=False)
     steps = f"{chart.done:,} step{'s' * (chart.done != 1)} done"

@@ -22,6 +22,6 @@ def run(
     if json_:
         typer.echo(json.dumps(report))
         return
-    from rich.console import Console
+    from lilliput.report.screen import Console
 
     print_evaluation(Console(highlight=False), report)

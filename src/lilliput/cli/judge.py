@@ -86,8 +86,9 @@ def _keep(out: Path, written: str) -> None:
 
 @contextmanager
 def _progress(lines: int) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from lilliput.report.screen import Console
 
     columns = (TextColumn("writing"), BarColumn(), MofNCompleteColumn(), TextColumn("lines"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
@@ -96,8 +97,7 @@ def _progress(lines: int) -> Iterator[Callable[[int], None]]:
 
 
 def _print(report: Mapping[str, Any]) -> None:
-    from rich.console import Console
-
+    from lilliput.report.screen import Console
     from lilliput.report.tables import table
 
     console = Console(highlight=False)

@@ -22,15 +22,24 @@ def learnt_by(run: Path) -> "Learnt":
     return Learnt(texts.training, texts.language)
 
 
-def marked(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """Return the text with these spans underlined, or in double brackets where no terminal reads."""
-    parts, place = [], 0
+def show_marked(start: str, text: str, spans: Sequence[tuple[int, int]]) -> None:
+    """Print a text behind its start, with these spans underlined, or in double brackets where no terminal reads."""
+    parts, place = [(start, False)], 0
     for begins, ends in spans:
-        span = text[begins:ends]
-        underlined = typer.style(span, underline=True) if sys.stdout.isatty() else f"[[{span}]]"
-        parts += [text[place:begins], underlined]
+        parts += [(text[place:begins], False), (text[begins:ends], True)]
         place = ends
-    return "".join([*parts, text[place:]])
+    parts.append((text[place:], False))
+    if not sys.stdout.isatty():
+        # Not by `echo`, which takes out what looks like a colour.
+        sys.stdout.write("".join(f"[[{part}]]" if copied else part for part, copied in parts) + "\n")
+        return
+    from rich.text import Text
+
+    from lilliput.report.screen import Console
+    from lilliput.report.terminal import printable
+
+    shown = Text.assemble(*((printable(part), "underline" if copied else "") for part, copied in parts))
+    Console(highlight=False).print(shown, soft_wrap=True)
 
 
 def told(learnt: "Learnt", text: str) -> dict[str, Any]:

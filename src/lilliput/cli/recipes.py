@@ -31,8 +31,7 @@ def list_recipes(
         for row in rows:
             typer.echo(json.dumps(row))
         return
-    from rich.console import Console
-
+    from lilliput.report.screen import Console
     from lilliput.report.tables import table
 
     Console(highlight=False).print(table(rows, ["name", "description", "minutes"]))

@@ -4,12 +4,14 @@ import json
 import sys
 import time
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lilliput.cli.novelty import learnt_by, marked, told
+from lilliput.cli.escapes import unescaped
+from lilliput.cli.novelty import learnt_by, show_marked, told
 from lilliput.errors import GenerationError
 
 if TYPE_CHECKING:
@@ -77,13 +79,17 @@ def run(
     """Write with a trained model; the text appears while it is written."""
     from lilliput.corpus.decoding import decode
 
+    stop, ban = ([unescaped(text) for text in texts or []] for texts in (stop, ban))
     given: dict[str, Any] = {"length": length, "characters": characters, "until": until, "temperature": temperature}
     given |= {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty, "beams": beams}
     given |= {"match": match, "acrostic": acrostic, "stop": stop or None, "ban": ban or None, "label": label}
     options = _options(set_ or [], given)
     writer = _open(run, quant, suffix is not None, beams or count)
+    suffix = None if suffix is None else unescaped(suffix)
     if prompt == "-":
         prompt = decode(sys.stdin.buffer.read(), "standard input").text
+    elif prompt is not None:
+        prompt = unescaped(prompt)
     start = writer.start(prompt)
     if interactive:
         from lilliput.cli.interactive import write_together
@@ -162,9 +168,9 @@ class _Show:
                 facts = {"seed": seed, "tokens": tokens, "tokens_per_second": speed}
                 self._text("".join(piece.text for piece in pieces), facts)
             else:
-                typer.echo(self.start, nl=False)
-                for piece in stream:
-                    sys.stdout.write(piece.text)
+                # Not by `echo`, which takes out what looks like a colour.
+                for text in chain([self.start], (piece.text for piece in stream)):
+                    sys.stdout.write(text)
                     sys.stdout.flush()
                 typer.echo()
             if not self.json and len(seeds) > 1:
@@ -201,7 +207,7 @@ class _Show:
                 row |= told(self.learnt, text) | {"copied_spans": [[moved + one, moved + end] for one, end in spans]}
             typer.echo(json.dumps(row))
             return
-        typer.echo(self.start + marked(text, spans))
+        show_marked(self.start, text, spans)
         if self.learnt is not None:
             figures = told(self.learnt, text)
             share = "no group of five words" if figures["copied"] is None else f"{figures['copied']:.1%} of the 5-grams"

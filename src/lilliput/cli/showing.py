@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
 def show_evaluation(finished: "Finished") -> None:
     """Print the evaluation table of a finished run, and where its picture and its next words are."""
-    from rich.console import Console
-
+    from lilliput.report.screen import Console
     from lilliput.report.tables import print_evaluation
 
     assert finished.evaluation is not None
@@ -28,8 +27,9 @@ def show_evaluation(finished: "Finished") -> None:
 @contextmanager
 def download_progress() -> Iterator[Callable[[int, int | None], None]]:
     """Yield a callable (bytes done, bytes in all) that draws a bar on a terminal once something is downloaded."""
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    from lilliput.report.screen import Console
 
     columns = (TextColumn("downloading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:

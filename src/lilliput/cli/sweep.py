@@ -69,8 +69,7 @@ def _announce(turn: "Turn") -> None:
 
 
 def _print(rows: Sequence[Mapping[str, Any]], pictures: Sequence[Path]) -> None:
-    from rich.console import Console
-
+    from lilliput.report.screen import Console
     from lilliput.report.tables import table
 
     console = Console(highlight=False)

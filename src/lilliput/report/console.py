@@ -20,7 +20,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgres
 from rich.rule import Rule
 from rich.text import Text
 
+from lilliput.report import screen
 from lilliput.report.notebook import NotebookText
+from lilliput.report.terminal import printable
 
 LIVE_SECONDS = 0.2
 NOTEBOOK_SECONDS = 1.0
@@ -37,7 +39,7 @@ class TrainingView:
     def __init__(
         self, console: Console | None = None, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
     ) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or screen.Console(stderr=True, highlight=False)
         self._notebook: NotebookText | None = None
         if self.console.is_jupyter:
             self._notebook = NotebookText()
@@ -257,8 +259,3 @@ def percent(share: float) -> str:
         return f"{share:.0%}"
     digits = next((digits for digits in range(1, 5) if 0 < round(share, digits + 2) < 1), 5)
     return f"{share:.{digits}%}"
-
-
-def printable(text: str) -> str:
-    """Replace control characters: a model of bytes may write the escape codes that rule a terminal."""
-    return "".join(character if character in "\n\t" or character.isprintable() else "\ufffd" for character in text)

@@ -20,6 +20,7 @@ from lilliput.errors import RunError
 from lilliput.files import make_folder, writing
 from lilliput.report.console import percent
 from lilliput.report.curves import RunCurve, read_curve
+from lilliput.report.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -230,7 +231,7 @@ def _label(upper: "Axes", lower: "Axes", runs: Sequence[RunCurve], curves: Seque
         fontsize=9,
     )
     if single:
-        title = f"{runs[0].name}: {runs[0].steps[-1]:,} steps in {_duration(runs[0].seconds[-1])}"
+        title = f"{printable(runs[0].name)}: {runs[0].steps[-1]:,} steps in {_duration(runs[0].seconds[-1])}"
         # Room for the legend, which has two lines where there are two validation losses.
         upper.set_title(title, loc="left", color=INK, pad=42 if len(curves[0].network) else 26)
     for axes in (upper, lower):
@@ -274,7 +275,9 @@ def _handles_of_many(curves: Sequence[_Drawn]) -> list["Line2D"]:
         best = f": best {np.nanmin(curve.validation):.3f}" if np.isfinite(curve.validation).any() else ""
         if len(curve.exact_match):
             best += f", {percent(float(curve.exact_match[-1]))} right"
-        handles.append(Line2D([], [], color=COLOURS[index % len(COLOURS)], linewidth=2, label=curve.name + best))
+        handles.append(
+            Line2D([], [], color=COLOURS[index % len(COLOURS)], linewidth=2, label=printable(curve.name) + best)
+        )
     handles.append(Line2D([], [], color=QUIET, linewidth=1, linestyle=(0, (3, 1.2)), label="training (smoothed)"))
     if any(len(curve.network) for curve in curves):
         label = "validation, network alone"

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from lilliput.corpus import shortened
 from lilliput.evaluation.floors import bought, named_floors, verdict
-from lilliput.report.console import percent, printable
+from lilliput.report.console import percent
+from lilliput.report.terminal import printable
 
 PART_NAMES = {"network": "network alone", "counts": "counts and guesses alone"}
 READABLE_WIDTH = 16
