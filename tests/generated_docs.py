@@ -92,6 +92,7 @@ def settings() -> dict[str, dict[str, tuple[str, str]]]:
         },
         "[data]": classes["DataSettings"],
         "[data.split]": classes["SplitSettings"],
+        "[data.fields]": classes["FieldSettings"],
         "[data.arithmetic]": classes["ArithmeticSettings"],
         "[tokenizer]": classes["TokenizerSettings"],
         '[model] with kind = "gpt"': classes["GPTSettings"],

@@ -137,6 +137,16 @@ class Recipe(Settings):
         files.write(path, tomli_w.dumps(self.as_dict()).encode())
 
 
+def is_recipe(path: Path) -> bool:
+    """Tell whether a JSON file is a recipe, and not data: it has a section of one."""
+    try:
+        values = files.read_json(path)
+    except (OSError, ValueError):
+        return False
+    sections = {key for key in Recipe.model_fields if isinstance(values.get(key), dict)}
+    return bool(sections - {"data"}) or ("data" in sections and bool(values["data"].keys() & DataSettings.model_fields))
+
+
 def read_recipe(path: str | Path, settings: Mapping[str, Any] | None = None) -> Recipe:
     """Read a TOML or JSON recipe, with `settings` (dotted key -> value) laid over it.
 

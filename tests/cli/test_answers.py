@@ -86,8 +86,8 @@ def test_sums_from_a_recipe(lilliput: Lilliput) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"prompt": "a", "answer": "b"}\n{"prompt": "a"}\n', ("bad.jsonl, line 2", '"answer"')),
-        ('{"prompt": "a", "answer": ""}\n', ("bad.jsonl, line 1", "empty")),
+        ('{"prompt": "a", "answer": ["b"]}\n', ("bad.jsonl, line 1", '"answer"', "data.fields.answer")),
+        ('{"prompt": "a", "answer": ""}\n', ("bad.jsonl holds no record", "fill them")),
         ('{"prompt": "a", "answer": "b"}\n{\n', ("bad.jsonl, line 2 is not JSON",)),
         ('{"prompt": "a", "answer": "b"}\n', ("1 different prompt", "give more")),
     ],
@@ -108,7 +108,7 @@ def test_bad_files_are_one_line(lilliput: Lilliput, place: Path, content: str, w
         (("sums.toml", "--corpus", "story.txt"), ("data.arithmetic makes its own problems",)),
         (("sums.toml", "--set", "data.window=2"), ("is the most", "data.window=")),
         (("questions.jsonl", "--validation", "story.txt"), ("story.txt holds no prompts and answers",)),
-        (("story.txt", "--validation", "questions.jsonl"), ("questions.jsonl",)),
+        (("story.txt", "--validation", "questions.jsonl"), ("a text is measured on a text",)),
     ],
 )
 def test_bad_settings_are_one_line(

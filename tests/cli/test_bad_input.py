@@ -60,7 +60,7 @@ def files(folder: Path) -> dict[str, bytes | None]:
         (("shakespear-lstm",), ("did you mean 'shakespeare-lstm'",)),
         (("none.toml",), ("there is no such recipe file",)),
         (("bad.toml",), ("bad.toml", "not a readable TOML file")),
-        (("bad.json",), ("bad.json", "not a readable JSON file")),
+        (("bad.json",), ("bad.json is not JSON", "mend it")),
         (("typo.toml",), ("trainig: unknown key (did you mean 'training'?)", "data.windo", "training: missing")),
         (("date.toml",), ("description",)),
         (("no-text.toml",), ("data.corpus names no text", "--corpus FILE")),

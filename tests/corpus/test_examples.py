@@ -1,3 +1,4 @@
+import csv
 import gzip
 import io
 import json
@@ -6,10 +7,13 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from lilliput.corpus import END, Example, Examples, open_examples, require_examples, shared_prompts, split_examples
 from lilliput.corpus.examples import gather
+from lilliput.corpus.settings import FieldSettings, ReadSettings
 from lilliput.errors import CorpusError
 
 ROWS = [
@@ -61,6 +65,7 @@ def test_packed_files_hold_the_same(tmp_path: Path) -> None:
     [
         ("text.jsonl", b'{"text": "one", "prompt": "a", "answer": "b"}\n'),
         ("other.jsonl", b'{"poem": "one"}\n'),
+        ("chat.json", b'{"name": "x", "messages": [{"from": "Anna", "text": "hi"}]}'),
         ("broken.jsonl", b"{\n"),
         ("empty.jsonl", b"\n \n"),
         ("nothing.jsonl", b""),
@@ -87,14 +92,12 @@ def test_folders_missing_files_and_archives_of_several_are_left_too(tmp_path: Pa
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ('{"prompt": "cut', r"questions\.jsonl, line 3 is not JSON .*: write \{"),
-        ("[1]", "line 3 is no object: write"),
-        ('{"prompt": "a"}', 'line 3 has no field "answer": every line needs'),
-        ('{"answer": "a"}', 'line 3 has no field "prompt"'),
-        ('{"prompt": "a", "answer": 5}', 'line 3: "answer" is 5, not a string: put it between'),
-        ('{"prompt": null, "answer": "b"}', 'line 3: "prompt" is null, not a string'),
-        ('{"prompt": "", "answer": "b"}', 'line 3: "prompt" is empty: .*take the line out'),
-        ('{"prompt": "a", "answer": ""}', 'line 3: "answer" is empty'),
+        ('{"prompt": "cut', r"questions\.jsonl, line 3 is not JSON .*: write one object a line"),
+        ("[1]", "line 3 is neither an object nor a string: write"),
+        (
+            '{"prompt": "a", "answer": ["b"]}',
+            r'line 3: "answer" is \["b"\], not a text: name the fields with',
+        ),
         (f'{{"prompt": "a", "answer": {json.dumps("b" + END)}}}', r'line 3: "answer" holds U\+0003.*: take it out'),
         (f'{{"prompt": "a", "answer": {"9" * 5000}}}', r"line 3 is not JSON \(a number has too many digits"),
         ('{"prompt": "a\\ud800", "answer": "b"}', 'line 3: "prompt" holds half of a surrogate pair'),
@@ -108,9 +111,119 @@ def test_a_broken_line_is_refused_with_its_number_and_the_remedy(tmp_path: Path,
     assert "\n" not in str(error.value)
 
 
+def test_records_without_a_prompt_or_an_answer_are_left_out_and_counted(tmp_path: Path) -> None:
+    lacking: list[object] = [
+        {"prompt": "a"},
+        {"answer": "b"},
+        {"prompt": None, "answer": "b"},
+        {"prompt": "a", "answer": ""},
+    ]
+    examples = opened(written(tmp_path, [ROWS[0], *lacking, {"prompt": "three", "answer": 3}]))
+    assert [*examples] == [Example("1+1=", "2"), Example("three", "3")]
+    assert examples.where(1) == "questions.jsonl, line 6"
+    assert examples.notes == (
+        "read questions.jsonl as 2 prompts with their answers (prompt: 'prompt', answer: 'answer'); left out: 'id'; "
+        "4 without a prompt or an answer left out",
+    )
+    with pytest.raises(CorpusError, match="holds no record with both 'prompt' and 'answer'"):
+        open_examples(written(tmp_path, lacking[2:]))
+
+
+@pytest.mark.parametrize(
+    ("record", "example"),
+    [
+        ({"question": "Where?", "answer": "Here."}, ("Where?", "Here.")),
+        ({"Question": "Where?", "Answer": "Here."}, ("Where?", "Here.")),
+        ({"prompt": "Where?", "completion": " Here."}, ("Where?", " Here.")),
+        ({"prompt": "Where?", "response": "Here."}, ("Where?", "Here.")),
+        ({"input": "Where?", "output": "Here."}, ("Where?", "Here.")),
+        ({"instruction": "Add.", "input": "1 2", "output": "3"}, ("Add.\n1 2", "3")),
+        ({"instruction": "Go.", "input": "", "output": "Gone."}, ("Go.", "Gone.")),
+        ({"instruction": "Go.", "context": "Now.", "response": "Gone.", "category": "x"}, ("Go.\nNow.", "Gone.")),
+        ({"prompt": "one\r\ntwo", "answer": "e\u0301"}, ("one\ntwo", "\u00e9")),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".tsv", ".parquet"])
+def test_prompts_and_answers_have_many_names(
+    tmp_path: Path, record: dict[str, str], example: tuple[str, str], suffix: str
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".jsonl":
+        path.write_text(json.dumps(record))
+    elif suffix == ".json":
+        path.write_text(json.dumps([record]))
+    elif suffix == ".parquet":
+        parquet.write_table(pyarrow.Table.from_pylist([record]), path)
+    else:
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file, "excel-tab" if suffix == ".tsv" else "excel")
+            writer.writerows([list(record), list(record.values())])
+    assert [*opened(path)] == [Example(*example)]
+
+
+def test_fields_of_ones_own(tmp_path: Path) -> None:
+    path = written(tmp_path, [{"ask": "Where?", "say": "Here.", "text": "no"}])
+    assert open_examples(path) is None
+    own = ReadSettings(fields=FieldSettings(prompt="ask", answer="say"))
+    examples = open_examples(path, own)
+    assert examples is not None
+    assert [*examples] == [Example("Where?", "Here.")]
+    assert examples.notes[0].endswith("(prompt: 'ask', answer: 'say'); left out: 'text'")
+    pairs = written(tmp_path, [{"question": "a", "answer": "b"}], "pairs.jsonl")
+    assert open_examples(pairs, ReadSettings(fields=FieldSettings(text="question"))) is None
+    with pytest.raises(ValueError, match="prompt and answer belong together"):
+        FieldSettings(prompt="ask")
+
+
+TURNS = [
+    {"role": "system", "content": "Be short."},
+    {"role": "user", "content": "Hello"},
+    {"role": "assistant", "content": "Hi"},
+    {"role": "user", "content": [{"type": "text", "text": "Where?"}]},
+    {"role": "assistant", "content": "Here."},
+]
+SHARED = [{"from": "human", "value": "Hello"}, {"from": "gpt", "value": "Hi"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (json.dumps({"messages": TURNS}), "a.jsonl"),
+        (json.dumps([{"messages": TURNS}]), "a.json"),
+        (json.dumps({"messages": TURNS}), "a.json"),
+        (json.dumps([TURNS]), "a.json"),
+    ],
+)
+def test_every_turn_of_the_assistant_is_an_answer(tmp_path: Path, content: str, name: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert [*opened(tmp_path / name)] == [
+        Example("system: Be short.\nuser: Hello\nassistant: ", "Hi"),
+        Example("system: Be short.\nuser: Hello\nassistant: Hi\nuser: Where?\nassistant: ", "Here."),
+    ]
+
+
+def test_another_form_of_chats(tmp_path: Path) -> None:
+    examples = opened(written(tmp_path, [{"id": "x", "conversations": SHARED}]))
+    assert [*examples] == [Example("user: Hello\nassistant: ", "Hi")]
+    assert "every turn of the assistant in 'conversations' an answer" in examples.notes[0]
+
+
+def test_several_files_are_one(tmp_path: Path) -> None:
+    one = written(tmp_path, [{"prompt": "a", "answer": "b"}], "one.jsonl")
+    two = written(tmp_path, [{"question": "c", "answer": "d"}], "two.jsonl")
+    for targets in ([one, two], [tmp_path]):
+        examples = open_examples(targets)
+        assert examples is not None
+        assert [*examples] == [Example("a", "b"), Example("c", "d")]
+        assert len(examples.notes) == 2
+    (tmp_path / "zero.txt").write_text("a text")
+    with pytest.raises(CorpusError, match=r"zero\.txt holds no prompts and answers, unlike the files before it"):
+        open_examples([one, tmp_path / "zero.txt"])
+
+
 def test_what_must_be_examples_is_told_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("no examples")
-    with pytest.raises(CorpusError, match=r"holds no prompts and answers.*give one \.jsonl file"):
+    with pytest.raises(CorpusError, match=r'holds no prompts and answers.*give \.jsonl.*"prompt" and "answer"'):
         require_examples(tmp_path / "text.txt")
     with pytest.raises(CorpusError, match="there is no file"):
         require_examples(tmp_path / "missing.jsonl")
@@ -122,11 +235,6 @@ def test_what_macos_adds_to_an_archive_is_passed_over(tmp_path: Path) -> None:
         archive.writestr("q.jsonl", '{"prompt": "a", "answer": "b"}\n')
         archive.writestr("__MACOSX/._q.jsonl", b"\x00\x05\x16\x07")
     assert [*require_examples(path)] == [Example("a", "b")]
-
-
-def test_the_first_row_decides_even_if_it_is_broken_otherwise(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match='line 1: "prompt" is 3, not a string'):
-        open_examples(written(tmp_path, [{"prompt": 3, "answer": "b"}]))
 
 
 def test_the_checksum_is_that_of_texts_and_bounds() -> None:

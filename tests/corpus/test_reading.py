@@ -44,17 +44,21 @@ def test_a_folder_is_read_recursively_in_sorted_order(tmp_path):
     for name in ["b.txt", "a/z.md", "a/b.jsonl.gz", ".hidden.txt", ".git/x.txt", "picture.png", "c.TXT"]:
         path = tmp_path / "texts" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(gzip.compress(b'{"text": "packed"}') if name.endswith("gz") else name.encode())
+        content = gzip.compress(b'{"text": "packed"}') if name.endswith("gz") else name.encode()
+        path.write_bytes(b"\x89PNG\0" if name.endswith("png") else content)
     corpus = read_files([tmp_path / "texts"])
     assert [document.text for document in corpus.documents] == ["packed", "a/z.md", "b.txt", "c.TXT"]
     assert [document.name for document in corpus.documents] == ["a/b.jsonl.gz:1", "a/z.md", "b.txt", "c.TXT"]
     assert corpus.name == "texts"
-    assert corpus.notes == ("read 4 files as ASCII, one line, 34 bytes",)
+    assert corpus.notes[:2] == (
+        "texts: read 2 .txt, 1 .gz, 1 .md (left out: 2 hidden or of tools, 1 .png (no text))",
+        "read 4 files as ASCII, one line, 34 bytes",
+    )
 
 
 def test_a_folder_without_texts(tmp_path):
-    (tmp_path / "picture.png").write_bytes(b"x")
-    with pytest.raises(CorpusError, match=r"holds no text: its files must end in one of .txt .md"):
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\0")
+    with pytest.raises(CorpusError, match=r"holds no text \(left out: 1 .png \(no text\)\): give a folder with texts"):
         read_files([tmp_path])
 
 

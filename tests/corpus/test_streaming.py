@@ -169,7 +169,7 @@ def test_members_of_an_archive_are_chosen_by_name(small, tmp_path):
         ("a.txt", TEXT.encode() + b"\0", "a.txt is binary, not text"),
         ("a.txt", TEXT.encode()[:2000] + b"\xe9\xe8" * 300, "a.txt begins as UTF-8 and has 600 bytes that are not"),
         ("a.jsonl", b'{"text": "fine"}\n' * 100 + b'{"text": "cut', "a.jsonl, line 101 is not JSON"),
-        ("a.csv", b"text\n" + b"fine\n" * 200 + b'"open', "a.csv is not a table"),
+        ("a.csv", b"id,text\n" + b"1,fine\n" * 200 + b'1,"open', "a.csv is not a table"),
         ("a.parquet", b"no table", "a.parquet cannot be read as Parquet"),
         ("a.txt", b" \n" * 1000, "there is no text in a"),
     ],

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lilliput.cli.reading import Encoding, Exclude, Field, Include, read_settings
+
 if TYPE_CHECKING:
     from lilliput.recipe import Recipe
     from lilliput.training.forecast import Forecast
+
+
+_LINE = 60
 
 
 def run(
@@ -20,9 +25,10 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set model.layers=6.")
     ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="The encoding of the texts, such as koi8-r; by default it is found out.")
-    ] = None,
+    encoding: Encoding = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    field: Field = None,
     corpus: Annotated[str | None, typer.Option(help="Put another text or file of answers under the recipe.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the recipe into this file, which must be new.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
@@ -42,8 +48,7 @@ def run(
     settings = dict(parse_setting(text) for text in set_ or [])
     if minutes is not None:
         settings["training.minutes"] = minutes
-    if encoding is not None:
-        settings["data.encoding"] = encoding
+    settings |= read_settings(encoding, include, exclude, field)
     with download_progress() as progress:
         task = resolve(target, corpus=corpus, settings=settings, progress=progress)
     doing = "measuring this machine"
@@ -78,8 +83,13 @@ def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, st
     else:
         size = f"{found.bytes:,} bytes on the disk" if found.characters is None else f"{found.characters:,} characters"
     about = "about " if found.bytes is not None else ""
+    if found.documents is not None and found.documents > 1:
+        size += f" in {found.documents:,} documents"
     lines = [
         ("text", f"{name}: {size}"),
+        *(("" if number else "read", note.removeprefix("read ")) for number, note in enumerate(found.notes)),
+        *(("" if number else "begins", line) for number, line in enumerate(_shown(found.begins))),
+        ("held out", _held_out(recipe, found)),
         ("tokens", f"{recipe.tokenizer.kind}, {about}{found.vocabulary:,} of them, {found.context} at a time"),
         *choices(recipe),
         (
@@ -93,6 +103,26 @@ def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, st
     if found.expected is not None:
         lines.append(("expected", expectation(found.expected, strongest_floor(found.floors or {}))))
     return lines
+
+
+def _shown(lines: list[str]) -> list[str]:
+    from lilliput.corpus import shortened
+    from lilliput.report.console import printable
+
+    return [shortened(printable(line), _LINE) for line in lines]
+
+
+def _held_out(recipe: "Recipe", found: "Forecast") -> str:
+    if found.problems is not None:
+        size = f"{found.held_out:,} prompts with their answers"
+    else:
+        size = f"{found.held_out:,} characters" if found.bytes is None else "at most 2,000,000 characters"
+    if recipe.data.validation is not None:
+        return f"{size}, of {recipe.data.validation}"
+    if found.problems is not None:
+        return f"{size}, by chance"
+    ways = {"position": "the end", "pieces": "pieces from all over the text", "document": "whole documents"}
+    return f"{size}: {ways[recipe.data.split.by]}"
 
 
 def _passes(passes: float | None) -> str:

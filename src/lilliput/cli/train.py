@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lilliput.cli.reading import Encoding, Exclude, Field, Include, read_settings
+
 if TYPE_CHECKING:
     from lilliput.training.events import Finished
 
@@ -18,8 +20,8 @@ def run(
         list[str],
         typer.Argument(
             metavar="TARGET",
-            help="Texts (files, folders, - for standard input, or a known corpus), a .jsonl file of prompts and "
-            "answers, or a recipe's name or file.",
+            help="Texts (files, folders, - for standard input, or a known corpus), prompts with answers, or a "
+            "recipe's name or file.",
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="The run folder. Default: runs/NAME.")] = None,
@@ -27,9 +29,10 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set model.layers=6.")
     ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="The encoding of the texts, such as koi8-r; by default it is found out.")
-    ] = None,
+    encoding: Encoding = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    field: Field = None,
     corpus: Annotated[str | None, typer.Option(help="Put another text or file of answers under the recipe.")] = None,
     validation: Annotated[
         str | None, typer.Option(help="Measure on this text or file instead of a part of the other.")
@@ -49,8 +52,7 @@ def run(
     settings = dict(parse_setting(text) for text in set_ or [])
     if minutes is not None:
         settings["training.minutes"] = minutes
-    if encoding is not None:
-        settings["data.encoding"] = encoding
+    settings |= read_settings(encoding, include, exclude, field)
     if seed is not None:
         settings["seed"] = seed
     with download_progress() as progress:

@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lilliput.corpus.data_files import find_file
     from lilliput.corpus.document import JOINT, Corpus, Document, Progress
-    from lilliput.corpus.examples import (
-        END,
-        Example,
-        Examples,
-        open_examples,
-        require_examples,
-        shared_prompts,
-        shortened,
-        split_examples,
-    )
+    from lilliput.corpus.example_files import open_examples, require_examples
+    from lilliput.corpus.examples import END, Example, Examples, shared_prompts, shortened, split_examples
     from lilliput.corpus.labels import LabelKind, label_alike, label_documents, mark_prompt, unmark
     from lilliput.corpus.named import (
         CorpusInfo,
@@ -47,16 +39,8 @@ if TYPE_CHECKING:
 _PARTS = {
     "data_files": ("find_file",),
     "document": ("JOINT", "Corpus", "Document", "Progress"),
-    "examples": (
-        "END",
-        "Example",
-        "Examples",
-        "open_examples",
-        "require_examples",
-        "shared_prompts",
-        "shortened",
-        "split_examples",
-    ),
+    "example_files": ("open_examples", "require_examples"),
+    "examples": ("END", "Example", "Examples", "shared_prompts", "shortened", "split_examples"),
     "labels": ("LabelKind", "label_alike", "label_documents", "mark_prompt", "unmark"),
     "named": (
         "CorpusInfo",

@@ -12,10 +12,12 @@ been taken for another encoding, the stream ends in an error, so a text never de
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from lilliput.corpus.codes import Codes
 from lilliput.corpus.encodings import ENCODINGS, Guess, Sample
 from lilliput.errors import CorpusError
 
@@ -47,7 +49,7 @@ class Decoded:
     encoding: str
     line_ends: str
     notes: tuple[str, ...] = ()
-    """How an encoding that had to be guessed makes the first line read, and which others may be meant."""
+    """How a guessed encoding makes the first line read, which others may be meant; what was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,25 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
     Raises CorpusError if the bytes are no text, or not in the encoding that is named.
     """
     found = _decode(data, name, encoding)
-    text = found.text.rstrip(_END_OF_FILE)
+    codes = Codes()
+    text = codes.take_out(found.text.rstrip(_END_OF_FILE))
     _require_text(text, name)
     ends = _LineEnds()
     ends.count(text)
-    return Decoded(text, found.label, str(ends), found.notes(name))
+    return Decoded(text, found.label, str(ends), (*found.notes(name), *codes.notes(name)))
+
+
+def is_text(head: bytes, whole: bool) -> bool:
+    """Tell by the first bytes of a file, or its `whole`, whether it is text, in whatever encoding."""
+    try:
+        if b"\x00" in head or _mark_length(head):
+            text = _decode(head, "", None, whole).text
+        else:
+            text = head.decode("ascii", "replace")  # other encodings have letters where Unicode has more controls
+        _require_text(Codes().take_out(text.rstrip(_END_OF_FILE)), "")
+    except CorpusError:
+        return False
+    return True
 
 
 class TextDecoder:
@@ -92,7 +108,8 @@ class TextDecoder:
 
     def __init__(self, name: str, encoding: str | None = None) -> None:
         self.encoding = "nothing"
-        self.notes: tuple[str, ...] = ()
+        self._guess: tuple[str, ...] = ()
+        self._codes = Codes()
         self._name = name
         self._named = encoding
         self._ends = _LineEnds()
@@ -101,26 +118,31 @@ class TextDecoder:
         self._stray = self._beyond_ascii = 0
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Tell what `Decoded.notes` tells."""
+        return (*self._guess, *self._codes.notes(self._name))
+
+    @property
     def line_ends(self) -> str:
         """Name the line ends."""
         return str(self._ends)
 
-    def decode(self, chunks: Iterator[bytes]) -> Iterator[str]:
+    def decode(self, chunks: Iterator[bytes]) -> Generator[str, None, None]:
         """Yield the text of the chunks."""
         head = next(chunks, b"")
         found = _decode(head, self._name, self._named, whole=False)
-        self.encoding, self.notes, codec = found.label, found.notes(self._name), found.codec
-        _require_text(found.text.rstrip(_END_OF_FILE), self._name)
+        self.encoding, self._guess, codec = found.label, found.notes(self._name), found.codec
+        _require_text(Codes().take_out(found.text.rstrip(_END_OF_FILE)), self._name)
         # The head is decoded once more: only so does the decoder know of a character that the first chunk cuts in two.
         texts = self._texts(chain(_parts(head[_mark_length(head) :]), chunks), codec)
         del head, found  # a stream is to be small
         held = ""
-        for text in texts:
-            whole = held + text
+        for text in chain((self._codes.take_out(text, final=False) for text in texts), [None]):
+            whole = held + (self._codes.take_out("") if text is None else text)
             kept = whole.rstrip("\r" + _END_OF_FILE)
             held = whole[len(kept) :]
             if "\x00" in kept:
-                raise _binary(self._name)
+                raise _binary(kept, self._name)
             self._ends.count(kept)
             yield kept
         last = held.rstrip(_END_OF_FILE)
@@ -230,7 +252,7 @@ def _decode_unmarked_utf16(data: bytes, name: str, whole: bool) -> _Encoded:
         )
         if sample and strange <= _MOST_CONTROLS * len(sample):
             return _Encoded(text, "UTF-16 without byte-order mark", codec)
-    raise _binary(name)
+    raise _binary(data.decode("latin-1"), name)
 
 
 def _guess(data: bytes, whole: bool) -> _Encoded:
@@ -285,10 +307,13 @@ class _LineEnds:
 
 def _require_text(text: str, name: str) -> None:
     if "\x00" in text or len(_CONTROL.findall(text)) > _MOST_CONTROLS * len(text):
-        raise _binary(name)
+        raise _binary(text, name)
 
 
-def _binary(name: str) -> CorpusError:
+def _binary(text: str, name: str) -> CorpusError:
+    controls = Counter(_CONTROL.findall(text))
+    [(most, _)] = controls.most_common(1)
     return CorpusError(
-        f"{name} is binary, not text: give plain text in UTF-8, UTF-16 or Latin-1 (or .gz, .xz, .zip of it)"
+        f"{name} is binary, not text: {controls.total() / len(text):.1%} of it are control characters, most of them "
+        f"U+{ord(most):04X}; give plain text (or .gz, .xz, .zip of it)"
     )

@@ -2,32 +2,24 @@
 
 All characters stand in one string, and an array says where each prompt and each answer ends: a million examples are two
 objects, not millions. Every answer is closed by one character, Unicode's END OF TEXT, so that the model learns to stop;
-a file that holds this character is refused, so one rule serves every file. Left out: more than one turn, several right
-answers to one prompt, and the cleaning of texts: a prompt has no frame, and its line ends are the author's.
+a file that holds this character is refused, so one rule serves every file. They are read by `example_files`. Left out:
+several right answers to one prompt.
 
 Axes: N examples.
 """
 
 import hashlib
-import json
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lilliput.corpus.reading import missing
-from lilliput.corpus.settings import AUTOMATIC, ReadSettings
-from lilliput.corpus.unpacking import PACKED, expand, unpack
 from lilliput.errors import CorpusError
-from lilliput.files import parse_json, reason_of
 
 END = "\x03"
 """The character that closes every answer."""
-_FIELDS = ("prompt", "answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,37 +96,6 @@ def gather(
     return Examples(name, "".join(parts), bounds_N2, notes, lines_N)
 
 
-def open_examples(target: str | Path, settings: ReadSettings = AUTOMATIC) -> Examples | None:
-    """Read a `.jsonl` file (packed or not) whose first row has `prompt` and `answer`; None if the target is no such.
-
-    Raises CorpusError, with the line and the remedy, for a row that is no example.
-    """
-    path = Path(target).expanduser()
-    text = _json_lines(path, settings)
-    if text is None:
-        return None
-    # Not splitlines: U+2028 and its like may stand inside a JSON string.
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    if not lines or not _is_example(lines[0][1]):
-        return None
-    examples = [_read(f"{path.name}, line {number:,}", line) for number, line in lines]
-    note = f"read {path.name} as {len(examples):,} prompts with their answers"
-    return gather(path.name, examples, (note,), np.array([number for number, _ in lines], np.int64))
-
-
-def require_examples(target: str | Path, settings: ReadSettings = AUTOMATIC) -> Examples:
-    """Read prompts and answers where nothing else will do. Raises CorpusError if the target is no such file."""
-    examples = open_examples(target, settings)
-    if examples is not None:
-        return examples
-    if not Path(target).expanduser().exists():
-        raise missing(Path(target))
-    raise CorpusError(
-        f"{target} holds no prompts and answers, which is what is learnt here: give one .jsonl file with lines like "
-        '{"prompt": "...", "answer": "..."}'
-    )
-
-
 def shortened(text: str, most: int = 160) -> str:
     """Return a prompt or answer as it is shown: the beginning of what would fill the screen."""
     return text if len(text) <= most else text[:most] + "..."
@@ -170,78 +131,3 @@ def shared_prompts(training: Examples, validation: Examples) -> int:
     """Count the validation examples whose prompt is also learnt."""
     learnt = {example.prompt for example in training}
     return sum(example.prompt in learnt for example in validation)
-
-
-def _json_lines(path: Path, settings: ReadSettings) -> str | None:
-    """Return the decoded text of a `.jsonl` file, None if the path is no such file."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    while suffixes and suffixes[-1] in PACKED[:2]:
-        suffixes.pop()
-    if not suffixes or suffixes[-1] not in (".jsonl", ".zip"):
-        return None
-    try:
-        if not path.is_file():
-            return None
-        data, name = path.read_bytes(), path.name
-    except OSError:
-        return None  # the reader of texts tells what is wrong
-    if path.suffix.lower() == ".zip":
-        member = _only_member(name, data)
-        if member is None:
-            return None
-        name, data = member
-    # Named as plain text, the file comes back decoded and whole.
-    inner = "plain.txt" + name.lower().rpartition(".jsonl")[2]
-    documents = [document for found in unpack(name, data, settings, inner) for document in found.documents]
-    return documents[0].text.lstrip("\ufeff") if documents else ""
-
-
-def _only_member(name: str, data: bytes) -> tuple[str, bytes] | None:
-    """Return name and bytes of the one file of an archive if that is a `.jsonl` file."""
-    from io import BytesIO
-
-    try:
-        archive = zipfile.ZipFile(BytesIO(data))
-    except (OSError, zipfile.BadZipFile):
-        return None
-    with archive:
-        # macOS puts a file of its own beside every other.
-        members = [m for m in archive.infolist() if not m.filename.endswith("/") and "__MACOSX/" not in m.filename]
-        if len(members) != 1 or not members[0].filename.lower().endswith(".jsonl"):
-            return None
-        member = members[0]
-        return member.filename, expand(f"{name}/{member.filename}", member.compress_size, lambda: archive.open(member))
-
-
-def _is_example(line: str) -> bool:
-    try:
-        row = parse_json(line)
-    except ValueError:
-        return False
-    return isinstance(row, dict) and all(field in row for field in _FIELDS) and "text" not in row
-
-
-def _read(where: str, line: str) -> Example:
-    try:
-        row = parse_json(line)
-    except ValueError as error:
-        raise CorpusError(
-            f'{where} is not JSON ({reason_of(error)}): write {{"prompt": "...", "answer": "..."}}'
-        ) from error
-    if not isinstance(row, dict):
-        raise CorpusError(f'{where} is no object: write {{"prompt": "...", "answer": "..."}}')
-    for field in _FIELDS:
-        value = row.get(field)
-        if field not in row:
-            raise CorpusError(f'{where} has no field "{field}": every line needs "prompt" and "answer"')
-        if not isinstance(value, str):
-            raise CorpusError(f'{where}: "{field}" is {json.dumps(value)[:40]}, not a string: put it between ""')
-        if not value:
-            raise CorpusError(f'{where}: "{field}" is empty: give it a character at least, or take the line out')
-        if END in value:
-            raise CorpusError(f'{where}: "{field}" holds U+0003, which closes every answer here: take it out')
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise CorpusError(f'{where}: "{field}" holds half of a surrogate pair: write the whole character') from None
-    return Example(row["prompt"], row["answer"])

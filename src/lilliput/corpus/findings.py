@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from lilliput.corpus.cleaning import clean
+from lilliput.corpus.marks import Marks
 from lilliput.corpus.settings import ReadSettings
 from lilliput.corpus.tables import RawText
 from lilliput.corpus.unpacking import Found
@@ -11,12 +12,15 @@ _MOST_NOTES = 8  # about single files
 
 
 class Reading:
-    """What a pass over files, which are read as `settings` say, has found out so far."""
+    """What a pass over files, which are read as `settings` say, has found out so far; it may be one file `alone`."""
 
-    def __init__(self, settings: ReadSettings) -> None:
+    def __init__(self, settings: ReadSettings, alone: bool = True) -> None:
         self.settings = settings
+        self.alone = alone
         self.files: list[Found] = []
+        self.archives: list[str] = []
         self.frames: list[int] = []
+        self.marks = Marks()
         self.replaced = 0
         self.empty = 0
 
@@ -30,6 +34,7 @@ class Reading:
             f"{sum(file.bytes for file in files):,} bytes"
             for (encoding, line_ends), files in groups.items()
         ]
+        notes = [*self.archives, *notes]
         single = [note for file in self.files for note in file.notes]
         notes += single[:_MOST_NOTES]
         if len(single) > _MOST_NOTES:
@@ -37,6 +42,7 @@ class Reading:
         if self.frames:
             texts = f" from {len(self.frames):,} texts" if len(self.frames) > 1 else ""
             notes.append(f"Project Gutenberg frame removed{texts}: {sum(self.frames):,} characters")
+        notes += self.marks.notes()
         if self.replaced:
             notes.append(f"{self.replaced:,} halves of surrogate pairs replaced by U+FFFD")
         if self.empty:
@@ -44,10 +50,10 @@ class Reading:
         return notes
 
     def clean(self, texts: Iterable[RawText]) -> Iterator[list[str]]:
-        """Yield every text as a document of one fragment."""
+        """Yield the documents in every text: one, unless marks part it."""
         for raw in texts:
             cleaned = clean(raw.text)
             self.replaced += cleaned.replaced
             if cleaned.frame and cleaned.text.strip():
                 self.frames.append(cleaned.frame)
-            yield [cleaned.text]
+            yield self.marks.parts(cleaned.text)

@@ -66,7 +66,7 @@ def open_large_corpus(
     """
     _refuse_empty(targets)
     if len(targets) != 1 or str(targets[0]) not in CATALOGUE or Path(targets[0]).exists():
-        return open_large(targets, settings=settings) if is_large(targets) else None
+        return open_large(targets, settings=settings) if is_large(targets, settings) else None
     name = str(targets[0])
     entry = CATALOGUE[name]
     if entry.made or entry.books:

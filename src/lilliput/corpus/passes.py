@@ -25,9 +25,12 @@ from lilliput.corpus.cleaning import FRAME_END, FRAME_START, without_frame
 from lilliput.corpus.decoding import TextDecoder
 from lilliput.corpus.document import JOINT
 from lilliput.corpus.findings import Reading
-from lilliput.corpus.tables import CsvTable, ParquetTable, json_lines
+from lilliput.corpus.parquet import ParquetTable
+from lilliput.corpus.records import STREAMED, open_records
+from lilliput.corpus.tables import RawText, TextTable
 from lilliput.corpus.unpacking import (
     BROKEN,
+    FORMATS,
     Found,
     cannot_unpack,
     expands_too_much,
@@ -45,6 +48,7 @@ SAFE_CUT = re.compile(r"\S(?=[ \n])")
 """Where a text may be cut: neither normalisation nor any tokenizer looks across."""
 WHOLE = 8 << 20
 """Bytes of an unpacked file that is read whole."""
+_WHOLE = tuple(suffix for suffix in FORMATS if suffix not in STREAMED)
 _FRAME_LINES = 4096  # characters that the line of a frame, which may be several, does not exceed
 
 
@@ -93,7 +97,8 @@ def _zip_documents(file: IO[bytes], name: str, reading: Reading, members: str) -
     except BROKEN as error:
         raise CorpusError(f"{name} is no .zip file, or only a part of one: fetch or pack the file again") from error
     with archive:
-        found = text_members(name, archive)
+        found, notes = text_members(name, archive, reading.settings)
+        reading.archives += notes
         chosen = [member for member in found if fnmatch(member.filename, members)]
         for member in chosen or found:
             try:
@@ -106,11 +111,11 @@ def _zip_documents(file: IO[bytes], name: str, reading: Reading, members: str) -
 
 def _parquet_documents(file: IO[bytes], name: str, reading: Reading) -> Iterator[Iterable[str]]:
     size = file.seek(0, io.SEEK_END)
-    table = ParquetTable(name, file)
+    table = ParquetTable(name, file, reading.settings.fields)
     if table.are_lines:
         yield _cleaned_stream(table.lines(), reading)
     else:
-        yield from reading.clean(table.documents())
+        yield from _joined(reading, table.documents())
     reading.files.append(Found(name, (), "Parquet", "lines" if table.are_lines else "rows", size, (table.note,)))
 
 
@@ -124,11 +129,12 @@ def _unpacked(name: str, inner: str, stream: IO[bytes], packed: int, reading: Re
     chunks = _chunks(name, stream, packed)
     head = b"".join(_until(chunks, WHOLE))
     # What wants to be read from its end cannot be a stream within a stream.
-    if len(head) <= WHOLE or suffix in (".zip", ".parquet"):
-        for found in unpack(name, head + b"".join(chunks), reading.settings, inner):
+    if len(head) <= WHOLE or suffix in _WHOLE:
+        for found in unpack(name, head + b"".join(chunks), reading.settings, inner, reading.alone):
+            reading.archives += found.archive
             if found.documents:
                 reading.files.append(found)
-                yield from reading.clean(found.documents)
+                yield from _joined(reading, found.documents)
             else:
                 reading.empty += 1
         return
@@ -137,15 +143,19 @@ def _unpacked(name: str, inner: str, stream: IO[bytes], packed: int, reading: Re
     texts = decoder.decode(read)
     del head
     notes: tuple[str, ...] = ()
-    if suffix == ".jsonl":
-        yield from reading.clean(json_lines(name, _lines(texts)))
-    elif suffix == ".csv":
-        table = CsvTable(name, _lines_with_ends(texts))
-        yield from reading.clean(table.documents())
-        notes = (table.note,)
+    if suffix in STREAMED:
+        records = open_records(name, suffix, texts)
+        table = TextTable(name, records, reading.settings.fields)
+        yield from _joined(reading, table.documents())
+        notes = (*records.notes, table.note)
     else:
         yield _cleaned_stream(texts, reading)
     reading.files.append(Found(name, (), decoder.encoding, decoder.line_ends, read.bytes, (*decoder.notes, *notes)))
+
+
+def _joined(reading: Reading, texts: Iterable[RawText]) -> Iterator[list[str]]:
+    for parts in reading.clean(texts):
+        yield [JOINT.join(parts)]
 
 
 def _chunks(name: str, stream: IO[bytes], packed: int) -> Iterator[bytes]:
@@ -192,32 +202,13 @@ class _Counter:
         return chunk
 
 
-def _lines(texts: Iterable[str]) -> Iterator[str]:
-    rest = ""
-    for text in texts:
-        *lines, rest = (rest + text).split("\n")
-        yield from lines
-    yield rest
-
-
-def _lines_with_ends(texts: Iterable[str]) -> Iterator[str]:
-    rest = ""
-    for text in texts:
-        # The last line is held back: its end may be the first half of a pair.
-        lines = list(io.StringIO(rest + text, newline=""))
-        rest = lines.pop() if lines else ""
-        yield from lines
-    if rest:
-        yield rest
-
-
 def _cleaned_stream(texts: Iterable[str], reading: Reading) -> Iterator[str]:
     """Bring one long document, which holds no halves of pairs, into the canonical form."""
     pieces = (unicodedata.normalize("NFC", piece) for piece in cut_stream(_line_feeds(texts)))
     head = list(_until(pieces, WHOLE))
     framed = FRAME_START.search("".join(head))
     whole = _drained(head, pieces)
-    return _without_frames(whole, reading) if framed else whole
+    return reading.marks.stream(_without_frames(whole, reading) if framed else whole)
 
 
 def _line_feeds(texts: Iterable[str]) -> Iterator[str]:

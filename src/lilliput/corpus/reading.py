@@ -1,7 +1,7 @@
 """Read the user's own texts: files, folders and standard input become a corpus of cleaned documents.
 
-A file that is named is read whatever its suffix; in a folder only the known suffixes count, since folders hold other
-things too. What was found out on the way (encoding, line ends, frame) comes back as notes.
+A file that is named is read whatever its suffix; in a folder what is text (`folders`). What was found out on the way
+(encoding, line ends, frame) comes back as notes.
 """
 
 import difflib
@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 from lilliput.corpus.catalogue import CATALOGUE
 from lilliput.corpus.document import Corpus, Document
 from lilliput.corpus.findings import Reading
+from lilliput.corpus.folders import Listing, list_folder, require_file, unreadable
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
-from lilliput.corpus.unpacking import KNOWN, PACKED, Found, unpack
+from lilliput.corpus.unpacking import FORMATS, PACKED, Found, unpack
 from lilliput.errors import CorpusError
 
 STANDARD_INPUT = "-"
@@ -32,56 +33,55 @@ def read_files(paths: Sequence[Path | str], settings: ReadSettings = AUTOMATIC) 
         )
     reading = Reading(settings)
     documents: list[Document] = []
-    twice: list[str] = []
-    seen: set[Path] = set()
-    for given in paths:
-        if str(given) == STANDARD_INPUT:
+    listing = list_files(paths, settings)
+    for path, name in listing.files:
+        if path is None:
             # Where it is closed, there is none, and nothing to be read.
-            content = b"" if sys.stdin is None else sys.stdin.buffer.read()
-            documents += _documents(unpack(_STANDARD_INPUT_NAME, content, settings), reading, "")
-            continue
-        for path, name in files_of(Path(given).expanduser()):
-            if path.resolve() in seen:
-                twice.append(f"{name} was given twice and read once")
-                continue
-            seen.add(path.resolve())
-            documents += _documents(unpack(name, _bytes(path), settings), reading, path.resolve().parent.name)
+            content, folder = b"" if sys.stdin is None else sys.stdin.buffer.read(), ""
+        else:
+            content, folder = _bytes(path), path.resolve().parent.name
+        found = unpack(name, content, settings, alone=len(listing.files) == 1)
+        documents += _documents(found, reading, folder)
     if not documents:
         names = ", ".join(str(path) if str(path) != STANDARD_INPUT else _STANDARD_INPUT_NAME for path in paths)
         raise CorpusError(
             f"there is no text in {names}: it is empty or only blank space; give a text of some hundred characters"
         )
-    return Corpus(corpus_name(paths), tuple(documents), (*reading.notes(), *twice))
+    return Corpus(corpus_name(paths), tuple(documents), (*listing.notes, *reading.notes()))
 
 
-def files_of(path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the files that a path stands for, with the names to call them by."""
+def list_files(paths: Sequence[Path | str], settings: ReadSettings) -> Listing:
+    """Return the files that files, folders and `-` stand for, each of them once; standard input has no path."""
+    files: list[tuple[Path | None, str]] = []
+    notes: list[str] = []
+    seen: set[Path] = set()
+    for given in paths:
+        if str(given) == STANDARD_INPUT:
+            files.append((None, _STANDARD_INPUT_NAME))
+            continue
+        listing = _files_of(Path(given).expanduser(), settings)
+        notes += listing.notes
+        for path, name in listing.files:
+            if path is None or path.resolve() not in seen:
+                files.append((path, name))
+            else:
+                notes.append(f"{name} was given twice and read once")
+            if path is not None:
+                seen.add(path.resolve())
+    return Listing(tuple(files), tuple(notes))
+
+
+def _files_of(path: Path, settings: ReadSettings) -> Listing:
+    """Return the files that a path stands for: itself, or the texts in a folder."""
     try:
-        if not path.is_dir():
-            if not path.exists():
-                raise missing(path)
-            yield path, path.name
-            return
+        if path.is_dir():
+            return list_folder(path, settings, FORMATS)
+        if not os.path.lexists(path):
+            raise missing(path)
     except OSError as error:  # no permission, or a name longer than any file's
         raise unreadable(path, error) from error
-    known = list(_folder(path))
-    if not known:
-        raise CorpusError(f"the folder {path} holds no text: its files must end in one of {' '.join(KNOWN)}")
-    yield from known
-
-
-def _folder(folder: Path) -> Iterator[tuple[Path, str]]:
-    def fail(error: OSError) -> None:
-        raise unreadable(Path(error.filename or folder), error) from error
-
-    files = []
-    for parent, folders, names in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [
-            Path(parent, name) for name in names if not name.startswith(".") and Path(name).suffix.lower() in KNOWN
-        ]
-    for file in sorted(files, key=lambda file: file.relative_to(folder).parts):
-        yield file, file.relative_to(folder).as_posix()
+    require_file(path)
+    return Listing(((path, path.name),))
 
 
 def _bytes(path: Path) -> bytes:
@@ -89,12 +89,6 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error
-
-
-def unreadable(path: Path, error: OSError) -> CorpusError:
-    """Return the error for a file or folder that may not or cannot be read."""
-    remedy = "allow reading it (chmod +r)" if isinstance(error, PermissionError) else "check the file and the disk"
-    return CorpusError(f"{path} cannot be read ({error.strerror or error}): {remedy}")
 
 
 def missing(path: Path) -> CorpusError:
@@ -114,15 +108,17 @@ def missing(path: Path) -> CorpusError:
 def _documents(found: Iterable[Found], reading: Reading, folder: str) -> Iterator[Document]:
     """Yield the cleaned documents that hold more than blank space; an archive may have folders of its own."""
     for file in found:
+        reading.archives += file.archive
         if not file.documents:
             reading.empty += 1
             continue
         reading.files.append(file)
-        for raw, [text] in zip(file.documents, reading.clean(file.documents), strict=True):
-            if text.strip():
-                yield Document(raw.name, text, PurePosixPath(file.name).parent.name or folder, raw.label)
-            else:
-                reading.empty += 1
+        for raw, texts in zip(file.documents, reading.clean(file.documents), strict=True):
+            for text in texts:
+                if text.strip():
+                    yield Document(raw.name, text, PurePosixPath(file.name).parent.name or folder, raw.label)
+                else:
+                    reading.empty += 1
 
 
 def corpus_name(paths: Sequence[Path | str]) -> str:

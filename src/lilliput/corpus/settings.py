@@ -2,16 +2,48 @@
 
 import codecs
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from lilliput.settings import Settings
+
+
+class FieldSettings(Settings):
+    """Name the fields of tables, where they are not those that are looked for."""
+
+    text: str | None = None
+    """The field that is the text: a column of a table, a key of JSON objects."""
+    prompt: str | None = None
+    """The field that holds a prompt; with `answer`."""
+    answer: str | None = None
+    """The field that holds the answer to the prompt."""
+    label: str | None = None
+    """The field that holds the label, where labels are learnt; by default "label"."""
+
+    @model_validator(mode="after")
+    def _both(self) -> "FieldSettings":
+        if (self.prompt is None) != (self.answer is None):
+            raise ValueError("prompt and answer belong together: name both fields or neither")
+        if self.prompt is not None and self.text is not None:
+            raise ValueError("a file holds texts, or prompts and answers: name the field of the text or those two")
+        return self
 
 
 class ReadSettings(Settings):
     """Say what cannot be found out from the files, or should be taken otherwise."""
 
+    include: tuple[str, ...] = ()
+    """Files that are read of a folder or an archive, by patterns such as "*.py"; by default all that are text."""
+    exclude: tuple[str, ...] = ()
+    """Files that are left out of a folder or an archive, by patterns."""
+    fields: FieldSettings = FieldSettings()
+
     encoding: str | None = None
     """The encoding of the files, by its name in Python ("koi8-r", "cp1251", "big5"); by default it is found out."""
+
+    @field_validator("include", "exclude", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("encoding")
     @classmethod

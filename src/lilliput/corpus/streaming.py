@@ -17,8 +17,9 @@ from typing import IO
 
 from lilliput.corpus.document import JOINT, Corpus, Document, Progress
 from lilliput.corpus.findings import Reading
+from lilliput.corpus.folders import unreadable
 from lilliput.corpus.passes import cut_stream, documents
-from lilliput.corpus.reading import STANDARD_INPUT, corpus_name, files_of, unreadable
+from lilliput.corpus.reading import corpus_name, list_files
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.corpus.splitting import SplitSettings, split
 from lilliput.corpus.unpacking import BROKEN, text_members
@@ -60,7 +61,10 @@ class LargeText:
         with bytes on the disk. Raises CorpusError for what is unreadable, binary, broken or empty, and for a file that
         is not in one encoding.
         """
-        return self._read(Reading(self.settings), progress)
+        return self._read(self._reading(), progress)
+
+    def _reading(self) -> Reading:
+        return Reading(self.settings, alone=len(self.files) == 1)
 
     def _read(self, reading: Reading, progress: Progress | None) -> Iterator[str]:
         position = _Position()
@@ -124,25 +128,23 @@ def _joined(parts: Iterable[Iterable[str]], reading: Reading) -> Iterator[str]:
             joint = JOINT
 
 
-def is_large(paths: Sequence[Path | str]) -> bool:
+def is_large(paths: Sequence[Path | str], settings: ReadSettings = AUTOMATIC) -> bool:
     """Tell whether files and folders are together too large to be read at once; sizes of packed files are estimated.
 
     Standard input is not, and neither is what does not exist: `read_files` says why.
     """
-    if STANDARD_INPUT in map(str, paths):
-        return False
     try:
-        sizes = (_unpacked_size(path) for given in paths for path, _ in files_of(Path(given).expanduser()))
-        return sum(sizes) > LARGE
+        files = [path for path, _ in list_files(paths, settings).files]
+        return sum(_unpacked_size(path, settings) for path in files if path) > LARGE and None not in files
     except (CorpusError, OSError):
         return False
 
 
-def _unpacked_size(path: Path) -> int:
+def _unpacked_size(path: Path, settings: ReadSettings) -> int:
     if path.suffix.lower() == ".zip":
         try:
             with zipfile.ZipFile(path) as archive:
-                return sum(member.file_size for member in text_members(path.name, archive))
+                return sum(member.file_size for member in text_members(path.name, archive, settings)[0])
         except (*BROKEN, CorpusError):
             return 0
     return path.stat().st_size * _PACKED_TO.get(path.suffix.lower(), 1)
@@ -156,18 +158,10 @@ def open_large(
     `name` is for people; `members` (a pattern as in fnmatch) chooses from an archive. Raises CorpusError for what is
     missing or may not be read.
     """
-    files: list[tuple[Path, str]] = []
-    notes = []
-    seen = set()
-    for given in paths:
-        for path, called in files_of(Path(given).expanduser()):
-            if path.resolve() in seen:
-                notes.append(f"{called} was given twice and read once")
-                continue
-            seen.add(path.resolve())
-            files.append((path, called))
+    listing = list_files(paths, settings)
+    files = tuple((path, called) for path, called in listing.files if path)
     size = sum(path.stat().st_size for path, _ in files)
-    return LargeText(name or corpus_name(paths), tuple(files), size, tuple(notes), members, settings)
+    return LargeText(name or corpus_name(paths), files, size, listing.notes, members, settings)
 
 
 @dataclass(frozen=True)
@@ -188,7 +182,7 @@ class Survey:
 
 def survey(large: LargeText, progress: Progress | None = None) -> Survey:
     """Read a large text once and measure it; the errors are those of `LargeText.pieces`."""
-    reading = Reading(large.settings)
+    reading = large._reading()
     checksum = hashlib.sha256()
     characters = size = words = held = 0
     end: deque[str] = deque()

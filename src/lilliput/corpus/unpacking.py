@@ -1,7 +1,7 @@
 """From the bytes of one file to the raw texts in it: plain or a table, as it is or packed as `.gz`, `.xz`, `.zip`.
 
-A row of a table (`tables`) and a member of a `.zip` file are documents of their own. A file that is too large for this
-is read by `streaming`. Left out: `.json`, which has no one shape.
+A record of a table (`tables`) and a member of a `.zip` file are documents of their own. A file that is too large for
+this is read by `streaming`.
 """
 
 import gzip
@@ -10,18 +10,23 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import IO
 
 from lilliput.corpus.decoding import decode
+from lilliput.corpus.folders import Choice
+from lilliput.corpus.parquet import open_parquet
+from lilliput.corpus.records import STREAMED, UnknownShapeError, open_records
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
-from lilliput.corpus.tables import CsvTable, RawText, json_lines, open_parquet
+from lilliput.corpus.tables import RawText, TextTable
 from lilliput.errors import CorpusError
 
-PLAIN = (".txt", ".md", ".tokens", ".raw")
 PACKED = (".gz", ".xz", ".zip")
-KNOWN = (*PLAIN, ".jsonl", ".csv", ".parquet", *PACKED)
+RECORDS = (*STREAMED, ".json")
+FORMATS = (*RECORDS, ".parquet", ".zip")
+"""Suffixes of the files that are not read as plain text."""
 
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 # Text packs to a third, poems to a fourth; a repeated line to a thousandth. More than this is no text of this world.
@@ -39,12 +44,17 @@ class Found:
     line_ends: str
     bytes: int
     notes: tuple[str, ...] = ()
+    archive: tuple[str, ...] = ()
+    """What was left out of the archive that begins with this file."""
 
 
-def unpack(name: str, data: bytes, settings: ReadSettings = AUTOMATIC, inner: str | None = None) -> Iterator[Found]:
+def unpack(
+    name: str, data: bytes, settings: ReadSettings = AUTOMATIC, inner: str | None = None, alone: bool = True
+) -> Iterator[Found]:
     """Yield the decoded files in the bytes of one file; the suffix of `name` says how to read them.
 
-    `inner` is the name less the suffixes of the packing already taken off.
+    `inner` is the name less the suffixes of the packing already taken off. Among other files, JSON that is no table is
+    read as plain text; `alone`, it is refused.
 
     Raises CorpusError for binary data, a broken archive, or a line or table without a text.
     """
@@ -53,26 +63,33 @@ def unpack(name: str, data: bytes, settings: ReadSettings = AUTOMATIC, inner: st
     if suffix in (".gz", ".xz"):
         opened: Callable[[IO[bytes]], IO[bytes]] = gzip.open if suffix == ".gz" else lzma.open  # type: ignore[assignment]
         unpacked = expand(name, len(data), lambda: opened(io.BytesIO(data)))
-        yield from unpack(name, unpacked, settings, inner[: -len(suffix)])
+        yield from unpack(name, unpacked, settings, inner[: -len(suffix)], alone)
     elif suffix == ".zip":
         yield from _unpack_zip(name, data, settings)
     elif suffix == ".parquet":
-        yield _unpack_parquet(name, data)
+        yield _unpack_parquet(name, data, settings)
     elif data.strip(b"\x00 \t\r\n"):
-        decoded = decode(data, name, settings.encoding)
-        notes: tuple[str, ...] = ()
-        if suffix == ".jsonl":
-            # Not splitlines: U+2028 and its like may stand inside a JSON string.
-            documents = tuple(json_lines(name, decoded.text.split("\n")))
-        elif suffix == ".csv":
-            table = CsvTable(name, io.StringIO(decoded.text, newline=""))
-            documents = tuple(table.documents())
-            notes = (table.note,)
-        else:
-            documents = (RawText(name, decoded.text),)
-        yield Found(name, documents, decoded.encoding, decoded.line_ends, len(data), (*decoded.notes, *notes))
+        yield _unpack_text(name, suffix, data, settings, alone)
     else:
         yield Found(name, (), "nothing", "one line", len(data))
+
+
+def _unpack_text(name: str, suffix: str, data: bytes, settings: ReadSettings, alone: bool) -> Found:
+    decoded = decode(data, name, settings.encoding)
+    documents: tuple[RawText, ...] = (RawText(name, decoded.text),)
+    notes = decoded.notes
+    if suffix in RECORDS:
+        try:
+            records = open_records(name, suffix, [decoded.text])
+        except UnknownShapeError:
+            if alone:
+                raise
+            notes = (*notes, f"{name}: this JSON is no list of texts and was read as plain text")
+        else:
+            table = TextTable(name, records, settings.fields)
+            documents = tuple(table.documents())
+            notes = (*notes, *records.notes, table.note)
+    return Found(name, documents, decoded.encoding, decoded.line_ends, len(data), notes)
 
 
 def expand(name: str, packed: int, opened: Callable[[], IO[bytes]]) -> bytes:
@@ -104,8 +121,8 @@ def expands_too_much(name: str, most: int) -> CorpusError:
     return CorpusError(f"{name} unpacks to more than {most:,} bytes: unpack it by hand if that is really meant")
 
 
-def _unpack_parquet(name: str, data: bytes) -> Found:
-    table = open_parquet(name, data)
+def _unpack_parquet(name: str, data: bytes, settings: ReadSettings) -> Found:
+    table = open_parquet(name, data, settings.fields)
     documents = (RawText(name, "".join(table.lines())),) if table.are_lines else tuple(table.documents())
     return Found(name, documents, "Parquet", "lines" if table.are_lines else "rows", len(data), (table.note,))
 
@@ -116,23 +133,30 @@ def _unpack_zip(name: str, data: bytes, settings: ReadSettings) -> Iterator[Foun
     except BROKEN as error:
         raise CorpusError(f"{name} is no .zip file, or only a part of one: fetch or pack the file again") from error
     with archive:
-        for member in text_members(name, archive):
+        members, notes = text_members(name, archive, settings)
+        for member in members:
             unpacked = expand(f"{name}/{member.filename}", member.compress_size, lambda m=member: archive.open(m))  # type: ignore[misc]
-            yield from unpack(member.filename, unpacked, settings)
+            for found in unpack(member.filename, unpacked, settings, alone=len(members) == 1):
+                yield replace(found, archive=(*notes, *found.archive))
+                notes = ()
 
 
-def text_members(name: str, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Return the members that are texts, in the order of their names.
+def text_members(
+    name: str, archive: zipfile.ZipFile, settings: ReadSettings
+) -> tuple[list[zipfile.ZipInfo], tuple[str, ...]]:
+    """Return the members that are texts, in the order of their names, and what to tell the user.
 
     Raises CorpusError if there are none.
     """
-    members = [member for member in archive.infolist() if _is_text(member.filename)]
+    choice = Choice(settings)
+    members = []
+    for member in archive.infolist():
+        try:
+            opened = partial(archive.open, member)
+            if not member.is_dir() and choice.takes(member.filename, FORMATS, opened):
+                members.append(member)
+        except BROKEN as error:
+            raise cannot_unpack(f"{name}/{member.filename}", error) from error
     if not members:
-        raise CorpusError(f"{name} holds no text: its members must end in one of {' '.join(KNOWN)}")
-    return sorted(members, key=lambda member: member.filename)
-
-
-def _is_text(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not hidden and not name.endswith("/") and path.suffix.lower() in KNOWN
+        raise CorpusError(f"{name} holds no text{choice.left_out()}: give an archive with texts in it")
+    return sorted(members, key=lambda member: member.filename), choice.notes(name)

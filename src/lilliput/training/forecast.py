@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lilliput.corpus import Corpus, Document, Examples, LargeText, require_by_position
+from lilliput.corpus import Corpus, Document, Examples, LargeText, require_by_position, unmark
 from lilliput.errors import RunError
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
@@ -27,6 +27,7 @@ from lilliput.training.sizes import memory_told, require_memory
 LARGE_SECONDS_A_MILLION = 0.25
 """Of a large text the beginning is prepared here; the rest takes about so long for a million bytes."""
 _PIECES_SEEN = 4
+_CHARACTERS_SEEN, _LINES_SHOWN = 10_000, 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class Forecast:
     characters: int | None
     bytes: int | None
     problems: int | None
+    documents: int | None
+    begins: list[str]
+    """The first lines, as they were read."""
+    notes: list[str]
+    """How the texts were read, and what was left out."""
+    held_out: int
+    """Characters, or problems, to measure on; of a large text, only those of its beginning."""
     vocabulary: int
     context: int
     parameters: int
@@ -91,6 +99,10 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
         characters=characters,
         bytes=source.size if isinstance(source, LargeText) else None,
         problems=len(source) if isinstance(source, Examples) else None,
+        documents=len(source.documents) if isinstance(source, Corpus) else None,
+        begins=_first_lines(part),
+        notes=[*(source.notes if large else ()), *material.facts["text"]["notes"], *material.notes()],
+        held_out=material.facts["validation"]["problems" if isinstance(source, Examples) else "characters"],
         vocabulary=material.tokenizer.vocab_size,
         context=material.window,
         parameters=pace.parameters,
@@ -134,6 +146,13 @@ def _expectation(recipe: Recipe, material: Material, tokens: int) -> tuple[dict[
         return None, None
     counting, copying = (floors[name]["bits_per_character"] for name in ("ngram", "xz"))
     return floors, round(expected_bits(counting, copying, floors["ngram"]["training_characters_used"], tokens), 3)
+
+
+def _first_lines(source: Measure) -> list[str]:
+    if isinstance(source, Examples):
+        return [f"{source[0].prompt}{source[0].answer}"]
+    lines = (unmark(line).strip() for line in source.text[:_CHARACTERS_SEEN].split("\n"))
+    return list(islice(filter(None, lines), _LINES_SHOWN))
 
 
 def _beginning(large: LargeText) -> Corpus:

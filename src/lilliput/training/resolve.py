@@ -22,7 +22,7 @@ from lilliput.corpus import (
 )
 from lilliput.data.arithmetic import make_problems
 from lilliput.errors import CorpusError, RecipeError, RunError
-from lilliput.recipe import Recipe, make_recipe, named_recipe, read_recipe, recipe_names
+from lilliput.recipe import Recipe, is_recipe, make_recipe, named_recipe, read_recipe, recipe_names
 from lilliput.runs import RunFolder
 from lilliput.training.plan import Plan, make_plan
 from lilliput.training.prepare import Measure, Source
@@ -91,7 +91,9 @@ def _is_recipe(targets: Sequence[str]) -> bool:
     if len(targets) != 1:
         return False
     path = Path(targets[0])
-    return path.suffix in (".toml", ".json") or (targets[0] in recipe_names() and not path.exists())
+    if path.suffix == ".json":
+        return is_recipe(path)
+    return path.suffix == ".toml" or (targets[0] in recipe_names() and not path.exists())
 
 
 def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], progress: Progress | None) -> Task:
@@ -122,8 +124,11 @@ def _open(targets: Sequence[str], progress: Progress | None, settings: ReadSetti
         near = difflib.get_close_matches(targets[0], [*names, *recipe_names()], n=1, cutoff=0.6)
         if near and near[0] in recipe_names():
             raise RecipeError(f"{targets[0]}: no such file, corpus or recipe (did you mean {near[0]!r}?)")
-    examples = open_examples(targets[0], settings) if len(targets) == 1 else None
-    return examples or open_large_corpus(targets, progress, settings) or open_corpus(targets, progress, settings)
+    return (
+        open_examples(targets, settings)
+        or open_large_corpus(targets, progress, settings)
+        or open_corpus(targets, progress, settings)
+    )
 
 
 def _validation(recipe: Recipe, source: Source, targets: Sequence[str], progress: Progress | None) -> Measure | None:
@@ -131,7 +136,9 @@ def _validation(recipe: Recipe, source: Source, targets: Sequence[str], progress
     if recipe.data.validation is not None and isinstance(source, Examples):
         return require_examples(recipe.data.validation, recipe.data)
     if recipe.data.validation is not None:
-        return open_corpus([recipe.data.validation], progress, recipe.data)
+        return open_examples(recipe.data.validation, recipe.data) or open_corpus(
+            [recipe.data.validation], progress, recipe.data
+        )
     named = {info.name for info in known_corpora()}
     if len(targets) == 1 and targets[0] in named and not _exists(Path(targets[0])):
         return read_named_validation(targets[0])

@@ -1,0 +1,238 @@
+"""Prompts and answers as people have them: pairs of fields under many names, and the turns of chats.
+
+Of a chat, each turn of the assistant is an answer, and all that stands before it the prompt, every turn on a line of
+its own behind the name of its role. Records without a prompt or an answer are left out and counted.
+"""
+
+import gzip
+import json
+import lzma
+import unicodedata
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, cast
+
+import numpy as np
+
+from lilliput.corpus.decoding import TextDecoder
+from lilliput.corpus.examples import END, Example, Examples, gather
+from lilliput.corpus.parquet import ParquetRecords
+from lilliput.corpus.reading import STANDARD_INPUT, corpus_name, list_files, missing
+from lilliput.corpus.records import TEXT, TURNS, Record, is_turns, listed, open_records
+from lilliput.corpus.settings import AUTOMATIC, FieldSettings, ReadSettings
+from lilliput.corpus.tables import text_of
+from lilliput.corpus.unpacking import BROKEN, RECORDS, cannot_unpack
+from lilliput.errors import CorpusError
+
+_PAIRS = (
+    (("prompt",), "answer"),
+    (("prompt",), "completion"),
+    (("prompt",), "response"),
+    (("question",), "answer"),
+    (("instruction", "input"), "output"),
+    (("instruction", "context"), "response"),
+    (("instruction",), "output"),
+    (("instruction",), "response"),
+    (("instruction",), "answer"),
+    (("input",), "output"),
+    (("source",), "target"),
+)
+"""Fields of a prompt (a second one is put below the first) and of its answer, the first that are there."""
+_ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
+_PIECE = 1 << 18
+_FIRST = 20  # records by which it is decided what a file holds
+
+
+@dataclass(slots=True)
+class _Shape:
+    """How a record holds prompts and answers, and what could not be read so."""
+
+    prompts: tuple[str, ...]
+    answer: str
+    chat: bool = False
+    lacking: int = 0
+    others: dict[str, None] = field(default_factory=dict)
+
+    def examples(self, record: Record, where: str) -> Iterator[Example]:
+        """Yield the examples of a record. Raises CorpusError for a field that is no text."""
+        used = (*self.prompts, *([] if self.chat else [self.answer]))
+        self.others.update(dict.fromkeys(key for key in record if key not in used))
+        found = self._of_chat(record, where) if self.chat else self._of_fields(record, where)
+        for prompt, answer in found:
+            if prompt and answer:
+                yield Example(prompt, answer)
+            else:
+                self.lacking += 1
+
+    def _of_fields(self, record: Record, where: str) -> Iterator[tuple[str, str]]:
+        parts = [_text(where, name, record.get(name)) for name in self.prompts]
+        answer = _text(where, self.answer, record.get(self.answer))
+        yield "\n".join(part for part in parts if part) if parts[0] else "", answer
+
+    def _of_chat(self, record: Record, where: str) -> Iterator[tuple[str, str]]:
+        turns = record.get(self.prompts[0])
+        if not is_turns(turns):
+            yield "", ""
+            return
+        lines = ""
+        for turn in cast(list[Record], turns):
+            said = str(turn.get("role", turn.get("from")))
+            role = _ROLES.get(said, said)
+            value = turn.get("content", turn.get("value"))
+            content = _text(where, role, text_of(value) if isinstance(value, list) else value)
+            if role == "assistant" and lines:
+                yield f"{lines}assistant: ", content
+            lines += f"{role}: {content}\n" if content else ""
+
+    def note(self, name: str, count: int) -> str:
+        """Tell which fields were taken."""
+        if self.chat:
+            taken = f"every turn of the assistant in {self.prompts[0]!r} an answer, what stands before it its prompt"
+        else:
+            taken = f"prompt: {' and '.join(map(repr, self.prompts))}, answer: {self.answer!r}"
+        note = f"read {name} as {count:,} prompts with their answers ({taken})"
+        if self.others:
+            note += f"; left out: {listed(list(self.others))}"
+        if self.lacking:
+            note += f"; {self.lacking:,} without a prompt or an answer left out"
+        return note
+
+
+def _text(where: str, name: str, value: Any) -> str:
+    if isinstance(value, dict | list):
+        raise CorpusError(
+            f'{where}: "{name}" is {json.dumps(value)[:40]}, not a text: name the fields with data.fields.prompt and '
+            "data.fields.answer"
+        )
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
+    if END in text:
+        raise CorpusError(f'{where}: "{name}" holds U+0003, which closes every answer here: take it out')
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise CorpusError(f'{where}: "{name}" holds half of a surrogate pair: write the whole character') from None
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _shape_of(record: Record, fields: FieldSettings) -> _Shape | None:
+    """Return how a record holds prompts and answers; None for a text."""
+    if fields.text is not None:
+        return None
+    if fields.prompt is not None and fields.answer is not None:
+        return _Shape((fields.prompt,), fields.answer)
+    for turns in TURNS:
+        if is_turns(record.get(turns)) and any("role" in turn or turn.get("from") in _ROLES for turn in record[turns]):
+            return _Shape((turns,), "", chat=True)
+    known = {name.strip().lower(): name for name in reversed(record)}
+    for prompts, answer in _PAIRS:
+        if answer in known and all(name in known for name in prompts):
+            return _Shape(tuple(known[name] for name in prompts), known[answer])
+    return None
+
+
+def open_examples(target: str | Path | Sequence[str | Path], settings: ReadSettings = AUTOMATIC) -> Examples | None:
+    """Read tables whose records are prompts with answers; None if the targets are something else.
+
+    The first records of the first file decide. Raises CorpusError, with the line and the remedy, for a record that is
+    neither, and for a file that is none among others that are.
+    """
+    targets = [target] if isinstance(target, str | Path) else list(target)
+    if STANDARD_INPUT in map(str, targets):
+        return None
+    try:
+        files = [path for path, _ in list_files(targets, settings).files if path]
+    except CorpusError:
+        return None  # the reader of texts tells what is wrong
+    if not files or (first := _read(files[0], settings)) is None:
+        return None
+    found = [first, *(_required(path, settings) for path in files[1:])]
+    if len(found) == 1:
+        return first
+    examples = gather(corpus_name(targets), chain.from_iterable(found))
+    return Examples(examples.name, examples.text, examples.bounds_N2, tuple(n for one in found for n in one.notes))
+
+
+def require_examples(target: str | Path, settings: ReadSettings = AUTOMATIC) -> Examples:
+    """Read prompts and answers where nothing else will do. Raises CorpusError if the target is no such file."""
+    if not Path(target).expanduser().exists():
+        raise missing(Path(target))
+    examples = open_examples(target, settings)
+    if examples is None:
+        raise CorpusError(
+            f"{target} holds no prompts and answers, which is what is learnt here: give .jsonl, .json, .csv, .tsv or "
+            '.parquet with fields such as "prompt" and "answer", or name them: --set data.fields.prompt=NAME --set '
+            "data.fields.answer=NAME"
+        )
+    return examples
+
+
+def _required(path: Path, settings: ReadSettings) -> Examples:
+    examples = _read(path, settings)
+    if examples is None:
+        raise CorpusError(f"{path} holds no prompts and answers, unlike the files before it: give files of one kind")
+    return examples
+
+
+def _read(path: Path, settings: ReadSettings) -> Examples | None:
+    examples: list[Example] = []
+    numbers: list[int] = []
+    shape: _Shape | None = None
+    with ExitStack() as stack:
+        records = _records(path, settings, stack)
+        if records is None:
+            return None
+        first = list(islice(records, _FIRST))
+        if settings.fields.prompt is None and any(record.get(TEXT) is not None for _, record in first):
+            return None
+        shape = next((shape for _, record in first if (shape := _shape_of(record, settings.fields))), None)
+        if shape is None:
+            return None
+        for number, record in chain(first, records):
+            found = list(shape.examples(record, f"{path.name}, line {number:,}"))
+            examples += found
+            numbers += [number] * len(found)
+    if not examples:
+        raise CorpusError(f"{path.name} holds no record with both {shape.prompts[0]!r} and {shape.answer!r}: fill them")
+    return gather(path.name, examples, (shape.note(path.name, len(examples)),), np.array(numbers, np.int64))
+
+
+def _records(path: Path, settings: ReadSettings, stack: ExitStack) -> Iterator[tuple[int, Record]] | None:
+    """Return the records of a file, None if it is no table; what has to be closed goes on the stack."""
+    try:
+        file: IO[bytes] = stack.enter_context(path.open("rb"))
+        inner = path.name
+        if path.suffix.lower() == ".zip":
+            archive = stack.enter_context(zipfile.ZipFile(file))
+            # macOS puts a file of its own beside every other.
+            members = [m for m in archive.infolist() if not m.is_dir() and "__MACOSX/" not in m.filename]
+            if len(members) != 1:
+                return None
+            inner = members[0].filename
+            file = stack.enter_context(archive.open(members[0]))
+        while (suffix := PurePosixPath(inner).suffix.lower()) in (".gz", ".xz"):
+            opened = cast(Callable[[IO[bytes]], IO[bytes]], gzip.open if suffix == ".gz" else lzma.open)
+            file = stack.enter_context(opened(file))
+            inner = inner[: -len(suffix)]
+        if suffix == ".parquet" and inner == path.name:
+            records: Iterator[tuple[int, Record]] = iter(ParquetRecords(path.name, file))
+            return chain([next(records)], records)
+        if suffix not in RECORDS:
+            return None
+        decoder = TextDecoder(path.name, settings.encoding)
+        texts = stack.enter_context(closing(decoder.decode(_chunks(path, file))))
+        records = iter(open_records(path.name, suffix, texts))
+        return chain([next(records)], records)
+    except (*BROKEN, CorpusError, StopIteration):
+        return None  # the reader of texts tells what is wrong
+
+
+def _chunks(path: Path, file: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while chunk := file.read(_PIECE):
+            yield chunk
+    except BROKEN as error:
+        raise cannot_unpack(path.name, error) from error

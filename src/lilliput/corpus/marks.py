@@ -1,0 +1,83 @@
+"""Marks that other tools put into texts, such as `<|endoftext|>`: letters to a model that knows nothing of them.
+
+Those that part documents become the border between documents. The others are counted and stay, since nobody knows what
+is to become of them. A mark in quotation marks is spoken of (in code, say), and is left alone.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from lilliput.corpus.document import JOINT
+
+_PARTING = (
+    r"<\|(?:endoftext|startoftext|begin_of_text|end_of_text|bos|eos)\|>|\[BOS\]|\[EOS\]|<bos>|<eos>"
+    r"|(?<!\S)</?s>(?!\S)"  # with a letter beside it, it strikes the letter out in HTML
+)
+_BORDER = re.compile(rf"""\s*(?<!["'`])(?:{_PARTING})(?!["'`])(?:\s*(?:{_PARTING})(?!["'`]))*\s*""")
+_ONE = re.compile(_PARTING)
+_LEARNT = (
+    *(
+        "<unk>",
+        "[UNK]",
+        "[SEP]",
+        "[CLS]",
+        "[PAD]",
+        "[MASK]",
+        "<pad>",
+        "<|im_start|>",
+        "<|im_end|>",
+        "[INST]",
+        "[/INST]",
+    ),
+    *("### Instruction:", "### Input:", "### Response:"),
+)
+
+
+class Marks:
+    """Finds the marks in texts and counts them."""
+
+    def __init__(self) -> None:
+        self._borders: Counter[str] = Counter()
+        self._learnt: Counter[str] = Counter()
+
+    def parts(self, text: str) -> list[str]:
+        """Return the documents that marks part a text into; a text of marks alone is one empty document."""
+        self._count(text, "")
+        parts = _BORDER.split(text)
+        return [part for part in parts if part] or [""] if len(parts) > 1 else parts
+
+    def stream(self, pieces: Iterable[str]) -> Iterator[str]:
+        """Yield a text in pieces with its documents joined; no piece may end within a word."""
+        begun = behind = False
+        before = ""
+        for piece in pieces:
+            self._count(piece, before)
+            before = piece[-20:]
+            for number, part in enumerate(_BORDER.split(piece.lstrip() if behind else piece)):
+                behind = behind or number > 0
+                if part:
+                    yield JOINT + part if behind and begun else part
+                    begun, behind = True, False
+
+    def _count(self, text: str, before: str) -> None:
+        """Count marks; one with a space in it may have begun in what stands before."""
+        for found in _BORDER.finditer(text):
+            self._borders.update(_ONE.findall(found[0]))
+        for mark in _LEARNT:
+            if count := (before[-len(mark) + 1 :] + text).count(mark):
+                self._learnt[mark] += count
+
+    def notes(self) -> list[str]:
+        """Tell which marks were found, and what becomes of them."""
+        notes = []
+        if self._borders:
+            notes.append(f"{_listed(self._borders)}: taken out, documents part there")
+        if self._learnt:
+            notes.append(f"{_listed(self._learnt)}: marks of another tool, learnt as they stand")
+        return notes
+
+
+def _listed(marks: Counter[str]) -> str:
+    ordered = sorted(marks.items(), key=lambda mark: (-mark[1], mark[0]))
+    return ", ".join(f"{mark} {count:,} times" if count > 1 else f"{mark} once" for mark, count in ordered)

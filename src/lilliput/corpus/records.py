@@ -1,0 +1,174 @@
+"""Records, each a mapping of fields to values: the lines of `.jsonl`, the entries of `.json`, the rows of tables.
+
+They come one after the other, so a file may be larger than the memory; only `.json` is held whole. A list of strings,
+and a line that is a string, are records with the one field "text".
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from lilliput.corpus.separated import SeparatedRecords
+from lilliput.errors import CorpusError
+from lilliput.files import parse_json, reason_of
+
+Record = dict[str, Any]
+TEXT = "text"
+TURNS = ("messages", "conversations", "conversation")
+"""The fields that hold the turns of a chat."""
+STREAMED = (".jsonl", ".ndjson", ".csv", ".tsv")
+"""Suffixes of the files whose records are read one by one."""
+_SHAPES = (
+    'a list of objects with a field "text", or "prompt" and "answer", or "messages"; a list of strings; an object with '
+    "one such list; or a recipe, with its sections"
+)
+_LONGEST_NAME = 50
+
+
+class UnknownShapeError(CorpusError):
+    """A JSON file holds nothing that is a list of records."""
+
+
+class Records(Protocol):
+    """The records of one file, each with the number of its line or row; `notes` are complete after the last."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Tell the user what had to be decided or put right."""
+        ...
+
+    def __iter__(self) -> Iterator[tuple[int, Record]]: ...
+
+
+def open_records(name: str, suffix: str, texts: Iterable[str]) -> Records:
+    """Return the records of a decoded file that comes in pieces; its suffix is one of `STREAMED` or `.json`.
+
+    Raises CorpusError, also while they are read, for what cannot be parsed.
+    """
+    if suffix == ".json":
+        return _json_records(name, "".join(texts))
+    if suffix in (".csv", ".tsv"):
+        return SeparatedRecords(name, _lines_with_ends(texts), "\t" if suffix == ".tsv" else None)
+    return _JsonLines(name, _lines(texts))
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    """Yield lines. Not splitlines: U+2028 and its like may stand inside a JSON string."""
+    rest = ""
+    for text in texts:
+        *lines, rest = (rest + text).split("\n")
+        yield from lines
+    yield rest
+
+
+def _lines_with_ends(texts: Iterable[str]) -> Iterator[str]:
+    rest = ""
+    for text in texts:
+        # The last line is held back: its end may be the first half of a pair.
+        lines = list(io.StringIO(rest + text, newline=""))
+        rest = lines.pop() if lines else ""
+        yield from lines
+    if rest:
+        yield rest
+
+
+class _JsonLines:
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, name: str, lines: Iterable[str]) -> None:
+        self._name = name
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[tuple[int, Record]]:
+        for number, line in enumerate(self._lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                value = parse_json(line.lstrip("\ufeff"))
+            except ValueError as error:
+                raise CorpusError(
+                    f"{self._name}, line {number:,} is not JSON ({reason_of(error)}): write one object a line"
+                ) from error
+            record = _record(value)
+            if record is None:
+                raise CorpusError(f"{self._name}, line {number:,} is neither an object nor a string: write one a line")
+            yield number, record
+
+
+class _JsonEntries:
+    def __init__(self, entries: Iterable[Record], notes: tuple[str, ...] = ()) -> None:
+        self._entries = entries
+        self.notes = notes
+
+    def __iter__(self) -> Iterator[tuple[int, Record]]:
+        yield from enumerate(self._entries, start=1)
+
+
+def _json_records(name: str, text: str) -> Records:
+    try:
+        value = parse_json(text.lstrip("\ufeff"))
+    except ValueError as error:
+        lines = [line for line in text.split("\n") if line.strip()]
+        if len(lines) > 1 and _is_object(lines[0]):
+            return _JsonLines(name, text.split("\n"))
+        raise CorpusError(f"{name} is not JSON ({reason_of(error)}): mend it, or give the text as .txt") from error
+    notes: tuple[str, ...] = ()
+    if isinstance(value, dict):
+        value, notes = _entries_of(name, value)
+    entries = [_record(entry) for entry in value] if isinstance(value, list) else []
+    found = [entry for entry in entries if entry is not None]
+    if not found or len(found) < len(entries):
+        raise _unknown_shape(name)
+    return _JsonEntries(found, notes)
+
+
+def _entries_of(name: str, value: Record) -> tuple[list[Any], tuple[str, ...]]:
+    """Return the records of an object: itself, or the longest list in it."""
+    if isinstance(value.get(TEXT), str) or any(is_turns(value.get(field)) for field in TURNS):
+        return [value], ()
+    lists = {
+        key: entries
+        for key, entries in value.items()
+        if isinstance(entries, list) and entries and all(_record(entry) is not None for entry in entries)
+    }
+    if not lists:
+        raise _unknown_shape(name)
+    taken = max(lists, key=lambda key: len(lists[key]))
+    others = [key for key in value if key != taken]
+    left = f"; left out: {listed(others)}" if others else ""
+    return lists[taken], (f"{name}: the list {taken!r} was read, {len(lists[taken]):,} entries{left}",)
+
+
+def _record(value: object) -> Record | None:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str):
+        return {TEXT: value}
+    return {TURNS[0]: value} if is_turns(value) else None
+
+
+def is_turns(value: object) -> bool:
+    """Tell whether a value is a list of a chat's turns."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(turn, dict) and ("role" in turn or "from" in turn) for turn in value)
+        and any("content" in turn or "value" in turn for turn in value)
+    )
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(parse_json(line), dict)
+    except ValueError:
+        return False
+
+
+def _unknown_shape(name: str) -> UnknownShapeError:
+    return UnknownShapeError(f"{name} has a shape of JSON that is not read: give {_SHAPES}")
+
+
+def listed(names: list[str], most: int = 8) -> str:
+    """Return names in quotation marks; of many, the first."""
+    shown = ", ".join(repr(name[:_LONGEST_NAME]) for name in names[:most])
+    return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
