@@ -3,6 +3,7 @@
 import base64
 import math
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from lilliput.corpus import END
 from lilliput.generation import Engine, EngineReading, Filter, ReplayReading, SamplingSettings, TorchReading
 from lilliput.generation.healing import Healing, Start, log_shares
 from lilliput.generation.reading import LogitsV, Reading
-from lilliput.models import GPTSettings, RecurrentSettings, build
+from lilliput.models import GPTSettings, Model, RecurrentSettings, build
 from lilliput.recipe import SampleSettings
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers.gpt2 import GPT2Tokenizer
@@ -58,12 +59,36 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tokenizer]:
     return found
 
 
+@cache
+def network(vocabulary: int) -> Model:
+    return build(RecurrentSettings(kind="lstm", width=4), vocabulary, 64)
+
+
+@cache
+def spellings(tokenizer: Tokenizer) -> dict[tuple[int, ...], int]:
+    return {tuple(tokenizer.encode(f"\n{text}\n").tolist()): times for text, times in SENTENCES.items()}
+
+
+@cache
+def chances(tokenizer: Tokenizer, ids: tuple[int, ...]) -> LogitsV:
+    """What may follow, where all sentences are known in the spelling of their tokenizer only."""
+    weights_V, size = np.zeros(tokenizer.vocab_size), len(ids)
+    for spelled, times in spellings(tokenizer).items():
+        for text in (spelled, spelled[1:]):
+            if text[:size] == ids and len(text) > size:
+                weights_V[text[size]] += times
+    # What is never met is no more than impossible: it must not be infinite.
+    shares_V = (weights_V + 1e-12) / (weights_V + 1e-12).sum()
+    logits_V: LogitsV = np.log(shares_V).astype(np.float32)
+    return logits_V
+
+
 class Toy(Reading):
-    """A model that knows all sentences, and of each the spelling of its tokenizer only."""
+    """Reads with `chances` in place of a network."""
 
     def __init__(self, tokenizer: Tokenizer, rows: int = 1) -> None:
-        super().__init__(build(RecurrentSettings(kind="lstm", width=4), tokenizer.vocab_size, 64), rows)
-        self.spelled = {tuple(tokenizer.encode(f"\n{text}\n").tolist()): times for text, times in SENTENCES.items()}
+        super().__init__(network(tokenizer.vocab_size), rows)
+        self.tokenizer = tokenizer
         self.read: list[list[int]] = []
 
     @property
@@ -82,21 +107,10 @@ class Toy(Reading):
         return super().begin(row, ids)
 
     def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
-        return self._next(ids)
+        return chances(self.tokenizer, tuple(ids))
 
     def _step(self, tokens: Sequence[int]) -> LogitsV:
-        return np.stack([self._next(text) for text in self.texts])
-
-    def _next(self, ids: Sequence[int]) -> LogitsV:
-        weights_V, size = np.zeros(self.model.vocab_size), len(ids)
-        for spelled, times in self.spelled.items():
-            for text in (spelled, spelled[1:]):
-                if text[:size] == tuple(ids) and len(text) > size:
-                    weights_V[text[size]] += times
-        # What is never met is no more than impossible: it must not be infinite.
-        shares_V = (weights_V + 1e-12) / (weights_V + 1e-12).sum()
-        logits_V: LogitsV = np.log(shares_V).astype(np.float32)
-        return logits_V
+        return np.stack([chances(self.tokenizer, tuple(text)) for text in self.texts])
 
 
 class ToyWriter(Writer):
