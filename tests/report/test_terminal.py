@@ -1,5 +1,6 @@
 """Nothing that rules a terminal reaches one: not from written text, and not from names and messages."""
 
+import ast
 import io
 import sys
 from pathlib import Path
@@ -54,3 +55,10 @@ def test_tables_keep_their_own_codes_and_lose_those_of_names() -> None:
     assert "\x07" not in stream.getvalue()
     assert "\ufffd[2Jrun" in stream.getvalue()
     assert "\x1b[1m" in stream.getvalue()
+
+
+def test_verbs_show_tables_on_no_other_console() -> None:
+    for path in (SOURCE / "cli").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "rich.console":
+                assert "Console" not in {name.name for name in node.names}, f"{path.name}: take report.screen.Console"

@@ -35,11 +35,10 @@ def run(
 ) -> None:
     """Say what `lilliput train` would do: the choices for this text and this time, the speed here, the end."""
     started = time.monotonic()
-    from rich.console import Console
-
     from lilliput.cli.showing import download_progress
     from lilliput.errors import RecipeError
     from lilliput.recipe import parse_setting
+    from lilliput.report.screen import Console
     from lilliput.training.forecast import forecast
     from lilliput.training.resolve import resolve
 
