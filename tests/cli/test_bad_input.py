@@ -48,7 +48,7 @@ def files(folder: Path) -> dict[str, bytes | None]:
         (("empty.txt",), ("empty.txt", "empty")),
         (("blank.txt",), ("blank.txt", "blank")),
         (("binary.bin",), ("binary.bin is binary, not text",)),
-        (("picture.png",), ("picture.png is binary",)),
+        (("picture.png",), ("picture.png is a PNG picture", "OCR")),
         (("broken.gz",), ("broken.gz",)),
         (("folder",), ("the folder folder holds no text",)),
         (("loop.txt",), ("loop.txt",)),

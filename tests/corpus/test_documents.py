@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lilliput.corpus import passes
 from lilliput.corpus.documents import extract
+from lilliput.corpus.findings import Reading
 from lilliput.corpus.formats import DOCUMENTS, document_format
+from lilliput.corpus.reading import read_files
+from lilliput.corpus.settings import AUTOMATIC
 from lilliput.errors import CorpusError, DependencyError
 from tests.corpus.document_files import docx, epub, odt, pdf, word, zipped
 
@@ -252,6 +256,30 @@ def test_what_is_no_document_is_left_to_others():
     assert document_format("a.txt", ".txt", b"<html><p>A page saved as text") is None
     assert document_format("a.doc", ".doc", b"Plain text in spite of its name") is None
     assert document_format("a.zip", ".zip", zipped({"a.txt": "Text"})) is None
+
+
+def test_documents_are_read_from_files_folders_and_archives(tmp_path):
+    (tmp_path / "a.docx").write_bytes(docx(word("Word")))
+    (tmp_path / "b.txt").write_bytes(pdf(["Page"]))
+    (tmp_path / "c.zip").write_bytes(zipped({"d.html": "<p>Web"}))
+    corpus = read_files([tmp_path / "a.docx", tmp_path / "b.txt", tmp_path / "c.zip"])
+    assert [document.text for document in corpus.documents] == ["Word", "Page", "Web"]
+    assert "d.html: 1 tags left out, 3 of 6 characters kept" in corpus.notes
+    assert [document.text for document in read_files([tmp_path]).documents] == ["Word", "Page", "Web"]
+
+
+LARGE_PAGE = b"<p>Text</p><!-- " + b"-" * 300 + b" -->"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.html", LARGE_PAGE), ("a.pdf", pdf(["Text"])), ("a.txt", pdf(["Text"])), ("letter", docx(word("Text")))],
+)
+def test_a_document_is_read_whole_whatever_its_size(monkeypatch, name, data):
+    monkeypatch.setattr(passes, "WHOLE", 100)
+    monkeypatch.setattr(passes, "PIECE", 64)
+    found = passes.documents(io.BytesIO(data), name, Reading(AUTOMATIC))
+    assert ["".join(parts) for parts in found] == ["Text"]
 
 
 def locked_pdf():

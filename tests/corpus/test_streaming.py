@@ -186,7 +186,7 @@ def test_errors_are_one_line_and_leave_no_file_open(small, tmp_path, monkeypatch
 
 
 def test_absurd_expansion_is_refused(small, tmp_path, monkeypatch):
-    monkeypatch.setattr("lilliput.corpus.unpacking._ALWAYS_ALLOWED", 1000)
+    monkeypatch.setattr("lilliput.corpus.expansion._ALWAYS_ALLOWED", 1000)
     (tmp_path / "bomb.txt.gz").write_bytes(gzip.compress(b"a" * 1_000_000))
     with pytest.raises(CorpusError, match="unpacks to more than"):
         survey(open_large([tmp_path / "bomb.txt.gz"]))

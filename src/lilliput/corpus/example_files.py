@@ -20,12 +20,13 @@ import numpy as np
 
 from lilliput.corpus.decoding import TextDecoder
 from lilliput.corpus.examples import END, Example, Examples, gather
+from lilliput.corpus.expansion import BROKEN, cannot_unpack
 from lilliput.corpus.parquet import ParquetRecords
 from lilliput.corpus.reading import STANDARD_INPUT, corpus_name, list_files, missing
 from lilliput.corpus.records import TEXT, TURNS, Record, is_turns, listed, open_records
 from lilliput.corpus.settings import AUTOMATIC, FieldSettings, ReadSettings
 from lilliput.corpus.tables import text_of
-from lilliput.corpus.unpacking import BROKEN, RECORDS, cannot_unpack
+from lilliput.corpus.unpacking import RECORDS
 from lilliput.errors import CorpusError
 
 _PAIRS = (

@@ -24,17 +24,15 @@ from typing import IO, TypeVar, cast
 from lilliput.corpus.cleaning import FRAME_END, FRAME_START, without_frame
 from lilliput.corpus.decoding import TextDecoder
 from lilliput.corpus.document import JOINT
+from lilliput.corpus.expansion import BROKEN, cannot_unpack, expands_too_much, most_expansion
 from lilliput.corpus.findings import Reading
+from lilliput.corpus.formats import begins_document
 from lilliput.corpus.parquet import ParquetTable
 from lilliput.corpus.records import STREAMED, open_records
 from lilliput.corpus.tables import RawText, TextTable
 from lilliput.corpus.unpacking import (
-    BROKEN,
     FORMATS,
     Found,
-    cannot_unpack,
-    expands_too_much,
-    most_expansion,
     text_members,
     unpack,
 )
@@ -129,7 +127,7 @@ def _unpacked(name: str, inner: str, stream: IO[bytes], packed: int, reading: Re
     chunks = _chunks(name, stream, packed)
     head = b"".join(_until(chunks, WHOLE))
     # What wants to be read from its end cannot be a stream within a stream.
-    if len(head) <= WHOLE or suffix in _WHOLE:
+    if len(head) <= WHOLE or suffix in _WHOLE or begins_document(head):
         for found in unpack(name, head + b"".join(chunks), reading.settings, inner, reading.alone):
             reading.archives += found.archive
             if found.documents:

@@ -1,4 +1,4 @@
-"""From the bytes of one file to the raw texts in it: plain or a table, as it is or packed as `.gz`, `.xz`, `.zip`.
+"""From the bytes of one file to the raw texts in it: plain, a table or a document, packed or not.
 
 A record of a table (`tables`) and a member of a `.zip` file are documents of their own. A file that is too large for
 this is read by `streaming`.
@@ -8,7 +8,6 @@ import gzip
 import io
 import lzma
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +15,10 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from lilliput.corpus.decoding import decode
+from lilliput.corpus.documents import extract
+from lilliput.corpus.expansion import BROKEN, cannot_unpack, expand
 from lilliput.corpus.folders import Choice
+from lilliput.corpus.formats import DOCUMENTS, document_format
 from lilliput.corpus.parquet import open_parquet
 from lilliput.corpus.records import STREAMED, UnknownShapeError, open_records
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
@@ -25,13 +27,8 @@ from lilliput.errors import CorpusError
 
 PACKED = (".gz", ".xz", ".zip")
 RECORDS = (*STREAMED, ".json")
-FORMATS = (*RECORDS, ".parquet", ".zip")
+FORMATS = (*RECORDS, *DOCUMENTS, ".parquet", ".zip")
 """Suffixes of the files that are not read as plain text."""
-
-BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
-# Text packs to a third, poems to a fourth; a repeated line to a thousandth. More than this is no text of this world.
-_MOST_EXPANSION = 200
-_ALWAYS_ALLOWED = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,8 @@ def unpack(
     `inner` is the name less the suffixes of the packing already taken off. Among other files, JSON that is no table is
     read as plain text; `alone`, it is refused.
 
-    Raises CorpusError for binary data, a broken archive, or a line or table without a text.
+    Raises CorpusError for binary data, a broken archive or document, or a line or table without a text,
+    DependencyError for a file that takes a library which is not there.
     """
     inner = inner or name
     suffix = PurePosixPath(inner).suffix.lower()
@@ -69,9 +67,19 @@ def unpack(
     elif suffix == ".parquet":
         yield _unpack_parquet(name, data, settings)
     elif data.strip(b"\x00 \t\r\n"):
-        yield _unpack_text(name, suffix, data, settings, alone)
+        document = document_format(name, suffix, data)
+        if document:
+            yield _unpack_document(name, document, data, settings)
+        else:
+            yield _unpack_text(name, suffix, data, settings, alone)
     else:
         yield Found(name, (), "nothing", "one line", len(data))
+
+
+def _unpack_document(name: str, suffix: str, data: bytes, settings: ReadSettings) -> Found:
+    found = extract(name, suffix, data, settings.encoding)
+    documents = (RawText(name, found.text),) if found.text else ()
+    return Found(name, documents, found.format, found.parts, len(data), found.notes)
 
 
 def _unpack_text(name: str, suffix: str, data: bytes, settings: ReadSettings, alone: bool) -> Found:
@@ -90,35 +98,6 @@ def _unpack_text(name: str, suffix: str, data: bytes, settings: ReadSettings, al
             documents = tuple(table.documents())
             notes = (*notes, *records.notes, table.note)
     return Found(name, documents, decoded.encoding, decoded.line_ends, len(data), notes)
-
-
-def expand(name: str, packed: int, opened: Callable[[], IO[bytes]]) -> bytes:
-    """Unpack a file that takes `packed` bytes. Raises CorpusError if it is broken or grows beyond all measure."""
-    most = most_expansion(packed)
-    try:
-        with opened() as stream:
-            data = stream.read(most + 1)
-    except BROKEN as error:
-        raise cannot_unpack(name, error) from error
-    if len(data) > most:
-        raise expands_too_much(name, most)
-    return data
-
-
-def most_expansion(packed: int) -> int:
-    """Return the bytes that so many packed bytes may come to."""
-    return max(_ALWAYS_ALLOWED, _MOST_EXPANSION * packed)
-
-
-def cannot_unpack(name: str, error: Exception) -> CorpusError:
-    """Return the error for a packed file that is broken."""
-    reason = str(error).split("\n")[0] or type(error).__name__
-    return CorpusError(f"{name} cannot be unpacked ({reason}): fetch or pack the file again")
-
-
-def expands_too_much(name: str, most: int) -> CorpusError:
-    """Return the error for a packed file that unpacks to more than it may."""
-    return CorpusError(f"{name} unpacks to more than {most:,} bytes: unpack it by hand if that is really meant")
 
 
 def _unpack_parquet(name: str, data: bytes, settings: ReadSettings) -> Found:
