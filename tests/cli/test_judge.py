@@ -31,10 +31,11 @@ def test_judge_another_text(lilliput: Lilliput, finished: Path) -> None:
     for word in ("written", "held-out", "shuffled", "real words", "%", "distinct pairs", "longest copied span (line"):
         assert word in outcome.out
     assert "gender" not in outcome.out
-    assert outcome.err == "agreement is measured for these languages only: fr (--language)\n"
+    read = "read other.txt as ASCII, LF, 2,000 bytes\n"
+    assert outcome.err == f"{read}agreement is measured for these languages only: fr (--language)\n"
     french = lilliput("judge", str(finished), "--text", "other.txt", "--language", "fr")
     assert "gender" in french.out
-    assert french.err == ""
+    assert french.err == read
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,16 @@ def test_languages(lilliput: Lilliput, finished: Path) -> None:
 
 def test_a_missing_run(lilliput: Lilliput) -> None:
     assert_refused(lilliput("judge", "nowhere"), "nowhere", "there is no such run")
+
+
+@pytest.mark.parametrize("verb", ["eval", "judge"])
+def test_another_text_is_read_as_told_and_the_reading_is_shown(lilliput: Lilliput, finished: Path, verb: str) -> None:
+    rows = [f"{number}\tLe ch\xe2teau {number} est pr\xe8s de la mer, et le vent souffle.\n" for number in range(200)]
+    Path("other.tsv").write_text("id\tvers\n" + "".join(rows), encoding="cp437")
+    outcome = lilliput(verb, str(finished), "--text", "other.tsv", "--encoding", "cp437", "--field", "vers", "--json")
+    assert outcome.code == 0
+    assert "read other.tsv as CP437, LF" in outcome.err
+    assert "field 'vers' read" in outcome.err
+    assert_refused(
+        lilliput(verb, str(finished), "--text", "other.tsv", "--encoding", "klingon"), "no encoding 'klingon'"
+    )

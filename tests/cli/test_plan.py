@@ -13,7 +13,19 @@ def test_the_plan_is_told_for_people_and_programs(lilliput: Lilliput, place: Pat
     lines = shown.out.splitlines()
     assert len(lines) <= 24  # one screen
     assert lines[0].split() == ["text", "story:", "6,000", "characters"]
-    for word in ("read", "begins", "held out", "tokens", "model", "beside it", "training", "here", "length", "ends", "expected"):
+    for word in (
+        "read",
+        "begins",
+        "held out",
+        "tokens",
+        "model",
+        "beside it",
+        "training",
+        "here",
+        "length",
+        "ends",
+        "expected",
+    ):
         assert any(line.startswith(word) for line in lines)
     assert "3:00 after it starts" in shown.out
     found = json.loads(lilliput("plan", "story.txt", "--minutes", "3", "--json").out)

@@ -203,7 +203,7 @@ def test_files_of_ones_own_for_both_sides(tmp_path: Path) -> None:
     run_events = list(train(task.recipe, task.corpus, task.validation, tmp_path / "run"))
     assert next(event.validation_problems for event in run_events if isinstance(event, Started)) == 9
     (tmp_path / "text.txt").write_text("a text of no use here")
-    with pytest.raises(CorpusError, match=r"text\.txt holds no prompts and answers, .*give one \.jsonl"):
+    with pytest.raises(CorpusError, match=r"text\.txt holds no prompts and answers, .*give \.jsonl"):
         resolve([str(path)], validation=str(tmp_path / "text.txt"))
 
 

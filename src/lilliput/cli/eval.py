@@ -6,10 +6,14 @@ from typing import Annotated
 
 import typer
 
+from lilliput.cli.reading import Encoding, Field, settings_of
+
 
 def run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     text: Annotated[str | None, typer.Option(help="Measure on this text, or file of answers, instead.")] = None,
+    encoding: Encoding = None,
+    field: Field = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
     """Measure a run: loss, perplexity, bits per character and byte, or right answers, beside what counting reaches."""
@@ -17,8 +21,11 @@ def run(
     from lilliput.training.evaluating import evaluate_run
     from lilliput.writer import load
 
+    notes: list[str] = []
     writer = load(run, note=lambda line: typer.echo(line, err=True))
-    report = evaluate_run(writer, run, text)
+    report = evaluate_run(writer, run, text, settings_of(encoding, field), notes.append)
+    for note in notes:
+        typer.echo(note, err=True)
     if json_:
         typer.echo(json.dumps(report))
         return

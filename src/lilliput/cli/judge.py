@@ -2,12 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from lilliput.cli.reading import Encoding, Field, settings_of
 
 _QUOTED = 300
 """Characters of a copied span that are shown."""
@@ -16,6 +18,8 @@ _QUOTED = 300
 def run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     text: Annotated[str | None, typer.Option(help="Judge this text instead of one that the run writes.")] = None,
+    encoding: Encoding = None,
+    field: Field = None,
     lines: Annotated[int, typer.Option(min=1, help="How many lines the run writes.")] = 2000,
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest token; 1 follows the model.")] = 0.7,
     language: Annotated[
@@ -36,12 +40,16 @@ def run(
     writer = load(run, note=lambda line: typer.echo(line, err=True))
     texts = read_texts(run)
     language = language or texts.language
+    notes: Sequence[str] = ()
     if text is not None:
-        written = writer.tokenizer.normalized(open_corpus([text]).text)
+        corpus = open_corpus([text], settings=settings_of(encoding, field))
+        notes, written = corpus.notes, writer.tokenizer.normalized(corpus.text)
     else:
         with _progress(lines) as progress:
             written = write_lines(writer, lines, temperature=temperature, seed=seed, progress=progress)
     report = judge(texts, written, language)
+    for note in notes:
+        typer.echo(note, err=True)
     if out is not None:
         _keep(out, written)
     if language not in DETERMINERS:

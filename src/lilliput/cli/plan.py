@@ -106,7 +106,7 @@ def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, st
 
 def _shown(lines: list[str]) -> list[str]:
     from lilliput.corpus import shortened
-    from lilliput.report.console import printable
+    from lilliput.report.terminal import printable
 
     return [shortened(printable(line), _LINE) for line in lines]
 

@@ -1,9 +1,12 @@
 """The options that say how the texts are read, for every command that takes texts."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from lilliput.corpus import ReadSettings
 
 Encoding = Annotated[
     str | None, typer.Option(help="The encoding of the texts, such as koi8-r; by default it is found out.")
@@ -25,3 +28,10 @@ def read_settings(
     """Return the settings of a recipe that the options stand for."""
     given = {"encoding": encoding, "include": include, "exclude": exclude, "fields.text": field}
     return {f"data.{key}": value for key, value in given.items() if value}
+
+
+def settings_of(encoding: str | None, field: str | None) -> "ReadSettings":
+    """Return how one text is to be read. Raises RecipeError for an encoding that does not exist."""
+    from lilliput.training.resolve import read_settings as checked
+
+    return checked(read_settings(encoding, None, None, field))

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from lilliput.corpus import END, Examples, require_examples, shortened
+from lilliput.corpus.settings import ReadSettings
 from lilliput.data.batch import Batch
 from lilliput.data.examples import EncodedExamples, ExampleBatches, encode_examples, read_examples
 from lilliput.errors import RunError
@@ -102,9 +103,13 @@ class ExampleMaterial:
         """Measure the held-out problems, and show some that are answered wrong."""
         return self._measured(writer, self._validation, self.facts["floors"], limit)
 
-    def report_on(self, writer: Writer, target: str) -> dict[str, Any]:
+    def report_on(
+        self, writer: Writer, target: str, settings: ReadSettings, note: Callable[[str], None]
+    ) -> dict[str, Any]:
         """Measure another file of prompts and answers."""
-        other = require_examples(target)
+        other = require_examples(target, settings)
+        for line in other.notes:
+            note(line)
         encoded = encode_examples(other, self.tokenizer, writer.model.context)
         commonest = self.facts["floors"]["most_frequent_answer"]["answer"]
         return self._measured(writer, encoded, answer_floors(commonest, other), None)

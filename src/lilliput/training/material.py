@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from lilliput.corpus.settings import ReadSettings
 from lilliput.data.batch import Batch
 from lilliput.models import Model
 from lilliput.tokenizers import Tokenizer
@@ -85,5 +86,10 @@ class Material(Protocol):
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
         """Return the object that `eval --json` prints, for the held-out part."""
 
-    def report_on(self, writer: Writer, target: str) -> dict[str, Any]:
-        """Return the same for another text or file. Raises CorpusError if it cannot be measured on."""
+    def report_on(
+        self, writer: Writer, target: str, settings: ReadSettings, note: Callable[[str], None]
+    ) -> dict[str, Any]:
+        """Return the same for another text or file, read as `settings` say; `note` is told how.
+
+        Raises CorpusError if it cannot be measured on.
+        """

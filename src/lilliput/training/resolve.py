@@ -74,14 +74,14 @@ def resolve(
     if corpus is not None:
         raise RecipeError(f"--corpus puts another text under a recipe, and {targets[0]} is a text; give one")
     values["data.corpus"] = [str(target) for target in targets]
-    source = _open(targets, progress, _read_settings(values))
+    source = _open(targets, progress, read_settings(values))
     name = _run_name(targets[0])
     plan = make_plan(name, source, values, machine_speed)
     recipe = plan.recipe()
     return _labelled(Task(name, recipe, source, _validation(recipe, source, targets, progress), plan))
 
 
-def _read_settings(settings: Mapping[str, Any]) -> ReadSettings:
+def read_settings(settings: Mapping[str, Any]) -> ReadSettings:
     """Return how the texts are to be read, before there is a recipe."""
     given = {key: value for key, value in settings.items() if key.split(".")[0] == "data"}
     return make_recipe({"name": "text", "training": {"steps": 1}}, given).data

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lilliput.corpus import count_words, open_corpus, unmark
+from lilliput.corpus.settings import ReadSettings
 from lilliput.data.batch import Batch
 from lilliput.data.tokens import Tokens, joined
 from lilliput.data.windows import Windows
@@ -173,9 +174,14 @@ class TextMaterial:
         )
         return evaluation_report(scores, floors)
 
-    def report_on(self, writer: Writer, target: str) -> dict[str, Any]:
+    def report_on(
+        self, writer: Writer, target: str, settings: ReadSettings, note: Callable[[str], None]
+    ) -> dict[str, Any]:
         """Measure both definitions over another text, with the floors that the training text sets it."""
-        other = open_corpus([target]).text
+        corpus = open_corpus([target], settings=settings)
+        for line in corpus.notes:
+            note(line)
+        other = corpus.text
         self._measure_counts_alone(writer.model)
         tokens = self.tokenizer.encode(other)
         if len(tokens) < 2:
