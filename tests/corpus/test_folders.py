@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lilliput.corpus import ReadSettings, is_large, open_examples, open_large, read_files
+from lilliput.corpus import ReadSettings, is_large, open_examples, open_large, read_files, survey
 from lilliput.errors import CorpusError
 
 PICTURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -87,6 +87,17 @@ def test_a_stream_reads_the_same_files(tree: Path) -> None:
 
 def test_patterns_leave_named_files_alone(tree: Path) -> None:
     assert names(tree / "README.md", include=("*.py",)) == ["README.md"]
+
+
+def test_a_document_that_cannot_be_read_is_left_out_of_a_folder(tree: Path) -> None:
+    (tree / "broken.pdf").write_bytes(b"%PDF-1.7\nno more")
+    corpus, large = read_files([tree]), open_large([tree])
+    [note] = [note for note in corpus.notes if note.startswith("left out: broken.pdf")]
+    assert [document.name for document in corpus.documents] == READ
+    assert "".join(large.pieces()) == corpus.text
+    assert note in survey(large).notes
+    with pytest.raises(CorpusError, match=r"broken\.pdf"):
+        read_files([tree / "broken.pdf"])
 
 
 def test_json_alone_is_refused_with_the_shapes_that_are_read(tree: Path) -> None:

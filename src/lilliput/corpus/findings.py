@@ -18,7 +18,7 @@ class Reading:
         self.settings = settings
         self.alone = alone
         self.files: list[Found] = []
-        self.archives: list[str] = []
+        self.left_out: list[str] = []
         self.frames: list[int] = []
         self.marks = Marks()
         self.replaced = 0
@@ -34,7 +34,7 @@ class Reading:
             f"{sum(file.bytes for file in files):,} bytes"
             for (encoding, line_ends), files in groups.items()
         ]
-        notes = [*self.archives, *notes]
+        notes = [*self.left_out, *notes]
         single = [note for file in self.files for note in file.notes]
         notes += single[:_MOST_NOTES]
         if len(single) > _MOST_NOTES:

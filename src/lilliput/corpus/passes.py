@@ -96,7 +96,7 @@ def _zip_documents(file: IO[bytes], name: str, reading: Reading, members: str) -
         raise CorpusError(f"{name} is no .zip file, or only a part of one: fetch or pack the file again") from error
     with archive:
         found, notes = text_members(name, archive, reading.settings)
-        reading.archives += notes
+        reading.left_out += notes
         chosen = [member for member in found if fnmatch(member.filename, members)]
         for member in chosen or found:
             try:
@@ -129,12 +129,13 @@ def _unpacked(name: str, inner: str, stream: IO[bytes], packed: int, reading: Re
     # What wants to be read from its end cannot be a stream within a stream.
     if len(head) <= WHOLE or suffix in _WHOLE or begins_document(head):
         for found in unpack(name, head + b"".join(chunks), reading.settings, inner, reading.alone):
-            reading.archives += found.archive
+            reading.left_out += found.archive
             if found.documents:
                 reading.files.append(found)
                 yield from _joined(reading, found.documents)
             else:
-                reading.empty += 1
+                reading.left_out += found.notes
+                reading.empty += not found.notes
         return
     read = _Counter(_drained([head], chunks))
     decoder = TextDecoder(name, reading.settings.encoding)

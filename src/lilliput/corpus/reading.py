@@ -108,9 +108,10 @@ def missing(path: Path) -> CorpusError:
 def _documents(found: Iterable[Found], reading: Reading, folder: str) -> Iterator[Document]:
     """Yield the cleaned documents that hold more than blank space; an archive may have folders of its own."""
     for file in found:
-        reading.archives += file.archive
+        reading.left_out += file.archive
         if not file.documents:
-            reading.empty += 1
+            reading.left_out += file.notes
+            reading.empty += not file.notes
             continue
         reading.files.append(file)
         for raw, texts in zip(file.documents, reading.clean(file.documents), strict=True):

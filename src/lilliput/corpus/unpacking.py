@@ -51,7 +51,7 @@ def unpack(
     """Yield the decoded files in the bytes of one file; the suffix of `name` says how to read them.
 
     `inner` is the name less the suffixes of the packing already taken off. Among other files, JSON that is no table is
-    read as plain text; `alone`, it is refused.
+    read as plain text, and a document that cannot be read is left out; `alone`, they are refused.
 
     Raises CorpusError for binary data, a broken archive or document, or a line or table without a text,
     DependencyError for a file that takes a library which is not there.
@@ -69,15 +69,20 @@ def unpack(
     elif data.strip(b"\x00 \t\r\n"):
         document = document_format(name, suffix, data)
         if document:
-            yield _unpack_document(name, document, data, settings)
+            yield _unpack_document(name, document, data, settings, alone)
         else:
             yield _unpack_text(name, suffix, data, settings, alone)
     else:
         yield Found(name, (), "nothing", "one line", len(data))
 
 
-def _unpack_document(name: str, suffix: str, data: bytes, settings: ReadSettings) -> Found:
-    found = extract(name, suffix, data, settings.encoding)
+def _unpack_document(name: str, suffix: str, data: bytes, settings: ReadSettings, alone: bool) -> Found:
+    try:
+        found = extract(name, suffix, data, settings.encoding)
+    except CorpusError as error:
+        if alone:
+            raise
+        return Found(name, (), "nothing", "one line", len(data), (f"left out: {error}",))
     documents = (RawText(name, found.text),) if found.text else ()
     return Found(name, documents, found.format, found.parts, len(data), found.notes)
 
