@@ -17,6 +17,7 @@ import ast
 import contextlib
 import io
 import json
+import random
 import re
 import shlex
 from dataclasses import replace
@@ -70,6 +71,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number, name in enumerate(TEXTS):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(made_up_text(6000, number), encoding="utf-8")
+    (folder / "names.txt").write_text("\n".join(sorted(made_up_names(400))) + "\n", encoding="utf-8")
     (folder / "opening.txt").write_text("The river", encoding="utf-8")
     (folder / "questions.jsonl").write_text(questions(), encoding="utf-8")
     (folder / "books").mkdir()
@@ -88,6 +90,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(lilliput.api, "train", shortened_train(lilliput.api.train))
     return folder
+
+
+def made_up_names(number: int) -> set[str]:
+    draw, names = random.Random(1), set[str]()
+    while len(names) < number:
+        names.add("".join(draw.choices(("ka", "lo", "mi", "ren", "su", "ta", "vel", "no"), k=draw.randint(2, 4))))
+    return names
 
 
 def questions() -> str:

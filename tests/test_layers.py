@@ -22,6 +22,7 @@ LAYERS = [
     {"writer"},
     {"evaluation"},
     {"training"},
+    {"items"},
     {"report"},
     {"api"},
     {"sweep"},

@@ -147,6 +147,13 @@ def test_a_text_keeps_to_its_pattern(lilliput: Lilliput, finished: Path) -> None
     assert "greater length" in outcome.err
 
 
+def test_texts_of_different_lengths_match_together(lilliput: Lilliput, finished: Path) -> None:
+    arguments = ("sample", str(finished), "--prompt", "The ", "--temperature", "1", "--match", "(river|the old)")
+    rows = [json.loads(line) for line in lilliput(*arguments, "--count", "20", "--json").out.splitlines()]
+    assert len(rows) == 20
+    assert {row["text"] for row in rows} == {"The river", "The the old"}
+
+
 def test_a_prompt_from_standard_input(lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"A child")))
     assert lilliput("sample", str(finished), "--prompt", "-", "--length", "3").out.startswith("A child")

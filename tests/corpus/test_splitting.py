@@ -113,7 +113,9 @@ def test_in_pieces_the_fraction_is_held_out_and_no_line_and_no_word_is_cut(fract
 
 def test_of_a_short_text_the_end_is_held_out():
     text = lines(100)
-    assert split(corpus(text), SplitSettings(by="pieces")) == split(corpus(text), SplitSettings())
+    pieces, position = (split(corpus(text), SplitSettings(by=by)) for by in ("pieces", "automatic"))
+    assert pieces.training_segments == position.training_segments
+    assert position.by == "position"
 
 
 def test_by_document_every_tenth_is_held_out():

@@ -5,11 +5,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lilliput.cli.reading import Encoding, Field, settings_of
+
+if TYPE_CHECKING:
+    from lilliput.report.screen import Console
+    from lilliput.report.tables import Rows
 
 _QUOTED = 300
 """Characters of a copied span that are shown."""
@@ -20,7 +24,7 @@ def run(
     text: Annotated[str | None, typer.Option(help="Judge this text instead of one that the run writes.")] = None,
     encoding: Encoding = None,
     field: Field = None,
-    lines: Annotated[int, typer.Option(min=1, help="How many lines the run writes.")] = 2000,
+    lines: Annotated[int, typer.Option(min=1, help="How many lines, or items of a list, the run writes.")] = 2000,
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest token; 1 follows the model.")] = 0.7,
     language: Annotated[
         str | None, typer.Option(help="Code of the language, as fr; a named corpus brings its own.")
@@ -32,6 +36,7 @@ def run(
     """Judge what a run writes: real words, agreement, what is copied, and variety."""
     from lilliput.corpus import open_corpus
     from lilliput.evaluation.agreement import DETERMINERS
+    from lilliput.items import ItemWriter
     from lilliput.training.judging import judge, read_texts, write_lines
     from lilliput.writer import load
 
@@ -41,15 +46,21 @@ def run(
     texts = read_texts(run)
     language = language or texts.language
     notes: Sequence[str] = ()
+    items = None if texts.items is None else ItemWriter(writer)
     if text is not None:
         corpus = open_corpus([text], settings=settings_of(encoding, field))
         notes, written = corpus.notes, writer.tokenizer.normalized(corpus.text)
     else:
         with _progress(lines) as progress:
-            written = write_lines(writer, lines, temperature=temperature, seed=seed, progress=progress)
+            if items is not None:
+                written = items.written(lines, temperature=temperature, seed=seed, progress=progress)
+            else:
+                written = write_lines(writer, lines, temperature=temperature, seed=seed, progress=progress)
     report = judge(texts, written, language)
     for note in notes:
         typer.echo(note, err=True)
+    if items is not None:
+        report["items"] = items.compared(written, texts.held_out)
     if out is not None:
         _keep(out, written)
     if language not in DETERMINERS:
@@ -109,6 +120,13 @@ def _print(report: Mapping[str, Any]) -> None:
     from lilliput.report.tables import table
 
     console = Console(highlight=False)
+    if "items" in report:
+        console.print(_item_table(report["items"]))
+        # Neighbouring lines of a list have nothing to do with one another.
+        if report["items"]["kind"] == "line":
+            _print_share(console, report)
+            return
+        console.print()
     rows = []
     for name in ("written", "held_out", "shuffled"):
         figures = report[name]
@@ -125,6 +143,9 @@ def _print(report: Mapping[str, Any]) -> None:
         "longest_copied": "longest copied span",
         "distinct_pairs": "distinct pairs",
     }
+    if "items" in report:
+        # What is copied has real words: of items only the share of new ones is a praise.
+        del columns["real_words"]
     if report["written"]["gender_pairs"] is None:
         columns = {key: heading for key, heading in columns.items() if key not in ("gender", "number")}
     console.print(table(rows, columns))
@@ -138,6 +159,21 @@ def _print(report: Mapping[str, Any]) -> None:
             soft_wrap=True,
             markup=False,
         )
+    _print_share(console, report)
+
+
+def _item_table(items: Mapping[str, Any]) -> "Rows":
+    from lilliput.report.tables import table
+
+    rows: list[dict[str, object]] = []
+    for name in ("written", "held_out"):
+        shares = {key: _percent(items[name][key]) for key in ("copied_items", "repeated_items", "new_items")}
+        rows.append({"name": name.replace("_", "-"), "items": items[name]["items"], **shares})
+    headings = {"copied_items": "copied", "repeated_items": "written before", "new_items": "new"}
+    return table(rows, {"name": "", "items": "items", **headings})
+
+
+def _print_share(console: "Console", report: Mapping[str, Any]) -> None:
     if report["training_share"] < 1:
         console.print(f"compared with the last {report['training_share']:.0%} of the training text", soft_wrap=True)
 

@@ -19,7 +19,7 @@ def learnt_by(run: Path) -> "Learnt":
     texts = read_texts(run)
     if texts.training_share < 1:
         typer.echo(f"compared with the last {texts.training_share:.0%} of the training text", err=True)
-    return Learnt(texts.training, texts.language)
+    return Learnt(texts.training, texts.language, texts.items)
 
 
 def show_marked(start: str, text: str, spans: Sequence[tuple[int, int]]) -> None:
@@ -43,7 +43,17 @@ def show_marked(start: str, text: str, spans: Sequence[tuple[int, int]]) -> None
 
 
 def told(learnt: "Learnt", text: str) -> dict[str, Any]:
-    """Return the share of groups of five words that are copied, and the words of the longest copied stretch."""
+    """Return the share of groups of five words that are copied, and the words of the longest copied stretch.
+
+    Of a list or a collection, return the share of items that are copied as well.
+    """
+    items = learnt.copied_items(text)
+    if items is not None:
+        return _words(learnt, text) | {"copied_items": round(items, 4)}
+    return _words(learnt, text)
+
+
+def _words(learnt: "Learnt", text: str) -> dict[str, Any]:
     if not any(character.isalnum() for character in text):
         return {"copied": None, "longest_copied": 0}
     measured = learnt.measure(text)

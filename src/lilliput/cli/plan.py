@@ -120,7 +120,12 @@ def _held_out(recipe: "Recipe", found: "Forecast") -> str:
         return f"{size}, of {recipe.data.validation}"
     if found.problems is not None:
         return f"{size}, by chance"
-    ways = {"position": "the end", "pieces": "pieces from all over the text", "document": "whole documents"}
+    ways = {
+        "position": "the end",
+        "pieces": "pieces from all over the text",
+        "document": "whole documents",
+        "items": "items drawn at random",
+    }
     return f"{size}: {ways[recipe.data.split.by]}"
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lilliput.cli.escapes import unescaped
+from lilliput.cli.items import refuse, write_items
 from lilliput.cli.novelty import learnt_by, show_marked, told
 from lilliput.errors import GenerationError
 
@@ -45,6 +46,10 @@ Label = Annotated[str | None, typer.Option(help="Write what this label stands fo
 Novelty = Annotated[
     bool, typer.Option("--novelty", help="Mark what stands in the training text too, five words or more.")
 ]
+Items = Annotated[
+    int | None,
+    typer.Option(min=1, help="Write so many new items (names, lines, blocks): none stands in the text, none is twice."),
+]
 Interactive = Annotated[
     bool, typer.Option("--interactive", help="Write together: pick the next word among the likeliest.")
 ]
@@ -72,6 +77,7 @@ def run(
     quant: Quant = 32,
     set_: Set = None,
     novelty: Novelty = False,
+    items: Items = None,
     interactive: Interactive = False,
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
@@ -84,12 +90,17 @@ def run(
     given |= {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty, "beams": beams}
     given |= {"match": match, "acrostic": acrostic, "stop": stop or None, "ban": ban or None, "label": label}
     options = _options(set_ or [], given)
-    writer = _open(run, quant, suffix is not None, beams or count)
+    if items is not None:
+        refuse(options | {"suffix": suffix, "count": count, "novelty": novelty, "interactive": interactive})
+    writer = _open(run, quant, suffix is not None, items or beams or count)
     suffix = None if suffix is None else unescaped(suffix)
     if prompt == "-":
         prompt = decode(sys.stdin.buffer.read(), "standard input").text
     elif prompt is not None:
         prompt = unescaped(prompt)
+    if items is not None:
+        write_items(writer, items, (prompt or "").rstrip("\n"), seed, options, json_)
+        return
     start = writer.start(prompt)
     if interactive:
         from lilliput.cli.interactive import write_together
@@ -211,4 +222,5 @@ class _Show:
         if self.learnt is not None:
             figures = told(self.learnt, text)
             share = "no group of five words" if figures["copied"] is None else f"{figures['copied']:.1%} of the 5-grams"
-            typer.echo(f"copied: {share}; longest stretch: {figures['longest_copied']} words", err=True)
+            items = f"{figures['copied_items']:.1%} of the items, " if "copied_items" in figures else ""
+            typer.echo(f"copied: {items}{share}; longest stretch: {figures['longest_copied']} words", err=True)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from lilliput.corpus.items import Items, find_items
+
 JOINT = "\n\n"
 
 Progress = Callable[[int, int | None], None]
@@ -41,6 +43,11 @@ class Corpus:
     def text(self) -> str:
         """Return the documents joined by `JOINT`."""
         return JOINT.join(document.text for document in self.documents)
+
+    @cached_property
+    def items(self) -> Items | None:
+        """Return the items of a text that is surely a list or a collection; None for any other, and behind labels."""
+        return None if self.labels else find_items([document.text for document in self.documents])
 
     @property
     def characters(self) -> int:

@@ -3,19 +3,23 @@
 By position the validation text is the end of the corpus: the honest choice for one long text, whose neighbouring lines
 resemble one another. In pieces the text is divided into equal stretches, and the end of each is held out: the choice
 for a text whose end is unlike the rest. By document whole documents are held out at even distances: the choice for many
-short ones. Left out: random splits, which put neighbours of every validation line into the training text.
+short ones. By items some lines of a list, or blocks of a collection, are drawn at random, and a sorted list is
+shuffled: by position only the end of the alphabet would be held out. That is done for what is surely a list or a
+collection (`items`), since in any other text a random split puts neighbours of every validation line into the training
+text.
 """
 
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from lilliput.corpus.document import JOINT, Corpus, Document
+from lilliput.corpus.items import Items, fixed_form, items_of, split_items
 from lilliput.errors import CorpusError
 from lilliput.settings import Settings
 
@@ -27,10 +31,16 @@ many, so that they stand for all of the text, and long, since little is known at
 _LINES: tuple[str, ...] = ("\n\n", "\n")
 
 
-class SplitSettings(Settings):
-    """Say how the validation text is chosen: the last part of the text, pieces of it, or every n-th document."""
+SplitKind = Literal["automatic", "position", "pieces", "document", "items"]
 
-    by: Literal["position", "pieces", "document"] = "position"
+
+class SplitSettings(Settings):
+    """Say how the validation text is chosen: the last part of the text, pieces of it, every n-th document, or items.
+
+    Automatic is by items for a text that is a list or a collection, and else by position.
+    """
+
+    by: SplitKind = "automatic"
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
@@ -40,6 +50,11 @@ class Split:
 
     training_segments: tuple[str, ...]
     validation_segments: tuple[str, ...]
+    by: SplitKind = "position"
+    items: Items | None = None
+    """The items of the whole text, if it has some."""
+    notes: tuple[str, ...] = ()
+    """What is to be told of the items."""
 
     @property
     def training(self) -> str:
@@ -52,31 +67,87 @@ class Split:
         return "".join(self.validation_segments)
 
 
+def split_kind(corpus: Corpus, settings: SplitSettings) -> SplitKind:
+    """Return how a corpus is divided: what the settings say, or what suits it where they leave it open."""
+    if settings.by != "automatic":
+        return settings.by
+    return "position" if corpus.items is None else "items"
+
+
 def split(corpus: Corpus, settings: SplitSettings, validation: Corpus | None = None) -> Split:
     """Divide a corpus; a validation corpus of one's own takes the place of the division.
 
     Raises CorpusError if no training text or no validation text would be left.
     """
-    if validation is not None:
+    by = split_kind(corpus, settings)
+    items = _required_items(corpus) if by == "items" else corpus.items
+    if by == "items" and items is not None:
+        result = _by_items(corpus, items, settings.fraction, validation)
+    elif validation is not None:
         result = Split((corpus.text,), (validation.text,))
-    elif settings.by == "document":
+    elif by == "document":
         result = _by_document(corpus, settings.fraction)
     else:
-        result = _by_position(corpus.text, settings)
+        result = _by_position(corpus.text, by, settings.fraction)
     for part, text in (("training", result.training), ("validation", result.validation)):
         if not text.strip():
             raise CorpusError(
                 f"the split of {corpus.name} ({corpus.characters:,} characters, fraction {settings.fraction:g}) leaves "
                 f"no {part} text: give a longer text, another fraction, or a validation file"
             )
-    return result
+    notes = [*result.notes, *_shared(items, result), *_form(corpus, items)]
+    return replace(result, by=by, items=items, notes=tuple(notes))
 
 
-def _by_position(text: str, settings: SplitSettings) -> Split:
+def _required_items(corpus: Corpus) -> Items:
+    items = None if corpus.labels else corpus.items or items_of([document.text for document in corpus.documents])
+    if items is None:
+        raise CorpusError(f"{corpus.name} has labels and cannot be split by items: split it by document")
+    if len(set(items.texts)) < 2:
+        raise CorpusError(f"{corpus.name} is one item and cannot be split by items: split it by position")
+    return items
+
+
+def _by_items(corpus: Corpus, items: Items, fraction: float, validation: Corpus | None) -> Split:
+    name = f"{corpus.name} is {items.described}"
+    if validation is not None:
+        if not items.in_order:
+            return Split((corpus.text,), (validation.text,))
+        training = items.joined(items.shuffled(items.texts))
+        return Split((training,), (validation.text,), notes=(f"{name}, which is shuffled",))
+    learnt, held = items.drawn(fraction)
+    rest = "and the rest is shuffled" if items.in_order else "and the rest keeps its order"
+    note = f"{name}: {len(held):,} of them, drawn at random, are held out, {rest}"
+    return Split((items.joined(learnt),), (items.joined(held),), notes=(note,))
+
+
+def _shared(items: Items | None, result: Split) -> list[str]:
+    """Tell how many of the items that are held out are learnt as well."""
+    if items is None:
+        return []
+    held = split_items(result.validation, items.kind)
+    known = set(split_items(result.training, items.kind))
+    shared = sum(item in known for item in held)
+    share = f"{shared:,} of the {len(held):,} items that are held out ({shared / max(1, len(held)):.1%})"
+    return [f"{share} stand in the text to learn too: the loss on them says less"] if shared else []
+
+
+def _form(corpus: Corpus, items: Items | None) -> list[str]:
+    """Tell how a form is kept that all items have, or all lines of what may be a list."""
+    if items is not None:
+        form, what = fixed_form(items.kind, items.texts), "item"
+    else:
+        form, what = fixed_form("line", split_items(corpus.text, "line")), "line"
+    if form is None:
+        return []
+    return [f"nearly every {what} has {form[0]}: lilliput sample RUN --items 20 --match '{form[1]}' keeps to that"]
+
+
+def _by_position(text: str, by: SplitKind, fraction: float) -> Split:
     """Hold out the end of the text, or in pieces the end of each of its equal stretches."""
     count, boundaries = 1, _LINES
-    if settings.by == "pieces":
-        smaller = int(len(text) * min(settings.fraction, 1 - settings.fraction))
+    if by == "pieces":
+        smaller = int(len(text) * min(fraction, 1 - fraction))
         count = max(1, min(PIECES, smaller // LEAST_PIECE))
     if count > 1:
         # One cut may part a word where there are no lines, but not many of them.
@@ -84,7 +155,7 @@ def _by_position(text: str, settings: SplitSettings) -> Split:
     cuts = [_cut(text, 1 - number / count, boundaries) for number in range(1, count)]
     training, validation = [], []
     for start, stop in pairwise([0, *cuts, len(text)]):
-        middle = start + _cut(text[start:stop], settings.fraction, boundaries)
+        middle = start + _cut(text[start:stop], fraction, boundaries)
         training.append(text[start:middle])
         validation.append(text[middle:stop])
     return Split(tuple(training), tuple(validation))

@@ -232,20 +232,21 @@ def divide(large: LargeText, found: Survey, settings: SplitSettings, validation:
     """
     if validation is not None:
         # The validation text is checked as that of a small text is; the training text is not empty.
-        text = split(Corpus(large.name, (Document(large.name, found.end),)), settings, validation).validation
+        learnt = Corpus(large.name, (Document(large.name, found.end),))
+        text = split(learnt, SplitSettings(by="position"), validation).validation
         return LargeSplit(large, found.characters, text)
     require_by_position(large, settings)
     held = max(1, min(MOST_HELD_OUT, found.characters - int(found.characters * (1 - settings.fraction))))
     # `split` looks for a cut no farther than the smaller part is long, so the end of the text is all that it needs.
     end = found.end[-2 * held :]
     tail = Corpus(large.name, (Document(large.name, end),))
-    text = split(tail, SplitSettings(fraction=held / len(end))).validation
+    text = split(tail, SplitSettings(by="position", fraction=held / len(end))).validation
     return LargeSplit(large, found.characters - len(text), text)
 
 
 def require_by_position(large: LargeText, settings: SplitSettings) -> None:
     """Raise CorpusError for a split of which a large text is not capable."""
-    if settings.by != "position":
+    if settings.by not in ("position", "automatic"):
         raise CorpusError(
             f"{large.name} is read as a stream and cannot be split by {settings.by}: split it by position, or give "
             "a validation file"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lilliput.corpus.items import ItemKind, item_spans, split_items
 from lilliput.errors import CorpusError
 from lilliput.evaluation.words import BREAK, places_of, words_of
 
@@ -50,11 +51,16 @@ class Writing:
 
 
 class Learnt:
-    """A training text, indexed by its words; `language` says how apostrophes are cut."""
+    """A training text, indexed by its words; `language` says how apostrophes are cut.
 
-    def __init__(self, text: str, language: str | None = None) -> None:
+    Of a list or a collection, which is made of `items`, these are indexed too: a name may be a copy and have one word.
+    """
+
+    def __init__(self, text: str, language: str | None = None, items: ItemKind | None = None) -> None:
         self.text = text
         self.language = language
+        self._kind = items
+        self._items = set(split_items(text, items)) if items else set()
         self._numbers: dict[str, int] = {BREAK: 0}
         ids = [self._numbers.setdefault(word, len(self._numbers)) for word in words_of(text, language)]
         self._hashes = _Hashes(np.array(ids, dtype=np.uint64))
@@ -71,19 +77,28 @@ class Learnt:
         return Writing(len(plain), known / len(plain), copied, self._longest(text, hashes))
 
     def copied_spans(self, text: str) -> list[tuple[int, int]]:
-        """Return where in a text words stand that stand so in the training text too, five of them at least.
+        """Return where in a text words stand that stand so in the training text too: five at least, or a whole item.
 
         Each span is its first character and the one behind its last.
         """
         hashes, _ = self._look_up(words_of(text, self.language))
         places = list(places_of(text, self.language))
+        found = [(places[first][0], places[first + COPIED_WORDS - 1][1]) for first in self._copied(hashes).tolist()]
+        if self._kind:
+            found += [span for span in item_spans(text, self._kind) if text[slice(*span)] in self._items]
         spans: list[tuple[int, int]] = []
-        for first in self._copied(hashes).tolist():
-            begins, ends = places[first][0], places[first + COPIED_WORDS - 1][1]
-            if spans and begins <= spans[-1][1]:
-                begins = spans.pop()[0]
-            spans.append((begins, ends))
+        for span in sorted(found):
+            if spans and span[0] <= spans[-1][1]:
+                begins, ends = spans.pop()
+                spans.append((begins, max(ends, span[1])))
+            else:
+                spans.append(span)
         return spans
+
+    def copied_items(self, text: str) -> float | None:
+        """Return the share of a text's items that the training text has; None where there are no items."""
+        found = split_items(text, self._kind) if self._kind else []
+        return sum(item in self._items for item in found) / len(found) if found else None
 
     def _look_up(self, words: Sequence[str]) -> tuple["_Hashes", NDArray[np.bool_]]:
         """Return the hashes of a text's words, and which of its 5-grams have no break in them."""

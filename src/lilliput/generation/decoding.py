@@ -90,12 +90,15 @@ class _Together:
         self._open = set(self._rows)
         self._latest: dict[int, int] = {}
         """By text, the token that was drawn last."""
+        self._failed: dict[int, GenerationError] = {}
 
     def tokens(self, text: int, length: int) -> Iterator[Token]:
         try:
             for _ in range(length):
-                if not self._waiting[text]:
+                if not self._waiting[text] and text not in self._failed:
                     self._go_on()
+                if not self._waiting[text]:
+                    raise self._failed[text]
                 yield self._waiting[text].popleft()
         finally:
             self._open.discard(text)
@@ -103,7 +106,13 @@ class _Together:
     def _go_on(self) -> None:
         logits_BV = self._next()
         for text, ids, logits_V in zip(self._rows, self._reading.texts, logits_BV, strict=True):
-            token = self._samplers[text].choose(logits_V, ids)
+            try:
+                token = self._samplers[text].choose(logits_V, ids)
+            except GenerationError as error:
+                # Others drew this text on: behind its end nothing may be allowed, and nobody may ask for it.
+                self._failed[text] = error
+                self._open.discard(text)
+                continue
             self._latest[text] = token.id
             self._waiting[text].append(token)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lilliput.corpus import known_corpora, unmark
+from lilliput.corpus.items import SEPARATORS, ItemKind
 from lilliput.errors import CorpusError, GenerationError, RunError
 from lilliput.evaluation.agreement import learn_grammar
 from lilliput.evaluation.words import BREAK, shuffled, words_of
@@ -39,10 +40,12 @@ class RunTexts:
     language: str | None
     lines_before: int = 0
     """Line ends of the training text before `training`."""
+    items: ItemKind | None = None
+    """Of which kind of items the text is made, if it is a list or a collection."""
 
 
-def read_texts(run: Path) -> RunTexts:
-    """Return the texts that a run learnt from and held out.
+def read_texts(run: Path, most_tokens: int | None = None) -> RunTexts:
+    """Return the texts that a run learnt from and held out, by default `MOST_TOKENS` of the former at most.
 
     Raises RunError if its files are broken, CorpusError for a run on prompts and answers.
     """
@@ -56,7 +59,8 @@ def read_texts(run: Path) -> RunTexts:
     if len(training) != facts["training"]["tokens"]:
         raise RunError(f"{folder.training_tokens}: not the tokens that facts.json names; start over with --fresh")
     tokenizer = folder.load_tokenizer()
-    used, before = training[-MOST_TOKENS:], training[:-MOST_TOKENS]
+    most_tokens = most_tokens or MOST_TOKENS
+    used, before = training[-most_tokens:], training[:-most_tokens]
     starts = range(0, len(before), _DECODED_AT_ONCE)
     lines = sum(tokenizer.decode(before[at : at + _DECODED_AT_ONCE].tolist()).count("\n") for at in starts)
     name = facts["text"]["name"]
@@ -64,7 +68,10 @@ def read_texts(run: Path) -> RunTexts:
     learnt, held_out = (tokenizer.decode(ids.tolist()) for ids in (used, folder.read_tokens(folder.validation_tokens)))
     if "labels" in facts:
         learnt, held_out = unmark(learnt), unmark(held_out)
-    return RunTexts(learnt, held_out, len(used) / len(training), language, lines)
+    kind = facts.get("items", {}).get("kind")
+    if kind not in (None, *SEPARATORS):
+        raise RunError(f"{folder.facts}: broken (there are no items of the kind {kind!r}); train again with --fresh")
+    return RunTexts(learnt, held_out, len(used) / len(training), language, lines, kind)
 
 
 def write_lines(

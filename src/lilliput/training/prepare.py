@@ -122,9 +122,11 @@ def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Co
         labelled=bool(corpus.labels),
     )
     facts = {"training": {"characters": sum(map(len, training)), "tokens": sum(map(len, learnt))}} | found
-    if validation is None and recipe.data.split.by == "position":
+    if validation is None and parts.by == "position":
         facts |= likeness_facts(tokenizer.normalized(training[0]), tokenizer.normalized(held_out[0]))
-    notes = list(corpus.notes)
+    notes = [*corpus.notes, *parts.notes]
+    if parts.items is not None:
+        facts["items"] = {"kind": parts.items.kind, "number": len(parts.items.texts), "in_order": parts.items.in_order}
     if len(held_out) > 1:
         notes.append(f"held out: {len(held_out)} pieces from all over the text, at even distances")
     return facts | {"notes": notes} | ({"labels": corpus.labels} if corpus.labels else {})

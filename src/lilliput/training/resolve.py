@@ -20,6 +20,7 @@ from lilliput.corpus import (
     read_named_validation,
     require_examples,
 )
+from lilliput.corpus.splitting import SplitKind, split_kind
 from lilliput.data.arithmetic import make_problems
 from lilliput.errors import CorpusError, RecipeError, RunError
 from lilliput.recipe import Recipe, is_recipe, make_recipe, named_recipe, read_recipe, recipe_names
@@ -39,16 +40,22 @@ class Task:
     validation: Measure | None
     plan: Plan | None = None
     """Where no recipe was given."""
+    chose_split: bool = False
+    """Whether the recipe left it open how the text is split."""
 
     def recipe_for(self, folder: Path) -> Recipe:
-        """Return the recipe to train in a folder: a run that is there goes on as it was planned."""
+        """Return the recipe to train in a folder: a run that is there goes on as it was planned, and split."""
         begun = RunFolder(folder)
-        if self.plan is None or not _exists(begun.facts):
+        if not _exists(begun.facts):
             return self.recipe
         try:
-            return self.plan.recipe(begun.read_recipe())
+            former = begun.read_recipe()
         except RunError:
             return self.recipe  # whether it is the run's is found out there
+        recipe = self.recipe if self.plan is None else self.plan.recipe(former)
+        begun_by = former.data.split.by
+        # Earlier versions split every text by position; what else is there was asked for.
+        return _split_by(recipe, begun_by) if self.chose_split and begun_by in ("position", "items") else recipe
 
 
 def resolve(
@@ -64,6 +71,25 @@ def resolve(
     `corpus` puts another text under a recipe; `settings` are dotted keys and values laid over the recipe.
     Raises RecipeError or CorpusError for what does not exist or does not fit.
     """
+    task = _resolve(targets, corpus, validation, settings, progress)
+    if task.recipe.data.split.by != "automatic":
+        return task
+    by = split_kind(task.corpus, task.recipe.data.split) if isinstance(task.corpus, Corpus) else "position"
+    return replace(task, recipe=_split_by(task.recipe, by), chose_split=True)
+
+
+def _split_by(recipe: Recipe, by: SplitKind) -> Recipe:
+    split = recipe.data.split.model_copy(update={"by": by})
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"split": split})})
+
+
+def _resolve(
+    targets: Sequence[str],
+    corpus: str | None,
+    validation: str | None,
+    settings: Mapping[str, Any] | None,
+    progress: Progress | None,
+) -> Task:
     if not targets:
         raise RecipeError("no text and no recipe was given; name a file, a known corpus or a recipe")
     values = dict(settings or {})
