@@ -91,11 +91,14 @@ def test_patterns_leave_named_files_alone(tree: Path) -> None:
 
 def test_a_document_that_cannot_be_read_is_left_out_of_a_folder(tree: Path) -> None:
     (tree / "broken.pdf").write_bytes(b"%PDF-1.7\nno more")
+    with zipfile.ZipFile(tree / "pictures.zip", "w") as archive:
+        archive.writestr("logo.png", PICTURE)
     corpus, large = read_files([tree]), open_large([tree])
     [note] = [note for note in corpus.notes if note.startswith("left out: broken.pdf")]
     assert [document.name for document in corpus.documents] == READ
     assert "".join(large.pieces()) == corpus.text
     assert note in survey(large).notes
+    assert any(note.startswith("left out: pictures.zip holds no text") for note in corpus.notes)
     with pytest.raises(CorpusError, match=r"broken\.pdf"):
         read_files([tree / "broken.pdf"])
 

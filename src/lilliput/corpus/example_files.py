@@ -56,6 +56,7 @@ class _Shape:
     answer: str
     chat: bool = False
     lacking: int = 0
+    silent: int = 0
     others: dict[str, None] = field(default_factory=dict)
 
     def examples(self, record: Record, where: str) -> Iterator[Example]:
@@ -88,6 +89,7 @@ class _Shape:
             if role == "assistant" and lines:
                 yield f"{lines}assistant: ", content
             lines += f"{role}: {content}\n" if content else ""
+            self.silent += not content and role != "assistant"
 
     def note(self, name: str, count: int) -> str:
         """Tell which fields were taken."""
@@ -100,6 +102,8 @@ class _Shape:
             note += f"; left out: {listed(list(self.others))}"
         if self.lacking:
             note += f"; {self.lacking:,} without a prompt or an answer left out"
+        if self.silent:
+            note += f"; {self.silent:,} turns without text left out"
         return note
 
 

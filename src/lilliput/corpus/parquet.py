@@ -84,7 +84,8 @@ class ParquetTable(ParquetRecords):
         self._column = chosen_field(name, sizes, self._file.schema_arrow.names, fields)
         others = [column for column in self._file.schema_arrow.names if column != self._column]
         left = f"; left out: {listed(others)}" + " (--field NAME takes another)" * (len(columns) > 1)
-        self.note = f"{name}: field {self._column!r} read, {metadata.num_rows:,} records" + (left if others else "")
+        share = f"{sizes[self._column]:,} of {sizes.total():,} bytes in {metadata.num_rows:,} records"
+        self.note = f"{name}: field {self._column!r} read, {share}" + (left if others else "")
         first = [row for _, row in zip(range(_ROWS_SEEN), self.rows(), strict=False) if row]
         self.are_lines = bool(first) and all(row.endswith("\n") for row in first)
         self._blank_line = " \n" if self.are_lines and all(row.endswith(" \n") for row in first) else "\n"

@@ -95,8 +95,9 @@ def _zip_documents(file: IO[bytes], name: str, reading: Reading, members: str) -
     except BROKEN as error:
         raise CorpusError(f"{name} is no .zip file, or only a part of one: fetch or pack the file again") from error
     with archive:
-        found, notes = text_members(name, archive, reading.settings)
+        found, notes = text_members(name, archive, reading.settings, reading.alone)
         reading.left_out += notes
+        alone, reading.alone = reading.alone, reading.alone and len(found) == 1
         chosen = [member for member in found if fnmatch(member.filename, members)]
         for member in chosen or found:
             try:
@@ -105,6 +106,7 @@ def _zip_documents(file: IO[bytes], name: str, reading: Reading, members: str) -
                 raise cannot_unpack(f"{name}/{member.filename}", error) from error
             with stream:
                 yield from _unpacked(member.filename, member.filename, stream, member.compress_size, reading)
+        reading.alone = alone
 
 
 def _parquet_documents(file: IO[bytes], name: str, reading: Reading) -> Iterator[Iterable[str]]:

@@ -63,7 +63,7 @@ def unpack(
         unpacked = expand(name, len(data), lambda: opened(io.BytesIO(data)))
         yield from unpack(name, unpacked, settings, inner[: -len(suffix)], alone)
     elif suffix == ".zip":
-        yield from _unpack_zip(name, data, settings)
+        yield from _unpack_zip(name, data, settings, alone)
     elif suffix == ".parquet":
         yield _unpack_parquet(name, data, settings)
     elif data.strip(b"\x00 \t\r\n"):
@@ -111,26 +111,28 @@ def _unpack_parquet(name: str, data: bytes, settings: ReadSettings) -> Found:
     return Found(name, documents, "Parquet", "lines" if table.are_lines else "rows", len(data), (table.note,))
 
 
-def _unpack_zip(name: str, data: bytes, settings: ReadSettings) -> Iterator[Found]:
+def _unpack_zip(name: str, data: bytes, settings: ReadSettings, alone: bool) -> Iterator[Found]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except BROKEN as error:
         raise CorpusError(f"{name} is no .zip file, or only a part of one: fetch or pack the file again") from error
     with archive:
-        members, notes = text_members(name, archive, settings)
+        members, notes = text_members(name, archive, settings, alone)
+        if not members:
+            yield Found(name, (), "nothing", "one line", len(data), notes)
         for member in members:
             unpacked = expand(f"{name}/{member.filename}", member.compress_size, lambda m=member: archive.open(m))  # type: ignore[misc]
-            for found in unpack(member.filename, unpacked, settings, alone=len(members) == 1):
+            for found in unpack(member.filename, unpacked, settings, alone=alone and len(members) == 1):
                 yield replace(found, archive=(*notes, *found.archive))
                 notes = ()
 
 
 def text_members(
-    name: str, archive: zipfile.ZipFile, settings: ReadSettings
+    name: str, archive: zipfile.ZipFile, settings: ReadSettings, alone: bool = True
 ) -> tuple[list[zipfile.ZipInfo], tuple[str, ...]]:
     """Return the members that are texts, in the order of their names, and what to tell the user.
 
-    Raises CorpusError if there are none.
+    Raises CorpusError if there are none and the archive is the only file, `alone`.
     """
     choice = Choice(settings)
     members = []
@@ -142,5 +144,8 @@ def text_members(
         except BROKEN as error:
             raise cannot_unpack(f"{name}/{member.filename}", error) from error
     if not members:
-        raise CorpusError(f"{name} holds no text{choice.left_out()}: give an archive with texts in it")
+        reason = f"{name} holds no text{choice.left_out()}: give an archive with texts in it"
+        if alone:
+            raise CorpusError(reason)
+        return [], (f"left out: {reason}",)
     return sorted(members, key=lambda member: member.filename), choice.notes(name)
