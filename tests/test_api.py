@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,13 @@ def test_a_training_in_a_thread_is_saved_before_the_interpreter_ends(
     thread.join()
     ends[1]()
     assert (Path("runs/story/checkpoints/step-00000001")).is_dir()
+
+
+def test_a_training_in_a_thread_begins_and_ends_after_the_main_thread(
+    text_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the interpreter sets when its main thread ends, before it waits for the other ones.
+    monkeypatch.setattr("concurrent.futures.thread._shutdown", True)
+    with pytest.raises(RuntimeError, match="interpreter shutdown"), ThreadPoolExecutor() as executor:
+        executor.submit(print)
+    assert lilliput.train(text_file, **TINY).write("the", length=4)

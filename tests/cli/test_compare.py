@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.image import imread
@@ -10,6 +11,7 @@ from matplotlib.image import imread
 from lilliput.errors import RecipeError
 from lilliput.recipe import varying
 from lilliput.report.comparison import read_outcome
+from lilliput.runs import RunFolder
 from lilliput.sweep import AS_PLANNED, read_alternatives, summary
 from tests.cli.conftest import TINY, Lilliput, assert_refused
 from tests.training.building import recipe
@@ -59,7 +61,21 @@ def test_a_run_that_is_not_finished_is_refused(lilliput: Lilliput, finished: Pat
     assert_refused(lilliput("compare", "runs/half"), "runs/half: not finished")
     assert_refused(lilliput("compare", "runs/nothing"), "there is no such run")
     Path("runs/half/evaluation.json").write_text("{}")
-    assert_refused(lilliput("compare", "runs/half"), "its log or evaluation is broken")
+    assert_refused(lilliput("compare", "runs/half"), "damaged, its SHA-256 is not the one in manifest.json")
+
+
+@pytest.mark.parametrize("content", [{}, {"step": "x"}, {"step": 1, "loss": [1]}, {"step": 1, "parts": {"network": 1}}])
+def test_an_evaluation_that_is_none_is_refused(lilliput: Lilliput, finished: Path, content: dict[str, Any]) -> None:
+    shutil.copytree(finished, "runs/odd")
+    RunFolder(Path("runs/odd")).write_evaluation(content)
+    assert_refused(lilliput("compare", "runs/odd"), "broken")
+    assert lilliput("doctor", "runs/odd").code in (0, 2)
+
+
+def test_a_log_without_steps_is_told(lilliput: Lilliput, finished: Path) -> None:
+    shutil.copytree(finished, "runs/empty")
+    Path("runs/empty/metrics.jsonl").write_text("")
+    assert_refused(lilliput("compare", "runs/empty"), "metrics.jsonl: holds no steps; copy it back")
 
 
 def test_settings_that_vary_are_found_at_any_depth():

@@ -274,7 +274,20 @@ def test_no_damage_is_a_traceback(copied: Path, content: bytes) -> None:
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("name", ["model.json", "recipe.toml", "facts.json", "manifest.json", "metrics.jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.json",
+        "recipe.toml",
+        "facts.json",
+        "manifest.json",
+        "metrics.jsonl",
+        "evaluation.json",
+        "weights.safetensors",
+        "tokenizer/tokenizer.json",
+        "tokens/training.npy",
+    ],
+)
 def test_a_pipe_is_not_waited_for(copied: Path, name: str) -> None:
     (copied / name).unlink()
     os.mkfifo(copied / name)

@@ -13,16 +13,18 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from threading import Semaphore
 from typing import IO
 
 import numpy as np
 
 from lilliput import files
+from lilliput.beside import Beside
 from lilliput.data.tokens import Tokens, write_header
 from lilliput.errors import CorpusError, RunError
 from lilliput.tokenizers import Tokenizer
@@ -139,19 +141,17 @@ def _append(
 
 def _encoded(units: Iterator[str], tokenizer: Tokenizer) -> Iterator[tuple[int, Tokens]]:
     """Yield the length and the ids of every unit, in order; some are encoded while others are read."""
-    waiting: deque[tuple[int, Future[Tokens]]] = deque()
-    pool = ThreadPoolExecutor(_AT_ONCE)
-    try:
-        while True:
-            waiting += (
-                (len(unit), pool.submit(tokenizer.encode, unit)) for unit in islice(units, _AT_ONCE + 1 - len(waiting))
-            )
-            if not waiting:
-                return
-            length, ids = waiting.popleft()
-            yield length, ids.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    waiting: deque[tuple[int, Beside[Tokens]]] = deque()
+    places = Semaphore(_AT_ONCE)
+    while True:
+        waiting += (
+            (len(unit), Beside(partial(tokenizer.encode, unit), places))
+            for unit in islice(units, _AT_ONCE + 1 - len(waiting))
+        )
+        if not waiting:
+            return
+        length, ids = waiting.popleft()
+        yield length, ids.result()
 
 
 def _behind(pieces: Iterable[str], characters: int) -> Iterator[str]:

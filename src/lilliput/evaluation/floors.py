@@ -12,13 +12,14 @@ result says how much that was.
 import lzma
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 import pyppmd
 
+from lilliput.beside import Beside
 from lilliput.errors import CorpusError
 from lilliput.evaluation.ngram import costs_by_order
 from lilliput.segments import WHOLE, Starts, starts_behind
@@ -143,18 +144,17 @@ def measure_floors(
     Raises CorpusError for an empty training text or fewer than two validation characters.
     """
     parts = max_order + 1  # the orders, and what the compressors may still take
-    with ThreadPoolExecutor() as executor:
-        xz = executor.submit(xz_floor, training, validation)
-        ppmd = executor.submit(ppmd_floor, training, validation, pieces)
-        ngram = ngram_floor(
-            training,
-            validation,
-            max_order,
-            pieces=pieces,
-            starts=starts,
-            progress=lambda order: progress(order / parts),
-        )
-        return Floors(ngram, ppmd.result(), xz.result())
+    xz = Beside(partial(xz_floor, training, validation))
+    ppmd = Beside(partial(ppmd_floor, training, validation, pieces))
+    ngram = ngram_floor(
+        training,
+        validation,
+        max_order,
+        pieces=pieces,
+        starts=starts,
+        progress=lambda order: progress(order / parts),
+    )
+    return Floors(ngram, ppmd.result(), xz.result())
 
 
 def ngram_floor(
@@ -194,9 +194,9 @@ def xz_floor(training: str, validation: str) -> XzFloor:
     # The preset's dictionary covers both texts whole but takes half a gigabyte; one of just their size packs as well.
     dictionary = max(4096, len(both))
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": dictionary}]
-    with ThreadPoolExecutor() as executor:
-        alone, together = executor.map(lambda text: len(lzma.compress(text, filters=filters)), (before, both))
-    return XzFloor((together - alone) * 8 / len(validation), len(training), len(validation))
+    alone = Beside(partial(lzma.compress, before, filters=filters))
+    together = len(lzma.compress(both, filters=filters))
+    return XzFloor((together - len(alone.result())) * 8 / len(validation), len(training), len(validation))
 
 
 def ppmd_floor(training: str, validation: str, pieces: Sequence[str] = ()) -> PpmdFloor:

@@ -18,14 +18,15 @@ Axes: B rows, T time, P positions before them, N places, V vocabulary, K levels.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import partial
+from threading import Semaphore
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lilliput.beside import Beside
 from lilliput.models.orders import UNKNOWN, Order, count_followers, count_orders, order_of, runs
 from lilliput.models.words import CONTEXTS, REACH, Words, WordTrail
 from lilliput.segments import WHOLE, Starts, segments, starts_behind
@@ -113,10 +114,11 @@ class Counts:
         counted = ids[-MOST_TOKENS:].astype(np.int32)
         starts = starts_behind(starts, len(ids) - len(counted))
         # Sorting, which is most of the work, leaves Python to others.
-        with ThreadPoolExecutor(2) as pool:
-            beside = pool.submit(_count_tokens, counted, vocab_size, starts)
-            contexts = _contexts_of_words(counted, words, starts)
-            by_words = list(pool.map(partial(_count_words, counted, vocab_size), contexts))
+        places = Semaphore(2)
+        beside = Beside(partial(_count_tokens, counted, vocab_size, starts), places)
+        contexts = _contexts_of_words(counted, words, starts)
+        counting = [Beside(partial(_count_words, counted, vocab_size, context), places) for context in contexts]
+        by_words = [one.result() for one in counting]
         self._suffixes, self._numbers = beside.result(), [numbers for _, numbers in by_words]
         orders = [*self._suffixes, *(order for order, _ in by_words)]
         self._levels = [orders[number] for number in _CHAIN]

@@ -10,7 +10,7 @@ from lilliput.errors import RunError
 from lilliput.recipe import Recipe, varying
 from lilliput.report.console import percent
 from lilliput.report.tables import PART_NAMES, Rows, table
-from lilliput.runs import RunFolder
+from lilliput.runs import RunFolder, read_evaluation
 
 LEFT_OUT = ("name", "description", "training.track")
 """Settings that change nothing of what a run comes to."""
@@ -52,19 +52,21 @@ def read_outcome(folder: Path, note: Callable[[str], None] = print) -> Outcome:
     facts = run.read_facts()
     if not run.evaluation.exists():
         raise RunError(f"{folder}: not finished, so there is nothing to compare; give the command that made it again")
-    evaluation = run.read_json(run.evaluation)
+    evaluation = read_evaluation(run)
     steps = [row for row in run.read_lines(run.metrics, note) if "loss" in row]
+    if not steps:
+        raise RunError(f"{run.metrics}: holds no steps; copy it back from a backup, or train again with --fresh")
     try:
         last = steps[-1]
         figures = {"run": str(folder), "parameters": run.count_parameters(), "steps": last["step"]}
         figures |= {"seconds": last["seconds"], "tokens": last["tokens"], "best_step": evaluation["step"]}
         names = ("exact_match", "bits_per_character", "loss", "sampled_share")
         figures |= {name: evaluation[name] for name in names if name in evaluation}
-        parts = evaluation.get("parts", {})
-        figures |= {f"{name}_bits_per_character": part["bits_per_character"] for name, part in parts.items()}
+        parts = evaluation["parts"].items()
+        figures |= {f"{name}_bits_per_character": part["bits_per_character"] for name, part in parts}
         recipe = run.read_recipe()
         held_out = f"{facts['text']['sha256']} {recipe.data.split.by} {facts['validation']['characters']}"
-    except (IndexError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise RunError(f"{folder}: its log or evaluation is broken ({error}); train it again with --fresh") from None
     return Outcome(folder, recipe, held_out, figures)
 

@@ -9,6 +9,7 @@ from lilliput.runs.checkpoint import (
     save_checkpoint,
 )
 from lilliput.runs.folder import RunFolder
+from lilliput.runs.outcome import read_evaluation
 
 __all__ = [
     "Checkpoint",
@@ -17,5 +18,6 @@ __all__ = [
     "load_checkpoint",
     "newest_checkpoint",
     "prune_checkpoints",
+    "read_evaluation",
     "save_checkpoint",
 ]

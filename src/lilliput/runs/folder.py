@@ -178,7 +178,7 @@ class RunFolder:
             manifest.sums |= new
             manifest.write(self.path)
 
-    def check(self, path: Path) -> None:
+    def check(self, path: Path, remedy: str = _BROKEN) -> None:
         """Raise RunError if a file is not the one that the manifest lists; one that it does not list is not checked."""
         name = path.relative_to(self.path).as_posix()
         try:
@@ -189,7 +189,7 @@ class RunFolder:
         if not path.exists():
             return  # who reads it words that better
         if not manifest.knows(self.path, name):
-            raise RunError(f"{path}: damaged, its SHA-256 is not the one in manifest.json; {_BROKEN}")
+            raise RunError(f"{path}: damaged, its SHA-256 is not the one in manifest.json; {remedy}")
         self._checked.add(path)
 
     def _replace(self, path: Path, content: bytes) -> None:
@@ -306,7 +306,7 @@ class RunFolder:
             raise RunError(f"{self.path}: not a run, {path.name} is missing") from None
         except (OSError, ValueError) as error:
             raise RunError(f"{path}: broken ({files.reason_of(error)}); {remedy}") from None
-        self.check(path)
+        self.check(path, remedy)
         return values
 
     def read_facts(self) -> dict[str, Any]:
@@ -342,6 +342,10 @@ class RunFolder:
         values = {"format": self.model_format(), **values}
         self._replace(self.model, (json.dumps(values, indent=2) + "\n").encode())
 
+    def write_evaluation(self, values: Mapping[str, Any]) -> None:
+        """Write the final evaluation, and list it in the manifest."""
+        self._replace(self.evaluation, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode(errors=_ESCAPE))
+
     def append_lines(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rows to one of the folder's JSON-lines files."""
         if lines := "".join(map(_line, rows)):
@@ -376,8 +380,11 @@ class RunFolder:
 
     def count_parameters(self) -> int | None:
         """Return the number of trained values, without reading them; None if there are no weights yet."""
+        path = self.path / WEIGHTS
+        if not path.is_file():
+            return None
         try:
-            with safe_open(self.path / WEIGHTS, "numpy") as file:
+            with safe_open(path, "numpy") as file:
                 return sum(math.prod(map(int, file.get_slice(name).get_shape())) for name in list(file.keys()))
         except (OSError, SafetensorError):
             return None

@@ -4,6 +4,7 @@ A file that is replaced is listed with both sums before it is written, so an int
 manifest holds a sum of itself: where it is damaged, the files it lists need not be.
 """
 
+import errno
 import hashlib
 import json
 import re
@@ -110,6 +111,8 @@ def upgrade(found: str) -> str | None:
 
 def sum_of(path: Path) -> str:
     """Return the SHA-256 of a file. Raises OSError."""
+    if path.exists() and not path.is_file():  # a pipe or a device may have no end
+        raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

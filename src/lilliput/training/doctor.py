@@ -9,10 +9,9 @@ run is told nothing but that it could go on.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lilliput.evaluation.floors import LEAST_BITS, strongest_floor
-from lilliput.runs import RunFolder
+from lilliput.runs import RunFolder, read_evaluation
 from lilliput.training.guard import clearly_above
 
 RISE = 0.01
@@ -84,7 +83,7 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
     facts = run.read_facts()
     rows = run.read_lines(run.metrics, note)
     vocabulary = run.read_json(run.model).get("vocab_size", 0) if run.model.exists() else 0
-    evaluation: dict[str, Any] = run.read_json(run.evaluation) if run.evaluation.exists() else {}
+    evaluation = read_evaluation(run) if run.evaluation.exists() else {"parts": {}}
     return Chart(
         steps=[(row["step"], row["loss"]) for row in rows if "loss" in row],
         looks=[(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row],
@@ -101,8 +100,8 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
         validation_problems=facts["validation"].get("problems"),
         strongest=strongest_floor(facts["floors"]),
         reached=evaluation.get("bits_per_character"),
-        counts=evaluation.get("parts", {}).get("counts", {}).get("bits_per_character"),
-        over=bool(evaluation),
+        counts=evaluation["parts"].get("counts", {}).get("bits_per_character"),
+        over=run.evaluation.exists(),
         likeness=(likeness["held_out"], likeness["middle"]) if (likeness := facts.get("likeness")) else None,
         streamed="files" in facts["text"],
     )

@@ -3,13 +3,14 @@
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
 
+from lilliput.beside import Beside
 from lilliput.data.batch import Batch
 from lilliput.errors import RunError
 from lilliput.models import Mixture, Model, build, count_parameters
@@ -63,18 +64,17 @@ class Session:
         self.runtime = runtime_of(recipe, self.model, material.window)
         self.model.to(self.runtime.device)
         # Counting leaves the interpreter to the rest for most of its time.
-        with ThreadPoolExecutor() as executor:
-            counting = executor.submit(learn_counts, self.model, run, material.tokenizer)
-            self.state = State(
-                run,
-                self.model,
-                build_optimizers(self.model, self.settings),
-                lambda: dict(self._first_model().named_parameters()),
-                self.settings,
-                self.notes.append,
-            )
-            self.progress.shares = crew.begin(recipe, self.model, self.runtime, self.progress.shares)
-            counting.result()
+        counting = Beside(partial(learn_counts, self.model, run, material.tokenizer))
+        self.state = State(
+            run,
+            self.model,
+            build_optimizers(self.model, self.settings),
+            lambda: dict(self._first_model().named_parameters()),
+            self.settings,
+            self.notes.append,
+        )
+        self.progress.shares = crew.begin(recipe, self.model, self.runtime, self.progress.shares)
+        counting.result()
         self.crew = crew
         labels = material.facts.get("labels", {})
         self.writer = Writer(self.model, material.tokenizer, recipe.sample, labels=labels)
@@ -378,7 +378,7 @@ class Session:
         self._change()
         self.state.put_best()
         report = self.material.report(self.writer, self.budget.limit_left())
-        self.run.write_json(self.run.evaluation, {"step": self.progress.best_step} | report)
+        self.run.write_evaluation({"step": self.progress.best_step} | report)
         yield from self._diagnosis()
         yield self._finished(reason, report)
 
