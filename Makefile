@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check clean
+.PHONY: demo lint test check clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -21,17 +21,17 @@ $(INSTALLED): pyproject.toml | $(BIN)/python
 demo: .venv/.installed-core
 	$(BIN)/lilliput demo
 
-test: $(INSTALLED)
+lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+
+test: lint
 	$(BIN)/python -m pytest -n auto
 
 # The inner loop: everything but the tests that take more than a second or two.
-check: $(INSTALLED)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+check: lint
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
 clean:

@@ -1,4 +1,4 @@
-"""The parts of the pages that follow from the code: what `--help` says, and the tables of a recipe's keys.
+"""The parts of the pages that follow from the code: what `--help` says, the tables of a recipe's keys, the log's index.
 
 Write them anew with `python -m tests.generated_docs`. What a key means is written by hand in the page and kept,
 and so is what stands above a table.
@@ -21,6 +21,7 @@ from tests.recorded_results import comparison_table, results_table, writing_tabl
 
 DOCS = Path(__file__).parents[1] / "docs"
 README, RECIPES, REFERENCE = DOCS.parent / "README.md", DOCS / "recipes.md", DOCS / "reference.md"
+LOG = DOCS / "log.md"
 
 
 def help_text() -> str:
@@ -171,12 +172,25 @@ def between(text: str, name: str, content: str) -> str:
     return re.sub(pattern, lambda match: f"{match[1]}\n{content}\n\n{match[2]}", text, flags=re.DOTALL)
 
 
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def log_index(text: str) -> str:
+    """A link to each entry of the log."""
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    return "\n".join(f"- [{heading}](#{slug(heading)})" for heading in headings)
+
+
 def generated() -> Iterator[tuple[Path, str]]:
     yield RECIPES, settings_page(RECIPES.read_text(encoding="utf-8"))
     readme = between(README.read_text(encoding="utf-8"), "results", results_table())
     readme = between(readme, "writing", writing_table())
     yield README, between(readme, "comparison", comparison_table())
     yield REFERENCE, between(REFERENCE.read_text(encoding="utf-8"), "help", help_text())
+    log = LOG.read_text(encoding="utf-8")
+    yield LOG, between(log, "index", log_index(log))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from lilliput.cli import main as run_lilliput
 from lilliput.corpus.catalogue import CATALOGUE
 from lilliput.recipe import _FREE_KEYS, recipe_names
 from tests.conftest import made_up_text
-from tests.generated_docs import RECIPES, REFERENCE, generated, settings
+from tests.generated_docs import LOG, RECIPES, REFERENCE, generated, settings, slug
 from tests.recorded_results import wrong_figures
 from tests.test_layers import LAYERS
 
@@ -277,10 +277,6 @@ def section(page: Path, heading: str) -> str:
     return re.split(r"^## ", rest, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def slug(heading: str) -> str:
-    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
@@ -293,6 +289,11 @@ def test_links_lead_somewhere(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in map(slug, headings), target
+
+
+def test_entries_of_the_log_have_names_of_their_own() -> None:
+    headings = re.findall(r"^## (.*)$", LOG.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(set(map(slug, headings))) == len(headings)
 
 
 def test_recipes_are_listed() -> None:

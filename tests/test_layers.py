@@ -27,6 +27,7 @@ LAYERS = [
     {"api"},
     {"sweep"},
     {"cli"},
+    {"__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 

@@ -114,3 +114,10 @@ def test_the_program_itself() -> None:
     outcome = process("recipes", "--json")
     assert (outcome.code, outcome.err) == (0, "")
     assert "Traceback" in process("train", "none.txt", "--debug").err
+
+
+def test_python_runs_the_package() -> None:
+    command = [sys.executable, "-m", "lilliput", "--version"]
+    outcome = subprocess.run(command, capture_output=True, text=True)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert outcome.stdout.startswith("lilliput 0.")
