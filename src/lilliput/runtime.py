@@ -155,6 +155,46 @@ def kept_memory() -> Iterator[None]:
         library.malloc_trim(0)
 
 
+@contextmanager
+def limited_memory(processes: int = 1) -> Iterator[None]:
+    """Let no more be allocated than is free now, on Linux and without a GPU; several `processes` divide it.
+
+    Otherwise an allocation succeeds that there is no memory for, and the system kills the process when it is used.
+    """
+    free = None if torch.cuda.is_available() else _free_memory()
+    if free is None:
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    held = _read_size(Path("/proc/self/status"), "VmData")
+    limits = [limit for limit in (held + free // processes, soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _free_memory() -> int | None:
+    """Return the bytes that are free on this machine, and in its container; None where Linux does not tell."""
+    try:
+        found = _read_size(Path("/proc/meminfo"), "MemAvailable")
+    except (OSError, ValueError):
+        return None
+    with suppress(OSError, ValueError):  # none, or "max"
+        granted, taken = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text("ascii")) for name in ("max", "current"))
+        found = min(found, max(0, granted - taken))
+    return found
+
+
+def _read_size(path: Path, name: str) -> int:
+    """Return a size that a file of /proc tells in kilobytes, in bytes."""
+    line = next((line for line in path.read_text("ascii").splitlines() if line.startswith(f"{name}:")), "")
+    return int(line.split()[1]) * 1024 if line else 0
+
+
 def describe_environment() -> dict[str, object]:
     """Return what a reader needs to know about the machine to judge a measured figure."""
     names = ("lilliput", "torch", "numpy", "tokenizers", "safetensors", "pydantic")

@@ -1,9 +1,11 @@
 """What cannot fit into this machine's memory is refused before anything is allocated or written."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from lilliput.errors import RecipeError, RunError
 from lilliput.models import build, count_parameters
@@ -61,3 +63,15 @@ def test_an_allocation_that_fails_is_one_line() -> None:
             raise error
     with pytest.raises(RuntimeError, match="another"), memory_told():
         raise RuntimeError("another")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an allocation fails by itself")
+def test_no_more_is_allocated_than_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lilliput.runtime._free_memory", lambda: 200 << 20)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for processes, fits, too_large in ((1, 100 << 20, 400 << 20), (4, 20 << 20, 150 << 20)):
+        with memory_told(processes):
+            torch.empty(fits, dtype=torch.uint8)
+        with pytest.raises(RunError, match="the memory does not suffice"), memory_told(processes):
+            torch.empty(too_large, dtype=torch.uint8)
+        torch.empty(too_large, dtype=torch.uint8)

@@ -122,6 +122,7 @@ class Crew:
             "context": model.context,
             "precision": runtime.precision,
             "positions": rows * model.context,
+            "processes": self.processes,
         }
         for member in self.members:
             member.begin(about, parameters)

@@ -17,7 +17,7 @@ from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.runs.weights import learn_counts
 from lilliput.training.budget import Budget, Costs
-from lilliput.training.crew import crew_of
+from lilliput.training.crew import crew_of, crew_size
 from lilliput.training.expectation import expected_bits, tells
 from lilliput.training.material import Material
 from lilliput.training.pace import Pace, measure_costs, measure_pace, memory_held
@@ -80,7 +80,7 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     # Of a large text the beginning stands for the whole.
     part = _beginning(source) if isinstance(source, LargeText) else source
     try:
-        with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told():
+        with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told(crew_size(recipe)):
             material, pace, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
     except OSError as error:
         raise RunError(

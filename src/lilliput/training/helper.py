@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from lilliput.models import ModelSettings, build
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import tables_of
-from lilliput.runtime import Runtime, kept_memory
+from lilliput.runtime import Runtime, kept_memory, limited_memory
 from lilliput.training.compiling import compile_or_not
 from lilliput.training.gradient import Scaler, accumulate, out_of_memory, trained
 from lilliput.training.shared import Rows, share_memory, values_in, values_size
@@ -30,7 +30,7 @@ def main() -> None:
     torch.set_num_threads(threads)
     about = sys.stdin.readline()
     if about:
-        with kept_memory():
+        with kept_memory(), limited_memory(json.loads(about)["processes"]):
             _help(json.loads(about), weights, own, answers)
 
 

@@ -13,7 +13,7 @@ from lilliput.corpus import Corpus, Examples, LargeText
 from lilliput.errors import RecipeError, RunError
 from lilliput.models import GPTSettings, ModelSettings, build, count_parameters
 from lilliput.recipe import Recipe
-from lilliput.runtime import machine_memory
+from lilliput.runtime import limited_memory, machine_memory
 from lilliput.training.gradient import out_of_memory
 
 _SINGLE, _ROW = 4, 12
@@ -47,10 +47,11 @@ def require_memory(recipe: Recipe, source: Corpus | Examples | LargeText) -> Non
 
 
 @contextmanager
-def memory_told() -> Iterator[None]:
-    """Raise RunError in place of what an allocation that fails raises."""
+def memory_told(processes: int = 1) -> Iterator[None]:
+    """Raise RunError in place of what an allocation that fails raises; more than is free fails at once."""
     try:
-        yield
+        with limited_memory(processes):
+            yield
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not out_of_memory(error):
             raise

@@ -64,7 +64,7 @@ def train(
             run.write_recipe(recipe)
             run.write_json(run.environment, describe_environment())
             yield from (Note(note) for note in [*notes, *material.facts["text"]["notes"]])
-            with kept_memory(), memory_told():
+            with kept_memory(), memory_told(crew.processes):
                 yield from Session(recipe, run, material, crew, stop, started).events()
     finally:
         run.release(lock)
