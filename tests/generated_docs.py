@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lilliput.cli import VERBS
 from lilliput.cli import main as run_lilliput
+from lilliput.cli.application import VERBS
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.recipe import Recipe
 from tests.recorded_results import comparison_table, results_table, writing_table

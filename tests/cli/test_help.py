@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lilliput.cli import VERBS
+from lilliput.cli.application import VERBS
 from tests.cli.conftest import Lilliput, assert_refused, process, tree
 
 OPTIONS = {

@@ -7,8 +7,6 @@ runs.
 import os
 import sys
 
-VERBS = ("train", "plan", "sample", "eval", "judge", "doctor", "compare", "sweep", "plot", "recipes", "corpora", "demo")
-
 
 def main(arguments: list[str] | None = None) -> None:
     """Run `lilliput` with `arguments` (default: those of the process) and exit."""

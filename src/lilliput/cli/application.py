@@ -9,8 +9,9 @@ from contextlib import suppress
 import typer
 from typer.exceptions import TyperException
 
-from lilliput.cli import VERBS
 from lilliput.errors import LilliputError
+
+VERBS = ("train", "plan", "sample", "eval", "judge", "doctor", "compare", "sweep", "plot", "recipes", "corpora", "demo")
 
 
 def run(arguments: list[str]) -> int:
