@@ -4,7 +4,8 @@
 """
 
 from lilliput.tokenizers.building import load, train
-from lilliput.tokenizers.protocol import Kind, Normalization, Tokenizer, TokenizerSettings
+from lilliput.tokenizers.protocol import Tokenizer
+from lilliput.tokenizers.settings import Kind, Normalization, TokenizerSettings
 from lilliput.tokenizers.stream import TextStream
 
 __all__ = ["Kind", "Normalization", "TextStream", "Tokenizer", "TokenizerSettings", "load", "train"]

@@ -9,13 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lilliput.tokenizers.escape import Alphabet, keepable, unescape
-from lilliput.tokenizers.protocol import Kind, Normalization, apply_normalization, check_id
+from lilliput.tokenizers.ids import Ids, check_id
+from lilliput.tokenizers.settings import Kind, Normalization, apply_normalization
 from lilliput.tokenizers.storage import Stored, write
-
-Ids = NDArray[np.unsignedinteger]
 
 
 class PieceTokenizer(ABC):

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import TokenizerError
-from lilliput.tokenizers.base import Ids, PieceTokenizer, kept_alphabet
+from lilliput.tokenizers.base import PieceTokenizer, kept_alphabet
 from lilliput.tokenizers.escape import NIBBLES, keepable, to_nibbles
-from lilliput.tokenizers.protocol import Normalization
+from lilliput.tokenizers.ids import Ids
+from lilliput.tokenizers.settings import Normalization
 from lilliput.tokenizers.storage import Stored
 
 CODE_POINTS = 0x110000
@@ -76,7 +77,7 @@ class CharTokenizer(PieceTokenizer):
         assert ids is not None, "escaped text has only characters of the alphabet"
         return ids
 
-    def _look_up(self, text: str, table: NDArray[np.uint32]) -> Ids | None:
+    def _look_up(self, text: str, table: NDArray[np.uint32]) -> "Ids | None":
         points = code_points(text)
         ids = table[np.minimum(points, len(table) - 1)]
         if len(ids) and int(ids.max()) == self._unknown:

@@ -20,10 +20,11 @@ import numpy as np
 
 from lilliput.beside import Beside
 from lilliput.errors import DependencyError, TokenizerError
-from lilliput.tokenizers.base import Ids, PieceTokenizer
+from lilliput.tokenizers.base import PieceTokenizer
 from lilliput.tokenizers.escape import to_nibbles
+from lilliput.tokenizers.ids import Ids
 from lilliput.tokenizers.pretokenize import cut
-from lilliput.tokenizers.protocol import Normalization
+from lilliput.tokenizers.settings import Normalization
 from lilliput.tokenizers.storage import FILE, Stored, broken, write_file
 
 if TYPE_CHECKING:

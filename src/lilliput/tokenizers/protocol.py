@@ -1,36 +1,18 @@
-"""What every tokenizer offers, whatever its kind, and the settings that choose one.
+"""What every tokenizer offers, whatever its kind.
 
 Left out: unknown-token symbols (nothing is unknown, see `escape`), padding and begin-of-text symbols (a batch carries
 weights instead), offsets into the text.
 """
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Protocol
 
-from pydantic import Field
-
-from lilliput.errors import TokenizerError
-from lilliput.settings import Settings
+from lilliput.tokenizers.ids import Ids
+from lilliput.tokenizers.settings import Kind, Normalization
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from lilliput.tokenizers.base import Ids
-
-Kind = Literal["char", "byte", "bpe", "wordpiece", "unigram", "word", "gpt2"]
-Normalization = Literal["nfc", "nfkc", "lowercase"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
-
-
-class TokenizerSettings(Settings):
-    """Choose a tokenizer: its kind, how many tokens it has, and how a text is normalised before it is encoded."""
-
-    kind: Kind = "char"
-    vocabulary: int | None = Field(default=None, ge=1)
-    normalize: tuple[Normalization, ...] = ("nfc",)
 
 
 class Tokenizer(Protocol):
@@ -82,37 +64,14 @@ class Tokenizer(Protocol):
     def normalized(self, text: str) -> str:
         """Apply the stored normalisations."""
 
-    def encode(self, text: str) -> "Ids":
+    def encode(self, text: str) -> Ids:
         """Give the ids of a text: one axis, uint16 up to 65,536 tokens and uint32 above."""
 
     def decode(self, ids: Iterable[int]) -> str:
         """Give the text of ids; bytes that form no character become U+FFFD. TokenizerError: an id out of range."""
 
-    def count(self, parts: "Iterable[Ids]") -> None:
+    def count(self, parts: Iterable[Ids]) -> None:
         """Count each token in the ids of the training text, part by part; the counts are saved with the tokenizer."""
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json for `load` and vocabulary.txt for people into a folder."""
-
-
-def apply_normalization(text: str, normalize: Sequence[Normalization]) -> str:
-    """Apply normalisations in the order given."""
-    for step in normalize:
-        if step == "nfc":
-            text = unicodedata.normalize("NFC", text)
-        elif step == "nfkc":
-            text = unicodedata.normalize("NFKC", text)
-        else:
-            text = text.lower()
-    return text
-
-
-def check_id(token: int, vocab_size: int) -> int:
-    """Give the id back as a plain integer.
-
-    TokenizerError: it is out of range; a negative one would count from the end.
-    """
-    number = int(token)
-    if not 0 <= number < vocab_size:
-        raise TokenizerError(f"token {number} does not exist: this vocabulary has 0 to {vocab_size - 1}")
-    return number

@@ -15,7 +15,7 @@ from lilliput import files
 from lilliput.errors import TokenizerError
 from lilliput.settings import Settings
 from lilliput.tokenizers.escape import NIBBLE_RUN, NIBBLES, to_hex
-from lilliput.tokenizers.protocol import Kind, Normalization
+from lilliput.tokenizers.settings import Kind, Normalization
 
 FILE = "tokenizer.json"
 VOCABULARY_FILE = "vocabulary.txt"

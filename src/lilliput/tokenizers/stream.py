@@ -8,7 +8,8 @@ import codecs
 from collections.abc import Iterable
 
 from lilliput.tokenizers.escape import BROKEN, ERRORS, NIBBLE_RUN, to_hex
-from lilliput.tokenizers.protocol import Tokenizer, check_id
+from lilliput.tokenizers.ids import check_id
+from lilliput.tokenizers.protocol import Tokenizer
 
 
 class TextStream:

@@ -22,11 +22,12 @@ from tokenizers import Regex, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Library
 
 from lilliput.errors import TokenizerError
-from lilliput.tokenizers.base import Ids, PieceTokenizer, kept_alphabet
+from lilliput.tokenizers.base import PieceTokenizer, kept_alphabet
 from lilliput.tokenizers.character import frequent_characters
 from lilliput.tokenizers.escape import NIBBLES, Alphabet
+from lilliput.tokenizers.ids import Ids
 from lilliput.tokenizers.pretokenize import LONGEST_WORD, WORD_PATTERN, cut, cut_batches
-from lilliput.tokenizers.protocol import Kind, Normalization
+from lilliput.tokenizers.settings import Kind, Normalization
 from lilliput.tokenizers.storage import FILE, Stored, broken
 
 _SEEN_AT_LEAST = 2  # a piece that stands once in the text teaches nothing

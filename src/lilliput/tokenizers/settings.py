@@ -1,0 +1,34 @@
+"""The choice of a tokenizer: its kind, its size, and how a text is normalised before it is encoded."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+from pydantic import Field
+
+from lilliput.settings import Settings
+
+Kind = Literal["char", "byte", "bpe", "wordpiece", "unigram", "word", "gpt2"]
+Normalization = Literal["nfc", "nfkc", "lowercase"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
+
+
+class TokenizerSettings(Settings):
+    """Choose a tokenizer: its kind, how many tokens it has, and how a text is normalised before it is encoded."""
+
+    kind: Kind = "char"
+    vocabulary: int | None = Field(default=None, ge=1)
+    normalize: tuple[Normalization, ...] = ("nfc",)
+
+
+def apply_normalization(text: str, normalize: Sequence[Normalization]) -> str:
+    """Apply normalisations in the order given."""
+    for step in normalize:
+        if step == "nfc":
+            text = unicodedata.normalize("NFC", text)
+        elif step == "nfkc":
+            text = unicodedata.normalize("NFKC", text)
+        else:
+            text = text.lower()
+    return text
