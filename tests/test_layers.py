@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -30,22 +31,54 @@ LAYERS = [
     {"__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
+FILES = [path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py"]
+
+
+def names_imported(path: Path) -> set[str]:
+    """The names of this package that a file imports: at its top, inside functions and for type checking only."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import: write the full name of the module"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if f"{name}.".startswith("lilliput.")}
 
 
 def imports_of(path: Path) -> set[str]:
-    """The parts that a file imports, at its top or inside functions."""
-    parts = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        parts |= {name.split(".")[1] for name in names if name.startswith("lilliput.")}
-    return parts
+    """The parts that a file imports."""
+    return {name.split(".")[1] for name in names_imported(path) if "." in name}
 
 
-FILES = [path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py"]
+def modules_in(source: Path) -> dict[str, Path]:
+    """The modules of the package in a folder, each with its file."""
+    modules = {}
+    for path in source.rglob("*.py"):
+        module = ".".join(("lilliput", *path.relative_to(source).with_suffix("").parts))
+        modules[module.removesuffix(".__init__")] = path
+    return modules
+
+
+def import_graph(source: Path) -> dict[str, set[str]]:
+    """Each module with those that it imports.
+
+    Left out is that Python loads a package before each of its modules: that would make every package a circle.
+    """
+    modules = modules_in(source)
+    graph = {}
+    for module, path in modules.items():
+        graph[module] = {name if name in modules else name.rpartition(".")[0] for name in names_imported(path)}
+    return graph
+
+
+def first_circle(graph: dict[str, set[str]]) -> list[str]:
+    """The modules of a circle, each of which imports the next, from one to itself; none if there is no circle."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
@@ -54,6 +87,33 @@ def test_imports_run_downward(path: Path) -> None:
     for imported in imports_of(path) - {part}:
         if imported in LEVEL:
             assert LEVEL[imported] < LEVEL[part], f"{part} imports {imported}"
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    circle = first_circle(import_graph(SOURCE))
+    assert not circle, " imports ".join(circle)
+
+
+@pytest.mark.parametrize(
+    "importing",
+    [
+        "import lilliput.part.second",
+        "from lilliput.part.second import name",
+        "from lilliput.part import second",
+        "from lilliput.part import name",
+        "if TYPE_CHECKING:\n    from lilliput.part.second import name",
+        "def function():\n    from lilliput.part.second import name",
+    ],
+)
+def test_a_circle_is_found_however_a_module_is_imported(tmp_path: Path, importing: str) -> None:
+    part = tmp_path / "part"
+    part.mkdir()
+    (part / "__init__.py").write_text("from lilliput.part.second import name")
+    (part / "second.py").write_text("from lilliput.part.first import name")
+    (part / "first.py").write_text("import pathlib")
+    assert not first_circle(import_graph(tmp_path))
+    (part / "first.py").write_text(importing)
+    assert {"lilliput.part.first", "lilliput.part.second"} <= set(first_circle(import_graph(tmp_path)))
 
 
 def test_every_part_has_its_level() -> None:

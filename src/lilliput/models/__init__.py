@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from lilliput.models.settings import GPTSettings, ModelSettings, RecurrentSettings
 
 if TYPE_CHECKING:
+    from lilliput.models.building import build, build_empty, count_multiplied, count_parameters
     from lilliput.models.mixture import Mixture
-    from lilliput.models.protocol import Cache, Model, build, build_empty, count_multiplied, count_parameters
+    from lilliput.models.protocol import Cache, Model
 
 __all__ = [
     "Cache",
@@ -26,9 +27,14 @@ __all__ = [
     "count_parameters",
 ]
 
+_HOMES = {
+    "Mixture": "mixture",
+    **dict.fromkeys(("Cache", "Model"), "protocol"),
+    **dict.fromkeys(("build", "build_empty", "count_multiplied", "count_parameters"), "building"),
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        module = "mixture" if name == "Mixture" else "protocol"
-        return getattr(import_module(f"lilliput.models.{module}"), name)
+    if name in _HOMES:
+        return getattr(import_module(f"lilliput.models.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

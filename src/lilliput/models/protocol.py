@@ -15,10 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from lilliput.errors import RecipeError
-from lilliput.models.ngrams import NgramEmbedding
 from lilliput.models.output_loss import output_loss
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 
@@ -134,53 +131,3 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def new_cache(self, batch: int) -> Cache:
         """Return an empty cache for `batch` rows, on the model's device and in its dtype; it is meant for inference."""
-
-
-class _AsTheyAre(TorchFunctionMode):
-    """Weights are not drawn: of a large network that takes longer than reading them."""
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if function in (Tensor.normal_, Tensor.uniform_):
-            return args[0]
-        return function(*args, **(kwargs or {}))
-
-
-def build_empty(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: int) -> Model:
-    """Return a network whose weights are still to be put in, and may be anything. The errors are those of `build`."""
-    with _AsTheyAre():
-        return build(settings, vocab_size, context)
-
-
-def build(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: int) -> Model:
-    """Return a new network with its first weights.
-
-    Raises RecipeError if `vocab_size` or `context` is below 1.
-    """
-    # The networks derive from Model, so they cannot be imported above.
-    from lilliput.models.committee import Committee
-    from lilliput.models.gpt import GPT
-    from lilliput.models.mixture import Mixture
-    from lilliput.models.recurrent import Recurrent
-
-    for name, value in (("vocabulary", vocab_size), ("context", context)):
-        if value < 1:
-            raise RecipeError(f"a model with {name} {value} is impossible: it must be at least 1")
-    networks: list[Model] = [
-        GPT(settings, vocab_size, context)
-        if isinstance(settings, GPTSettings)
-        else Recurrent(settings, vocab_size, context)
-        for _ in range(settings.members)
-    ]
-    network = networks[0] if len(networks) == 1 else Committee(networks)
-    return Mixture(network) if settings.counts else network
-
-
-def count_multiplied(model: nn.Module) -> int:
-    """Return the number of trained values that take part in every prediction: all but the embeddings of n-grams."""
-    tables = sum(module.table.weight.numel() for module in model.modules() if isinstance(module, NgramEmbedding))
-    return count_parameters(model) - tables
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Return the number of trained values; a matrix that is used twice counts once."""
-    return sum(parameter.numel() for parameter in model.parameters())
