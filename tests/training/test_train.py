@@ -12,6 +12,7 @@ from lilliput.data.tokens import read_tokens
 from lilliput.errors import CorpusError, RunError
 from lilliput.evaluation import score_tokens, verdict
 from lilliput.models import Model
+from lilliput.report.comparison import read_outcome
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import Runtime
 from lilliput.tokenizers import load as load_tokenizer
@@ -19,6 +20,7 @@ from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
 from lilliput.training.material import Look
 from lilliput.training.text import TextMaterial
+from lilliput.training.train import train
 from lilliput.writer import load
 from tests.conftest import made_up_text
 from tests.training.building import corpus, example_recipe, finished, fitted, recipe, run, sums, weights
@@ -107,6 +109,21 @@ def test_the_final_evaluation_is_what_eval_finds_later(tmp_path: Path, options: 
     later = evaluate_run(load(tmp_path / "run"), tmp_path / "run")
     assert last.evaluation is not None
     assert last.evaluation == later
+
+
+def test_figures_of_a_shorter_run_do_not_outlive_it(tmp_path: Path) -> None:
+    finished(run(tmp_path / "run", recipe()))
+    evaluation = tmp_path / "run" / "evaluation.json"
+    assert evaluation.exists()
+    run(tmp_path / "run", recipe())  # nothing is left to do
+    assert evaluation.exists()
+    longer = recipe(**{"training.steps": 400})
+    for event in train(longer, corpus(), None, tmp_path / "run"):
+        if isinstance(event, Stepped):
+            break
+    assert not evaluation.exists()
+    with pytest.raises(RunError, match="not finished, so there is nothing to compare"):
+        read_outcome(tmp_path / "run")
 
 
 def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:

@@ -132,6 +132,8 @@ class Session:
             yield Note(self.crew.compile(self.model, batch_of(0), self.settings.accumulation, self.runtime))
         if self.budget.seconds is not None and not self.budget.over(self.progress.step):
             self._keep_costs(measure_costs(self.material, self.model, self.runtime))
+        if not self.budget.over(self.progress.step) and not self._stale():
+            self.run.evaluation.unlink(missing_ok=True)  # that of a shorter run says nothing of this one
         reason: str | None = None
         while reason is None:
             try:
