@@ -30,7 +30,7 @@ def measure(kind: str, text: Path, folder: Path) -> dict[str, Any]:
     import torch  # noqa: F401 - its memory counts
 
     from lilliput.corpus import SplitSettings, find_file
-    from lilliput.corpus.streaming import divide, open_large, survey
+    from lilliput.corpus.files.streaming import divide, open_large, survey
     from lilliput.data.encoding import encode_stream, spread_sample
     from lilliput.tokenizers import train
 

@@ -28,7 +28,7 @@ import pytest
 
 import lilliput.api
 from lilliput.cli import main as run_lilliput
-from lilliput.corpus.catalogue import CATALOGUE
+from lilliput.corpus.named.catalogue import CATALOGUE
 from lilliput.recipe import _FREE_KEYS, recipe_names
 from tests.conftest import made_up_text
 from tests.generated_docs import LOG, RECIPES, REFERENCE, generated, settings, slug

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "lilliput"
 # From the ground up; parts in one group do not import one another.
 LAYERS = [
     {"beside", "errors", "files", "interrupts", "segments", "settings", "waiting"},
-    {"rows"},
+    {"cache", "rows"},
     {"runtime"},
     {"corpus", "tokenizers", "models"},
     {"data", "generation"},

@@ -11,8 +11,8 @@ from typing import Any
 
 import regex
 
-from lilliput.corpus.cleaning import canonical
 from lilliput.corpus.items import SEPARATORS, ItemKind, find_items, split_items
+from lilliput.corpus.text.cleaning import canonical
 from lilliput.errors import GenerationError
 from lilliput.generation.text import Piece
 from lilliput.training.judging import read_texts

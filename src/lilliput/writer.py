@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from lilliput.corpus import END, mark_prompt, unmark
-from lilliput.corpus.cleaning import canonical
+from lilliput.corpus.text.cleaning import canonical
 from lilliput.errors import GenerationError, RecipeError, RunError
 from lilliput.generation import (
     EngineReading,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lilliput.corpus import fetch, known_corpora, read_named, read_named_validation
-from lilliput.corpus.books import VALIDATION_EVERY, find_books, poems_in
-from lilliput.corpus.catalogue import CATALOGUE, Book, Entry, Part
+from lilliput.corpus.named.books import VALIDATION_EVERY, find_books, poems_in
+from lilliput.corpus.named.catalogue import CATALOGUE, Book, Entry, Part
 from lilliput.errors import CorpusError
 from tests.corpus.conftest import Server
 
@@ -27,7 +27,7 @@ def book_text(book: int) -> str:
 
 @pytest.fixture(autouse=True)
 def entry(monkeypatch: pytest.MonkeyPatch, server: Server) -> Entry:
-    monkeypatch.setattr("lilliput.corpus.catalogue._GUTENBERG", server.address + "/{0}.txt")
+    monkeypatch.setattr("lilliput.corpus.named.catalogue._GUTENBERG", server.address + "/{0}.txt")
     made = Entry(
         "two books",
         "French",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lilliput.corpus.cleaning import clean, without_frame
+from lilliput.corpus.text.cleaning import clean, without_frame
 
 BODY = "THE BOOK\n\n\n  A first line, indented.\n\nThe last line.\n"
 HEADER = "The Project Gutenberg EBook of The Book, by Nobody\n\nTitle: The Book\n\n"

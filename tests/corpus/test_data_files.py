@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from lilliput.corpus import find_file
-from lilliput.corpus.catalogue import DATA_FILES
+from lilliput.corpus.named.catalogue import DATA_FILES
 from lilliput.errors import CorpusError
 
 MERGES = b"#version: 0.2\na b\n"

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lilliput.corpus import passes
-from lilliput.corpus.documents import extract
-from lilliput.corpus.findings import Reading
-from lilliput.corpus.formats import DOCUMENTS, document_format
-from lilliput.corpus.reading import read_files
+from lilliput.corpus.documents.formats import DOCUMENTS, document_format
+from lilliput.corpus.documents.readers import extract
+from lilliput.corpus.files import passes
+from lilliput.corpus.files.findings import Reading
+from lilliput.corpus.files.reading import read_files
 from lilliput.corpus.settings import AUTOMATIC
 from lilliput.errors import CorpusError, DependencyError
 from tests.corpus.document_files import docx, epub, odt, pdf, word, zipped
@@ -357,7 +357,7 @@ def test_a_document_that_cannot_be_read_gets_one_line(name, data, says):
 
 
 def test_a_document_that_unpacks_to_more_than_it_may_is_refused(monkeypatch):
-    monkeypatch.setattr("lilliput.corpus.office.most_expansion", lambda packed: 1000)
+    monkeypatch.setattr("lilliput.corpus.documents.office.most_expansion", lambda packed: 1000)
     with pytest.raises(CorpusError, match="unpacks to more than 1,000 bytes"):
         text("a.docx", docx(word("x" * 2000)))
 

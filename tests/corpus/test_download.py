@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from lilliput.corpus.download import NotFetched, download, shown
+from lilliput.corpus.named.download import NotFetched, download, shown
 from lilliput.errors import CorpusError
 
 DATA = random.Random(1).randbytes(300_000)

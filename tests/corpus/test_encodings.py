@@ -2,11 +2,11 @@
 
 import pytest
 
-from lilliput.corpus.decoding import TextDecoder, decode
-from lilliput.corpus.encodings import guess_encoding
-from lilliput.corpus.reading import read_files
+from lilliput.corpus.files.reading import read_files
+from lilliput.corpus.files.streaming import open_large, survey
 from lilliput.corpus.settings import ReadSettings
-from lilliput.corpus.streaming import open_large, survey
+from lilliput.corpus.text.decoding import TextDecoder, decode
+from lilliput.corpus.text.encodings import guess_encoding
 from lilliput.errors import CorpusError
 
 TEXTS = {

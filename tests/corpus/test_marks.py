@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lilliput.corpus import open_large, passes, read_files, survey
-from lilliput.corpus.codes import Codes
-from lilliput.corpus.decoding import TextDecoder, decode
-from lilliput.corpus.marks import Marks
+from lilliput.corpus import open_large, read_files, survey
+from lilliput.corpus.files import passes
+from lilliput.corpus.text.codes import Codes
+from lilliput.corpus.text.decoding import TextDecoder, decode
+from lilliput.corpus.text.marks import Marks
 from lilliput.errors import CorpusError
 
 

@@ -16,10 +16,10 @@ from lilliput.corpus import (
     open_large_corpus,
     read_named,
     read_named_validation,
-    streaming,
 )
-from lilliput.corpus.catalogue import CATALOGUE, Entry, Part
-from lilliput.corpus.download import NotFetched
+from lilliput.corpus.files import streaming
+from lilliput.corpus.named.catalogue import CATALOGUE, Entry, Part
+from lilliput.corpus.named.download import NotFetched
 from lilliput.errors import CorpusError
 
 BODY = "The body of the book.\n\nIt has two paragraphs.\n"
@@ -228,7 +228,7 @@ def test_a_missing_corpus_names_address_size_and_place(name, monkeypatch):
         raise NotFetched("no connection")
 
     for module in ("fetching.download", "fetching.read_archive", "books.download"):
-        monkeypatch.setattr(f"lilliput.corpus.{module}", fail)
+        monkeypatch.setattr(f"lilliput.corpus.named.{module}", fail)
     with pytest.raises(CorpusError, match=rf" MB.* lilliput corpora get {name} --from F.* LILLIPUT_DATA") as caught:
         read_named(name)
     entry = CATALOGUE[name]

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from lilliput.corpus import find_file, read_named
-from lilliput.corpus.catalogue import CATALOGUE, DATA_FILES, Archive
-from lilliput.corpus.download import NotFetched
-from lilliput.corpus.named import fetch
-from lilliput.corpus.package_index import read_archive
+from lilliput.corpus.named.catalogue import CATALOGUE, DATA_FILES, Archive
+from lilliput.corpus.named.corpora import fetch
+from lilliput.corpus.named.download import NotFetched
+from lilliput.corpus.named.package_index import read_archive
 from lilliput.errors import CorpusError
 
 PLAY = "THE {0}\n\nby Somebody\n\n\n\n\nDRAMATIS PERSONAE \n\n{0}.\nTo be brief:   \n@@@\nis to be kind.\n\n[Exeunt.]"

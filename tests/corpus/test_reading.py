@@ -7,7 +7,7 @@ import pytest
 
 from lilliput import corpus
 from lilliput.corpus import JOINT, read_files
-from lilliput.corpus.named import open_corpus
+from lilliput.corpus.named.corpora import open_corpus
 from lilliput.errors import CorpusError
 
 

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from lilliput.corpus import Corpus, Document, SplitSettings, passes, read_files, split, streaming
-from lilliput.corpus.streaming import divide, is_large, open_large, survey
+from lilliput.corpus import Corpus, Document, SplitSettings, read_files, split
+from lilliput.corpus.files import passes, streaming
+from lilliput.corpus.files.streaming import divide, is_large, open_large, survey
 from lilliput.errors import CorpusError
 from tests.conftest import made_up_text
 
@@ -186,7 +187,7 @@ def test_errors_are_one_line_and_leave_no_file_open(small, tmp_path, monkeypatch
 
 
 def test_absurd_expansion_is_refused(small, tmp_path, monkeypatch):
-    monkeypatch.setattr("lilliput.corpus.expansion._ALWAYS_ALLOWED", 1000)
+    monkeypatch.setattr("lilliput.corpus.files.expansion._ALWAYS_ALLOWED", 1000)
     (tmp_path / "bomb.txt.gz").write_bytes(gzip.compress(b"a" * 1_000_000))
     with pytest.raises(CorpusError, match="unpacks to more than"):
         survey(open_large([tmp_path / "bomb.txt.gz"]))

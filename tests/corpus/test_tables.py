@@ -7,11 +7,11 @@ import pytest
 from pyarrow import parquet
 
 from lilliput.corpus import read_files
-from lilliput.corpus.parquet import ParquetTable
-from lilliput.corpus.records import open_records
+from lilliput.corpus.files.unpacking import unpack
 from lilliput.corpus.settings import AUTOMATIC, FieldSettings
-from lilliput.corpus.tables import TextTable
-from lilliput.corpus.unpacking import unpack
+from lilliput.corpus.tables.parquet import ParquetTable
+from lilliput.corpus.tables.records import open_records
+from lilliput.corpus.tables.text_fields import TextTable
 from lilliput.errors import CorpusError, DependencyError
 
 

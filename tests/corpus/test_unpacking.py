@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from lilliput.corpus.unpacking import unpack
+from lilliput.corpus.files.unpacking import unpack
 from lilliput.errors import CorpusError
 
 
@@ -135,7 +135,7 @@ def test_a_member_that_fails_its_checksum():
 
 
 def test_absurd_expansion_is_refused(monkeypatch):
-    monkeypatch.setattr("lilliput.corpus.expansion._ALWAYS_ALLOWED", 1000)
+    monkeypatch.setattr("lilliput.corpus.files.expansion._ALWAYS_ALLOWED", 1000)
     with pytest.raises(CorpusError, match="unpacks to more than"):
         texts("bomb.txt.gz", gzip.compress(b"a" * 1_000_000))
     with pytest.raises(CorpusError, match="unpacks to more than"):

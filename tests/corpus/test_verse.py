@@ -1,7 +1,7 @@
 import pytest
 
 from lilliput.corpus.document import Document
-from lilliput.corpus.verse import poems_of, typeset
+from lilliput.corpus.named.poems import poems_of, typeset
 
 BOOK = """LE LIVRE DU QUAI
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lilliput.corpus import Corpus, Document, open_corpus, open_large_corpus, streaming
+from lilliput.corpus import Corpus, Document, open_corpus, open_large_corpus
+from lilliput.corpus.files import streaming
 from lilliput.errors import CorpusError
 from lilliput.models import build, count_parameters
 from lilliput.recipe import Recipe

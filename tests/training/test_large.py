@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lilliput.corpus import Corpus, LargeText, open_large, read_files, streaming
+from lilliput.corpus import Corpus, LargeText, open_large, read_files
+from lilliput.corpus.files import streaming
 from lilliput.data import encoding
 from lilliput.errors import CorpusError, RunError
 from lilliput.runs import RunFolder
@@ -26,9 +27,9 @@ KINDS = {
 def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file of a few thousand characters that counts as large, in many pieces."""
     monkeypatch.setattr(streaming, "LARGE", 1000)
-    monkeypatch.setattr("lilliput.corpus.passes.WHOLE", 500)
-    monkeypatch.setattr("lilliput.corpus.passes.PIECE", 128)
-    monkeypatch.setattr("lilliput.corpus.passes.cut_stream.__defaults__", (128,))
+    monkeypatch.setattr("lilliput.corpus.files.passes.WHOLE", 500)
+    monkeypatch.setattr("lilliput.corpus.files.passes.PIECE", 128)
+    monkeypatch.setattr("lilliput.corpus.files.passes.cut_stream.__defaults__", (128,))
     monkeypatch.setattr(large, "_DECODED_AT_ONCE", 300)
     file = tmp_path / "long.txt"
     file.write_text(made_up_text(6000), encoding="utf-8")

@@ -7,24 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lilliput.corpus.data_files import find_file
     from lilliput.corpus.document import JOINT, Corpus, Document, Progress
-    from lilliput.corpus.example_files import open_examples, require_examples
     from lilliput.corpus.examples import END, Example, Examples, shared_prompts, shortened, split_examples
-    from lilliput.corpus.labels import LabelKind, label_alike, label_documents, mark_prompt, unmark
-    from lilliput.corpus.named import (
-        CorpusInfo,
-        fetch,
-        known_corpora,
-        open_corpus,
-        open_large_corpus,
-        read_named,
-        read_named_validation,
-    )
-    from lilliput.corpus.reading import read_files
-    from lilliput.corpus.settings import ReadSettings
-    from lilliput.corpus.splitting import Split, SplitSettings, split
-    from lilliput.corpus.streaming import (
+    from lilliput.corpus.files.example_files import open_examples, require_examples
+    from lilliput.corpus.files.reading import read_files
+    from lilliput.corpus.files.streaming import (
         LargeSplit,
         LargeText,
         Survey,
@@ -34,15 +21,28 @@ if TYPE_CHECKING:
         require_by_position,
         survey,
     )
+    from lilliput.corpus.labels import LabelKind, label_alike, label_documents, mark_prompt, unmark
+    from lilliput.corpus.named.corpora import (
+        CorpusInfo,
+        fetch,
+        known_corpora,
+        open_corpus,
+        open_large_corpus,
+        read_named,
+        read_named_validation,
+    )
+    from lilliput.corpus.named.data_files import find_file
+    from lilliput.corpus.settings import ReadSettings
+    from lilliput.corpus.splitting import Split, SplitSettings, split
     from lilliput.corpus.words import count_words
 
 _PARTS = {
-    "data_files": ("find_file",),
+    "named.data_files": ("find_file",),
     "document": ("JOINT", "Corpus", "Document", "Progress"),
-    "example_files": ("open_examples", "require_examples"),
+    "files.example_files": ("open_examples", "require_examples"),
     "examples": ("END", "Example", "Examples", "shared_prompts", "shortened", "split_examples"),
     "labels": ("LabelKind", "label_alike", "label_documents", "mark_prompt", "unmark"),
-    "named": (
+    "named.corpora": (
         "CorpusInfo",
         "fetch",
         "known_corpora",
@@ -51,10 +51,10 @@ _PARTS = {
         "read_named",
         "read_named_validation",
     ),
-    "reading": ("read_files",),
+    "files.reading": ("read_files",),
     "settings": ("ReadSettings",),
     "splitting": ("Split", "SplitSettings", "split"),
-    "streaming": (
+    "files.streaming": (
         "LargeSplit",
         "LargeText",
         "Survey",

@@ -1,7 +1,7 @@
 """A corpus is a sequence of documents; its text is the documents joined by one fixed string.
 
 A document is the unit that a split by document keeps whole: a file, a line of a `.jsonl` file, a poem, a play.
-A text that does not fit into the memory is read by `streaming`.
+A text that does not fit into the memory is read by `files.streaming`.
 """
 
 import hashlib

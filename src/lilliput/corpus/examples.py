@@ -2,8 +2,8 @@
 
 All characters stand in one string, and an array says where each prompt and each answer ends: a million examples are two
 objects, not millions. Every answer is closed by one character, Unicode's END OF TEXT, so that the model learns to stop;
-a file that holds this character is refused, so one rule serves every file. They are read by `example_files`. Left out:
-several right answers to one prompt.
+a file that holds this character is refused, so one rule serves every file. They are read by `files.example_files`.
+Left out: several right answers to one prompt.
 
 Axes: N examples.
 """

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from lilliput.corpus.cleaning import canonical
+from lilliput.corpus.text.cleaning import canonical
 from lilliput.settings import Settings
 
 Unit = Literal["word", "line", "sentence", "paragraph", "stanza"]

@@ -8,7 +8,7 @@ import os
 
 import torch
 
-from lilliput.corpus.places import cache_folder
+from lilliput.cache import cache_folder
 from lilliput.data.batch import Batch
 from lilliput.models import Model
 from lilliput.models.layers import Block

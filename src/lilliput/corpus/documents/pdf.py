@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from lilliput.corpus.formats import Extracted, broken, kept
+from lilliput.corpus.documents.formats import Extracted, broken, kept
 from lilliput.errors import CorpusError, DependencyError
 
 _OCR = "read it with OCR (such as ocrmypdf) and give what comes out"

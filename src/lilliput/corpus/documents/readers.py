@@ -3,12 +3,12 @@
 A note tells how much of a document was kept.
 """
 
-from lilliput.corpus.decoding import decode
-from lilliput.corpus.formats import MARKUP, SUBTITLES, Extracted, kept
-from lilliput.corpus.markup import read_page
-from lilliput.corpus.office import read_docx, read_epub, read_odt, read_rtf
-from lilliput.corpus.pdf import read_pdf
-from lilliput.corpus.subtitles import spoken
+from lilliput.corpus.documents.formats import MARKUP, SUBTITLES, Extracted, kept
+from lilliput.corpus.documents.markup import read_page
+from lilliput.corpus.documents.office import read_docx, read_epub, read_odt, read_rtf
+from lilliput.corpus.documents.pdf import read_pdf
+from lilliput.corpus.documents.subtitles import spoken
+from lilliput.corpus.text.decoding import decode
 
 _READERS = {".docx": read_docx, ".odt": read_odt, ".epub": read_epub, ".rtf": read_rtf, ".pdf": read_pdf}
 

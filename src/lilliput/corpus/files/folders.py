@@ -15,8 +15,8 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from lilliput.corpus.decoding import is_text
 from lilliput.corpus.settings import ReadSettings
+from lilliput.corpus.text.decoding import is_text
 from lilliput.errors import CorpusError
 
 _TOOLS = frozenset(("node_modules", "__pycache__", "__MACOSX"))

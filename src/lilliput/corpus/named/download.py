@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from lilliput.cache import make_folder, unwritable
 from lilliput.corpus.document import Progress
-from lilliput.corpus.places import make_folder, unwritable
 from lilliput.errors import CorpusError
 from lilliput.files import settle
 

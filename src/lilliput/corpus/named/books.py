@@ -7,12 +7,12 @@ that were fetched stay in the cache, so that the next attempt asks only for the 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from lilliput.corpus.catalogue import Book
+from lilliput.cache import DATA_VARIABLE, cache_folder
 from lilliput.corpus.document import Corpus, Document, Progress
-from lilliput.corpus.download import NotFetched, download
-from lilliput.corpus.places import DATA_VARIABLE, cache_folder
-from lilliput.corpus.reading import read_files
-from lilliput.corpus.verse import poems_of
+from lilliput.corpus.files.reading import read_files
+from lilliput.corpus.named.catalogue import Book
+from lilliput.corpus.named.download import NotFetched, download
+from lilliput.corpus.named.poems import poems_of
 from lilliput.errors import CorpusError
 
 VALIDATION_EVERY = 20

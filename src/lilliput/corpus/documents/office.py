@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from lilliput.corpus.expansion import expands_too_much, most_expansion
-from lilliput.corpus.flow import Flow
-from lilliput.corpus.formats import Extracted, broken, kept
-from lilliput.corpus.markup import read_page, text_of_markup
+from lilliput.corpus.documents.flow import Flow
+from lilliput.corpus.documents.formats import Extracted, broken, kept
+from lilliput.corpus.documents.markup import read_page, text_of_markup
+from lilliput.corpus.files.expansion import expands_too_much, most_expansion
 from lilliput.errors import CorpusError, DependencyError
 
 if TYPE_CHECKING:

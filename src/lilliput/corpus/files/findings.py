@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from lilliput.corpus.cleaning import clean
-from lilliput.corpus.marks import Marks
+from lilliput.corpus.files.unpacking import Found
 from lilliput.corpus.settings import ReadSettings
-from lilliput.corpus.tables import RawText
-from lilliput.corpus.unpacking import Found
+from lilliput.corpus.tables.text_fields import RawText
+from lilliput.corpus.text.cleaning import clean
+from lilliput.corpus.text.marks import Marks
 
 _MOST_NOTES = 8  # about single files
 

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from lilliput.corpus.catalogue import Archive
 from lilliput.corpus.document import Progress
-from lilliput.corpus.download import CONNECT_SECONDS, READ_SECONDS, NotFetched, download
+from lilliput.corpus.named.catalogue import Archive
+from lilliput.corpus.named.download import CONNECT_SECONDS, READ_SECONDS, NotFetched, download
 
 if TYPE_CHECKING:
     import requests

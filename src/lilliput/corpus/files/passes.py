@@ -21,21 +21,21 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import IO, TypeVar, cast
 
-from lilliput.corpus.cleaning import FRAME_END, FRAME_START, without_frame
-from lilliput.corpus.decoding import TextDecoder
 from lilliput.corpus.document import JOINT
-from lilliput.corpus.expansion import BROKEN, cannot_unpack, expands_too_much, most_expansion
-from lilliput.corpus.findings import Reading
-from lilliput.corpus.formats import begins_document
-from lilliput.corpus.parquet import ParquetTable
-from lilliput.corpus.records import STREAMED, open_records
-from lilliput.corpus.tables import RawText, TextTable
-from lilliput.corpus.unpacking import (
+from lilliput.corpus.documents.formats import begins_document
+from lilliput.corpus.files.expansion import BROKEN, cannot_unpack, expands_too_much, most_expansion
+from lilliput.corpus.files.findings import Reading
+from lilliput.corpus.files.unpacking import (
     FORMATS,
     Found,
     text_members,
     unpack,
 )
+from lilliput.corpus.tables.parquet import ParquetTable
+from lilliput.corpus.tables.records import STREAMED, open_records
+from lilliput.corpus.tables.text_fields import RawText, TextTable
+from lilliput.corpus.text.cleaning import FRAME_END, FRAME_START, without_frame
+from lilliput.corpus.text.decoding import TextDecoder
 from lilliput.errors import CorpusError
 
 Part = TypeVar("Part", str, bytes)

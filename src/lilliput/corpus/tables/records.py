@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
-from lilliput.corpus.separated import SeparatedRecords
+from lilliput.corpus.tables.separated import SeparatedRecords
 from lilliput.errors import CorpusError
 from lilliput.files import parse_json, reason_of
 

@@ -14,15 +14,15 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import IO
 
-from lilliput.corpus.decoding import decode
-from lilliput.corpus.documents import extract
-from lilliput.corpus.expansion import BROKEN, cannot_unpack, expand
-from lilliput.corpus.folders import Choice
-from lilliput.corpus.formats import DOCUMENTS, document_format
-from lilliput.corpus.parquet import open_parquet
-from lilliput.corpus.records import STREAMED, UnknownShapeError, open_records
+from lilliput.corpus.documents.formats import DOCUMENTS, document_format
+from lilliput.corpus.documents.readers import extract
+from lilliput.corpus.files.expansion import BROKEN, cannot_unpack, expand
+from lilliput.corpus.files.folders import Choice
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
-from lilliput.corpus.tables import RawText, TextTable
+from lilliput.corpus.tables.parquet import open_parquet
+from lilliput.corpus.tables.records import STREAMED, UnknownShapeError, open_records
+from lilliput.corpus.tables.text_fields import RawText, TextTable
+from lilliput.corpus.text.decoding import decode
 from lilliput.errors import CorpusError
 
 PACKED = (".gz", ".xz", ".zip")

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from lilliput.corpus.catalogue import CATALOGUE
 from lilliput.corpus.document import Corpus, Document
-from lilliput.corpus.findings import Reading
-from lilliput.corpus.folders import Listing, list_folder, require_file, unreadable
+from lilliput.corpus.files.findings import Reading
+from lilliput.corpus.files.folders import Listing, list_folder, require_file, unreadable
+from lilliput.corpus.files.unpacking import FORMATS, PACKED, Found, unpack
+from lilliput.corpus.named.catalogue import CATALOGUE
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
-from lilliput.corpus.unpacking import FORMATS, PACKED, Found, unpack
 from lilliput.errors import CorpusError
 
 STANDARD_INPUT = "-"

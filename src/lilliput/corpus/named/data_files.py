@@ -7,11 +7,11 @@ no error anywhere and wrong everywhere.
 import hashlib
 from pathlib import Path
 
-from lilliput.corpus.catalogue import DATA_FILES, DataFile
+from lilliput.cache import DATA_VARIABLE, cache_folder, in_data_folders, locked, store
 from lilliput.corpus.document import Progress
-from lilliput.corpus.download import NotFetched, download, shown
-from lilliput.corpus.package_index import read_archive
-from lilliput.corpus.places import DATA_VARIABLE, cache_folder, in_data_folders, locked, store
+from lilliput.corpus.named.catalogue import DATA_FILES, DataFile
+from lilliput.corpus.named.download import NotFetched, download, shown
+from lilliput.corpus.named.package_index import read_archive
 from lilliput.errors import CorpusError
 from lilliput.files import settle
 

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import IO
 
 from lilliput.corpus.document import JOINT, Corpus, Document, Progress
-from lilliput.corpus.expansion import BROKEN
-from lilliput.corpus.findings import Reading
-from lilliput.corpus.folders import unreadable
-from lilliput.corpus.passes import cut_stream, documents
-from lilliput.corpus.reading import corpus_name, list_files
+from lilliput.corpus.files.expansion import BROKEN
+from lilliput.corpus.files.findings import Reading
+from lilliput.corpus.files.folders import unreadable
+from lilliput.corpus.files.passes import cut_stream, documents
+from lilliput.corpus.files.reading import corpus_name, list_files
+from lilliput.corpus.files.unpacking import text_members
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.corpus.splitting import SplitSettings, split
-from lilliput.corpus.unpacking import text_members
 from lilliput.corpus.words import count_words
 from lilliput.errors import CorpusError
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
-from lilliput.corpus.records import Record, listed
 from lilliput.corpus.settings import FieldSettings
-from lilliput.corpus.tables import RawText, chosen_field
+from lilliput.corpus.tables.records import Record, listed
+from lilliput.corpus.tables.text_fields import RawText, chosen_field
 from lilliput.errors import CorpusError, DependencyError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from lilliput.corpus.records import TEXT, Record, listed
-from lilliput.corpus.separated import SEEN
 from lilliput.corpus.settings import FieldSettings
+from lilliput.corpus.tables.records import TEXT, Record, listed
+from lilliput.corpus.tables.separated import SEEN
 from lilliput.errors import CorpusError
 
 

@@ -18,15 +18,15 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from lilliput.corpus.decoding import TextDecoder
 from lilliput.corpus.examples import END, Example, Examples, gather
-from lilliput.corpus.expansion import BROKEN, cannot_unpack
-from lilliput.corpus.parquet import ParquetRecords
-from lilliput.corpus.reading import STANDARD_INPUT, corpus_name, list_files, missing
-from lilliput.corpus.records import TEXT, TURNS, Record, is_turns, listed, open_records
+from lilliput.corpus.files.expansion import BROKEN, cannot_unpack
+from lilliput.corpus.files.reading import STANDARD_INPUT, corpus_name, list_files, missing
+from lilliput.corpus.files.unpacking import RECORDS
 from lilliput.corpus.settings import AUTOMATIC, FieldSettings, ReadSettings
-from lilliput.corpus.tables import text_of
-from lilliput.corpus.unpacking import RECORDS
+from lilliput.corpus.tables.parquet import ParquetRecords
+from lilliput.corpus.tables.records import TEXT, TURNS, Record, is_turns, listed, open_records
+from lilliput.corpus.tables.text_fields import text_of
+from lilliput.corpus.text.decoding import TextDecoder
 from lilliput.errors import CorpusError
 
 _PAIRS = (

@@ -17,8 +17,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from lilliput.corpus.codes import Codes
-from lilliput.corpus.encodings import ENCODINGS, Guess, Sample
+from lilliput.corpus.text.codes import Codes
+from lilliput.corpus.text.encodings import ENCODINGS, Guess, Sample
 from lilliput.errors import CorpusError
 
 # UTF-32 stands before UTF-16: its little-endian mark begins with the other's.

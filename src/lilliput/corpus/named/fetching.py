@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from lilliput.corpus.books import refuse_page
-from lilliput.corpus.catalogue import Part
-from lilliput.corpus.cleaning import clean
+from lilliput.cache import DATA_VARIABLE, locked, make_folder, store
 from lilliput.corpus.document import Corpus, Document, Progress
-from lilliput.corpus.download import NotFetched, download, shown
-from lilliput.corpus.package_index import read_archive
-from lilliput.corpus.places import DATA_VARIABLE, locked, make_folder, store
-from lilliput.corpus.reading import read_files
-from lilliput.corpus.streaming import open_large
+from lilliput.corpus.files.reading import read_files
+from lilliput.corpus.files.streaming import open_large
+from lilliput.corpus.named.books import refuse_page
+from lilliput.corpus.named.catalogue import Part
+from lilliput.corpus.named.download import NotFetched, download, shown
+from lilliput.corpus.named.package_index import read_archive
+from lilliput.corpus.text.cleaning import clean
 from lilliput.errors import CorpusError
 from lilliput.files import settle
 

@@ -1,0 +1,1 @@
+"""The text of web pages, subtitles and office documents."""

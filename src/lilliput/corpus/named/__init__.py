@@ -1,0 +1,1 @@
+"""Texts that are known by name: where they come from, and how they are fetched."""

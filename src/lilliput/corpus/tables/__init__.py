@@ -1,0 +1,1 @@
+"""Records of structured files, and the texts in them."""
