@@ -1,6 +1,7 @@
-"""`make`, pre-commit and continuous integration run the same checks."""
+"""`make`, pre-commit and continuous integration run the same checks, and the guide for contributors fits the code."""
 
 import re
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -26,3 +27,21 @@ def test_the_tests_of_ci_are_those_of_make() -> None:
     versions = commands(".github/workflows/ci.yml", r'"(3\.\d+)"')
     classified = commands("pyproject.toml", r'"Programming Language :: Python :: (3\.\d+)"')
     assert set(versions) == set(classified)
+
+
+def test_the_guide_for_contributors_names_what_is_there() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:\w+/)[\w./-]*\w)`", guide)
+    assert len(paths) > 20
+    for path in paths:
+        assert (ROOT / path).exists() or "alice" in path, path
+
+
+def test_the_changes_that_the_guide_shows_can_be_made() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    changes = re.findall(r"^   ```diff (\S+)\n(.*?)^   ```$", guide, re.MULTILINE | re.DOTALL)
+    assert len(changes) >= 7
+    for path, change in changes:
+        lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+        for line in textwrap.dedent(change).splitlines():
+            assert not line or line[0] == "+" or line[1:] in lines, f"{path} has no line {line[1:]!r}"
