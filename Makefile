@@ -35,4 +35,4 @@ check: lint
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
