@@ -18,9 +18,9 @@ from typing import Any
 from lilliput.corpus import Corpus, Document
 from lilliput.recipe import Recipe, named_recipe
 from lilliput.runtime import describe_environment
-from lilliput.training.crew import crew_of
 from lilliput.training.pace import measure_pace
 from lilliput.training.plan import make_plan
+from lilliput.training.workers.pool import worker_pool
 
 RESULT = Path(__file__).parents[1] / "results" / "processes.json"
 PLANNED = "planned for a million characters"
@@ -48,8 +48,8 @@ def recipe_of(name: str, settings: dict[str, Any]) -> Recipe:
 def step_milliseconds(case: str, processes: int, seconds: float) -> float:
     name, vocabulary, settings = CASES[case]
     recipe = recipe_of(name, settings | {"training.processes": processes})
-    with crew_of(recipe) as crew:
-        return measure_pace(recipe, crew, vocabulary, recipe.data.window, 10, seconds).seconds_per_step * 1000
+    with worker_pool(recipe) as workers:
+        return measure_pace(recipe, workers, vocabulary, recipe.data.window, 10, seconds).seconds_per_step * 1000
 
 
 def measure(case: str, processes: int, seconds: float, *, beside: bool) -> float:

@@ -28,9 +28,9 @@ import numpy as np
 
 from lilliput.corpus import Corpus, Document
 from lilliput.runtime import describe_environment
-from lilliput.training.crew import crew_of
 from lilliput.training.pace import measure_pace
 from lilliput.training.plan import make_plan
+from lilliput.training.workers.pool import worker_pool
 
 RESULT = Path(__file__).parents[1] / "results" / "steps.json"
 CASES: dict[str, dict[str, Any]] = {
@@ -137,8 +137,8 @@ def child(case: str) -> list[float]:
         settings |= {"training.precision": "bfloat16", "training.compile": True}
     text = Corpus("any", (Document("any", "any text " * 1000),), ())
     recipe = make_plan("any", text, settings).recipe()
-    with crew_of(recipe) as crew:
-        pace = measure_pace(recipe, crew, shape["vocabulary"], shape["window"], shape["steps"] + SKIPPED, 0.0)
+    with worker_pool(recipe) as workers:
+        pace = measure_pace(recipe, workers, shape["vocabulary"], shape["window"], shape["steps"] + SKIPPED, 0.0)
     return list(pace.step_seconds[SKIPPED:])
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from lilliput.recipe import named_recipe
 from lilliput.runtime import describe_environment
-from lilliput.training.crew import crew_of
 from lilliput.training.pace import measure_pace
+from lilliput.training.workers.pool import worker_pool
 
 RESULT = Path(__file__).parents[1] / "results" / "throughput.json"
 VOCABULARY = {"gpt2": 50257}
@@ -26,8 +26,8 @@ def measure(name: str, steps: int, settings: dict[str, Any]) -> dict[str, Any]:
     recipe = named_recipe(name, settings)
     vocabulary = VOCABULARY.get(recipe.tokenizer.kind) or recipe.tokenizer.vocabulary
     assert vocabulary and recipe.training.steps, "a recipe with a known vocabulary and a length in steps"
-    with crew_of(recipe) as crew:
-        pace = measure_pace(recipe, crew, vocabulary, recipe.data.window, steps, seconds=0.0)
+    with worker_pool(recipe) as workers:
+        pace = measure_pace(recipe, workers, vocabulary, recipe.data.window, steps, seconds=0.0)
     return {
         "parameters": pace.parameters,
         "device": pace.runtime.device.type,

@@ -19,7 +19,8 @@ from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import train as train_tokenizer
-from lilliput.training import prepare, train
+from lilliput.training import train
+from lilliput.training.data import prepare
 from lilliput.training.events import Event, Note
 from lilliput.training.state import State
 from lilliput.writer import load

@@ -14,11 +14,11 @@ from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe, make_recipe
 from lilliput.runtime import Runtime
-from lilliput.training.crew import Crew
 from lilliput.training.events import Event, Finished
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
 from lilliput.training.train import train
+from lilliput.training.workers.pool import WorkerPool
 from tests.conftest import made_up_text
 
 CPU = Runtime(torch.device("cpu"), "float32", "a test")
@@ -85,7 +85,7 @@ def fitted(
     *,
     steps: int = 3,
     runtime: Runtime = CPU,
-    crew: Crew | None = None,
+    workers: WorkerPool | None = None,
     between: Callable[[Model, int], None] = lambda model, step: None,
 ) -> tuple[Model, list[float]]:
     """Train on random tokens and return the model and the loss of every step.
@@ -94,8 +94,8 @@ def fitted(
     """
     torch.manual_seed(0)
     model = build(recipe.model, 20, 16)
-    crew = crew or Crew()
-    crew.begin(recipe, model, runtime)
+    workers = workers or WorkerPool()
+    workers.begin(recipe, model, runtime)
     rows = recipe.training.batch * recipe.training.accumulation
 
     def batch_of(step: int) -> Batch:
@@ -104,7 +104,7 @@ def fitted(
         return Batch(ids_BT[:, :-1], ids_BT[:, 1:], weights_BT)
 
     if recipe.training.compile:
-        crew.compile(model, batch_of(0), recipe.training.accumulation, runtime)
+        workers.compile(model, batch_of(0), recipe.training.accumulation, runtime)
     loop = fit(
         model,
         next_token,
@@ -113,7 +113,7 @@ def fitted(
         lambda step: 1.0 if step < steps else None,
         runtime=runtime,
         scaler=Scaler(runtime, {}),
-        crew=crew,
+        workers=workers,
         seed=1,
         accumulation=recipe.training.accumulation,
         clip=recipe.training.clip,
@@ -124,7 +124,7 @@ def fitted(
             losses.append(float(step.loss))
             between(model, step.number)
     finally:
-        crew.close()
+        workers.close()
     return model, losses
 
 

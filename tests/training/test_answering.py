@@ -18,13 +18,13 @@ from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe, make_recipe, named_recipe, read_recipe
 from lilliput.runs import RunFolder
 from lilliput.runtime import Runtime
-from lilliput.training.crew import Crew
 from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Note, Sampled, Started
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
 from lilliput.training.resolve import resolve
 from lilliput.training.train import train
+from lilliput.training.workers.pool import WorkerPool
 from lilliput.writer import load
 from tests.training.building import corpus, example_recipe, finished, run, stop_after, sums
 from tests.training.test_resume import assert_equal_runs
@@ -64,7 +64,7 @@ def test_four_micro_batches_are_one_batch(tmp_path: Path) -> None:
             lambda step: 1.0 if step < 3 else None,
             runtime=cpu,
             scaler=Scaler(cpu, {}),
-            crew=Crew(),
+            workers=WorkerPool(),
             seed=1,
             accumulation=accumulation,
             clip=settings.clip,

@@ -14,13 +14,13 @@ from lilliput.runs import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.training import session
 from lilliput.training.budget import LEAST_SCORED, LOOKS_SHARE, Budget, Costs
-from lilliput.training.crew import Crew
+from lilliput.training.data.material import Look, Sample
 from lilliput.training.events import Evaluated, Stepped
 from lilliput.training.fit import Step
 from lilliput.training.forecast import promise
-from lilliput.training.material import Look, Sample
 from lilliput.training.pace import MEASURED, SAMPLING
 from lilliput.training.session import Session
+from lilliput.training.workers.pool import WorkerPool
 from tests.training.building import corpus, finished, recipe, run
 
 OPENING = 4.0
@@ -141,7 +141,7 @@ def trained(
         folder = RunFolder(tmp_path / f"{seconds}-{len(list(tmp_path.iterdir()))}")
         folder.path.mkdir()
         machine.take(OPENING)
-        sitting = Session(plan, folder, Told(machine, *parts, targets), Crew(), lambda: False, 0.0, machine.clock)
+        sitting = Session(plan, folder, Told(machine, *parts, targets), WorkerPool(), lambda: False, 0.0, machine.clock)
         events = list(sitting.events())
         last = finished(events)
         looks = [event for event in events if isinstance(event, Evaluated)]

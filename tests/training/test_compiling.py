@@ -1,4 +1,4 @@
-"""Compiled blocks: faster code for the same model, in all processes of a crew, while training only."""
+"""Compiled blocks: faster code for the same model, in all processes of a workers, while training only."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ import torch
 
 from lilliput.models import build
 from lilliput.models.layers import Block
-from lilliput.training.crew import Crew
 from lilliput.training.events import Note
+from lilliput.training.workers.pool import WorkerPool
 from tests.training.building import finished, fitted, recipe, run, stop_after, weights
 from tests.training.test_resume import assert_equal_runs
 
@@ -20,12 +20,12 @@ COMPILED: dict[str, Any] = {"training.compile": True, "training.processes": 2}
 def test_compiled_blocks_learn_the_same_in_two_processes_and_in_one() -> None:
     options = {"model.dropout": 0.0, "training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1}
     options |= {"model.ngrams": 3, "model.ngram_rows": 64, "model.counts": True, "model.members": 2}
-    crews = [Crew(2), Crew(), Crew()]
+    pools = [WorkerPool(2), WorkerPool(), WorkerPool()]
     found = [
-        fitted(recipe(**options | {"training.compile": compiled}), crew=crew)[0]
-        for crew, compiled in zip(crews, (True, True, False), strict=True)
+        fitted(recipe(**options | {"training.compile": compiled}), workers=workers)[0]
+        for workers, compiled in zip(pools, (True, True, False), strict=True)
     ]
-    assert not any(crew.lost for crew in crews)
+    assert not any(workers.lost for workers in pools)
     for model in found[:2]:
         assert all(block.compiled for block in model.modules() if isinstance(block, Block))
         assert torch.allclose(weights(model), weights(found[2]), atol=1e-5)

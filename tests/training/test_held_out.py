@@ -6,7 +6,7 @@ from lilliput.evaluation.loss import cut, pieces, targets_of
 from lilliput.evaluation.ngram import NgramModel
 from lilliput.segments import starts_of
 from lilliput.tokenizers import train as train_tokenizer
-from lilliput.training.held_out import floors_on_part, held_out_facts
+from lilliput.training.data.held_out import floors_on_part, held_out_facts
 from tests.conftest import made_up_text
 
 WINDOW, LIMIT = 32, 4500

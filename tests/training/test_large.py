@@ -11,7 +11,7 @@ from lilliput.corpus.files import streaming
 from lilliput.data import encoding
 from lilliput.errors import CorpusError, RunError
 from lilliput.runs import RunFolder
-from lilliput.training import large
+from lilliput.training.data import stream as large
 from lilliput.training.resolve import resolve
 from tests.conftest import made_up_text
 from tests.training.building import finished, recipe, run
@@ -74,7 +74,7 @@ def test_a_broken_off_preparation_goes_on_where_it_was(
     def refuse(*arguments: object) -> None:
         raise AssertionError("the tokenizer was trained already")
 
-    monkeypatch.setattr("lilliput.training.prepare.train_tokenizer", refuse)
+    monkeypatch.setattr("lilliput.training.data.prepare.train_tokenizer", refuse)
     stages.clear()
     events = run(tmp_path / "run", settings, text=open_large([text]), preparing=lambda *told: stages.append(told[:2]))
     assert min(done for what, done in stages if what == "tokenising") > halfway

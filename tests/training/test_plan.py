@@ -11,8 +11,9 @@ from lilliput.recipe import Recipe, differences
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import load
 from lilliput.tokenizers.escape import NIBBLES
-from lilliput.training import held_out, plan, prepare
+from lilliput.training import plan
 from lilliput.training import resolve as resolving
+from lilliput.training.data import held_out, prepare
 from lilliput.training.plan import make_plan
 from lilliput.training.resolve import resolve
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from lilliput.runs import RunFolder, newest_checkpoint
-from lilliput.training.crew import Crew
 from lilliput.training.events import Evaluated, Event, Sampled, Stepped
 from lilliput.training.session import Session
 from lilliput.training.train import train
+from lilliput.training.workers.pool import WorkerPool
 from tests.training.building import corpus, recipe, run
 from tests.training.test_resume import assert_equal_runs
 
@@ -45,7 +45,7 @@ def test_a_loop_that_is_left_saves(tmp_path: Path, whole: Path, kind: type[Event
 @pytest.mark.parametrize(
     ("owner", "name", "kept"),
     [
-        (Crew, "accumulate", 5),  # the weights are still those of the step before
+        (WorkerPool, "accumulate", 5),  # the weights are still those of the step before
         (torch.optim.AdamW, "step", 4),  # and here nobody knows which they are
         (Session, "_record", 6),
         (Session, "_sample", 4),

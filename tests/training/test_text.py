@@ -6,8 +6,8 @@ import torch
 
 from lilliput.segments import starts_of
 from lilliput.tokenizers import train
-from lilliput.training import text as text_module
-from lilliput.training.text import ASIDE, TextMaterial
+from lilliput.training.data import text as text_module
+from lilliput.training.data.text import ASIDE, TextMaterial
 
 WINDOW, MEMORY = 64, 100
 

@@ -16,10 +16,10 @@ from lilliput.report.comparison import read_outcome
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import Runtime
 from lilliput.tokenizers import load as load_tokenizer
+from lilliput.training.data.material import Look
+from lilliput.training.data.text import TextMaterial
 from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
-from lilliput.training.material import Look
-from lilliput.training.text import TextMaterial
 from lilliput.training.train import train
 from lilliput.writer import load
 from tests.conftest import made_up_text

@@ -7,7 +7,7 @@ from typing import Any
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.models import Mixture
 from lilliput.runs import RunFolder
-from lilliput.training.prepare import open_material
+from lilliput.training.data.prepare import open_material
 from lilliput.writer import Writer
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lilliput.models import Model, count_parameters
 from lilliput.training.budget import Budget
-from lilliput.training.material import Material
+from lilliput.training.data.material import Material
 
 
 @dataclass(frozen=True, slots=True)

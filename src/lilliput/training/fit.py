@@ -18,8 +18,8 @@ from lilliput.models import Model
 from lilliput.objectives import Objective
 from lilliput.optimization.optimizers import Optimizers
 from lilliput.runtime import Runtime
-from lilliput.training.crew import Crew
 from lilliput.training.gradient import Scaler, out_of_memory, step_seed, trained
+from lilliput.training.workers.pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def fit(
     *,
     runtime: Runtime,
     scaler: Scaler,
-    crew: Crew,
+    workers: WorkerPool,
     seed: int,
     first: int = 0,
     accumulation: int = 1,
@@ -54,7 +54,7 @@ def fit(
 ) -> Iterator[Step]:
     """Train from step number `first` on, yielding after every step, until `rate_factor(step)` is None.
 
-    `batch_of(step)` returns all rows of a step. Each of the crew's shares of them is cut into `accumulation`
+    `batch_of(step)` returns all rows of a step. Each of the workers's shares of them is cut into `accumulation`
     micro-batches, and into smaller ones for good where the memory does not suffice for these. The loss is the sum over
     all micro-batches over the sum of all their weights. `updating` is called before anything of the weights or of the
     optimisers' state changes in a step.
@@ -69,13 +69,13 @@ def fit(
         while True:
             try:
                 seeds = partial(step_seed, seed, step)
-                loss = crew.accumulate(model, objective, batch, accumulation, seeds, runtime, scaler)
+                loss = workers.accumulate(model, objective, batch, accumulation, seeds, runtime, scaler)
                 break
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise
                 optimizers.clear_gradients()
-                accumulation = _more_parts(-(-len(batch.inputs_BT) // crew.shares), accumulation)
+                accumulation = _more_parts(-(-len(batch.inputs_BT) // workers.shares), accumulation)
         updating()
         optimizers.set_rate(factor)
         norm = scaler.step(optimizers, parameters, clip)

@@ -17,12 +17,12 @@ from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.runs.weights import learn_counts
 from lilliput.training.budget import Budget, Costs
-from lilliput.training.crew import crew_of, crew_size
+from lilliput.training.data.material import Material
+from lilliput.training.data.prepare import Measure, Source, open_material, prepare
 from lilliput.training.expectation import expected_bits, tells
-from lilliput.training.material import Material
 from lilliput.training.pace import Pace, measure_costs, measure_pace, memory_held
-from lilliput.training.prepare import Measure, Source, open_material, prepare
 from lilliput.training.sizes import memory_told, require_memory
+from lilliput.training.workers.pool import worker_count, worker_pool
 
 LARGE_SECONDS_A_MILLION = 0.25
 """Of a large text the beginning is prepared here; the rest takes about so long for a million bytes."""
@@ -80,7 +80,7 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     # Of a large text the beginning stands for the whole.
     part = _beginning(source) if isinstance(source, LargeText) else source
     try:
-        with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told(crew_size(recipe)):
+        with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told(worker_count(recipe)):
             material, pace, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
     except OSError as error:
         raise RunError(
@@ -131,10 +131,10 @@ def promise(recipe: Recipe, targets: int, opening: float, seconds_per_step: floa
 def _rehearse(
     recipe: Recipe, run: RunFolder, source: Measure, validation: Measure | None
 ) -> tuple[Material, Pace, Costs]:
-    with crew_of(recipe) as crew:  # they start while the text is prepared, as in training
+    with worker_pool(recipe) as workers:  # they start while the text is prepared, as in training
         prepare(recipe, run, source, validation)
         material = open_material(run, recipe.data.window, fits=recipe.model.counts)
-        pace = measure_pace(recipe, crew, material.tokenizer.vocab_size, material.window)
+        pace = measure_pace(recipe, workers, material.tokenizer.vocab_size, material.window)
     learn_counts(pace.model, run, material.tokenizer)
     return material, pace, measure_costs(material, pace.model, pace.runtime)
 

@@ -15,10 +15,10 @@ from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_runtime, kept_memory
 from lilliput.training.budget import Costs
-from lilliput.training.crew import Crew
+from lilliput.training.data.material import MEASURED, Material
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
-from lilliput.training.material import MEASURED, Material
+from lilliput.training.workers.pool import WorkerPool
 
 FITTING, SAMPLING = 1.5, 8_000
 """What an evaluation does beside scoring, by the targets that could be scored meanwhile: for each that something is
@@ -61,7 +61,7 @@ def runtime_of(recipe: Recipe, model: torch.nn.Module, window: int) -> Runtime:
 
 
 def measure_pace(
-    recipe: Recipe, crew: Crew, vocabulary: int, window: int, steps: int = 3, seconds: float = 1.0
+    recipe: Recipe, workers: WorkerPool, vocabulary: int, window: int, steps: int = 3, seconds: float = 1.0
 ) -> Pace:
     """Take one step of the recipe and then `steps` more, and as many as `seconds` are enough for.
 
@@ -79,8 +79,8 @@ def measure_pace(
         return Batch(ids_BT[:, :-1], ids_BT[:, 1:], torch.ones(rows, window))
 
     with kept_memory():
-        crew.begin(recipe, model, runtime)
-        note = crew.compile(model, batch_of(0), training.accumulation, runtime) if training.compile else ""
+        workers.begin(recipe, model, runtime)
+        note = workers.compile(model, batch_of(0), training.accumulation, runtime) if training.compile else ""
         taken: list[float] = []
         clock = time.perf_counter()
         for step in fit(
@@ -91,7 +91,7 @@ def measure_pace(
             lambda step: 1.0 if step <= steps or sum(taken) < seconds else None,
             runtime=runtime,
             scaler=Scaler(runtime, {}),
-            crew=crew,
+            workers=workers,
             seed=recipe.seed,
             accumulation=training.accumulation,
             clip=training.clip,

@@ -16,7 +16,7 @@ from typing import Any
 from lilliput.corpus import Examples, LargeText
 from lilliput.recipe import Recipe, make_recipe, plan_again
 from lilliput.runtime import can_compile
-from lilliput.training.prepare import Source
+from lilliput.training.data.prepare import Source
 
 DEFAULT_MINUTES = 5.0
 

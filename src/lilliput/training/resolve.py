@@ -25,8 +25,8 @@ from lilliput.data.arithmetic import make_problems
 from lilliput.errors import CorpusError, RecipeError, RunError
 from lilliput.recipe import Recipe, is_recipe, make_recipe, named_recipe, read_recipe, recipe_names
 from lilliput.runs import RunFolder
+from lilliput.training.data.prepare import Measure, Source
 from lilliput.training.plan import Plan, make_plan
-from lilliput.training.prepare import Measure, Source
 from lilliput.training.speed import machine_speed
 
 

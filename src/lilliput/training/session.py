@@ -21,16 +21,16 @@ from lilliput.recipe import Recipe
 from lilliput.runs import Progress, RunFolder
 from lilliput.runs.weights import learn_counts
 from lilliput.training.budget import Budget, Costs
-from lilliput.training.crew import Crew
+from lilliput.training.data.material import Look, Material
 from lilliput.training.doctor import diagnose, read_chart
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Stepped, started
 from lilliput.training.fit import Step, fit
 from lilliput.training.gradient import Scaler
 from lilliput.training.guard import RESCUES, Guard, Trouble
 from lilliput.training.journal import Journal
-from lilliput.training.material import Look, Material
 from lilliput.training.pace import measure_costs, runtime_of
 from lilliput.training.state import State
+from lilliput.training.workers.pool import WorkerPool
 from lilliput.writer import Writer
 
 SAVE_SECONDS = 300
@@ -47,7 +47,7 @@ class Session:
         recipe: Recipe,
         run: RunFolder,
         material: Material,
-        crew: Crew,
+        workers: WorkerPool,
         stop: Callable[[], bool],
         started: float,
         clock: Callable[[], float] = time.monotonic,
@@ -73,9 +73,9 @@ class Session:
             self.settings,
             self.notes.append,
         )
-        self.progress.shares = crew.begin(recipe, self.model, self.runtime, self.progress.shares)
+        self.progress.shares = workers.begin(recipe, self.model, self.runtime, self.progress.shares)
         counting.result()
-        self.crew = crew
+        self.workers = workers
         labels = material.facts.get("labels", {})
         self.writer = Writer(self.model, material.tokenizer, recipe.sample, labels=labels)
         self._begin(clock() - started)
@@ -129,7 +129,7 @@ class Session:
         batch_of = self.material.batches(rows, self.recipe.seed)
         if self.settings.compile:
             yield Note("compiling the model: about a minute, or less where it is kept from an earlier run")
-            yield Note(self.crew.compile(self.model, batch_of(0), self.settings.accumulation, self.runtime))
+            yield Note(self.workers.compile(self.model, batch_of(0), self.settings.accumulation, self.runtime))
         if self.budget.seconds is not None and not self.budget.over(self.progress.step):
             self._keep_costs(measure_costs(self.material, self.model, self.runtime))
         if not self.budget.over(self.progress.step) and not self._stale():
@@ -151,15 +151,15 @@ class Session:
 
     def _train(self, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
         """Train until the run is over, and return why; what the guard raises is passed on."""
-        resumed, lost, look, save = self.clock(), self.crew.lost, False, False
+        resumed, lost, look, save = self.clock(), self.workers.lost, False, False
         for step in self._fit(batch_of):
             notes = []
             if step.accumulation != (self.progress.accumulation or self.settings.accumulation):
                 self.progress.accumulation = step.accumulation
                 notes.append(f"the memory did not suffice: each step is done in {step.accumulation} parts now")
-            if self.crew.lost > lost:
-                lost = self.crew.lost
-                notes.append(f"a process that shared the steps is gone: going on with {self.crew.processes}")
+            if self.workers.lost > lost:
+                lost = self.workers.lost
+                notes.append(f"a process that shared the steps is gone: going on with {self.workers.processes}")
             events: list[Event] = [self._record(step, self.clock() - resumed)]
             look = look or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds)
             save = save or self._save_due(step.number)
@@ -214,8 +214,8 @@ class Session:
         settings = self.recipe.model.model_dump(mode="json")
         self.run.write_model({"settings": settings, "vocab_size": vocab_size, "context": context})
         yield Note(f"{self.runtime.device.type}, {self.runtime.precision}: {self.runtime.reason}")
-        if self.crew.processes > 1:
-            yield Note(f"{self.crew.processes} processes share the rows of each step")
+        if self.workers.processes > 1:
+            yield Note(f"{self.workers.processes} processes share the rows of each step")
         yield from (Note(note) for note in [*self.material.notes(), *self.notes])
         yield started(self.run.path, self.model, self.material, self.progress.step, self.budget)
         if self.budget.seconds and not self.progress.step and self.budget.elapsed() > self.budget.seconds / 2:
@@ -246,7 +246,7 @@ class Session:
             factor,
             runtime=self.runtime,
             scaler=self.scaler,
-            crew=self.crew,
+            workers=self.workers,
             seed=self.recipe.seed,
             first=self.progress.step,
             accumulation=self.progress.accumulation or self.settings.accumulation,
@@ -376,7 +376,7 @@ class Session:
 
     def _closing(self, reason: str) -> Iterator[Event]:
         """Measure the best weights on all that was held out, in single precision whatever they were trained in."""
-        self.crew.dismiss()
+        self.workers.dismiss()
         self._change()
         self.state.put_best()
         report = self.material.report(self.writer, self.budget.limit_left())

@@ -13,13 +13,13 @@ from lilliput.errors import RunError
 from lilliput.recipe import Recipe, differences
 from lilliput.runs import RunFolder
 from lilliput.runtime import choose_runtime, describe_environment, kept_memory
-from lilliput.training.answering import for_answers
-from lilliput.training.crew import crew_of
+from lilliput.training.data.answers import for_answers
+from lilliput.training.data.prepare import Measure, Source, is_same_source, open_material, prepare
+from lilliput.training.data.stream import Preparing
 from lilliput.training.events import Event, Note
-from lilliput.training.large import Preparing
-from lilliput.training.prepare import Measure, Source, is_same_source, open_material, prepare
 from lilliput.training.session import Session
 from lilliput.training.sizes import memory_told, require_memory
+from lilliput.training.workers.pool import worker_pool
 
 
 def train(
@@ -49,7 +49,7 @@ def train(
     run = RunFolder(folder)
     lock = run.claim()
     try:
-        with crew_of(recipe) as crew:
+        with worker_pool(recipe) as workers:
             notes: list[str] = []
             if not fresh and (run.facts.exists() or run.has_learnt()):
                 _refuse_changes(run, recipe, corpus, validation, notes.append)
@@ -64,8 +64,8 @@ def train(
             run.write_recipe(recipe)
             run.write_json(run.environment, describe_environment())
             yield from (Note(note) for note in [*notes, *material.facts["text"]["notes"]])
-            with kept_memory(), memory_told(crew.processes):
-                yield from Session(recipe, run, material, crew, stop, started).events()
+            with kept_memory(), memory_told(workers.processes):
+                yield from Session(recipe, run, material, workers, stop, started).events()
     finally:
         run.release(lock)
 

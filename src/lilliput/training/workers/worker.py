@@ -1,6 +1,6 @@
 """A process that helps another one to train: it computes the gradients of the rows that it is given.
 
-It is told the model and then, line by line, what to do (`crew`), over its standard input; it answers by one line for
+It is told the model and then, line by line, what to do (`workers`), over its standard input; it answers by one line for
 each. It ends when there is nothing more to read, so it never outlives the process that it helps.
 """
 
@@ -18,7 +18,7 @@ from lilliput.optimization.optimizers import tables_of
 from lilliput.runtime import Runtime, kept_memory, limited_memory
 from lilliput.training.compiling import compile_or_not
 from lilliput.training.gradient import Scaler, accumulate, out_of_memory, trained
-from lilliput.training.shared import Rows, share_memory, values_in, values_size
+from lilliput.training.workers.shared_memory import Rows, share_memory, values_in, values_size
 
 
 def main() -> None:

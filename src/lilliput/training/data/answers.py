@@ -17,7 +17,7 @@ from lilliput.models import Model
 from lilliput.recipe import Recipe, SampleSettings
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
-from lilliput.training.material import LEARNT, MEASURED, Look, Sample
+from lilliput.training.data.material import LEARNT, MEASURED, Look, Sample
 from lilliput.writer import Writer
 
 SHOWN = 5

@@ -19,7 +19,7 @@ from lilliput.runs import RunFolder
 from lilliput.segments import WHOLE, Starts, segments
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
-from lilliput.training.held_out import held_out_facts, likeness_facts
+from lilliput.training.data.held_out import held_out_facts, likeness_facts
 
 Preparing = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""

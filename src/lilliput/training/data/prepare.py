@@ -27,11 +27,11 @@ from lilliput.runs import RunFolder
 from lilliput.segments import starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import train as train_tokenizer
-from lilliput.training.answering import ExampleMaterial
-from lilliput.training.held_out import held_out_facts, likeness_facts
-from lilliput.training.large import Preparing, prepare_large
-from lilliput.training.material import Material
-from lilliput.training.text import TextMaterial
+from lilliput.training.data.answers import ExampleMaterial
+from lilliput.training.data.held_out import held_out_facts, likeness_facts
+from lilliput.training.data.material import Material
+from lilliput.training.data.stream import Preparing, prepare_large
+from lilliput.training.data.text import TextMaterial
 
 Measure = Corpus | Examples
 """What a run can be measured on."""

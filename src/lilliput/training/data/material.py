@@ -1,4 +1,4 @@
-"""What a run learns from and is measured on, behind one face: a text (`text`), or prompts with answers (`answering`).
+"""What a run learns from and is measured on, behind one face: a text (`text`), or prompts with answers (`answers`).
 
 The session asks for batches, looks, samples and the final report, and does not know which of the two it has.
 """

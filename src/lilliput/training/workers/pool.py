@@ -34,7 +34,7 @@ from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_device
 from lilliput.training.compiling import compile_or_not
 from lilliput.training.gradient import Scaler, accumulate, trained
-from lilliput.training.shared import Rows, share_memory, values_in, values_size
+from lilliput.training.workers.shared_memory import Rows, share_memory, values_in, values_size
 
 MOST = 4
 """Processes; to add up the gradients of more takes longer than they save."""
@@ -51,7 +51,7 @@ _PARAMETERS, _OPERATIONS = 12, 6
 (Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
 
 
-def crew_size(recipe: Recipe) -> int:
+def worker_count(recipe: Recipe) -> int:
     """Return how many processes should share the steps of a recipe on this machine."""
     training, model = recipe.training, recipe.model
     rows = training.batch * training.accumulation
@@ -72,7 +72,7 @@ def _possible() -> bool:
     return choose_device().type == "cpu" and hasattr(os, "memfd_create")
 
 
-class Crew:
+class WorkerPool:
     """`shares` parts of every step, and the processes that take them; this process always takes the first.
 
     The others start at once, so that they are there when training begins. They have nothing to do before `begin`.
@@ -83,20 +83,20 @@ class Crew:
         self.lost = 0
         """Processes that have ended before their time."""
         self._threads = torch.get_num_threads()
-        self.members: list[_Member] = []
-        self._dismissed: list[_Member] = []
+        self.workers: list[_Worker] = []
+        self._dismissed: list[_Worker] = []
         self._weights = -1
         if shares > 1 and _possible():
             # A system that forbids any of it is one on which this process is alone.
             with suppress(OSError):
                 self._weights = os.memfd_create("weights")
                 for _ in range(1, shares):
-                    self.members.append(_Member(self._weights, max(1, self._threads // shares)))
+                    self.workers.append(_Worker(self._weights, max(1, self._threads // shares)))
 
     @property
     def processes(self) -> int:
         """Return how many processes there are, with this one."""
-        return 1 + len(self.members)
+        return 1 + len(self.workers)
 
     def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shares: int | None = None) -> int:
         """Put the model's weights where all processes see them, and let these build the model around them.
@@ -104,7 +104,7 @@ class Crew:
         A run that was begun with so many `shares` keeps them, whatever the processes. Returns their number.
         """
         self.shares = shares or self.shares
-        if not self.members:
+        if not self.workers:
             return self.shares
         parameters = trained(model)
         try:
@@ -124,9 +124,9 @@ class Crew:
             "positions": rows * model.context,
             "processes": self.processes,
         }
-        for member in self.members:
-            member.begin(about, parameters)
-        self._keep([member.reply(LEAST_WAIT) for member in self.members])
+        for worker in self.workers:
+            worker.begin(about, parameters)
+        self._keep([worker.reply(LEAST_WAIT) for worker in self.workers])
         return self.shares
 
     def compile(self, model: Model, batch: Batch, parts: int, runtime: Runtime) -> str:
@@ -135,15 +135,15 @@ class Crew:
         Returns one line that says what came of it.
         """
         shares = batch.split(min(self.shares, len(batch.inputs_BT)))
-        members = self.members[: len(shares) - 1]
-        for number, member in enumerate(members, 1):
-            member.ask(shares[number], {"parts": parts, "compile": True})
+        workers = self.workers[: len(shares) - 1]
+        for number, worker in enumerate(workers, 1):
+            worker.ask(shares[number], {"parts": parts, "compile": True})
         began = time.monotonic()
         # The number of threads becomes part of the code.
         with self._fewer_threads():
             note = compile_or_not(model, shares[0].split(min(parts, len(shares[0].inputs_BT)))[0], runtime)
         wait = _patience(began)
-        self._keep([member.reply(wait) for member in members])
+        self._keep([worker.reply(wait) for worker in workers])
         return note
 
     def accumulate(
@@ -163,9 +163,9 @@ class Crew:
         """
         weight = batch.weights_BT.sum()
         shares = batch.split(min(self.shares, len(batch.inputs_BT)))
-        members = self.members[: len(shares) - 1]
-        for number, member in enumerate(members, 1):
-            member.ask(shares[number], {"parts": parts, "seed": seed(number), "weight": float(weight)})
+        workers = self.workers[: len(shares) - 1]
+        for number, worker in enumerate(workers, 1):
+            worker.ask(shares[number], {"parts": parts, "seed": seed(number), "weight": float(weight)})
 
         def own(number: int) -> Tensor:
             torch.manual_seed(seed(number))
@@ -178,32 +178,32 @@ class Crew:
         finally:
             # Whatever happens here, the others are done with this step.
             wait = _patience(began)
-            replies = [member.reply(wait) for member in members]
+            replies = [worker.reply(wait) for worker in workers]
         if any(reply is not None and "loss" not in reply for reply in replies):
             raise torch.OutOfMemoryError("the memory of another process does not suffice")
         for number in range(1, len(shares)):
-            reply = replies[number - 1] if number <= len(members) else None
+            reply = replies[number - 1] if number <= len(workers) else None
             if reply is None:
                 loss += own(number)
             else:
                 loss += reply["loss"]
-                members[number - 1].add_gradients(trained(model))
+                workers[number - 1].add_gradients(trained(model))
         self._keep(replies)
         return loss
 
     def _keep(self, replies: list[dict[str, Any] | None]) -> None:
-        """Leave out the members that gave no reply; they are asked in their order, so these come first."""
-        gone = [member for member, reply in zip(self.members, replies, strict=False) if reply is None]
-        for member in gone:
-            member.kill()
-            self.members.remove(member)
+        """Leave out the workers that gave no reply; they are asked in their order, so these come first."""
+        gone = [worker for worker, reply in zip(self.workers, replies, strict=False) if reply is None]
+        for worker in gone:
+            worker.kill()
+            self.workers.remove(worker)
         self._dismissed += gone
         self.lost += len(gone)
 
     @contextmanager
     def _fewer_threads(self) -> Iterator[None]:
         """Leave the cores of the other processes to them."""
-        if not self.members:
+        if not self.workers:
             yield
             return
         torch.set_num_threads(max(1, self._threads // self.shares))
@@ -214,16 +214,16 @@ class Crew:
 
     def dismiss(self) -> None:
         """Let the other processes end, without waiting for that; from now on this one takes all shares."""
-        self._dismissed += self.members
-        self.members = []
-        for member in self._dismissed:
-            member.dismiss()
+        self._dismissed += self.workers
+        self.workers = []
+        for worker in self._dismissed:
+            worker.dismiss()
 
     def close(self) -> None:
         """Let the other processes end, and wait for that."""
         self.dismiss()
-        for member in self._dismissed:
-            member.close()
+        for worker in self._dismissed:
+            worker.close()
         if self._weights >= 0:
             os.close(self._weights)
         self._dismissed, self._weights = [], -1
@@ -234,14 +234,22 @@ def _patience(began: float) -> float:
     return max(LEAST_WAIT, WAIT_TIMES * (time.monotonic() - began))
 
 
-class _Member:
-    """One of the other processes, as this one sees it (`helper` is what it does)."""
+class _Worker:
+    """One of the other processes, as this one sees it (`worker` is what it does)."""
 
     def __init__(self, weights: int, threads: int) -> None:
         self._file = os.memfd_create("gradients")
         # Nothing from the working folder is to be imported, and no other copy of this package.
-        command = [sys.executable, "-P", "-m", "lilliput.training.helper", str(weights), str(self._file), str(threads)]
-        path = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "lilliput.training.workers.worker",
+            str(weights),
+            str(self._file),
+            str(threads),
+        ]
+        path = [str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -319,10 +327,10 @@ class _Member:
 
 
 @contextmanager
-def crew_of(recipe: Recipe) -> Iterator[Crew]:
+def worker_pool(recipe: Recipe) -> Iterator[WorkerPool]:
     """Keep the processes that share the steps of a recipe."""
-    crew = Crew(crew_size(recipe))
+    workers = WorkerPool(worker_count(recipe))
     try:
-        yield crew
+        yield workers
     finally:
-        crew.close()
+        workers.close()

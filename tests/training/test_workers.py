@@ -14,11 +14,11 @@ from lilliput.models import Model, build
 from lilliput.objectives import next_token
 from lilliput.runs import RunFolder
 from lilliput.runtime import Runtime
-from lilliput.training import crew as module
-from lilliput.training.crew import Crew, crew_size
 from lilliput.training.events import Note, Stepped
 from lilliput.training.gradient import Scaler, step_seed
 from lilliput.training.train import train
+from lilliput.training.workers import pool as module
+from lilliput.training.workers.pool import WorkerPool, worker_count
 from tests.training.building import (
     CPU,
     corpus,
@@ -34,11 +34,11 @@ from tests.training.building import (
 from tests.training.test_resume import assert_equal_runs
 
 
-def alone(shares: int) -> Crew:
-    """Return a crew of this process only, which takes all shares."""
-    crew = Crew()
-    crew.shares = shares
-    return crew
+def alone(shares: int) -> WorkerPool:
+    """Return a workers of this process only, which takes all shares."""
+    workers = WorkerPool()
+    workers.shares = shares
+    return workers
 
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -53,8 +53,8 @@ MODELS: dict[str, dict[str, Any]] = {
 def test_processes_learn_what_one_learns_that_takes_all_their_shares(options: dict[str, Any]) -> None:
     # Adam would make much of gradients that differ in rounding only.
     small = recipe(**({"training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1} | options))
-    together, losses = fitted(small, crew=Crew(3))
-    single, expected = fitted(small, crew=alone(3))
+    together, losses = fitted(small, workers=WorkerPool(3))
+    single, expected = fitted(small, workers=alone(3))
     assert losses == pytest.approx(expected, rel=1e-5)
     assert torch.allclose(weights(together), weights(single), atol=1e-5)
     # The shares differ in their dropout, so one share would not have learnt the same.
@@ -82,7 +82,9 @@ def test_each_share_of_a_step_has_a_dropout_of_its_own() -> None:
 
 def test_without_dropout_the_shares_change_nothing() -> None:
     small = recipe(**{"training.batch": 5, "model.dropout": 0.0, "training.optimizer": "sgd"})
-    found = [weights(fitted(small, crew=crew)[0]) for crew in (Crew(), alone(2), Crew(2), Crew(5))]
+    found = [
+        weights(fitted(small, workers=workers)[0]) for workers in (WorkerPool(), alone(2), WorkerPool(2), WorkerPool(5))
+    ]
     for other in found[1:]:
         assert torch.allclose(found[0], other, atol=1e-5)
 
@@ -90,45 +92,48 @@ def test_without_dropout_the_shares_change_nothing() -> None:
 def test_the_processes_use_the_number_format_of_the_run() -> None:
     small = recipe(**{"training.batch": 5})
     coarse = Runtime(torch.device("cpu"), "bfloat16", "a test")
-    together, single = fitted(small, crew=Crew(2), runtime=coarse), fitted(small, crew=alone(2), runtime=coarse)
+    together, single = (
+        fitted(small, workers=WorkerPool(2), runtime=coarse),
+        fitted(small, workers=alone(2), runtime=coarse),
+    )
     assert together[1] == pytest.approx(single[1], rel=1e-3)
-    assert together[1] != pytest.approx(fitted(small, crew=Crew(2))[1], rel=1e-6)
+    assert together[1] != pytest.approx(fitted(small, workers=WorkerPool(2))[1], rel=1e-6)
 
 
 def test_a_process_that_is_lost_costs_nothing_but_time() -> None:
-    small, crew = recipe(**{"training.batch": 5}), Crew(3)
+    small, workers = recipe(**{"training.batch": 5}), WorkerPool(3)
 
     def kill(model: Model, step: int) -> None:
         if step == 2:
-            os.kill(crew.members[0].process.pid, signal.SIGKILL)
+            os.kill(workers.workers[0].process.pid, signal.SIGKILL)
 
-    model, _ = fitted(small, crew=crew, steps=4, between=kill)
-    assert crew.lost == 1
-    assert torch.allclose(weights(model), weights(fitted(small, crew=alone(3), steps=4)[0]), atol=1e-5)
+    model, _ = fitted(small, workers=workers, steps=4, between=kill)
+    assert workers.lost == 1
+    assert torch.allclose(weights(model), weights(fitted(small, workers=alone(3), steps=4)[0]), atol=1e-5)
 
 
 def test_a_process_that_hangs_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    small, crew = recipe(**{"training.batch": 5}), Crew(2)
-    stopped = crew.members[0].process
+    small, workers = recipe(**{"training.batch": 5}), WorkerPool(2)
+    stopped = workers.workers[0].process
 
     def stop(model: Model, step: int) -> None:
         if step == 2:
             stopped.send_signal(signal.SIGSTOP)
             monkeypatch.setattr(module, "LEAST_WAIT", 0.1)
 
-    model, _ = fitted(small, crew=crew, steps=4, between=stop)
-    assert crew.lost == 1
+    model, _ = fitted(small, workers=workers, steps=4, between=stop)
+    assert workers.lost == 1
     assert stopped.poll() == -signal.SIGKILL
-    assert torch.allclose(weights(model), weights(fitted(small, crew=alone(2), steps=4)[0]), atol=1e-5)
+    assert torch.allclose(weights(model), weights(fitted(small, workers=alone(2), steps=4)[0]), atol=1e-5)
 
 
 def test_processes_that_cannot_start_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.sys, "executable", "/bin/false")
     small = recipe(**{"training.batch": 5})
-    crew = Crew(2)
-    model, _ = fitted(small, crew=crew)
-    assert crew.lost == 1
-    assert torch.equal(weights(model), weights(fitted(small, crew=alone(2))[0]))
+    workers = WorkerPool(2)
+    model, _ = fitted(small, workers=workers)
+    assert workers.lost == 1
+    assert torch.equal(weights(model), weights(fitted(small, workers=alone(2))[0]))
 
 
 @pytest.mark.parametrize("fails", ["memfd_create", "ftruncate"])
@@ -138,38 +143,38 @@ def test_a_system_without_shared_memory_is_done_without(monkeypatch: pytest.Monk
 
     small = recipe(**{"training.batch": 5})
     monkeypatch.setattr(os, fails, refuse)
-    model, _ = fitted(small, crew=Crew(2))
-    assert torch.equal(weights(model), weights(fitted(small, crew=alone(2))[0]))
+    model, _ = fitted(small, workers=WorkerPool(2))
+    assert torch.equal(weights(model), weights(fitted(small, workers=alone(2))[0]))
 
 
 def test_a_run_tells_that_a_process_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    crews: list[Crew] = []
-    monkeypatch.setattr(Crew, "__init__", remember(crews))
+    pools: list[WorkerPool] = []
+    monkeypatch.setattr(WorkerPool, "__init__", remember(pools))
     events = []
     for event in train(recipe(**{"training.processes": 2}), corpus(), None, tmp_path / "run"):
         events.append(event)
         if isinstance(event, Stepped) and event.step == 5:
-            os.kill(crews[0].members[0].process.pid, signal.SIGKILL)
+            os.kill(pools[0].workers[0].process.pid, signal.SIGKILL)
     assert Note("a process that shared the steps is gone: going on with 1") in events
     assert finished(events).step == 12
 
 
-def remember(crews: list[Crew]) -> Any:
-    begin = Crew.__init__
+def remember(pools: list[WorkerPool]) -> Any:
+    begin = WorkerPool.__init__
 
-    def start(self: Crew, shares: int = 1) -> None:
+    def start(self: WorkerPool, shares: int = 1) -> None:
         begin(self, shares)
-        crews.append(self)
+        pools.append(self)
 
     return start
 
 
-def test_the_processes_end_with_the_crew() -> None:
-    crew = Crew(3)
-    processes = [member.process for member in crew.members]
-    crew.dismiss()
-    assert crew.processes == 1
-    crew.close()
+def test_the_processes_end_with_the_pool() -> None:
+    workers = WorkerPool(3)
+    processes = [member.process for member in workers.workers]
+    workers.dismiss()
+    assert workers.processes == 1
+    workers.close()
     assert all(process.poll() is not None for process in processes)
 
 
@@ -187,10 +192,10 @@ def test_a_run_of_two_processes_that_was_stopped_and_continued_equals_an_unbroke
 
 
 def test_a_run_keeps_the_shares_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lilliput.training.crew.crew_size", lambda recipe: 2)
+    monkeypatch.setattr("lilliput.training.workers.pool.worker_count", lambda recipe: 2)
     run(tmp_path / "whole", recipe())
     run(tmp_path / "halves", recipe(), stop=stop_after(7))
-    monkeypatch.setattr("lilliput.training.crew.crew_size", lambda recipe: 1)
+    monkeypatch.setattr("lilliput.training.workers.pool.worker_count", lambda recipe: 1)
     run(tmp_path / "halves", recipe())
     whole, halves = (RunFolder(tmp_path / name).read_weights() for name in ("whole", "halves"))
     assert all(torch.allclose(whole[name], halves[name], atol=1e-5) for name in whole)
@@ -216,4 +221,4 @@ def test_how_many_processes_there_are(
     settings: dict[str, Any], threads: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    assert crew_size(recipe(**settings)) == size
+    assert worker_count(recipe(**settings)) == size

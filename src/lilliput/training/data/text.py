@@ -31,9 +31,9 @@ from lilliput.models.counts import MOST_TOKENS
 from lilliput.runs import RunFolder
 from lilliput.segments import WHOLE, Starts, segments, starts_of
 from lilliput.tokenizers import Tokenizer
-from lilliput.training.held_out import floors_on_part
-from lilliput.training.large import text_end
-from lilliput.training.material import LEARNT, MEASURED, Look, Sample
+from lilliput.training.data.held_out import floors_on_part
+from lilliput.training.data.material import LEARNT, MEASURED, Look, Sample
+from lilliput.training.data.stream import text_end
 from lilliput.writer import Writer
 
 SAMPLE_LENGTH = 200

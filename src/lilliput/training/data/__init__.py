@@ -1,0 +1,1 @@
+"""What a run learns from and is measured on: a text, a stream, or prompts with answers."""
