@@ -13,6 +13,7 @@ _CODES = re.compile(
     r"|\x03(?:\d{1,2}(?:,\d{1,2})?)?|[\x02\x07\x0f\x11\x16\x1d\x1e\x1f]"
     r"|[^\n]\x08"
 )
+_SIGNS = re.compile(r"[\x02\x03\x07\x08\x0f\x11\x16\x1d-\x1f\x1b]")
 _BEGUN = re.compile(r"(?:\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]{0,500}\x1b?|[ -/])?|.)\Z", re.DOTALL)
 """What a text without codes may end in that is the beginning of one."""
 _LONGER = re.compile(r"\x03[\d,]{0,5}\Z")
@@ -31,7 +32,7 @@ class Codes:
         text, self._held = self._held + text, ""
         kept: list[str] = []
         done = 0
-        for code in _CODES.finditer(text):
+        for code in _CODES.finditer(text) if _SIGNS.search(text) else ():
             if not final and _LONGER.match(text, code.start()):
                 break
             kept.append(text[done : code.start()])
