@@ -224,6 +224,14 @@ def test_several_files_are_one(tmp_path: Path) -> None:
         open_examples([one, tmp_path / "zero.txt"])
 
 
+def test_packed_examples_may_not_grow_beyond_all_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lilliput.corpus.files.expansion._ALWAYS_ALLOWED", 1000)
+    path = tmp_path / "bomb.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"prompt": "a", "answer": "b"}\n' * 40_000))
+    with pytest.raises(CorpusError, match=r"bomb\.jsonl\.gz unpacks to more than"):
+        open_examples(path)
+
+
 def test_what_must_be_examples_is_told_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("no examples")
     with pytest.raises(CorpusError, match=r'holds no prompts and answers.*give \.jsonl.*"prompt" and "answer"'):

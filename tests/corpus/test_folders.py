@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lilliput.corpus import ReadSettings, is_large, open_examples, open_large, read_files, survey
+from lilliput.corpus import Corpus, ReadSettings, is_large, open_examples, open_large, open_source, read_files, survey
 from lilliput.errors import CorpusError
 
 PICTURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -82,7 +82,17 @@ def test_a_stream_reads_the_same_files(tree: Path) -> None:
         whole = read_files([tree], settings)
         large = open_large([tree], settings=settings)
         assert "".join(large.pieces()) == whole.text
-        assert set(large.notes) <= set(whole.notes)
+        assert set(survey(large).notes) == set(whole.notes)
+
+
+def test_a_folder_is_walked_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walked = []
+    scandir = os.scandir
+    monkeypatch.setattr("os.scandir", lambda folder: walked.append(folder) or scandir(folder))
+    source = open_source([tree])
+    assert isinstance(source, Corpus)
+    assert [document.name for document in source.documents] == READ
+    assert len(walked) == len(set(walked)) == 3
 
 
 def test_patterns_leave_named_files_alone(tree: Path) -> None:

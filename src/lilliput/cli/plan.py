@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lilliput.cli.reading import Encoding, Exclude, Field, Include, read_settings
+from lilliput.cli.reading import Encoding, Exclude, Field, Include, given_settings
 
 if TYPE_CHECKING:
     from lilliput.recipe import Recipe
@@ -47,7 +47,7 @@ def run(
     settings = dict(parse_setting(text) for text in set_ or [])
     if minutes is not None:
         settings["training.minutes"] = minutes
-    settings |= read_settings(encoding, include, exclude, field)
+    settings |= given_settings(encoding, include, exclude, field)
     with download_progress() as progress:
         task = resolve(target, corpus=corpus, settings=settings, progress=progress)
     doing = "measuring this machine"

@@ -22,7 +22,7 @@ Exclude = Annotated[
 Field = Annotated[str | None, typer.Option(metavar="NAME", help="The column or field of a table that is the text.")]
 
 
-def read_settings(
+def given_settings(
     encoding: str | None, include: Sequence[str] | None, exclude: Sequence[str] | None, field: str | None
 ) -> dict[str, Any]:
     """Return the settings of a recipe that the options stand for."""
@@ -32,6 +32,6 @@ def read_settings(
 
 def settings_of(encoding: str | None, field: str | None) -> "ReadSettings":
     """Return how one text is to be read. Raises RecipeError for an encoding that does not exist."""
-    from lilliput.training.resolve import read_settings as checked
+    from lilliput.training.resolve import read_settings
 
-    return checked(read_settings(encoding, None, None, field))
+    return read_settings(given_settings(encoding, None, None, field))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lilliput.cli.reading import Encoding, Exclude, Field, Include, read_settings
+from lilliput.cli.reading import Encoding, Exclude, Field, Include, given_settings
 
 if TYPE_CHECKING:
     from lilliput.training.events import Finished
@@ -52,7 +52,7 @@ def run(
     settings = dict(parse_setting(text) for text in set_ or [])
     if minutes is not None:
         settings["training.minutes"] = minutes
-    settings |= read_settings(encoding, include, exclude, field)
+    settings |= given_settings(encoding, include, exclude, field)
     if seed is not None:
         settings["seed"] = seed
     with download_progress() as progress:

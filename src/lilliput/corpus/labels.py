@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from lilliput.corpus.document import Corpus, Document
-from lilliput.corpus.files.unpacking import PACKED
+from lilliput.corpus.files.expansion import PACKED
 from lilliput.errors import CorpusError
 
 LabelKind = Literal["file", "folder", "field"]

@@ -16,7 +16,7 @@ from lilliput.corpus import (
     label_documents,
     open_corpus,
     open_examples,
-    open_large_corpus,
+    open_source,
     read_named_validation,
     require_examples,
 )
@@ -150,11 +150,7 @@ def _open(targets: Sequence[str], progress: Progress | None, settings: ReadSetti
         near = difflib.get_close_matches(targets[0], [*names, *recipe_names()], n=1, cutoff=0.6)
         if near and near[0] in recipe_names():
             raise RecipeError(f"{targets[0]}: no such file, corpus or recipe (did you mean {near[0]!r}?)")
-    return (
-        open_examples(targets, settings)
-        or open_large_corpus(targets, progress, settings)
-        or open_corpus(targets, progress, settings)
-    )
+    return open_source(targets, progress, settings)
 
 
 def _validation(recipe: Recipe, source: Source, targets: Sequence[str], progress: Progress | None) -> Measure | None:

@@ -50,7 +50,8 @@ def _pages(name: str, data: bytes) -> list[str]:
     except Exception as error:
         raise DependencyError("pypdf", "documents", f"reading {name}", error) from error
     # It tells of everything that it mended, on standard error if nobody listens.
-    logging.getLogger("pypdf").addHandler(logging.NullHandler())
+    if not (logger := logging.getLogger("pypdf")).handlers:
+        logger.addHandler(logging.NullHandler())
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
         locked = reader.is_encrypted and not reader.decrypt("")

@@ -4,12 +4,10 @@ Of a chat, each turn of the assistant is an answer, and all that stands before i
 its own behind the name of its role. Records without a prompt or an answer are left out and counted.
 """
 
-import gzip
 import json
-import lzma
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -19,9 +17,10 @@ from typing import IO, Any, cast
 import numpy as np
 
 from lilliput.corpus.examples import END, Example, Examples, gather
-from lilliput.corpus.files.expansion import BROKEN, cannot_unpack
-from lilliput.corpus.files.reading import STANDARD_INPUT, corpus_name, list_files, missing
-from lilliput.corpus.files.unpacking import RECORDS
+from lilliput.corpus.files.expansion import BROKEN, COMPRESSED, chunks, open_packed
+from lilliput.corpus.files.folders import Listing
+from lilliput.corpus.files.reading import list_files, missing
+from lilliput.corpus.files.unpacking import RECORDS, text_members
 from lilliput.corpus.settings import AUTOMATIC, FieldSettings, ReadSettings
 from lilliput.corpus.tables.parquet import ParquetRecords
 from lilliput.corpus.tables.records import TEXT, TURNS, Record, is_turns, listed, open_records
@@ -145,19 +144,22 @@ def open_examples(target: str | Path | Sequence[str | Path], settings: ReadSetti
     The first records of the first file decide. Raises CorpusError, with the line and the remedy, for a record that is
     neither, and for a file that is none among others that are.
     """
-    targets = [target] if isinstance(target, str | Path) else list(target)
-    if STANDARD_INPUT in map(str, targets):
-        return None
     try:
-        files = [path for path, _ in list_files(targets, settings).files if path]
+        listing = list_files([target] if isinstance(target, str | Path) else target, settings)
     except CorpusError:
         return None  # the reader of texts tells what is wrong
-    if not files or (first := _read(files[0], settings)) is None:
+    return examples_of(listing, settings)
+
+
+def examples_of(listing: Listing, settings: ReadSettings) -> Examples | None:
+    """Read files that were found by `list_files`, as `open_examples` does."""
+    files = [path for path, _ in listing.files if path]
+    if len(files) < max(1, len(listing.files)) or (first := _read(files[0], settings)) is None:
         return None
     found = [first, *(_required(path, settings) for path in files[1:])]
     if len(found) == 1:
         return first
-    examples = gather(corpus_name(targets), chain.from_iterable(found))
+    examples = gather(listing.name, chain.from_iterable(found))
     return Examples(examples.name, examples.text, examples.bounds_N2, tuple(n for one in found for n in one.notes))
 
 
@@ -212,15 +214,13 @@ def _records(path: Path, settings: ReadSettings, stack: ExitStack) -> Iterator[t
         inner = path.name
         if path.suffix.lower() == ".zip":
             archive = stack.enter_context(zipfile.ZipFile(file))
-            # macOS puts a file of its own beside every other.
-            members = [m for m in archive.infolist() if not m.is_dir() and "__MACOSX/" not in m.filename]
+            members, _ = text_members(path.name, archive, settings)
             if len(members) != 1:
                 return None
             inner = members[0].filename
             file = stack.enter_context(archive.open(members[0]))
-        while (suffix := PurePosixPath(inner).suffix.lower()) in (".gz", ".xz"):
-            opened = cast(Callable[[IO[bytes]], IO[bytes]], gzip.open if suffix == ".gz" else lzma.open)
-            file = stack.enter_context(opened(file))
+        while (suffix := PurePosixPath(inner).suffix.lower()) in COMPRESSED:
+            file = stack.enter_context(open_packed(file, suffix))
             inner = inner[: -len(suffix)]
         if suffix == ".parquet" and inner == path.name:
             records: Iterator[tuple[int, Record]] = iter(ParquetRecords(path.name, file))
@@ -228,16 +228,8 @@ def _records(path: Path, settings: ReadSettings, stack: ExitStack) -> Iterator[t
         if suffix not in RECORDS:
             return None
         decoder = TextDecoder(path.name, settings.encoding)
-        texts = stack.enter_context(closing(decoder.decode(_chunks(path, file))))
+        texts = stack.enter_context(closing(decoder.decode(chunks(path.name, file, path.stat().st_size, _PIECE))))
         records = iter(open_records(path.name, suffix, texts))
         return chain([next(records)], records)
     except (*BROKEN, CorpusError, StopIteration):
         return None  # the reader of texts tells what is wrong
-
-
-def _chunks(path: Path, file: IO[bytes]) -> Iterator[bytes]:
-    try:
-        while chunk := file.read(_PIECE):
-            yield chunk
-    except BROKEN as error:
-        raise cannot_unpack(path.name, error) from error

@@ -1,17 +1,42 @@
-"""How far a packed file may grow when it is unpacked, and the errors for one that is broken or grows further."""
+"""Packed files: opened, read as far as they may grow, and the errors for one that is broken or grows further."""
 
+import gzip
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable
-from typing import IO
+from collections.abc import Callable, Iterator
+from typing import IO, cast
 
 from lilliput.errors import CorpusError
 
+COMPRESSED = (".gz", ".xz")
+"""Suffixes of one file that is packed."""
+PACKED = (*COMPRESSED, ".zip")
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 # Text packs to a third, poems to a fourth; a repeated line to a thousandth. More than this is no text of this world.
 _MOST_EXPANSION = 200
 _ALWAYS_ALLOWED = 64 << 20
+
+
+def open_packed(file: IO[bytes], suffix: str) -> IO[bytes]:
+    """Return what is in a file that is packed as its suffix says; the caller closes both."""
+    return cast(IO[bytes], gzip.open(file) if suffix == ".gz" else lzma.open(file))
+
+
+def chunks(name: str, stream: IO[bytes], packed: int, size: int) -> Iterator[bytes]:
+    """Yield what is in a stream, of which `packed` bytes are on the disk, in chunks of `size` bytes.
+
+    Raises CorpusError if it is broken or grows beyond all measure.
+    """
+    most, done = most_expansion(packed), 0
+    try:
+        while chunk := stream.read(size):
+            done += len(chunk)
+            if done > most:
+                raise expands_too_much(name, most)
+            yield chunk
+    except BROKEN as error:
+        raise cannot_unpack(name, error) from error
 
 
 def expand(name: str, packed: int, opened: Callable[[], IO[bytes]]) -> bytes:

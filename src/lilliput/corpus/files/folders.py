@@ -4,10 +4,7 @@ Hidden files, folders of tools and what is no text are left out, and a line says
 A pipe or a device is never opened: it may have no end.
 """
 
-import gzip
-import lzma
 import os
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,12 +12,12 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from lilliput.corpus.files.expansion import BROKEN, COMPRESSED, open_packed
 from lilliput.corpus.settings import ReadSettings
 from lilliput.corpus.text.decoding import is_text
 from lilliput.errors import CorpusError
 
 _TOOLS = frozenset(("node_modules", "__pycache__", "__MACOSX"))
-_PACKED = (".gz", ".xz")
 _HEAD = 1 << 14
 _KINDS_SHOWN = 6
 
@@ -34,6 +31,10 @@ class Listing:
 
     files: tuple[tuple[Path | None, str], ...]
     notes: tuple[str, ...] = ()
+    name: str = ""
+    """What to call the text in them."""
+    given: str = ""
+    """What the user named."""
 
 
 class Choice:
@@ -51,7 +52,7 @@ class Choice:
         """
         path = PurePosixPath(name)
         kind = path.suffix.lower() or path.name
-        inner = path.with_suffix("") if kind in _PACKED else path
+        inner = path.with_suffix("") if kind in COMPRESSED else path
         if any(is_hidden(part) for part in path.parts):
             self.left["hidden or of tools"] += 1
         elif self._settings.include and not _matches(name, self._settings.include):
@@ -146,13 +147,13 @@ def _is_file(entry: "os.DirEntry[str]") -> bool:
 def _is_text(opened: Callable[[], IO[bytes]], suffix: str) -> bool:
     with opened() as file:
         try:
-            if suffix not in _PACKED:
+            if suffix not in COMPRESSED:
                 head = file.read(_HEAD)
             else:
-                with gzip.open(file) if suffix == ".gz" else lzma.open(file) as unpacking:
+                with open_packed(file, suffix) as unpacking:
                     head = unpacking.read(_HEAD)
             return is_text(head, whole=len(head) < _HEAD)
-        except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        except BROKEN:
             return True  # whoever reads it says what is wrong
 
 

@@ -9,9 +9,7 @@ first 8 MB, book by book. Left out, for large files: older frames without `*** S
 books of a few megabytes.
 """
 
-import gzip
 import io
-import lzma
 import re
 import unicodedata
 import zipfile
@@ -19,11 +17,11 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import IO, TypeVar, cast
+from typing import IO, TypeVar
 
 from lilliput.corpus.document import JOINT
 from lilliput.corpus.documents.formats import begins_document
-from lilliput.corpus.files.expansion import BROKEN, cannot_unpack, expands_too_much, most_expansion
+from lilliput.corpus.files.expansion import BROKEN, COMPRESSED, cannot_unpack, chunks, open_packed
 from lilliput.corpus.files.findings import Reading
 from lilliput.corpus.files.unpacking import (
     FORMATS,
@@ -122,15 +120,15 @@ def _parquet_documents(file: IO[bytes], name: str, reading: Reading) -> Iterator
 def _unpacked(name: str, inner: str, stream: IO[bytes], packed: int, reading: Reading) -> Iterator[Iterable[str]]:
     """Yield the documents of a stream; `inner` is the name less the suffixes of the packing already taken off."""
     suffix = PurePosixPath(inner).suffix.lower()
-    if suffix in (".gz", ".xz"):
-        with gzip.open(stream) if suffix == ".gz" else lzma.open(stream) as unpacking:
-            yield from _unpacked(name, inner[: -len(suffix)], cast(IO[bytes], unpacking), packed, reading)
+    if suffix in COMPRESSED:
+        with open_packed(stream, suffix) as unpacking:
+            yield from _unpacked(name, inner[: -len(suffix)], unpacking, packed, reading)
         return
-    chunks = _chunks(name, stream, packed)
-    head = b"".join(_until(chunks, WHOLE))
+    rest = chunks(name, stream, packed, PIECE)
+    head = b"".join(_until(rest, WHOLE))
     # What wants to be read from its end cannot be a stream within a stream.
     if len(head) <= WHOLE or suffix in _WHOLE or begins_document(head):
-        for found in unpack(name, head + b"".join(chunks), reading.settings, inner, reading.alone):
+        for found in unpack(name, head + b"".join(rest), reading.settings, inner, reading.alone):
             reading.left_out += found.archive
             if found.documents:
                 reading.files.append(found)
@@ -139,7 +137,7 @@ def _unpacked(name: str, inner: str, stream: IO[bytes], packed: int, reading: Re
                 reading.left_out += found.notes
                 reading.empty += not found.notes
         return
-    read = _Counter(_drained([head], chunks))
+    read = _Counter(_drained([head], rest))
     decoder = TextDecoder(name, reading.settings.encoding)
     texts = decoder.decode(read)
     del head
@@ -157,18 +155,6 @@ def _unpacked(name: str, inner: str, stream: IO[bytes], packed: int, reading: Re
 def _joined(reading: Reading, texts: Iterable[RawText]) -> Iterator[list[str]]:
     for parts in reading.clean(texts):
         yield [JOINT.join(parts)]
-
-
-def _chunks(name: str, stream: IO[bytes], packed: int) -> Iterator[bytes]:
-    most, done = most_expansion(packed), 0
-    try:
-        while chunk := stream.read(PIECE):
-            done += len(chunk)
-            if done > most:
-                raise expands_too_much(name, most)
-            yield chunk
-    except BROKEN as error:
-        raise cannot_unpack(name, error) from error
 
 
 def _until(parts: Iterator[Part], size: int) -> Iterator[Part]:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from lilliput.corpus.document import Corpus, Document
+from lilliput.corpus.files.expansion import PACKED
 from lilliput.corpus.files.findings import Reading
 from lilliput.corpus.files.folders import Listing, list_folder, require_file, unreadable
-from lilliput.corpus.files.unpacking import FORMATS, PACKED, Found, unpack
+from lilliput.corpus.files.unpacking import FORMATS, Found, unpack
 from lilliput.corpus.named.catalogue import CATALOGUE
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.errors import CorpusError
@@ -27,13 +28,13 @@ def read_files(paths: Sequence[Path | str], settings: ReadSettings = AUTOMATIC) 
 
     Raises CorpusError for what is missing, unreadable, binary, broken or empty.
     """
-    if not paths:
-        raise CorpusError(
-            "no text was given: name a file, a folder, a corpus from `lilliput corpora`, or - for standard input"
-        )
+    return read_listing(list_files(paths, settings), settings)
+
+
+def read_listing(listing: Listing, settings: ReadSettings) -> Corpus:
+    """Read files that were found by `list_files`; the errors are those of `read_files`."""
     reading = Reading(settings)
     documents: list[Document] = []
-    listing = list_files(paths, settings)
     for path, name in listing.files:
         if path is None:
             # Where it is closed, there is none, and nothing to be read.
@@ -43,15 +44,22 @@ def read_files(paths: Sequence[Path | str], settings: ReadSettings = AUTOMATIC) 
         found = unpack(name, content, settings, alone=len(listing.files) == 1)
         documents += _documents(found, reading, folder)
     if not documents:
-        names = ", ".join(str(path) if str(path) != STANDARD_INPUT else _STANDARD_INPUT_NAME for path in paths)
         raise CorpusError(
-            f"there is no text in {names}: it is empty or only blank space; give a text of some hundred characters"
+            f"there is no text in {listing.given}: it is empty or only blank space; "
+            "give a text of some hundred characters"
         )
-    return Corpus(corpus_name(paths), tuple(documents), (*listing.notes, *reading.notes()))
+    return Corpus(listing.name, tuple(documents), (*listing.notes, *reading.notes()))
 
 
 def list_files(paths: Sequence[Path | str], settings: ReadSettings) -> Listing:
-    """Return the files that files, folders and `-` stand for, each of them once; standard input has no path."""
+    """Return the files that files, folders and `-` stand for, each of them once; standard input has no path.
+
+    Raises CorpusError for what is missing, no file, or may not be read, and for a folder without texts.
+    """
+    if not paths:
+        raise CorpusError(
+            "no text was given: name a file, a folder, a corpus from `lilliput corpora`, or - for standard input"
+        )
     files: list[tuple[Path | None, str]] = []
     notes: list[str] = []
     seen: set[Path] = set()
@@ -68,7 +76,8 @@ def list_files(paths: Sequence[Path | str], settings: ReadSettings) -> Listing:
                 notes.append(f"{name} was given twice and read once")
             if path is not None:
                 seen.add(path.resolve())
-    return Listing(tuple(files), tuple(notes))
+    called = ", ".join(str(path) if str(path) != STANDARD_INPUT else _STANDARD_INPUT_NAME for path in paths)
+    return Listing(tuple(files), tuple(notes), corpus_name(paths), called)
 
 
 def _files_of(path: Path, settings: ReadSettings) -> Listing:

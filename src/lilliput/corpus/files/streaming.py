@@ -18,9 +18,9 @@ from typing import IO
 from lilliput.corpus.document import JOINT, Corpus, Document, Progress
 from lilliput.corpus.files.expansion import BROKEN
 from lilliput.corpus.files.findings import Reading
-from lilliput.corpus.files.folders import unreadable
+from lilliput.corpus.files.folders import Listing, unreadable
 from lilliput.corpus.files.passes import cut_stream, documents
-from lilliput.corpus.files.reading import corpus_name, list_files
+from lilliput.corpus.files.reading import list_files
 from lilliput.corpus.files.unpacking import text_members
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.corpus.splitting import SplitSettings, split
@@ -135,9 +135,17 @@ def is_large(paths: Sequence[Path | str], settings: ReadSettings = AUTOMATIC) ->
     Standard input is not, and neither is what does not exist: `read_files` says why.
     """
     try:
-        files = [path for path, _ in list_files(paths, settings).files]
-        return sum(_unpacked_size(path, settings) for path in files if path) > LARGE and None not in files
-    except (CorpusError, OSError):
+        return is_large_listing(list_files(paths, settings), settings)
+    except CorpusError:
+        return False
+
+
+def is_large_listing(listing: Listing, settings: ReadSettings) -> bool:
+    """Tell the same of files that were found by `list_files`."""
+    files = [path for path, _ in listing.files]
+    try:
+        return None not in files and sum(_unpacked_size(path, settings) for path in files if path) > LARGE
+    except OSError:
         return False
 
 
@@ -159,10 +167,14 @@ def open_large(
     `name` is for people; `members` (a pattern as in fnmatch) chooses from an archive. Raises CorpusError for what is
     missing or may not be read.
     """
-    listing = list_files(paths, settings)
+    return large_text(list_files(paths, settings), settings, name, members)
+
+
+def large_text(listing: Listing, settings: ReadSettings, name: str | None = None, members: str = "*") -> LargeText:
+    """Return the same of files that were found by `list_files`."""
     files = tuple((path, called) for path, called in listing.files if path)
     size = sum(path.stat().st_size for path, _ in files)
-    return LargeText(name or corpus_name(paths), files, size, listing.notes, members, settings)
+    return LargeText(name or listing.name, files, size, listing.notes, members, settings)
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,16 @@ A record of a table (`tables`) and a member of a `.zip` file are documents of th
 this is read by `streaming`.
 """
 
-import gzip
 import io
-import lzma
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO
 
 from lilliput.corpus.documents.formats import DOCUMENTS, document_format
 from lilliput.corpus.documents.readers import extract
-from lilliput.corpus.files.expansion import BROKEN, cannot_unpack, expand
+from lilliput.corpus.files.expansion import BROKEN, COMPRESSED, cannot_unpack, expand, open_packed
 from lilliput.corpus.files.folders import Choice
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.corpus.tables.parquet import open_parquet
@@ -25,7 +22,6 @@ from lilliput.corpus.tables.text_fields import RawText, TextTable
 from lilliput.corpus.text.decoding import decode
 from lilliput.errors import CorpusError
 
-PACKED = (".gz", ".xz", ".zip")
 RECORDS = (*STREAMED, ".json")
 FORMATS = (*RECORDS, *DOCUMENTS, ".parquet", ".zip")
 """Suffixes of the files that are not read as plain text."""
@@ -58,9 +54,8 @@ def unpack(
     """
     inner = inner or name
     suffix = PurePosixPath(inner).suffix.lower()
-    if suffix in (".gz", ".xz"):
-        opened: Callable[[IO[bytes]], IO[bytes]] = gzip.open if suffix == ".gz" else lzma.open  # type: ignore[assignment]
-        unpacked = expand(name, len(data), lambda: opened(io.BytesIO(data)))
+    if suffix in COMPRESSED:
+        unpacked = expand(name, len(data), lambda: open_packed(io.BytesIO(data), suffix))
         yield from unpack(name, unpacked, settings, inner[: -len(suffix)], alone)
     elif suffix == ".zip":
         yield from _unpack_zip(name, data, settings, alone)

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from lilliput.cache import DATA_VARIABLE, cache_folder, data_folders, in_data_folders, locked, store
 from lilliput.corpus.document import Corpus, Document, Progress
-from lilliput.corpus.files.reading import missing, read_files
-from lilliput.corpus.files.streaming import LargeText, is_large, open_large
+from lilliput.corpus.examples import Examples
+from lilliput.corpus.files.example_files import examples_of
+from lilliput.corpus.files.reading import list_files, missing, read_files, read_listing
+from lilliput.corpus.files.streaming import LargeText, is_large, is_large_listing, large_text, open_large
 from lilliput.corpus.named.books import book_cache, by_hand, fetch_books, find_books, poems_in
 from lilliput.corpus.named.catalogue import CATALOGUE, Entry, Part
 from lilliput.corpus.named.download import NotFetched
@@ -57,6 +59,22 @@ def open_corpus(
     return read_files(targets, settings)
 
 
+def open_source(
+    targets: Sequence[str | Path], progress: Progress | None = None, settings: ReadSettings = AUTOMATIC
+) -> Corpus | Examples | LargeText:
+    """Read what is to be learnt: a named corpus, or files, which hold prompts with answers or a text of any size.
+
+    A text that is too large for the memory is not read yet. Raises CorpusError as `read_named` and `read_files` do.
+    """
+    _refuse_empty(targets)
+    if len(targets) == 1 and str(targets[0]) in CATALOGUE and not Path(targets[0]).exists():
+        return open_large_corpus(targets, progress) or read_named(str(targets[0]), progress)
+    listing = list_files(targets, settings)
+    if examples := examples_of(listing, settings):
+        return examples
+    return large_text(listing, settings) if is_large_listing(listing, settings) else read_listing(listing, settings)
+
+
 def open_large_corpus(
     targets: Sequence[str | Path], progress: Progress | None = None, settings: ReadSettings = AUTOMATIC
 ) -> LargeText | None:
@@ -66,7 +84,11 @@ def open_large_corpus(
     """
     _refuse_empty(targets)
     if len(targets) != 1 or str(targets[0]) not in CATALOGUE or Path(targets[0]).exists():
-        return open_large(targets, settings=settings) if is_large(targets, settings) else None
+        try:
+            listing = list_files(targets, settings)
+        except CorpusError:
+            return None  # `read_files` says why
+        return large_text(listing, settings) if is_large_listing(listing, settings) else None
     name = str(targets[0])
     entry = CATALOGUE[name]
     if entry.made or entry.books:
