@@ -16,6 +16,8 @@ _CODES = re.compile(
 _SIGNS = re.compile(r"[\x02\x03\x07\x08\x0f\x11\x16\x1d-\x1f\x1b]")
 _BEGUN = re.compile(r"(?:\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]{0,500}\x1b?|[ -/])?|.)\Z", re.DOTALL)
 """What a text without codes may end in that is the beginning of one."""
+_LONGEST = 600
+"""Characters, more than any code has."""
 _LONGER = re.compile(r"\x03[\d,]{0,5}\Z")
 """A code that may go on."""
 
@@ -39,7 +41,7 @@ class Codes:
             done = code.end()
             self.count += 1
         rest = text[done:]
-        if not final and (begun := _LONGER.search(rest) or _BEGUN.search(rest)):
+        if not final and (begun := _LONGER.search(end := rest[-_LONGEST:]) or _BEGUN.search(end)):
             self._held = begun[0]
         return "".join([*kept, rest[: len(rest) - len(self._held)]])
 
