@@ -244,6 +244,7 @@ def test_a_fixed_form_is_told(text: str, told: str) -> None:
 def test_no_form_is_told_where_there_is_none() -> None:
     assert split(corpus(made_up_text(3000)), SplitSettings()).notes == ()
     assert fixed_form("line", words(100)) is None
+    assert fixed_form("line", ["the same line again and again"] * 100) is None
 
 
 @given(st.text(alphabet="ab% \n"), st.sampled_from(["line", "block", "percent"]))

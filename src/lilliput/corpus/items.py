@@ -146,7 +146,7 @@ def items_of(documents: Sequence[str]) -> Items:
 
 def fixed_form(kind: ItemKind, texts: Sequence[str]) -> tuple[str, str] | None:
     """Return the length, or the number of lines, that nearly all items have: in words and as a regular expression."""
-    if len(texts) < _FEWEST:
+    if len(set(texts)) < max(_FEWEST, len(texts) / 2):  # a line that comes again and again says nothing of others
         return None
     measure: Callable[[str], int] = len if kind == "line" else (lambda text: text.count("\n") + 1)
     number, times = Counter(map(measure, texts)).most_common(1)[0]
