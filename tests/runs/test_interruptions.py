@@ -102,16 +102,16 @@ class Watched:
 class Steps:
     """In place of a session: opens the run, takes steps that cost nothing, and saves after each."""
 
-    def __init__(self, recipe: Recipe, run: RunFolder, material: Any, *others: object) -> None:
+    def __init__(self, recipe: Recipe, run: RunFolder, training_data: Any, *others: object) -> None:
         torch.manual_seed(recipe.seed)
         self.run, self.steps = run, recipe.training.steps or 0
-        self.model = build(recipe.model, material.tokenizer.vocab_size, material.window)
+        self.model = build(recipe.model, training_data.tokenizer.vocab_size, training_data.window)
         first = {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
         optimizers = build_optimizers(self.model, recipe.training)
         self.notes: list[str] = []
         self.state = State(run, self.model, optimizers, lambda: first, recipe.training, self.notes.append)
         settings = recipe.model.model_dump(mode="json")
-        size, context = material.tokenizer.vocab_size, material.window
+        size, context = training_data.tokenizer.vocab_size, training_data.window
         run.write_model({"settings": settings, "vocab_size": size, "context": context})
 
     def events(self) -> Iterator[Event]:

@@ -14,7 +14,7 @@ from lilliput.runs import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.training import session
 from lilliput.training.budget import LEAST_SCORED, LOOKS_SHARE, Budget, Costs
-from lilliput.training.data.material import Look, Sample
+from lilliput.training.data.training_data import Sample, ValidationResult
 from lilliput.training.events import Evaluated, Stepped
 from lilliput.training.fit import Step
 from lilliput.training.forecast import promise
@@ -63,11 +63,11 @@ class Told:
     def batches(self, rows: int, seed: int) -> Callable[[int], None]:
         return lambda step: None
 
-    def look(self, model: Model, limit: int | None) -> Look:
+    def validate(self, model: Model, limit: int | None) -> ValidationResult:
         scored = min(limit or self.targets, self.targets)
         self.machine.take(scored * self.machine.scored)
         self.machine.looks.append(self.machine.now)
-        return Look(1.0, scored, 1.0, 1.0)
+        return ValidationResult(1.0, scored, 1.0, 1.0)
 
     def report_cost(self, model: Model) -> float:
         self.machine.take(MEASURED * self.machine.reported)
@@ -116,11 +116,13 @@ def trained(
     monkeypatch.setattr(session.Journal, "write", lambda *arguments: None)
     monkeypatch.setattr(session, "learn_counts", lambda *arguments: None)
 
-    def measure_costs(material: Told, model: Model, runtime: Runtime) -> Costs:
-        machine = material.machine
+    def measure_costs(training_data: Told, model: Model, runtime: Runtime) -> Costs:
+        machine = training_data.machine
         machine.take(MEASURED * machine.scored)
         cost = machine.scored * machine.slower(machine.now)
-        return Costs(cost, cost * SAMPLING, material.report_cost(model), machine.alone * machine.slower(machine.now))
+        return Costs(
+            cost, cost * SAMPLING, training_data.report_cost(model), machine.alone * machine.slower(machine.now)
+        )
 
     monkeypatch.setattr(session, "measure_costs", measure_costs)
 

@@ -7,20 +7,20 @@ import torch
 from lilliput.segments import starts_of
 from lilliput.tokenizers import train
 from lilliput.training.data import text as text_module
-from lilliput.training.data.text import ASIDE, TextMaterial
+from lilliput.training.data.text import ASIDE, TextData
 
 WINDOW, MEMORY = 64, 100
 
 
-def material(tokens: int, fits: bool = True) -> TextMaterial:
+def training_data(tokens: int, fits: bool = True) -> TextData:
     """A text in which every token is its place."""
     places = np.arange(tokens, dtype=np.uint32)
-    return TextMaterial(train("char", "any"), places, places[:100], {}, WINDOW, fits)
+    return TextData(train("char", "any"), places, places[:100], {}, WINDOW, fits)
 
 
 @pytest.mark.parametrize(("tokens", "aside"), [(2_000, 125), (50_000, 2_048), (1_000_000, ASIDE)])
 def test_the_end_of_the_text_is_set_aside_with_what_stands_before(tokens: int, aside: int) -> None:
-    text = material(tokens)
+    text = training_data(tokens)
     pairs = text.aside(5, MEMORY)
     assert all(len(batch.inputs_BT) == 5 for _, batch in pairs[:-1]) and len(pairs[-1][1].inputs_BT) <= 5
     for before_BP, batch in pairs:
@@ -42,7 +42,7 @@ def test_of_segments_the_ends_of_several_are_set_aside_and_nothing_reaches_over_
     places = np.arange(sum(lengths), dtype=np.uint32)
     numbers = torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths))
     starts = (starts_of(lengths), [0])
-    text = TextMaterial(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)
+    text = TextData(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)
     kept: set[int] = set()
     used: set[int] = set()
     for before_BP, batch in text.aside(5, MEMORY):
@@ -64,15 +64,15 @@ def test_what_is_set_aside_lies_where_the_counts_are(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(text_module, "MOST_TOKENS", 20_000)
     places = np.arange(60_000, dtype=np.uint32)
     starts = (list(range(0, 60_000, 3_000)), [0])
-    text = TextMaterial(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)
+    text = TextData(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)
     assert min(int(batch.inputs_BT.min()) for _, batch in text.aside(5, MEMORY)) >= 40_000
 
 
 def test_of_a_text_for_a_network_alone_nothing_is_set_aside() -> None:
-    assert material(50_000, fits=False).aside(5, MEMORY) == []
-    assert material(1_999).aside(5, MEMORY) == []
+    assert training_data(50_000, fits=False).aside(5, MEMORY) == []
+    assert training_data(1_999).aside(5, MEMORY) == []
 
 
 def test_before_the_beginning_stands_nothing() -> None:
-    ((before_BP, _),) = material(2_000).aside(5, 10_000)
+    ((before_BP, _),) = training_data(2_000).aside(5, 10_000)
     assert before_BP[0].tolist() == list(range(2_000 - 125))

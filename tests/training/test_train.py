@@ -16,8 +16,8 @@ from lilliput.report.comparison import read_outcome
 from lilliput.runs import RunFolder, newest_checkpoint
 from lilliput.runtime import Runtime
 from lilliput.tokenizers import load as load_tokenizer
-from lilliput.training.data.material import Look
-from lilliput.training.data.text import TextMaterial
+from lilliput.training.data.text import TextData
+from lilliput.training.data.training_data import ValidationResult
 from lilliput.training.evaluating import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
 from lilliput.training.train import train
@@ -140,7 +140,9 @@ def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
 
 def test_a_new_best_begins_the_patience_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([3.0, 4.0, 2.0, 3.0, 3.0, 3.0])
-    monkeypatch.setattr(TextMaterial, "look", lambda self, model, limit: Look(next(losses), self.targets, 1.0, 1.0))
+    monkeypatch.setattr(
+        TextData, "validate", lambda self, model, limit: ValidationResult(next(losses), self.targets, 1.0, 1.0)
+    )
     last = finished(run(tmp_path / "run", recipe(**{"training.patience": 2, "training.evaluate_every": 1})))
     assert (last.best_step, last.step) == (3, 5)
 

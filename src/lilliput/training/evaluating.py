@@ -7,7 +7,7 @@ from typing import Any
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.models import Mixture
 from lilliput.runs import RunFolder
-from lilliput.training.data.prepare import open_material
+from lilliput.training.data.prepare import open_training_data
 from lilliput.writer import Writer
 
 
@@ -24,5 +24,5 @@ def evaluate_run(
 
     Raises CorpusError if the text cannot be read or is too short, RunError if the run's files are broken.
     """
-    material = open_material(RunFolder(run), writer.model.context, isinstance(writer.model, Mixture))
-    return material.report(writer, None) if text is None else material.report_on(writer, text, settings, note)
+    training_data = open_training_data(RunFolder(run), writer.model.context, isinstance(writer.model, Mixture))
+    return training_data.report(writer, None) if text is None else training_data.report_on(writer, text, settings, note)

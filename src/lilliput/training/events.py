@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lilliput.models import Model, count_parameters
 from lilliput.training.budget import Budget
-from lilliput.training.data.material import Material
+from lilliput.training.data.training_data import TrainingData
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Started:
     validation_problems: int | None = None
 
 
-def started(folder: Path, model: Model, material: Material, step: int, budget: Budget) -> Started:
+def started(folder: Path, model: Model, training_data: TrainingData, step: int, budget: Budget) -> Started:
     """Return what there is to tell of a run that starts or goes on after `step` steps."""
-    facts = material.facts
+    facts = training_data.facts
     return Started(
         folder=folder,
         step=step,

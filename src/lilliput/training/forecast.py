@@ -17,8 +17,8 @@ from lilliput.recipe import Recipe
 from lilliput.runs import RunFolder
 from lilliput.runs.weights import learn_counts
 from lilliput.training.budget import Budget, Costs
-from lilliput.training.data.material import Material
-from lilliput.training.data.prepare import Measure, Source, open_material, prepare
+from lilliput.training.data.prepare import Measure, Source, open_training_data, prepare
+from lilliput.training.data.training_data import TrainingData
 from lilliput.training.expectation import expected_bits, tells
 from lilliput.training.pace import Pace, measure_costs, measure_pace, memory_held
 from lilliput.training.sizes import memory_told, require_memory
@@ -81,7 +81,7 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     part = _beginning(source) if isinstance(source, LargeText) else source
     try:
         with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told(worker_count(recipe)):
-            material, pace, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
+            training_data, pace, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
     except OSError as error:
         raise RunError(
             f"{tempfile.gettempdir()}: cannot be written ({error.strerror or error}); free some space, or set TMPDIR"
@@ -89,22 +89,22 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     opening = before + time.monotonic() - started - sum(pace.step_seconds)
     if isinstance(source, LargeText):
         opening += LARGE_SECONDS_A_MILLION * source.size / 1e6
-    steps, seconds = promise(recipe, material.targets, opening, pace.seconds_per_step, costs)
+    steps, seconds = promise(recipe, training_data.targets, opening, pace.seconds_per_step, costs)
     characters = None if large else len(part.text)
     passes = None
     if characters and recipe.tokenizer.kind == "char":
         passes = steps * pace.tokens_per_step / characters
-    floors, expected = _expectation(recipe, material, steps * pace.tokens_per_step)
+    floors, expected = _expectation(recipe, training_data, steps * pace.tokens_per_step)
     return Forecast(
         characters=characters,
         bytes=source.size if isinstance(source, LargeText) else None,
         problems=len(source) if isinstance(source, Examples) else None,
         documents=len(source.documents) if isinstance(source, Corpus) else None,
         begins=_first_lines(part),
-        notes=[*(source.notes if large else ()), *material.facts["text"]["notes"], *material.notes()],
-        held_out=material.facts["validation"]["problems" if isinstance(source, Examples) else "characters"],
-        vocabulary=material.tokenizer.vocab_size,
-        context=material.window,
+        notes=[*(source.notes if large else ()), *training_data.facts["text"]["notes"], *training_data.notes()],
+        held_out=training_data.facts["validation"]["problems" if isinstance(source, Examples) else "characters"],
+        vocabulary=training_data.tokenizer.vocab_size,
+        context=training_data.window,
         parameters=pace.parameters,
         device=pace.runtime.device.type,
         precision=pace.runtime.precision,
@@ -130,18 +130,20 @@ def promise(recipe: Recipe, targets: int, opening: float, seconds_per_step: floa
 
 def _rehearse(
     recipe: Recipe, run: RunFolder, source: Measure, validation: Measure | None
-) -> tuple[Material, Pace, Costs]:
+) -> tuple[TrainingData, Pace, Costs]:
     with worker_pool(recipe) as workers:  # they start while the text is prepared, as in training
         prepare(recipe, run, source, validation)
-        material = open_material(run, recipe.data.window, fits=recipe.model.counts)
-        pace = measure_pace(recipe, workers, material.tokenizer.vocab_size, material.window)
-    learn_counts(pace.model, run, material.tokenizer)
-    return material, pace, measure_costs(material, pace.model, pace.runtime)
+        training_data = open_training_data(run, recipe.data.window, fits=recipe.model.counts)
+        pace = measure_pace(recipe, workers, training_data.tokenizer.vocab_size, training_data.window)
+    learn_counts(pace.model, run, training_data.tokenizer)
+    return training_data, pace, measure_costs(training_data, pace.model, pace.runtime)
 
 
-def _expectation(recipe: Recipe, material: Material, tokens: int) -> tuple[dict[str, Any] | None, float | None]:
+def _expectation(
+    recipe: Recipe, training_data: TrainingData, tokens: int
+) -> tuple[dict[str, Any] | None, float | None]:
     """Return the floors, and what the model will come to, for a text of which the model was planned."""
-    floors = material.facts["floors"]
+    floors = training_data.facts["floors"]
     if not tells(recipe) or "ngram" not in floors:
         return None, None
     counting, copying = (floors[name]["bits_per_character"] for name in ("ngram", "xz"))

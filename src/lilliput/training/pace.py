@@ -15,7 +15,7 @@ from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_runtime, kept_memory
 from lilliput.training.budget import Costs
-from lilliput.training.data.material import MEASURED, Material
+from lilliput.training.data.training_data import MEASURED, TrainingData
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
 from lilliput.training.workers.pool import WorkerPool
@@ -102,15 +102,15 @@ def measure_pace(
     return Pace(model, runtime, rows * window, tuple(taken[1:]), note)
 
 
-def measure_costs(material: Material, model: Model, runtime: Runtime) -> Costs:
+def measure_costs(training_data: TrainingData, model: Model, runtime: Runtime) -> Costs:
     """Time parts of an evaluation on the way and of the final one, which is in single precision; guess the rest."""
     with runtime.autocast():
-        material.look(model, 1)  # what is slow the first time only
+        training_data.validate(model, 1)  # what is slow the first time only
         started = time.monotonic()
-        scored = material.look(model, MEASURED).scored
+        scored = training_data.validate(model, MEASURED).scored
         seconds = (time.monotonic() - started) / scored
-    fitting = seconds * FITTING * material.fitted
-    return Costs(seconds, fitting + seconds * SAMPLING, material.report_cost(model), fitting)
+    fitting = seconds * FITTING * training_data.fitted
+    return Costs(seconds, fitting + seconds * SAMPLING, training_data.report_cost(model), fitting)
 
 
 def memory_held() -> int | None:

@@ -21,7 +21,7 @@ from lilliput.recipe import Recipe
 from lilliput.runs import Progress, RunFolder
 from lilliput.runs.weights import learn_counts
 from lilliput.training.budget import Budget, Costs
-from lilliput.training.data.material import Look, Material
+from lilliput.training.data.training_data import TrainingData, ValidationResult
 from lilliput.training.doctor import diagnose, read_chart
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Stepped, started
 from lilliput.training.fit import Step, fit
@@ -46,7 +46,7 @@ class Session:
         self,
         recipe: Recipe,
         run: RunFolder,
-        material: Material,
+        training_data: TrainingData,
         workers: WorkerPool,
         stop: Callable[[], bool],
         started: float,
@@ -56,15 +56,15 @@ class Session:
         self.recipe = recipe
         self.settings = recipe.training
         self.run = run
-        self.material = material
+        self.training_data = training_data
         self.stop = stop
         self.notes: list[str] = []
         self.told = {"instability"}  # a rescue has its own note
         self.model = self._first_model()
-        self.runtime = runtime_of(recipe, self.model, material.window)
+        self.runtime = runtime_of(recipe, self.model, training_data.window)
         self.model.to(self.runtime.device)
         # Counting leaves the interpreter to the rest for most of its time.
-        counting = Beside(partial(learn_counts, self.model, run, material.tokenizer))
+        counting = Beside(partial(learn_counts, self.model, run, training_data.tokenizer))
         self.state = State(
             run,
             self.model,
@@ -76,8 +76,8 @@ class Session:
         self.progress.shares = workers.begin(recipe, self.model, self.runtime, self.progress.shares)
         counting.result()
         self.workers = workers
-        labels = material.facts.get("labels", {})
-        self.writer = Writer(self.model, material.tokenizer, recipe.sample, labels=labels)
+        labels = training_data.facts.get("labels", {})
+        self.writer = Writer(self.model, training_data.tokenizer, recipe.sample, labels=labels)
         self._begin(clock() - started)
         self.saved = clock()
         self.saved_step = self.progress.step
@@ -92,7 +92,7 @@ class Session:
 
     def _first_model(self) -> Model:
         torch.manual_seed(self.recipe.seed)
-        return build(self.recipe.model, self.material.tokenizer.vocab_size, self.material.window)
+        return build(self.recipe.model, self.training_data.tokenizer.vocab_size, self.training_data.window)
 
     def _begin(self, seconds: float) -> None:
         """Set up what follows from the progress, `seconds` of which have passed since it was saved."""
@@ -103,7 +103,7 @@ class Session:
         self.budget = self._new_budget(self.progress.seconds + seconds)
 
     def _new_budget(self, seconds: float) -> Budget:
-        budget = Budget(self.settings, seconds, self.progress.rounds, self.material.targets, self.clock)
+        budget = Budget(self.settings, seconds, self.progress.rounds, self.training_data.targets, self.clock)
         budget.opening_seconds, budget.limit = self.progress.opening_seconds, self.progress.evaluation_limit
         budget.ended = self.progress.ended
         budget.costs = Costs(reported=self.progress.seconds_per_reported_token)
@@ -126,12 +126,12 @@ class Session:
     def _events(self) -> Iterator[Event]:
         yield from self._opening()
         rows = self.settings.batch * self.settings.accumulation
-        batch_of = self.material.batches(rows, self.recipe.seed)
+        batch_of = self.training_data.batches(rows, self.recipe.seed)
         if self.settings.compile:
             yield Note("compiling the model: about a minute, or less where it is kept from an earlier run")
             yield Note(self.workers.compile(self.model, batch_of(0), self.settings.accumulation, self.runtime))
         if self.budget.seconds is not None and not self.budget.over(self.progress.step):
-            self._keep_costs(measure_costs(self.material, self.model, self.runtime))
+            self._keep_costs(measure_costs(self.training_data, self.model, self.runtime))
         if not self.budget.over(self.progress.step) and not self._stale():
             self.run.evaluation.unlink(missing_ok=True)  # that of a shorter run says nothing of this one
         reason: str | None = None
@@ -216,8 +216,8 @@ class Session:
         yield Note(f"{self.runtime.device.type}, {self.runtime.precision}: {self.runtime.reason}")
         if self.workers.processes > 1:
             yield Note(f"{self.workers.processes} processes share the rows of each step")
-        yield from (Note(note) for note in [*self.material.notes(), *self.notes])
-        yield started(self.run.path, self.model, self.material, self.progress.step, self.budget)
+        yield from (Note(note) for note in [*self.training_data.notes(), *self.notes])
+        yield started(self.run.path, self.model, self.training_data, self.progress.step, self.budget)
         if self.budget.seconds and not self.progress.step and self.budget.elapsed() > self.budget.seconds / 2:
             yield Note(
                 f"preparing took {self.budget.elapsed():.0f} of the {self.budget.seconds:.0f} seconds; "
@@ -290,7 +290,7 @@ class Session:
         events: list[Event] = [evaluated, self._sample()]
         self._save()
         self.whole = True
-        scored = evaluated.share * self.material.targets
+        scored = evaluated.share * self.training_data.targets
         self._keep_costs(self.budget.costs.measured(scoring / scored, self.clock() - started - scoring))
         return [*events, *self._diagnosis()]
 
@@ -301,29 +301,29 @@ class Session:
         if isinstance(self.model, Mixture):
             self._fit_gate(self.model)
         scoring = self.clock()
-        look = self._score(progress.evaluation_limit)
+        result = self._score(progress.evaluation_limit)
         scoring = self.clock() - scoring
-        if progress.best_loss is None or look.loss < progress.best_loss:
-            progress.best_loss, progress.best_step, progress.stale_evaluations = look.loss, progress.step, 0
+        if progress.best_loss is None or result.loss < progress.best_loss:
+            progress.best_loss, progress.best_step, progress.stale_evaluations = result.loss, progress.step, 0
             self.state.keep_best()
         else:
             progress.stale_evaluations += 1
         progress.evaluated_seconds = self.budget.elapsed()
-        share = look.scored / self.material.targets
-        row = {"step": progress.step, "share": round(share, 4)} | look.as_dict()
+        share = result.scored / self.training_data.targets
+        row = {"step": progress.step, "share": round(share, 4)} | result.as_dict()
         self.journal.write(row | {"seconds": round(progress.evaluated_seconds, 3)})
-        characters = self.material.facts.get("characters_per_token")
+        characters = self.training_data.facts.get("characters_per_token")
         evaluated = Evaluated(
             step=progress.step,
-            validation_loss=look.loss,
-            bits_per_character=None if characters is None else look.loss / characters / math.log(2),
+            validation_loss=result.loss,
+            bits_per_character=None if characters is None else result.loss / characters / math.log(2),
             best=progress.best_step == progress.step,
             best_loss=progress.best_loss,
             best_step=progress.best_step,
             share=share,
-            exact_match=look.exact_match,
-            network_loss=look.network,
-            network_training_loss=look.learnt,
+            exact_match=result.exact_match,
+            network_loss=result.network,
+            network_training_loss=result.learnt,
         )
         return evaluated, scoring
 
@@ -335,15 +335,15 @@ class Session:
                 yield Note(f"{finding.text}; what helps: {finding.remedy}")
 
     def _fit_gate(self, mixture: Mixture) -> None:
-        pairs = self.material.aside(self.settings.batch, mixture.memory)
+        pairs = self.training_data.aside(self.settings.batch, mixture.memory)
         moved = [(before_BP, batch.to(self.runtime.device)) for before_BP, batch in pairs]
         if moved:
             with self.runtime.autocast():
                 mixture.fit_gate((before_BP, batch.inputs_BT, batch.targets_BT) for before_BP, batch in moved)
 
-    def _score(self, limit: int | None) -> Look:
+    def _score(self, limit: int | None) -> ValidationResult:
         with self.runtime.autocast():
-            return self.material.look(self.model, limit)
+            return self.training_data.validate(self.model, limit)
 
     def _keep_costs(self, costs: Costs) -> None:
         """Let the time that is left be divided by these costs; the part that is scored stays what it was at first."""
@@ -355,7 +355,7 @@ class Session:
     def _sample(self) -> Sampled:
         with self.runtime.autocast():
             deadline = time.monotonic() + self.budget.sample_seconds()
-            sample = self.material.sample(self.writer, self.progress.step, deadline)
+            sample = self.training_data.sample(self.writer, self.progress.step, deadline)
         self.run.append_lines(self.run.samples, sample.rows)
         return Sampled(self.progress.step, sample.prompt, sample.text)
 
@@ -379,7 +379,7 @@ class Session:
         self.workers.dismiss()
         self._change()
         self.state.put_best()
-        report = self.material.report(self.writer, self.budget.limit_left())
+        report = self.training_data.report(self.writer, self.budget.limit_left())
         self.run.write_evaluation({"step": self.progress.best_step} | report)
         yield from self._diagnosis()
         yield self._finished(reason, report)

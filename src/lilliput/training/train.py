@@ -14,7 +14,7 @@ from lilliput.recipe import Recipe, differences
 from lilliput.runs import RunFolder
 from lilliput.runtime import choose_runtime, describe_environment, kept_memory
 from lilliput.training.data.answers import for_answers
-from lilliput.training.data.prepare import Measure, Source, is_same_source, open_material, prepare
+from lilliput.training.data.prepare import Measure, Source, is_same_source, open_training_data, prepare
 from lilliput.training.data.stream import Preparing
 from lilliput.training.events import Event, Note
 from lilliput.training.session import Session
@@ -60,12 +60,12 @@ def train(
                 with run.staged(keep=isinstance(corpus, LargeText)) as aside:
                     prepare(recipe, aside, corpus, validation, preparing)
                     aside.write_recipe(recipe)
-            material = open_material(run, recipe.data.window, fits=recipe.model.counts)
+            training_data = open_training_data(run, recipe.data.window, fits=recipe.model.counts)
             run.write_recipe(recipe)
             run.write_json(run.environment, describe_environment())
-            yield from (Note(note) for note in [*notes, *material.facts["text"]["notes"]])
+            yield from (Note(note) for note in [*notes, *training_data.facts["text"]["notes"]])
             with kept_memory(), memory_told(workers.processes):
-                yield from Session(recipe, run, material, workers, stop, started).events()
+                yield from Session(recipe, run, training_data, workers, stop, started).events()
     finally:
         run.release(lock)
 

@@ -17,7 +17,7 @@ from lilliput.models import Model
 from lilliput.recipe import Recipe, SampleSettings
 from lilliput.runs import RunFolder
 from lilliput.tokenizers import Tokenizer
-from lilliput.training.data.material import LEARNT, MEASURED, Look, Sample
+from lilliput.training.data.training_data import LEARNT, MEASURED, Sample, ValidationResult
 from lilliput.writer import Writer
 
 SHOWN = 5
@@ -35,7 +35,7 @@ def for_answers(recipe: Recipe, examples: Examples) -> Recipe:
     return recipe.model_copy(update={"sample": SampleSettings.model_validate(values)})
 
 
-class ExampleMaterial:
+class ExampleData:
     """Many prompts with their answers."""
 
     def __init__(
@@ -50,7 +50,7 @@ class ExampleMaterial:
         self._validation = validation
 
     @classmethod
-    def open(cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any]) -> "ExampleMaterial":
+    def open(cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any]) -> "ExampleData":
         """Open what `prepare` wrote. Raises RunError if a file is missing or broken."""
         training = read_examples(run.training_tokens, run.read_tokens)
         if len(training) != facts["training"]["problems"]:
@@ -69,17 +69,17 @@ class ExampleMaterial:
         """Return nothing: beside a network for answers nothing is fitted."""
         return []
 
-    def look(self, model: Model, limit: int | None) -> Look:
+    def validate(self, model: Model, limit: int | None) -> ValidationResult:
         """Measure the model on held-out problems."""
         score = score_answers(model, self._validation, limit=limit)
         learnt = score_answers(model, self._training, limit=min(score.tokens, LEARNT)).loss_nats_per_token
         loss = score.loss_nats_per_token
-        return Look(loss, score.tokens, network=loss, learnt=learnt, exact_match=score.exact_match)
+        return ValidationResult(loss, score.tokens, network=loss, learnt=learnt, exact_match=score.exact_match)
 
     def report_cost(self, model: Model) -> float:
-        """Measure a look: the report is one over all problems."""
+        """Measure `validate`: the report is the same over all problems."""
         started = time.monotonic()
-        scored = self.look(model, MEASURED).scored
+        scored = self.validate(model, MEASURED).scored
         return (time.monotonic() - started) / scored
 
     def sample(self, writer: Writer, step: int, deadline: float) -> Sample:

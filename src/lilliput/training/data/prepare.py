@@ -27,11 +27,11 @@ from lilliput.runs import RunFolder
 from lilliput.segments import starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import train as train_tokenizer
-from lilliput.training.data.answers import ExampleMaterial
+from lilliput.training.data.answers import ExampleData
 from lilliput.training.data.held_out import held_out_facts, likeness_facts
-from lilliput.training.data.material import Material
 from lilliput.training.data.stream import Preparing, prepare_large
-from lilliput.training.data.text import TextMaterial
+from lilliput.training.data.text import TextData
+from lilliput.training.data.training_data import TrainingData
 
 Measure = Corpus | Examples
 """What a run can be measured on."""
@@ -84,7 +84,7 @@ def _checksum(learnt: str, validation: Measure | None) -> str:
     return learnt if validation is None else f"{learnt}+{validation.sha256}"
 
 
-def open_material(run: RunFolder, window: int, fits: bool = False) -> Material:
+def open_training_data(run: RunFolder, window: int, fits: bool = False) -> TrainingData:
     """Open what `prepare` wrote; a text is seen through at most `window` tokens at once.
 
     Where the model `fits` something beside its network, a part of the text is set aside for that.
@@ -94,8 +94,8 @@ def open_material(run: RunFolder, window: int, fits: bool = False) -> Material:
     facts = run.read_facts()
     tokenizer = run.load_tokenizer()
     if "problems" in facts["training"]:
-        return ExampleMaterial.open(run, tokenizer, facts)
-    return TextMaterial.open(run, tokenizer, facts, window, fits)
+        return ExampleData.open(run, tokenizer, facts)
+    return TextData.open(run, tokenizer, facts, window, fits)
 
 
 def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Corpus | None) -> dict[str, Any]:

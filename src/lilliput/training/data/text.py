@@ -32,8 +32,8 @@ from lilliput.runs import RunFolder
 from lilliput.segments import WHOLE, Starts, segments, starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.training.data.held_out import floors_on_part
-from lilliput.training.data.material import LEARNT, MEASURED, Look, Sample
 from lilliput.training.data.stream import text_end
+from lilliput.training.data.training_data import LEARNT, MEASURED, Sample, ValidationResult
 from lilliput.writer import Writer
 
 SAMPLE_LENGTH = 200
@@ -48,7 +48,7 @@ _ROWS = 32
 DEFINITIONS: tuple[Definition, ...] = ("separate", "sliding")
 
 
-class TextMaterial:
+class TextData:
     """One long text, in windows."""
 
     def __init__(
@@ -78,9 +78,7 @@ class TextMaterial:
         self._wanted = window
 
     @classmethod
-    def open(
-        cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any], window: int, fits: bool
-    ) -> "TextMaterial":
+    def open(cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any], window: int, fits: bool) -> "TextData":
         """Open what `prepare` wrote, to be seen through at most `window` tokens at once.
 
         If the model `fits` something beside its network, a part of the text is set aside for that. Raises RunError if a
@@ -123,7 +121,7 @@ class TextMaterial:
                 batches.append((before_BP, Batch(ids_BT[:, :-1], targets_BT, torch.ones(targets_BT.shape))))
         return batches
 
-    def look(self, model: Model, limit: int | None) -> Look:
+    def validate(self, model: Model, limit: int | None) -> ValidationResult:
         """Measure the model in separate windows."""
         held_out = score_parts(
             model, self._validation, self.window, "separate", limit=limit, starts=self._held_out_starts
@@ -139,7 +137,7 @@ class TextMaterial:
         )
         whole = held_out.whole / scored
         alone = whole if held_out.network is None else held_out.network / scored
-        return Look(whole, scored, network=alone, learnt=learnt / targets)
+        return ValidationResult(whole, scored, network=alone, learnt=learnt / targets)
 
     def report_cost(self, model: Model) -> float:
         """Measure both definitions, which the report has."""

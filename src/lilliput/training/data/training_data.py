@@ -1,0 +1,95 @@
+"""The training and validation data of a run, behind one protocol: a text (`text`), or prompts with answers (`answers`).
+
+The session asks for batches, validation results, samples and the final report, and never for the kind.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from lilliput.corpus.settings import ReadSettings
+from lilliput.data.batch import Batch
+from lilliput.models import Model
+from lilliput.tokenizers import Tokenizer
+from lilliput.writer import Writer
+
+LEARNT = 32_768
+"""Most training targets that `validate` scores; it never scores more of them than validation targets."""
+MEASURED = 2048
+"""Targets that are scored to measure how long scoring takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationResult:
+    """The result of one evaluation during training: the mean loss in nats per token, over `scored` targets."""
+
+    loss: float
+    scored: int
+    network: float
+    """Loss of the network alone, over the same targets; equal to `loss` unless the model is a mixture."""
+    learnt: float
+    """Loss of the network alone, in the same state, over as many training targets, always the same ones."""
+    exact_match: float | None = None
+    """Share of right answers; None for a text."""
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the row for metrics.jsonl."""
+        figures = {"validation_loss": self.loss, "network_validation_loss": self.network}
+        figures["network_training_loss"] = self.learnt
+        return figures if self.exact_match is None else figures | {"exact_match": self.exact_match}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Text that the model wrote: the rows for samples.jsonl, and what the screen shows."""
+
+    rows: list[dict[str, Any]]
+    prompt: str
+    text: str
+
+
+class TrainingData(Protocol):
+    """Training and validation data of a run, as the session sees them."""
+
+    tokenizer: Tokenizer
+    facts: dict[str, Any]
+    window: int
+    """Context length of the model, in tokens."""
+    targets: int
+    """Number of validation targets."""
+    fitted: int
+    """Number of training targets that are set aside, to fit the gate of a mixture on."""
+
+    def notes(self) -> list[str]:
+        """Return the notes to show before the first step, one line each."""
+
+    def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
+        """Return the function that gives the batch of a step."""
+
+    def aside(self, rows: int, memory: int) -> list[tuple[Tensor, Batch]]:
+        """Return the part that is set aside for fitting the gate, as pairs (tokens before each row, batch).
+
+        A batch has at most `rows` rows. At most `memory` tokens before each row are given, shape (rows, memory).
+        """
+
+    def validate(self, model: Model, limit: int | None) -> ValidationResult:
+        """Measure the model on the validation data, on about `limit` targets if that is given."""
+
+    def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
+        """Let the model write a sample; past `deadline` (`time.monotonic`) a short one."""
+
+    def report_cost(self, model: Model) -> float:
+        """Return the seconds per target of the final report, measured on a part."""
+
+    def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
+        """Return the report on the validation data, the object that `eval --json` prints."""
+
+    def report_on(
+        self, writer: Writer, target: str, settings: ReadSettings, note: Callable[[str], None]
+    ) -> dict[str, Any]:
+        """Return the report on another text or file, read with `settings`; notes on the reading go to `note`.
+
+        Raises CorpusError if it is too short, or not of the kind that the run learns from.
+        """
