@@ -18,7 +18,7 @@ import torch
 from lilliput.data.tokens import read_tokens
 from lilliput.generation import EngineReading, Reading, ReplayReading, TorchReading, load_engine
 from lilliput.models import Model
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.writer import load
 
 AT_ONCE = 32

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from lilliput.corpus import Corpus, Document
+from lilliput.planning.plan import make_plan
+from lilliput.planning.throughput import measure_throughput
 from lilliput.recipe import Recipe, named_recipe
 from lilliput.runtime import describe_environment
-from lilliput.training.pace import measure_pace
-from lilliput.training.plan import make_plan
 from lilliput.training.workers.pool import worker_pool
 
 RESULT = Path(__file__).parents[1] / "results" / "processes.json"
@@ -49,7 +49,7 @@ def step_milliseconds(case: str, processes: int, seconds: float) -> float:
     name, vocabulary, settings = CASES[case]
     recipe = recipe_of(name, settings | {"training.processes": processes})
     with worker_pool(recipe) as workers:
-        return measure_pace(recipe, workers, vocabulary, recipe.data.window, 10, seconds).seconds_per_step * 1000
+        return measure_throughput(recipe, workers, vocabulary, recipe.data.window, 10, seconds).seconds_per_step * 1000
 
 
 def measure(case: str, processes: int, seconds: float, *, beside: bool) -> float:

@@ -5,7 +5,7 @@
 The text's first so many characters are trained on by the command that users type, and the last tenth of them held out:
 as planned, with no setting at all, or with others ("model.layers=4 model.dropout=0.2" is one model). Each run is a line
 of `results/sizes.jsonl`, written when it is done; what is there already is not run again. NAME says in the results what
-the text is. `python benchmarks/sizes.py --fit` prints what stands in `lilliput.training.expectation`: how much better
+the text is. `python benchmarks/sizes.py --fit` prints what stands in `lilliput.planning.expected_loss`: how much better
 than counting the planned ones are.
 """
 

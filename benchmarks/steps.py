@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 
 from lilliput.corpus import Corpus, Document
+from lilliput.planning.plan import make_plan
+from lilliput.planning.throughput import measure_throughput
 from lilliput.runtime import describe_environment
-from lilliput.training.pace import measure_pace
-from lilliput.training.plan import make_plan
 from lilliput.training.workers.pool import worker_pool
 
 RESULT = Path(__file__).parents[1] / "results" / "steps.json"
@@ -138,7 +138,7 @@ def child(case: str) -> list[float]:
     text = Corpus("any", (Document("any", "any text " * 1000),), ())
     recipe = make_plan("any", text, settings).recipe()
     with worker_pool(recipe) as workers:
-        pace = measure_pace(recipe, workers, shape["vocabulary"], shape["window"], shape["steps"] + SKIPPED, 0.0)
+        pace = measure_throughput(recipe, workers, shape["vocabulary"], shape["window"], shape["steps"] + SKIPPED, 0.0)
     return list(pace.step_seconds[SKIPPED:])
 
 

@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lilliput.planning.throughput import measure_throughput
 from lilliput.recipe import named_recipe
 from lilliput.runtime import describe_environment
-from lilliput.training.pace import measure_pace
 from lilliput.training.workers.pool import worker_pool
 
 RESULT = Path(__file__).parents[1] / "results" / "throughput.json"
@@ -27,7 +27,7 @@ def measure(name: str, steps: int, settings: dict[str, Any]) -> dict[str, Any]:
     vocabulary = VOCABULARY.get(recipe.tokenizer.kind) or recipe.tokenizer.vocabulary
     assert vocabulary and recipe.training.steps, "a recipe with a known vocabulary and a length in steps"
     with worker_pool(recipe) as workers:
-        pace = measure_pace(recipe, workers, vocabulary, recipe.data.window, steps, seconds=0.0)
+        pace = measure_throughput(recipe, workers, vocabulary, recipe.data.window, steps, seconds=0.0)
     return {
         "parameters": pace.parameters,
         "device": pace.runtime.device.type,

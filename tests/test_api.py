@@ -28,7 +28,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def steps_of(folder: Path) -> list[int]:
-    from lilliput.runs import RunFolder
+    from lilliput.runs.folder import RunFolder
 
     run = RunFolder(folder)
     return [row["step"] for row in run.read_lines(run.metrics) if "loss" in row]

@@ -228,7 +228,7 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         "recipes": output_of(["recipes", "--json"], monkeypatch).splitlines()[0],
         "corpora": output_of(["corpora", "--json"], monkeypatch).splitlines()[0],
         "step": metrics[0],
-        "trouble": next(line for line in lines_of(place / "runs/exploding/metrics.jsonl") if "trouble" in line),
+        "loss_spike": next(line for line in lines_of(place / "runs/exploding/metrics.jsonl") if "loss_spike" in line),
         "evaluation": metrics[1],
         "samples": (place / run / "samples.jsonl").read_text(encoding="utf-8"),
         "facts": (place / run / "facts.json").read_text(encoding="utf-8"),

@@ -23,6 +23,7 @@ LAYERS = [
     {"writer"},
     {"evaluation"},
     {"training"},
+    {"planning"},
     {"items"},
     {"report"},
     {"api"},

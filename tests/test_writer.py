@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lilliput.errors import CheckpointError, GenerationError, LilliputError, RunError
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.writer import Writer, load
 from tests.training.building import recipe, run
 

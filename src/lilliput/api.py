@@ -8,15 +8,15 @@ from typing import Any
 
 from lilliput.errors import RunError
 from lilliput.interrupts import Interrupts
+from lilliput.planning.resolve import Task, resolve
 from lilliput.recipe import Recipe
 from lilliput.report.choices import choices, outlook
 from lilliput.report.console import TrainingView
 from lilliput.report.follow import draw_curves, follow
 from lilliput.report.tables import print_evaluation
 from lilliput.report.tracking import open_trackers, require_trackers
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.training.events import Event, Finished, Note, Started, Stepped
-from lilliput.training.resolve import Task, resolve
 from lilliput.training.train import train as train_events
 from lilliput.writer import Writer, load
 

@@ -14,8 +14,8 @@ import regex
 from lilliput.corpus.items import SEPARATORS, ItemKind, find_items, split_items
 from lilliput.corpus.text.cleaning import canonical
 from lilliput.errors import GenerationError
+from lilliput.evaluation.generation_metrics import read_texts
 from lilliput.generation.text import Piece
-from lilliput.training.judging import read_texts
 from lilliput.writer import AT_ONCE, Writer
 
 BARREN = 1000

@@ -7,6 +7,7 @@ import ctypes
 import os
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -108,6 +109,16 @@ def machine_memory() -> int | None:
         with suppress(OSError, ValueError):  # none, or "max"
             found = min(found, int(Path(path).read_text(encoding="ascii")))
     return found
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes that this process has held, None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held if sys.platform == "darwin" else held * 1024
 
 
 @cache

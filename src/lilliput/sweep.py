@@ -16,11 +16,11 @@ from typing import Any
 from lilliput import files
 from lilliput.api import run_task
 from lilliput.errors import RecipeError
+from lilliput.planning.resolve import Task
 from lilliput.recipe import differences, parse_setting
 from lilliput.report.comparison import Outcome, read_outcome
 from lilliput.report.console import TrainingView
-from lilliput.runs import RunFolder
-from lilliput.training.resolve import Task
+from lilliput.runs.folder import RunFolder
 
 AS_PLANNED = "as planned"
 

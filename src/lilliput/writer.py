@@ -33,7 +33,7 @@ from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Model, ModelSettings, build_empty
 from lilliput.recipe import SampleSettings, explain, shown
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.runs.weights import best_weights, learn_counts, put_weights
 from lilliput.runtime import choose_device
 from lilliput.tokenizers import TextStream, Tokenizer

@@ -11,8 +11,8 @@ import pytest
 
 from lilliput.api import run_task
 from lilliput.cli import main
+from lilliput.planning.resolve import resolve
 from lilliput.recipe import parse_setting
-from lilliput.training.resolve import resolve
 from tests.conftest import made_up_text
 
 PROGRAM = Path(sys.executable).with_name("lilliput")

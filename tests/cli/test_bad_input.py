@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from tests.cli.conftest import TINY, Lilliput, assert_refused, tree
 from tests.conftest import made_up_text
 

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from lilliput.errors import RecipeError
 from lilliput.recipe import varying
 from lilliput.report.comparison import read_outcome
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.sweep import AS_PLANNED, read_alternatives, summary
 from tests.cli.conftest import TINY, Lilliput, assert_refused
 from tests.training.building import recipe

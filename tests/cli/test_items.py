@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lilliput.api import run_task
+from lilliput.planning.resolve import resolve
 from lilliput.recipe import parse_setting, read_recipe
-from lilliput.training.resolve import resolve
 from tests.cli.conftest import TINY, Lilliput, assert_refused
 from tests.corpus.test_items import words
 

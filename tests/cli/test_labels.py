@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lilliput.corpus import unmark
-from lilliput.training.judging import read_texts
+from lilliput.evaluation.generation_metrics import read_texts
 from lilliput.writer import load
 from tests.cli.conftest import Lilliput, assert_refused
 

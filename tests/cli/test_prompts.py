@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lilliput.api import run_task
+from lilliput.planning.resolve import resolve
 from lilliput.recipe import parse_setting
-from lilliput.training.resolve import resolve
 from tests.cli.conftest import TINY, Lilliput, assert_refused
 from tests.conftest import made_up_text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from tests.cli.conftest import TINY, Lilliput, start
 
 LONG = (*TINY, "--set", "training.steps=500", "--set", "training.evaluate_every=250", "--set", "sample.length=3")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lilliput.recipe import named_recipe
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from tests.cli.conftest import TINY, Lilliput
 from tests.conftest import made_up_text
 

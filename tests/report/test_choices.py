@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from tests.training.building import corpus
 
+from lilliput.planning.expected_loss import expected_bits
+from lilliput.planning.plan import make_plan
 from lilliput.report.choices import ends, memory, outlook
 from lilliput.training.events import Started, Stepped
-from lilliput.training.expectation import expected_bits
-from lilliput.training.plan import make_plan
 
 
 def begun(**changed: Any) -> Started:

@@ -16,16 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lilliput.errors import CheckpointError, RunError
-from lilliput.runs import (
+from lilliput.runs import manifest as manifests
+from lilliput.runs.checkpoint import (
     Checkpoint,
     Progress,
+    checkpoint_steps,
     load_checkpoint,
     newest_checkpoint,
     prune_checkpoints,
     save_checkpoint,
 )
-from lilliput.runs import manifest as manifests
-from lilliput.runs.checkpoint import checkpoint_steps
 from lilliput.runs.manifest import write_manifest
 
 FILES = ("weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json")

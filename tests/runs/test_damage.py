@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from lilliput.errors import LilliputError, RunError
+from lilliput.evaluation.doctor import read_chart
 from lilliput.recipe import make_recipe, read_recipe
-from lilliput.runs import RunFolder
 from lilliput.runs import manifest as manifests
+from lilliput.runs.folder import RunFolder
 from lilliput.runs.manifest import MANIFEST, Manifest
-from lilliput.training.doctor import read_chart
-from lilliput.training.evaluating import evaluate_run
+from lilliput.training.evaluator import evaluate_run
 from lilliput.training.events import Event, Note
 from lilliput.writer import load
 from tests.training.building import corpus, example_recipe, finished, recipe, run, sums

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lilliput.errors import CheckpointError, RunError
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.runs.swapping import OURS, clear
 from tests.training.building import recipe, run
 
 HOLD = """
 import sys
 from pathlib import Path
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 lock = RunFolder(Path(sys.argv[1])).claim()
 print("held", flush=True)
 sys.stdin.read()

@@ -17,7 +17,7 @@ from lilliput.errors import LilliputError
 from lilliput.models import build
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.tokenizers import train as train_tokenizer
 from lilliput.training import train
 from lilliput.training.data import prepare

@@ -15,14 +15,14 @@ from lilliput.errors import CorpusError, RecipeError, RunError
 from lilliput.models import build, count_parameters
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
+from lilliput.planning.resolve import resolve
 from lilliput.recipe import Recipe, make_recipe, named_recipe, read_recipe
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.runtime import Runtime
-from lilliput.training.evaluating import evaluate_run
+from lilliput.training.evaluator import evaluate_run
 from lilliput.training.events import Evaluated, Note, Sampled, Started
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
-from lilliput.training.resolve import resolve
 from lilliput.training.train import train
 from lilliput.training.workers.pool import WorkerPool
 from lilliput.writer import load

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from lilliput.models import Model
-from lilliput.runs import RunFolder
+from lilliput.planning.forecast import promise
+from lilliput.runs.folder import RunFolder
 from lilliput.runtime import Runtime
-from lilliput.training import session
+from lilliput.training import evaluator, session
 from lilliput.training.budget import LEAST_SCORED, LOOKS_SHARE, Budget, Costs
-from lilliput.training.data.training_data import Sample, ValidationResult
+from lilliput.training.data.training_data import MEASURED, Sample, ValidationResult
+from lilliput.training.evaluator import SAMPLING
 from lilliput.training.events import Evaluated, Stepped
 from lilliput.training.fit import Step
-from lilliput.training.forecast import promise
-from lilliput.training.pace import MEASURED, SAMPLING
 from lilliput.training.session import Session
 from lilliput.training.workers.pool import WorkerPool
 from tests.training.building import corpus, finished, recipe, run
@@ -112,8 +112,8 @@ def trained(
     monkeypatch.setattr(session.State, "put_best", lambda self: None)
     monkeypatch.setattr(session, "diagnose", lambda *arguments: [])
     monkeypatch.setattr(session, "read_chart", lambda *arguments: None)
-    monkeypatch.setattr(session.Journal, "step", lambda *arguments: None)
-    monkeypatch.setattr(session.Journal, "write", lambda *arguments: None)
+    monkeypatch.setattr(session.MetricsLog, "step", lambda *arguments: None)
+    monkeypatch.setattr(session.MetricsLog, "write", lambda *arguments: None)
     monkeypatch.setattr(session, "learn_counts", lambda *arguments: None)
 
     def measure_costs(training_data: Told, model: Model, runtime: Runtime) -> Costs:
@@ -124,7 +124,7 @@ def trained(
             cost, cost * SAMPLING, training_data.report_cost(model), machine.alone * machine.slower(machine.now)
         )
 
-    monkeypatch.setattr(session, "measure_costs", measure_costs)
+    monkeypatch.setattr(evaluator, "measure_costs", measure_costs)
 
     def train(machine: Machine, seconds: float, targets: int = 100_000, **settings: Any) -> Outcome:
         plan = recipe(
@@ -143,12 +143,12 @@ def trained(
         folder = RunFolder(tmp_path / f"{seconds}-{len(list(tmp_path.iterdir()))}")
         folder.path.mkdir()
         machine.take(OPENING)
-        sitting = Session(plan, folder, Told(machine, *parts, targets), WorkerPool(), lambda: False, 0.0, machine.clock)
-        events = list(sitting.events())
+        begun = Session(plan, folder, Told(machine, *parts, targets), WorkerPool(), lambda: False, 0.0, machine.clock)
+        events = list(begun.events())
         last = finished(events)
         looks = [event for event in events if isinstance(event, Evaluated)]
         shown = [event.steps for event in events if isinstance(event, Stepped)]
-        return Outcome(last.step, machine.now, machine.looks[-len(looks) :], shown, sitting.progress.ended)
+        return Outcome(last.step, machine.now, machine.looks[-len(looks) :], shown, begun.progress.ended)
 
     return train
 

@@ -10,9 +10,9 @@ from lilliput.corpus import Corpus, LargeText, open_large, read_files
 from lilliput.corpus.files import streaming
 from lilliput.data import encoding
 from lilliput.errors import CorpusError, RunError
-from lilliput.runs import RunFolder
+from lilliput.planning.resolve import resolve
+from lilliput.runs.folder import RunFolder
 from lilliput.training.data import stream as large
-from lilliput.training.resolve import resolve
 from tests.conftest import made_up_text
 from tests.training.building import finished, recipe, run
 

@@ -11,9 +11,9 @@ from lilliput.corpus import SplitSettings, split
 from lilliput.errors import RunError
 from lilliput.evaluation import rounding
 from lilliput.evaluation.rounding import measure_rounding
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.segments import segments
-from lilliput.training.evaluating import evaluate_run
+from lilliput.training.evaluator import evaluate_run
 from lilliput.training.events import Finished, Note
 from lilliput.writer import load
 from tests.training.building import corpus, finished, recipe, run, stop_after

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lilliput.errors import CheckpointError, RunError
-from lilliput.runs import RunFolder, load_checkpoint
+from lilliput.runs.checkpoint import load_checkpoint
+from lilliput.runs.folder import RunFolder
 from lilliput.training.events import Note, Started
 from lilliput.training.state import State
 from tests.training.building import corpus, finished, recipe, run, stop_after

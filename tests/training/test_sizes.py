@@ -9,7 +9,7 @@ import torch
 
 from lilliput.errors import RecipeError, RunError
 from lilliput.models import build, count_parameters
-from lilliput.training.forecast import forecast
+from lilliput.planning.forecast import forecast
 from lilliput.training.sizes import least_weights, memory_told
 from lilliput.training.train import train
 from tests.training.building import corpus, recipe

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from lilliput.runs import RunFolder, newest_checkpoint
+from lilliput.runs.checkpoint import newest_checkpoint
+from lilliput.runs.folder import RunFolder
 from lilliput.training.events import Evaluated, Event, Sampled, Stepped
 from lilliput.training.session import Session
 from lilliput.training.train import train

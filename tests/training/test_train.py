@@ -13,12 +13,13 @@ from lilliput.errors import CorpusError, RunError
 from lilliput.evaluation import score_tokens, verdict
 from lilliput.models import Model
 from lilliput.report.comparison import read_outcome
-from lilliput.runs import RunFolder, newest_checkpoint
+from lilliput.runs.checkpoint import newest_checkpoint
+from lilliput.runs.folder import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.tokenizers import load as load_tokenizer
 from lilliput.training.data.text import TextData
 from lilliput.training.data.training_data import ValidationResult
-from lilliput.training.evaluating import evaluate_run
+from lilliput.training.evaluator import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped
 from lilliput.training.train import train
 from lilliput.writer import load

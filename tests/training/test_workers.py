@@ -12,7 +12,7 @@ import torch
 from lilliput.data.batch import Batch
 from lilliput.models import Model, build
 from lilliput.objectives import next_token
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.training.events import Note, Stepped
 from lilliput.training.gradient import Scaler, step_seed

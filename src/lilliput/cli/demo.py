@@ -19,9 +19,9 @@ def run(
     from lilliput.cli.showing import download_progress
     from lilliput.errors import CorpusError
     from lilliput.interrupts import Interrupts
+    from lilliput.planning.resolve import Task, resolve
     from lilliput.report.screen import Console
     from lilliput.report.tables import print_evaluation
-    from lilliput.training.resolve import Task, resolve
 
     def find() -> Task:
         settings = {"training.minutes": minutes}

@@ -13,8 +13,8 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
     """Say what is wrong with a run, and what helps."""
-    from lilliput.runs import RunFolder
-    from lilliput.training.doctor import FEW_STEPS, diagnose, read_chart
+    from lilliput.evaluation.doctor import FEW_STEPS, diagnose, read_chart
+    from lilliput.runs.folder import RunFolder
 
     chart = read_chart(RunFolder(run), lambda line: typer.echo(line, err=True))
     found = diagnose(chart)

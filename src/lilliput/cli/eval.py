@@ -18,7 +18,7 @@ def run(
 ) -> None:
     """Measure a run: loss, perplexity, bits per character and byte, or right answers, beside what counting reaches."""
     from lilliput.report.tables import print_evaluation
-    from lilliput.training.evaluating import evaluate_run
+    from lilliput.training.evaluator import evaluate_run
     from lilliput.writer import load
 
     notes: list[str] = []

@@ -36,8 +36,8 @@ def run(
     """Judge what a run writes: real words, agreement, what is copied, and variety."""
     from lilliput.corpus import open_corpus
     from lilliput.evaluation.agreement import DETERMINERS
+    from lilliput.evaluation.generation_metrics import judge, read_texts, write_lines
     from lilliput.items import ItemWriter
-    from lilliput.training.judging import judge, read_texts, write_lines
     from lilliput.writer import load
 
     _refuse_existing(out)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def learnt_by(run: Path) -> "Learnt":
     """Return the index of what a run has learnt, told on the standard error where that is not all of its text."""
+    from lilliput.evaluation.generation_metrics import read_texts
     from lilliput.evaluation.writing import Learnt
-    from lilliput.training.judging import read_texts
 
     texts = read_texts(run)
     if texts.training_share < 1:

@@ -10,8 +10,8 @@ import typer
 from lilliput.cli.reading import Encoding, Exclude, Field, Include, given_settings
 
 if TYPE_CHECKING:
+    from lilliput.planning.forecast import Forecast
     from lilliput.recipe import Recipe
-    from lilliput.training.forecast import Forecast
 
 
 _LINE = 60
@@ -37,10 +37,10 @@ def run(
     started = time.monotonic()
     from lilliput.cli.showing import download_progress
     from lilliput.errors import RecipeError
+    from lilliput.planning.forecast import forecast
+    from lilliput.planning.resolve import resolve
     from lilliput.recipe import parse_setting
     from lilliput.report.screen import Console
-    from lilliput.training.forecast import forecast
-    from lilliput.training.resolve import resolve
 
     if save is not None and save.exists():
         raise RecipeError(f"{save}: is there already; give --save a new name")

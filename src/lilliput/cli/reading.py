@@ -32,6 +32,6 @@ def given_settings(
 
 def settings_of(encoding: str | None, field: str | None) -> "ReadSettings":
     """Return how one text is to be read. Raises RecipeError for an encoding that does not exist."""
-    from lilliput.training.resolve import read_settings
+    from lilliput.planning.resolve import read_settings
 
     return read_settings(given_settings(encoding, None, None, field))

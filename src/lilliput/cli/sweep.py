@@ -35,10 +35,10 @@ def run(
 ) -> int:
     """Try several settings on one text, with equal lengths and several seeds; the plan as it is is one of them."""
     from lilliput.interrupts import Interrupts
+    from lilliput.planning.resolve import Task, resolve
     from lilliput.recipe import parse_setting
     from lilliput.report.alternatives import plot_alternatives
     from lilliput.sweep import read_alternatives, summary, sweep, write_summary
-    from lilliput.training.resolve import Task, resolve
 
     common = dict(parse_setting(text) for text in set_ or [])
     if minutes is not None:

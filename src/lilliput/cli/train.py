@@ -46,8 +46,8 @@ def run(
     from lilliput.api import run_task
     from lilliput.cli.showing import download_progress, show_evaluation
     from lilliput.interrupts import Interrupts
+    from lilliput.planning.resolve import resolve
     from lilliput.recipe import parse_setting
-    from lilliput.training.resolve import resolve
 
     settings = dict(parse_setting(text) for text in set_ or [])
     if minutes is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from lilliput.data.examples import EncodedExamples, read_examples
 from lilliput.data.tokens import Tokens
 from lilliput.generation import TorchReading, log_probabilities
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.segments import moved_inside, segments
 from lilliput.writer import Writer
 

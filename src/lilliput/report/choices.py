@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from lilliput.evaluation.floors import strongest_floor
 from lilliput.models import GPTSettings
+from lilliput.planning.expected_loss import expected_bits, tells
 from lilliput.recipe import Recipe
+from lilliput.runtime import peak_memory
 from lilliput.training.events import Started, Stepped
-from lilliput.training.expectation import expected_bits, tells
-from lilliput.training.pace import memory_held
 
 
 def choices(recipe: Recipe) -> list[tuple[str, str]]:
@@ -41,7 +41,7 @@ def outlook(recipe: Recipe, begun: Started, step: Stepped, seconds_per_step: flo
         return []
     per_step = recipe.training.batch * recipe.training.accumulation * begun.context
     speed = f"{per_step / seconds_per_step:,.0f} tokens/s, about {step.steps:,} steps, until {ends(step.seconds_left)}"
-    lines = [("here", f"{begun.parameters:,} parameters, {speed}{memory(memory_held())}")]
+    lines = [("here", f"{begun.parameters:,} parameters, {speed}{memory(peak_memory())}")]
     counts = begun.floors.get("ngram")
     if counts and tells(recipe):
         counting = counts["bits_per_character"]

@@ -10,7 +10,9 @@ from lilliput.errors import RunError
 from lilliput.recipe import Recipe, varying
 from lilliput.report.console import percent
 from lilliput.report.tables import PART_NAMES, Rows, table
-from lilliput.runs import RunFolder, read_evaluation
+from lilliput.runs.folder import RunFolder
+from lilliput.runs.history import read_history
+from lilliput.runs.outcome import read_evaluation
 
 LEFT_OUT = ("name", "description", "training.track")
 """Settings that change nothing of what a run comes to."""
@@ -53,13 +55,13 @@ def read_outcome(folder: Path, note: Callable[[str], None] = print) -> Outcome:
     if not run.evaluation.exists():
         raise RunError(f"{folder}: not finished, so there is nothing to compare; give the command that made it again")
     evaluation = read_evaluation(run)
-    steps = [row for row in run.read_lines(run.metrics, note) if "loss" in row]
+    steps = read_history(run.metrics, note).steps
     if not steps:
         raise RunError(f"{run.metrics}: holds no steps; copy it back from a backup, or train again with --fresh")
     try:
         last = steps[-1]
-        figures = {"run": str(folder), "parameters": run.count_parameters(), "steps": last["step"]}
-        figures |= {"seconds": last["seconds"], "tokens": last["tokens"], "best_step": evaluation["step"]}
+        figures: dict[str, Any] = {"run": str(folder), "parameters": run.count_parameters(), "steps": last.step}
+        figures |= {"seconds": last.seconds, "tokens": last.tokens, "best_step": evaluation["step"]}
         names = ("exact_match", "bits_per_character", "loss", "sampled_share")
         figures |= {name: evaluation[name] for name in names if name in evaluation}
         parts = evaluation["parts"].items()

@@ -1,6 +1,5 @@
 """What a plot needs of a run, and the reading of it from a run folder."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from lilliput import files
 from lilliput.errors import RunError
-from lilliput.rows import read_rows
+from lilliput.runs.history import read_history
 
 
 @dataclass(frozen=True)
@@ -34,32 +33,16 @@ class RunCurve:
 def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
     """Read `metrics.jsonl` of a run folder, and from `facts.json`, where it is there, the unit and the floors.
 
-    A step that stands there twice, because the run was continued from before it, counts as it stands last. Damaged
-    lines are left out, which `note` is told. Raises RunError for a missing or broken file.
+    `note` gets a line about damaged rows. Raises RunError for a missing or broken file.
     """
     from lilliput.evaluation.floors import named_floors  # with it comes torch, which drawing does without
 
     file = folder / "metrics.jsonl"
     if not file.exists():
         raise RunError(f"{file} cannot be read (it is missing): give the folder of a run that has trained")
-    steps: dict[int, tuple[float, float, float]] = {}
-    validation: dict[int, float] = {}
-    exact_match: dict[int, float] = {}
-    network: dict[int, float] = {}
-    for row in read_rows(file, note):
-        step = row["step"]
-        if "validation_loss" in row:
-            validation[step] = row["validation_loss"]
-            if row.get("network_validation_loss", row["validation_loss"]) != row["validation_loss"]:
-                network[step] = row["network_validation_loss"]
-        if "exact_match" in row:
-            exact_match[step] = row["exact_match"]
-        if "loss" in row:
-            steps[step] = (row["loss"], row.get("learning_rate", math.nan), row.get("seconds", math.nan))
-    if not steps:
+    history = read_history(file, note)
+    if not history.steps:
         raise RunError(f"{file} holds no training steps yet: train the run first")
-    ordered = sorted(steps)
-    losses, rates, seconds = zip(*(steps[step] for step in ordered), strict=True)
     facts = _read_facts(folder / "facts.json")
     try:
         characters = facts.get("characters_per_token")
@@ -67,17 +50,19 @@ def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
         characters_per_token = None if characters is None else float(characters)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise RunError(f"{folder / 'facts.json'}: characters_per_token or floors are not numbers") from None
+    steps, evaluations = history.steps, history.evaluations
+    network = [(row.step, row.network_validation_loss, row.validation_loss) for row in evaluations]
     return RunCurve(
-        folder.resolve().name,
-        ordered,
-        losses,
-        rates,
-        seconds,
-        sorted(validation.items()),
-        characters_per_token,
-        floors,
-        sorted(exact_match.items()),
-        sorted(network.items()),
+        name=folder.resolve().name,
+        steps=[row.step for row in steps],
+        losses=[row.loss for row in steps],
+        learning_rates=[row.learning_rate for row in steps],
+        seconds=[row.seconds for row in steps],
+        validation=[(row.step, row.validation_loss) for row in evaluations],
+        characters_per_token=characters_per_token,
+        floors=floors,
+        exact_match=[(row.step, row.exact_match) for row in evaluations if row.exact_match is not None],
+        network=[(step, alone) for step, alone, whole in network if alone is not None and alone != whole],
     )
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AliasChoices, ConfigDict, Field, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -23,6 +24,11 @@ from lilliput.runs.manifest import check_manifest, upgrade, write_manifest
 _NAME = re.compile(r"step-(\d{8,})")
 
 
+def _either(name: str, former: str) -> Any:
+    """Let checkpoints of earlier versions have the former name of a field."""
+    return Field(validation_alias=AliasChoices(name, former))
+
+
 @dataclass
 class Progress:
     """Where a run stands; the part of a checkpoint that is not tensors."""
@@ -31,7 +37,7 @@ class Progress:
 
     step: int = 0
     seconds: float = 0.0
-    """Time spent on the run so far, over all its sittings."""
+    """Time spent on the run so far, over all its sessions."""
     opening_seconds: float = 0.0
     """The `seconds` before the first step."""
     tokens: int = 0
@@ -49,9 +55,9 @@ class Progress:
     """How many times its whole length the run is to be."""
     scaler: dict[str, int | float] = field(default_factory=dict)
     """State of the float16 loss scaler."""
-    guard: dict[str, int | float] = field(default_factory=dict)
-    """What the guard knows of the losses so far."""
-    troubles: list[int] = field(default_factory=list)
+    spike_detector: Annotated[dict[str, int | float], _either("spike_detector", "guard")] = field(default_factory=dict)
+    """What the detector of loss spikes knows of the losses so far."""
+    spikes: Annotated[list[int], _either("spikes", "troubles")] = field(default_factory=list)
     """The steps that went wrong, oldest first; each has halved the learning rate."""
     accumulation: int | None = None
     """Micro-batches of a share of a step, where the memory did not suffice for those of the recipe."""

@@ -77,7 +77,7 @@ class Budget:
         self.opening_seconds = 0.0
         """What preparing took before the first step, where the schedule begins."""
         self.ended: float | None = None
-        """The length in seconds to whose end an earlier sitting came."""
+        """The length in seconds to whose end an earlier session came."""
         self.costs = Costs()
         self.limit: int | None = None
         """Targets that an evaluation on the way may score; None is all of them."""
@@ -90,7 +90,7 @@ class Budget:
         self._started = clock() - seconds
 
     def elapsed(self) -> float:
-        """Return the seconds spent on the run, over all its sittings."""
+        """Return the seconds spent on the run, over all its sessions."""
         return self._clock() - self._started
 
     def progress(self, step: int) -> float:

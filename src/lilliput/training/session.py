@@ -1,4 +1,4 @@
-"""One sitting of a run: steps, looks at the validation text, checkpoints, and the final evaluation."""
+"""One session of a run: steps, looks at the validation text, checkpoints, and the final evaluation."""
 
 import math
 import time
@@ -13,22 +13,24 @@ import torch
 from lilliput.beside import Beside
 from lilliput.data.batch import Batch
 from lilliput.errors import RunError
-from lilliput.models import Mixture, Model, build, count_parameters
+from lilliput.evaluation.doctor import diagnose, read_chart
+from lilliput.models import Model, build, count_parameters
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.schedules import rate_factor
 from lilliput.recipe import Recipe
-from lilliput.runs import Progress, RunFolder
+from lilliput.runs.checkpoint import Progress
+from lilliput.runs.folder import RunFolder
 from lilliput.runs.weights import learn_counts
 from lilliput.training.budget import Budget, Costs
-from lilliput.training.data.training_data import TrainingData, ValidationResult
-from lilliput.training.doctor import diagnose, read_chart
+from lilliput.training.data.training_data import TrainingData
+from lilliput.training.evaluator import Evaluator
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Stepped, started
 from lilliput.training.fit import Step, fit
 from lilliput.training.gradient import Scaler
-from lilliput.training.guard import RESCUES, Guard, Trouble
-from lilliput.training.journal import Journal
-from lilliput.training.pace import measure_costs, runtime_of
+from lilliput.training.loss_spike import ROLLBACKS, LossSpike, SpikeDetector
+from lilliput.training.metrics_log import MetricsLog
+from lilliput.training.precision import training_runtime
 from lilliput.training.state import State
 from lilliput.training.workers.pool import WorkerPool
 from lilliput.writer import Writer
@@ -40,7 +42,7 @@ ELSEWHERE = 1 << 30
 
 
 class Session:
-    """Trains from where the run folder stands; `started` is when the sitting began, by the `clock`."""
+    """Trains from where the run folder stands; `started` is when the session began, by the `clock`."""
 
     def __init__(
         self,
@@ -59,9 +61,9 @@ class Session:
         self.training_data = training_data
         self.stop = stop
         self.notes: list[str] = []
-        self.told = {"instability"}  # a rescue has its own note
+        self.told = {"instability"}  # a rollback has its own note
         self.model = self._first_model()
-        self.runtime = runtime_of(recipe, self.model, training_data.window)
+        self.runtime = training_runtime(recipe, self.model, training_data.window)
         self.model.to(self.runtime.device)
         # Counting leaves the interpreter to the rest for most of its time.
         counting = Beside(partial(learn_counts, self.model, run, training_data.tokenizer))
@@ -77,7 +79,8 @@ class Session:
         counting.result()
         self.workers = workers
         labels = training_data.facts.get("labels", {})
-        self.writer = Writer(self.model, training_data.tokenizer, recipe.sample, labels=labels)
+        writer = Writer(self.model, training_data.tokenizer, recipe.sample, labels=labels)
+        self.evaluator = Evaluator(training_data, writer, self.runtime, self.settings.batch)
         self._begin(clock() - started)
         self.saved = clock()
         self.saved_step = self.progress.step
@@ -97,8 +100,8 @@ class Session:
     def _begin(self, seconds: float) -> None:
         """Set up what follows from the progress, `seconds` of which have passed since it was saved."""
         self.scaler = Scaler(self.runtime, self.progress.scaler)
-        self.guard = Guard.restored(self.progress.guard, self.model.vocab_size)
-        self.journal = Journal(self.run, self.guard, self.runtime.needs_scaler)
+        self.detector = SpikeDetector.restored(self.progress.spike_detector, self.model.vocab_size)
+        self.metrics = MetricsLog(self.run, self.detector, self.runtime.needs_scaler)
         self._count_rounds()
         self.budget = self._new_budget(self.progress.seconds + seconds)
 
@@ -118,8 +121,8 @@ class Session:
             yield from self._events()
         except BaseException:
             if self.whole and self.saved_step != self.progress.step:
-                # What the guard finds only now is not to be kept.
-                with suppress(Trouble):
+                # What the detector finds only now is not to be kept.
+                with suppress(LossSpike):
                     self._save()
             raise
 
@@ -131,26 +134,26 @@ class Session:
             yield Note("compiling the model: about a minute, or less where it is kept from an earlier run")
             yield Note(self.workers.compile(self.model, batch_of(0), self.settings.accumulation, self.runtime))
         if self.budget.seconds is not None and not self.budget.over(self.progress.step):
-            self._keep_costs(measure_costs(self.training_data, self.model, self.runtime))
+            self._keep_costs(self.evaluator.costs())
         if not self.budget.over(self.progress.step) and not self._stale():
             self.run.evaluation.unlink(missing_ok=True)  # that of a shorter run says nothing of this one
         reason: str | None = None
         while reason is None:
             try:
                 reason = yield from self._train(batch_of)
-            except Trouble as trouble:
+            except LossSpike as spike:
                 self.whole = False
-                if len(self.progress.troubles) >= RESCUES:
-                    reason = self._give_up(trouble)
+                if len(self.progress.spikes) >= ROLLBACKS:
+                    reason = self._give_up(spike)
                 else:
-                    yield Note(self._rescue(trouble))
+                    yield Note(self._roll_back(spike))
         if reason == "interrupted":
             yield self._finished(reason, interrupted=True)
         else:
             yield from self._closing(reason)
 
     def _train(self, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
-        """Train until the run is over, and return why; what the guard raises is passed on."""
+        """Train until the run is over, and return why; what the detector raises is passed on."""
         resumed, lost, look, save = self.clock(), self.workers.lost, False, False
         for step in self._fit(batch_of):
             notes = []
@@ -164,11 +167,11 @@ class Session:
             look = look or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds)
             save = save or self._save_due(step.number)
             # What may turn out to have gone wrong is neither measured nor saved before that is known.
-            if self.budget.over(step.number) or (look and not self.guard.doubtful):
+            if self.budget.over(step.number) or (look and not self.detector.doubtful):
                 look = save = False
                 self.progress.ended = self.budget.seconds if self.budget.over(step.number) else None
                 events += self._look()
-            elif save and not self.guard.doubtful:
+            elif save and not self.detector.doubtful:
                 save = False
                 self._save()
             # Told when all of it is done: the caller may leave its loop at any event.
@@ -183,25 +186,25 @@ class Session:
             resumed = self.clock()
         return "complete"
 
-    def _rescue(self, trouble: Trouble) -> str:
+    def _roll_back(self, spike: LossSpike) -> str:
         """Go back to the last checkpoint; from there on the rate is halved and the step has another batch."""
-        troubles, elapsed = [*self.progress.troubles, trouble.step], self.budget.elapsed()
+        spikes, elapsed = [*self.progress.spikes, spike.step], self.budget.elapsed()
         self.state.restore()
-        self.progress.troubles = troubles
+        self.progress.spikes = spikes
         costs = self.budget.costs
         self._begin(elapsed - self.progress.seconds)
         self._keep_costs(costs)
         back = f"going back to step {self.progress.step}, with half the learning rate and another batch at that step"
-        self.journal.write({"step": self.progress.step, "trouble": trouble.reason, "at_step": trouble.step})
+        self.metrics.write({"step": self.progress.step, "loss_spike": spike.reason, "at_step": spike.step})
         self._save()
         self.whole = True
-        return f"{trouble.reason} at step {trouble.step}: {back} ({len(troubles)} of {RESCUES})"
+        return f"{spike.reason} at step {spike.step}: {back} ({len(spikes)} of {ROLLBACKS})"
 
-    def _give_up(self, trouble: Trouble) -> str:
+    def _give_up(self, spike: LossSpike) -> str:
         remedy = "start over with --fresh and a smaller training.learning_rate"
         if self.progress.best_loss is None:
-            raise RunError(f"{trouble.reason} at step {trouble.step}, after {RESCUES} rescues: {remedy}")
-        return f"stopped: {trouble.reason} at step {trouble.step}, after {RESCUES} rescues; for more, {remedy}"
+            raise RunError(f"{spike.reason} at step {spike.step}, after {ROLLBACKS} rollbacks: {remedy}")
+        return f"stopped: {spike.reason} at step {spike.step}, after {ROLLBACKS} rollbacks; for more, {remedy}"
 
     def _count_rounds(self) -> None:
         progress = self.progress
@@ -229,7 +232,7 @@ class Session:
             yield Note("this run was stopped early; a greater training.patience makes it go on")
 
     def _fit(self, batch_of: Callable[[int], Batch]) -> Iterator[Step]:
-        troubles, scale = self.progress.troubles, 0.5 ** len(self.progress.troubles)
+        spikes, scale = self.progress.spikes, 0.5 ** len(self.progress.spikes)
 
         def factor(step: int) -> float | None:
             if step == 0:
@@ -241,7 +244,7 @@ class Session:
         return fit(
             self.model,
             next_token,
-            lambda step: batch_of(step + ELSEWHERE * troubles.count(step + 1)),
+            lambda step: batch_of(step + ELSEWHERE * spikes.count(step + 1)),
             self.state.optimizers,
             factor,
             runtime=self.runtime,
@@ -260,7 +263,7 @@ class Session:
     def _record(self, step: Step, seconds: float) -> Stepped:
         self.progress.step = step.number
         self.progress.tokens += step.tokens
-        # A running mean over twenty steps; the first step of a sitting, which is slow, counts only until the second.
+        # A running mean over twenty steps; the first step of a session, which is slow, counts only until the second.
         self.steps_timed += 1
         self.seconds_per_step += max(0.05, 1 / max(1, self.steps_timed - 1)) * (seconds - self.seconds_per_step)
         rate = self.settings.learning_rate * step.rate_factor
@@ -270,7 +273,7 @@ class Session:
             "seconds": round(self.budget.elapsed(), 3),
             "tokens": self.progress.tokens,
         }
-        self.journal.step(row, step.loss, step.norm)
+        self.metrics.step(row, step.loss, step.norm)
         self.whole = True
         return Stepped(
             step=step.number,
@@ -296,12 +299,11 @@ class Session:
 
     def _evaluate(self) -> tuple[Evaluated, float]:
         """Measure the model; return also the seconds that scoring took."""
-        self.journal.flush()
+        self.metrics.flush()
         progress = self.progress
-        if isinstance(self.model, Mixture):
-            self._fit_gate(self.model)
+        self.evaluator.calibrate()
         scoring = self.clock()
-        result = self._score(progress.evaluation_limit)
+        result = self.evaluator.validate(progress.evaluation_limit)
         scoring = self.clock() - scoring
         if progress.best_loss is None or result.loss < progress.best_loss:
             progress.best_loss, progress.best_step, progress.stale_evaluations = result.loss, progress.step, 0
@@ -311,7 +313,7 @@ class Session:
         progress.evaluated_seconds = self.budget.elapsed()
         share = result.scored / self.training_data.targets
         row = {"step": progress.step, "share": round(share, 4)} | result.as_dict()
-        self.journal.write(row | {"seconds": round(progress.evaluated_seconds, 3)})
+        self.metrics.write(row | {"seconds": round(progress.evaluated_seconds, 3)})
         characters = self.training_data.facts.get("characters_per_token")
         evaluated = Evaluated(
             step=progress.step,
@@ -328,22 +330,11 @@ class Session:
         return evaluated, scoring
 
     def _diagnosis(self) -> Iterator[Event]:
-        """Say what is wrong, each kind of thing once in a sitting."""
+        """Say what is wrong, each kind of thing once in a session."""
         for finding in diagnose(read_chart(self.run, self.notes.append)):
             if finding.kind not in self.told:
                 self.told.add(finding.kind)
                 yield Note(f"{finding.text}; what helps: {finding.remedy}")
-
-    def _fit_gate(self, mixture: Mixture) -> None:
-        pairs = self.training_data.aside(self.settings.batch, mixture.memory)
-        moved = [(before_BP, batch.to(self.runtime.device)) for before_BP, batch in pairs]
-        if moved:
-            with self.runtime.autocast():
-                mixture.fit_gate((before_BP, batch.inputs_BT, batch.targets_BT) for before_BP, batch in moved)
-
-    def _score(self, limit: int | None) -> ValidationResult:
-        with self.runtime.autocast():
-            return self.training_data.validate(self.model, limit)
 
     def _keep_costs(self, costs: Costs) -> None:
         """Let the time that is left be divided by these costs; the part that is scored stays what it was at first."""
@@ -353,9 +344,7 @@ class Session:
         self.budget.limit = self.progress.evaluation_limit
 
     def _sample(self) -> Sampled:
-        with self.runtime.autocast():
-            deadline = time.monotonic() + self.budget.sample_seconds()
-            sample = self.training_data.sample(self.writer, self.progress.step, deadline)
+        sample = self.evaluator.sample(self.progress.step, self.budget.sample_seconds())
         self.run.append_lines(self.run.samples, sample.rows)
         return Sampled(self.progress.step, sample.prompt, sample.text)
 
@@ -367,10 +356,10 @@ class Session:
         return (every is not None and step % every == 0) or self.clock() - self.saved > SAVE_SECONDS
 
     def _save(self) -> None:
-        self.journal.flush()
+        self.metrics.flush()
         self.progress.seconds = self.budget.elapsed()
         self.progress.scaler = self.scaler.state()
-        self.progress.guard = asdict(self.guard)
+        self.progress.spike_detector = asdict(self.detector)
         self.state.save()
         self.saved, self.saved_step = self.clock(), self.progress.step
 
@@ -379,7 +368,7 @@ class Session:
         self.workers.dismiss()
         self._change()
         self.state.put_best()
-        report = self.training_data.report(self.writer, self.budget.limit_left())
+        report = self.evaluator.report(self.budget.limit_left())
         self.run.write_evaluation({"step": self.progress.best_step} | report)
         yield from self._diagnosis()
         yield self._finished(reason, report)

@@ -8,15 +8,15 @@ from lilliput.errors import CheckpointError
 from lilliput.models import Model
 from lilliput.optimization.optimizers import Optimizers
 from lilliput.recipe import TrainingSettings
-from lilliput.runs import (
+from lilliput.runs.checkpoint import (
     Checkpoint,
     Progress,
-    RunFolder,
     load_checkpoint,
     newest_checkpoint,
     prune_checkpoints,
     save_checkpoint,
 )
+from lilliput.runs.folder import RunFolder
 from lilliput.runs.weights import put_weights
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from lilliput.corpus import Examples, LargeText
 from lilliput.errors import RunError
 from lilliput.recipe import Recipe, differences
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.runtime import choose_runtime, describe_environment, kept_memory
 from lilliput.training.data.answers import for_answers
 from lilliput.training.data.prepare import Measure, Source, is_same_source, open_training_data, prepare

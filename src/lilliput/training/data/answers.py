@@ -15,7 +15,7 @@ from lilliput.errors import RunError
 from lilliput.evaluation.answers import answer_floors, score_answers
 from lilliput.models import Model
 from lilliput.recipe import Recipe, SampleSettings
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.tokenizers import Tokenizer
 from lilliput.training.data.training_data import LEARNT, MEASURED, Sample, ValidationResult
 from lilliput.writer import Writer

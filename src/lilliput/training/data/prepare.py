@@ -23,7 +23,7 @@ from lilliput.data.tokens import joined, write_segments
 from lilliput.errors import CorpusError, RecipeError
 from lilliput.evaluation.answers import answer_floors, most_frequent_answer
 from lilliput.recipe import Recipe
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.segments import starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import train as train_tokenizer

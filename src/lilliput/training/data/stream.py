@@ -15,7 +15,7 @@ from lilliput.data.tokens import Tokens, read_tokens, write_tokens
 from lilliput.errors import CorpusError, TokenizerError
 from lilliput.evaluation.floors import NGRAM_TRAINING_CHARACTERS
 from lilliput.recipe import Recipe
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.segments import WHOLE, Starts, segments
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers import load as load_tokenizer

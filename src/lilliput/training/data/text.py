@@ -28,7 +28,7 @@ from lilliput.evaluation.loss import (
 )
 from lilliput.models import Mixture, Model
 from lilliput.models.counts import MOST_TOKENS
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.segments import WHOLE, Starts, segments, starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.training.data.held_out import floors_on_part

@@ -23,11 +23,11 @@ from lilliput.corpus import (
 from lilliput.corpus.splitting import SplitKind, split_kind
 from lilliput.data.arithmetic import make_problems
 from lilliput.errors import CorpusError, RecipeError, RunError
+from lilliput.planning.plan import Plan, make_plan
+from lilliput.planning.throughput import machine_speed
 from lilliput.recipe import Recipe, is_recipe, make_recipe, named_recipe, read_recipe, recipe_names
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.training.data.prepare import Measure, Source
-from lilliput.training.plan import Plan, make_plan
-from lilliput.training.speed import machine_speed
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The log of a run: one line of metrics.jsonl per step and per evaluation.
 
 On a GPU, losses stay there until a few seconds' worth is read at once, so that logging never makes it wait. What the
-guard finds in them is then found a little late, and still before anything of it is saved or measured.
+detector finds in them is then found a little late, and still before anything of it is saved or measured.
 """
 
 import math
@@ -11,28 +11,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lilliput.runs import RunFolder
-from lilliput.training.guard import Guard, Trouble
+from lilliput.runs.folder import RunFolder
+from lilliput.training.loss_spike import LossSpike, SpikeDetector
 
 FLUSH_SECONDS = 2.0
 
 
-class Journal:
-    """Collects rows for metrics.jsonl, shows them to the guard, and writes them in portions."""
+class MetricsLog:
+    """Collects rows for metrics.jsonl, shows them to the spike detector, and writes them in portions."""
 
-    def __init__(self, run: RunFolder, guard: Guard, scaled: bool) -> None:
+    def __init__(self, run: RunFolder, detector: SpikeDetector, scaled: bool) -> None:
         self._run = run
-        self._guard = guard
+        self._detector = detector
         self._scaled = scaled  # the loss scaler leaves out steps with an infinite gradient by itself
         self._waiting: list[tuple[dict[str, Any], Tensor]] = []
         self._rows: list[dict[str, Any]] = []
         self._flushed = time.monotonic()
 
     def step(self, row: dict[str, Any], loss: Tensor, norm: Tensor) -> None:
-        """Log one step. Raises Trouble if it, or one that has not been looked at, went wrong."""
+        """Log one step. Raises LossSpike if it, or one that has not been looked at, went wrong."""
         self._waiting.append((row, torch.stack([loss, norm])))
         if loss.device.type == "cpu":
-            self._look()
+            self._check()
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
@@ -42,21 +42,21 @@ class Journal:
         self._run.append_lines(self._run.metrics, [row])
 
     def flush(self) -> None:
-        """Write what is waiting. Raises Trouble at the first step that went wrong."""
-        self._look()
+        """Write what is waiting. Raises LossSpike at the first step that went wrong."""
+        self._check()
         self._run.append_lines(self._run.metrics, self._rows)
         self._rows = []
         self._flushed = time.monotonic()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if not self._waiting:
             return
         values = torch.stack([value for _, value in self._waiting]).tolist()
         waiting, self._waiting = self._waiting, []
         for (row, _), (loss, norm) in zip(waiting, values, strict=True):
-            reason = self._guard.check(loss, None if self._scaled else norm)
+            reason = self._detector.check(loss, None if self._scaled else norm)
             if reason is not None:
                 # A leap, or a loss that stays too high, began some steps ago.
-                raise Trouble(row["step"] - max(0, self._guard.doubtful - 1), reason)
+                raise LossSpike(row["step"] - max(0, self._detector.doubtful - 1), reason)
             row["loss"], row["gradient_norm"] = loss, round(norm, 5) if math.isfinite(norm) else None
             self._rows.append(row)

@@ -1,32 +1,38 @@
-"""How fast this machine takes the steps of a recipe: some are taken, with random tokens, which cost the same as any."""
+"""How fast this machine trains: a recipe, by taking some of its steps; a block, beside the machine of the plans.
+
+Steps are taken with random tokens, which cost the same as any. What is planned by minutes was measured on two cores
+with bfloat16 units; a machine that is three times as fast learns in one minute what those learn in three.
+"""
 
 import statistics
-import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
 from lilliput.data.batch import Batch
-from lilliput.models import Model, build, count_multiplied, count_parameters
+from lilliput.models import Model, build, count_parameters
+from lilliput.models.layers import Block, rotary_tables
 from lilliput.models.settings import GPTSettings
 from lilliput.objectives import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_runtime, kept_memory
-from lilliput.training.budget import Costs
-from lilliput.training.data.training_data import MEASURED, TrainingData
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
+from lilliput.training.precision import training_runtime
 from lilliput.training.workers.pool import WorkerPool
 
-FITTING, SAMPLING = 1.5, 8_000
-"""What an evaluation does beside scoring, by the targets that could be scored meanwhile: for each that something is
-fitted to, and for a sample and a checkpoint. It holds until the first evaluation, which is timed."""
+_ROWS, _WINDOW = 12, 256
+_PARAMETERS = 600_000
+_WARMING, _TURNS = 3, 5
+REFERENCE_SECONDS = 0.050
+"""For forward and back of the block below, on the machine that plans were measured on (`docs/log.md`)."""
 
 
 @dataclass(frozen=True)
-class Pace:
+class Throughput:
     """What the steps of a recipe cost here; `step_seconds` are those of each step but the first."""
 
     model: Model
@@ -53,16 +59,9 @@ class Pace:
         return self.tokens_per_step / self.seconds_per_step
 
 
-def runtime_of(recipe: Recipe, model: torch.nn.Module, window: int) -> Runtime:
-    """Return the device and the number format in which a recipe trains its model."""
-    # A recurrent layer steps through time: it has no large products, which half precision is for.
-    parameters = count_multiplied(model) // recipe.model.members if isinstance(recipe.model, GPTSettings) else 0
-    return choose_runtime(recipe.training.precision, parameters, recipe.training.batch * window)
-
-
-def measure_pace(
+def measure_throughput(
     recipe: Recipe, workers: WorkerPool, vocabulary: int, window: int, steps: int = 3, seconds: float = 1.0
-) -> Pace:
+) -> Throughput:
     """Take one step of the recipe and then `steps` more, and as many as `seconds` are enough for.
 
     Raises RunError if the memory does not suffice for a single row.
@@ -70,7 +69,7 @@ def measure_pace(
     training = recipe.training
     torch.manual_seed(recipe.seed)
     model = build(recipe.model, vocabulary, window)
-    runtime = runtime_of(recipe, model, window)
+    runtime = training_runtime(recipe, model, window)
     model.to(runtime.device)
     rows = training.batch * training.accumulation
 
@@ -99,25 +98,32 @@ def measure_pace(
             float(step.loss)  # waits for the device
             taken.append(time.perf_counter() - clock)
             clock = time.perf_counter()
-    return Pace(model, runtime, rows * window, tuple(taken[1:]), note)
+    return Throughput(model, runtime, rows * window, tuple(taken[1:]), note)
 
 
-def measure_costs(training_data: TrainingData, model: Model, runtime: Runtime) -> Costs:
-    """Time parts of an evaluation on the way and of the final one, which is in single precision; guess the rest."""
-    with runtime.autocast():
-        training_data.validate(model, 1)  # what is slow the first time only
-        started = time.monotonic()
-        scored = training_data.validate(model, MEASURED).scored
-        seconds = (time.monotonic() - started) / scored
-    fitting = seconds * FITTING * training_data.fitted
-    return Costs(seconds, fitting + seconds * SAMPLING, training_data.report_cost(model), fitting)
+@cache
+def machine_speed() -> float:
+    """Return how many times as fast as that machine this one trains a block of a planned model; takes half a second."""
+    return REFERENCE_SECONDS / block_seconds()
 
 
-def memory_held() -> int | None:
-    """Return the most bytes that this process has held, None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return held if sys.platform == "darwin" else held * 1024
+def block_seconds() -> float:
+    """Return the median time of forward and back of a block of a planned model with a step's rows."""
+    settings = GPTSettings(shape="modern", layers=1)
+    runtime = choose_runtime("auto", _PARAMETERS, _ROWS * _WINDOW)
+    block = Block(settings, 0).to(runtime.device).train()
+    rotary = tuple(table.to(runtime.device) for table in rotary_tables(_WINDOW, settings.head_width, 1024.0))
+    x_BTD = torch.randn(_ROWS, _WINDOW, settings.width, generator=torch.Generator().manual_seed(0)).to(runtime.device)
+    taken = []
+    with kept_memory():
+        for _ in range(_WARMING + _TURNS):
+            clock = time.perf_counter()
+            with runtime.autocast():
+                loss = block(x_BTD, (rotary[0], rotary[1]), None).float().square().mean()
+            loss.backward()
+            gradient = block.feed_forward.down.weight.grad
+            assert gradient is not None
+            float(gradient.sum())  # waits for the device
+            block.zero_grad()
+            taken.append(time.perf_counter() - clock)
+    return statistics.median(taken[_WARMING:])

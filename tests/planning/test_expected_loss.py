@@ -1,9 +1,10 @@
 """What a planned model is expected to come to."""
 
-from lilliput.training.expectation import expected_bits, tells
-from lilliput.training.forecast import forecast
-from lilliput.training.plan import make_plan
 from tests.training.building import corpus, sums
+
+from lilliput.planning.expected_loss import expected_bits, tells
+from lilliput.planning.forecast import forecast
+from lilliput.planning.plan import make_plan
 
 
 def test_a_model_is_better_than_counting_and_the_more_it_learns_the_better() -> None:

@@ -4,13 +4,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-
-from lilliput.errors import CorpusError, GenerationError, RunError
-from lilliput.runs import RunFolder
-from lilliput.training.judging import LENGTHS, RunTexts, judge, read_texts, write_lines
-from lilliput.writer import Piece, Writer
 from tests.conftest import made_up_text
 from tests.training.building import recipe, run
+
+from lilliput.errors import CorpusError, GenerationError, RunError
+from lilliput.evaluation.generation_metrics import LENGTHS, RunTexts, judge, read_texts, write_lines
+from lilliput.runs.folder import RunFolder
+from lilliput.writer import Piece, Writer
 
 TEXT = made_up_text(3000)
 
@@ -54,11 +54,11 @@ def test_the_texts_of_a_run_are_those_it_learnt_and_held_out(small: Path) -> Non
 
 def test_of_a_long_training_text_the_end_is_used(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read_texts(small)
-    monkeypatch.setattr("lilliput.training.judging.MOST_TOKENS", 500)
+    monkeypatch.setattr("lilliput.evaluation.generation_metrics.MOST_TOKENS", 500)
     texts = read_texts(small)
     assert 0 < texts.training_share < 1
     assert whole.training.endswith(texts.training)
-    monkeypatch.setattr("lilliput.training.judging._DECODED_AT_ONCE", 100)
+    monkeypatch.setattr("lilliput.evaluation.generation_metrics._DECODED_AT_ONCE", 100)
     texts = read_texts(small)
     assert texts.lines_before == whole.training.removesuffix(texts.training).count("\n") > 0
     copied = whole.training[-400:]

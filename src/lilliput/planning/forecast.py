@@ -13,14 +13,16 @@ from typing import Any
 
 from lilliput.corpus import Corpus, Document, Examples, LargeText, require_by_position, unmark
 from lilliput.errors import RunError
+from lilliput.planning.expected_loss import expected_bits, tells
+from lilliput.planning.throughput import Throughput, measure_throughput
 from lilliput.recipe import Recipe
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.runs.weights import learn_counts
+from lilliput.runtime import peak_memory
 from lilliput.training.budget import Budget, Costs
 from lilliput.training.data.prepare import Measure, Source, open_training_data, prepare
 from lilliput.training.data.training_data import TrainingData
-from lilliput.training.expectation import expected_bits, tells
-from lilliput.training.pace import Pace, measure_costs, measure_pace, memory_held
+from lilliput.training.evaluator import measure_costs
 from lilliput.training.sizes import memory_told, require_memory
 from lilliput.training.workers.pool import worker_count, worker_pool
 
@@ -81,20 +83,20 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     part = _beginning(source) if isinstance(source, LargeText) else source
     try:
         with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told(worker_count(recipe)):
-            training_data, pace, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
+            training_data, throughput, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
     except OSError as error:
         raise RunError(
             f"{tempfile.gettempdir()}: cannot be written ({error.strerror or error}); free some space, or set TMPDIR"
         ) from None
-    opening = before + time.monotonic() - started - sum(pace.step_seconds)
+    opening = before + time.monotonic() - started - sum(throughput.step_seconds)
     if isinstance(source, LargeText):
         opening += LARGE_SECONDS_A_MILLION * source.size / 1e6
-    steps, seconds = promise(recipe, training_data.targets, opening, pace.seconds_per_step, costs)
+    steps, seconds = promise(recipe, training_data.targets, opening, throughput.seconds_per_step, costs)
     characters = None if large else len(part.text)
     passes = None
     if characters and recipe.tokenizer.kind == "char":
-        passes = steps * pace.tokens_per_step / characters
-    floors, expected = _expectation(recipe, training_data, steps * pace.tokens_per_step)
+        passes = steps * throughput.tokens_per_step / characters
+    floors, expected = _expectation(recipe, training_data, steps * throughput.tokens_per_step)
     return Forecast(
         characters=characters,
         bytes=source.size if isinstance(source, LargeText) else None,
@@ -105,16 +107,16 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
         held_out=training_data.facts["validation"]["problems" if isinstance(source, Examples) else "characters"],
         vocabulary=training_data.tokenizer.vocab_size,
         context=training_data.window,
-        parameters=pace.parameters,
-        device=pace.runtime.device.type,
-        precision=pace.runtime.precision,
-        tokens_per_step=pace.tokens_per_step,
-        milliseconds_per_step=round(pace.seconds_per_step * 1000, 1),
-        tokens_per_second=round(pace.tokens_per_second),
+        parameters=throughput.parameters,
+        device=throughput.runtime.device.type,
+        precision=throughput.runtime.precision,
+        tokens_per_step=throughput.tokens_per_step,
+        milliseconds_per_step=round(throughput.seconds_per_step * 1000, 1),
+        tokens_per_second=round(throughput.tokens_per_second),
         steps=steps,
         seconds=round(seconds, 1),
         passes=None if passes is None else round(passes, 2),
-        memory_bytes=memory_held(),
+        memory_bytes=peak_memory(),
         floors=floors,
         expected=expected,
     )
@@ -130,13 +132,13 @@ def promise(recipe: Recipe, targets: int, opening: float, seconds_per_step: floa
 
 def _rehearse(
     recipe: Recipe, run: RunFolder, source: Measure, validation: Measure | None
-) -> tuple[TrainingData, Pace, Costs]:
+) -> tuple[TrainingData, Throughput, Costs]:
     with worker_pool(recipe) as workers:  # they start while the text is prepared, as in training
         prepare(recipe, run, source, validation)
         training_data = open_training_data(run, recipe.data.window, fits=recipe.model.counts)
-        pace = measure_pace(recipe, workers, training_data.tokenizer.vocab_size, training_data.window)
-    learn_counts(pace.model, run, training_data.tokenizer)
-    return training_data, pace, measure_costs(training_data, pace.model, pace.runtime)
+        throughput = measure_throughput(recipe, workers, training_data.tokenizer.vocab_size, training_data.window)
+    learn_counts(throughput.model, run, training_data.tokenizer)
+    return training_data, throughput, measure_costs(training_data, throughput.model, throughput.runtime)
 
 
 def _expectation(

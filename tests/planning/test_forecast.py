@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import made_up_text
+from tests.training.building import corpus, example_recipe, recipe, run, sums
 
 from lilliput.corpus import Corpus, Document, open_corpus, open_large_corpus
 from lilliput.corpus.files import streaming
 from lilliput.errors import CorpusError
 from lilliput.models import build, count_parameters
+from lilliput.planning import throughput
+from lilliput.planning.forecast import forecast
+from lilliput.planning.throughput import measure_throughput
 from lilliput.recipe import Recipe
-from lilliput.training import pace
-from lilliput.training.forecast import forecast
-from lilliput.training.pace import measure_pace, memory_held
+from lilliput.runtime import peak_memory
 from lilliput.training.workers.pool import WorkerPool
-from tests.conftest import made_up_text
-from tests.training.building import corpus, example_recipe, recipe, run, sums
 
 
 def budget(minutes: float, **settings: Any) -> Recipe:
@@ -26,7 +27,7 @@ def budget(minutes: float, **settings: Any) -> Recipe:
 
 def test_a_pace_is_that_of_the_recipe_s_own_steps() -> None:
     plan = recipe(**{"training.batch": 2, "training.accumulation": 3})
-    found = measure_pace(plan, WorkerPool(), 30, 12, steps=4, seconds=0.0)
+    found = measure_throughput(plan, WorkerPool(), 30, 12, steps=4, seconds=0.0)
     assert len(found.step_seconds) == 4
     assert found.tokens_per_step == 2 * 3 * 12
     assert found.parameters == count_parameters(build(plan.model, 30, 12))
@@ -35,21 +36,21 @@ def test_a_pace_is_that_of_the_recipe_s_own_steps() -> None:
 def test_tokens_a_second_are_those_of_the_median_step_but_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     # The steps end at these seconds: they take 5, 2, .5, 1, 8 and 1, the median of the last five is 1.
     ticks = iter([0.0, 5.0, 5.0, 7.0, 7.0, 7.5, 7.5, 8.5, 8.5, 16.5, 16.5, 17.5, 17.5])
-    monkeypatch.setattr(pace.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(ticks))
     plan = recipe(**{"training.batch": 2, "training.accumulation": 3})
-    found = measure_pace(plan, WorkerPool(), 30, 12, steps=5, seconds=0.0)
+    found = measure_throughput(plan, WorkerPool(), 30, 12, steps=5, seconds=0.0)
     assert found.step_seconds == (2.0, 0.5, 1.0, 8.0, 1.0)
     assert found.tokens_per_second == 72.0  # two rows of twelve, three times a step
 
 
 def test_fast_steps_are_measured_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(1000))
-    monkeypatch.setattr(pace.time, "perf_counter", lambda: float(next(ticks)))
-    found = measure_pace(recipe(), WorkerPool(), 30, 12, steps=2, seconds=7.0)
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: float(next(ticks)))
+    found = measure_throughput(recipe(), WorkerPool(), 30, 12, steps=2, seconds=7.0)
     assert found.step_seconds == (1.0,) * 6
 
 
-def test_a_budget_is_divided_by_the_pace() -> None:
+def test_a_budget_is_divided_by_the_throughput() -> None:
     found = forecast(budget(20), corpus(5000))
     assert found.seconds == 1200
     assert 1 < found.steps < 1200 / (found.milliseconds_per_step / 1000)
@@ -105,6 +106,6 @@ def test_of_prompts_and_answers_the_longest_is_the_context(tmp_path: Path) -> No
 
 
 def test_the_memory_is_that_of_the_process() -> None:
-    held = memory_held()
+    held = peak_memory()
     assert held is None or 20e6 < held < 1e12
     assert math.isfinite(forecast(budget(1), corpus(500)).memory_bytes or 0)

@@ -5,7 +5,7 @@ A leap is a loss far above its running mean, in units of its own running deviati
 several steps: a passage that is like nothing else in the text, a table or another script, makes a step as bad, and
 clipping its gradient is all that it needs. A loss that stays above its own first value, or above what guessing all
 tokens alike would have, is that of a network that training has destroyed, however slowly it got there; in the first
-steps a loss may rise for a moment. What is no number is told at once. The guard sees the losses in the order of
+steps a loss may rise for a moment. What is no number is told at once. The detector sees the losses in the order of
 the steps and nothing else; what it knows goes into the checkpoint, so a run that was stopped and continued is judged as
 one that was not.
 """
@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lilliput.evaluation.doctor import clearly_above
+
 MEMORY = 0.05
 """Share of the newest loss in the running means."""
 WARM = 30
@@ -23,14 +25,14 @@ DEVIATIONS = 10.0
 NATS = 1.0
 STAYS = 3
 """Steps in a row that a leap takes."""
-WORSE_SHARE, WORSE_NATS, WORSE_STAYS = 0.05, 0.1, 10
-"""How far above a loss is worse for sure, as a share of it and in nats; and steps in a row that it takes."""
-RESCUES = 3
-"""How often a run is taken back before it is stopped."""
+WORSE_STAYS = 10
+"""Steps in a row that a loss has to be clearly worse."""
+ROLLBACKS = 3
+"""How often a run goes back to a checkpoint before it is stopped."""
 
 
 @dataclass
-class Guard:
+class SpikeDetector:
     """Running mean and mean absolute deviation of the loss after `seen` steps; `high` are the latest that leapt.
 
     `uniform` is the loss of guessing all tokens alike, `limit` what the loss has to stay below, and `worse` are the
@@ -46,8 +48,8 @@ class Guard:
     worse: int = 0
 
     @classmethod
-    def restored(cls, state: Mapping[str, Any], vocabulary: int) -> "Guard":
-        """Return the guard of a checkpoint, which for the beginning and in earlier versions knows less."""
+    def restored(cls, state: Mapping[str, Any], vocabulary: int) -> "SpikeDetector":
+        """Return the detector of a checkpoint, which for the beginning and in earlier versions knows less."""
         return cls(**({"uniform": math.log(vocabulary)} | dict(state)))
 
     @property
@@ -83,12 +85,7 @@ class Guard:
         return None
 
 
-def clearly_above(loss: float) -> float:
-    """Return what is above a loss for sure, and not by the chance of a batch."""
-    return loss + max(WORSE_NATS, WORSE_SHARE * loss)
-
-
-class Trouble(Exception):
+class LossSpike(Exception):
     """A step went wrong; `step` counts from 1."""
 
     def __init__(self, step: int, reason: str) -> None:

@@ -7,15 +7,15 @@ import pytest
 
 from lilliput.corpus import Corpus, Document
 from lilliput.models.settings import GPTSettings, RecurrentSettings
+from lilliput.planning import plan
+from lilliput.planning import resolve as resolving
+from lilliput.planning.plan import make_plan
+from lilliput.planning.resolve import resolve
 from lilliput.recipe import Recipe, differences
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.tokenizers import load
 from lilliput.tokenizers.escape import NIBBLES
-from lilliput.training import plan
-from lilliput.training import resolve as resolving
 from lilliput.training.data import held_out, prepare
-from lilliput.training.plan import make_plan
-from lilliput.training.resolve import resolve
 
 
 @pytest.fixture

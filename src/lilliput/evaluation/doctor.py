@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lilliput.evaluation.floors import LEAST_BITS, strongest_floor
-from lilliput.runs import RunFolder, read_evaluation
-from lilliput.training.guard import clearly_above
+from lilliput.runs.folder import RunFolder
+from lilliput.runs.history import read_history
+from lilliput.runs.outcome import read_evaluation
 
 RISE = 0.01
 """Share by which a validation loss must be above the best one to be worse for sure."""
@@ -25,6 +26,8 @@ PARTS = 20
 """A training loss is averaged over so many parts of the run to see where it goes."""
 UNLIKE = 1.15
 """How many times the bits of one part another may take and still be like it; parts of novels were within 1.13."""
+WORSE_SHARE, WORSE_NATS = 0.05, 0.1
+"""How far above another a loss is clearly worse, as a share of it and in nats."""
 FEW_STEPS = 100
 """With fewer, nothing is said of where the training loss goes, nor that a run could have learnt more."""
 
@@ -50,7 +53,7 @@ class Chart:
     """(step, validation loss, training loss) of the network alone at the same looks, in the same state."""
     uniform: float
     """The loss of guessing all tokens alike."""
-    troubles: Sequence[int]
+    spikes: Sequence[int]
     """The steps that went wrong."""
     parameters: int | None
     training_tokens: int
@@ -81,19 +84,19 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
     Raises RunError if the folder is not a run or is broken.
     """
     facts = run.read_facts()
-    rows = run.read_lines(run.metrics, note)
+    history = read_history(run.metrics, note)
     vocabulary = run.read_json(run.model).get("vocab_size", 0) if run.model.exists() else 0
     evaluation = read_evaluation(run) if run.evaluation.exists() else {"parts": {}}
     return Chart(
-        steps=[(row["step"], row["loss"]) for row in rows if "loss" in row],
-        looks=[(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row],
+        steps=[(row.step, row.loss) for row in history.steps],
+        looks=[(row.step, row.validation_loss) for row in history.evaluations],
         network=[
-            (row["step"], row["network_validation_loss"], row["network_training_loss"])
-            for row in rows
-            if "network_validation_loss" in row and "network_training_loss" in row
+            (row.step, row.network_validation_loss, row.network_training_loss)
+            for row in history.evaluations
+            if row.network_validation_loss is not None and row.network_training_loss is not None
         ],
         uniform=math.log(vocabulary) if isinstance(vocabulary, int) and vocabulary > 0 else math.inf,
-        troubles=[row["at_step"] for row in rows if "trouble" in row],
+        spikes=history.spikes,
         parameters=run.count_parameters(),
         training_tokens=facts["training"]["tokens"],
         validation_tokens=facts["validation"]["tokens"],
@@ -120,6 +123,11 @@ def diagnose(chart: Chart) -> list[Finding]:
     return [finding for finding in found if finding is not None]
 
 
+def clearly_above(loss: float) -> float:
+    """Return what is above a loss for sure, and not by the chance of a batch."""
+    return loss + max(WORSE_NATS, WORSE_SHARE * loss)
+
+
 def _destroyed(chart: Chart) -> Finding | None:
     if not chart.network or chart.network[-1][2] <= clearly_above(chart.uniform):
         return None
@@ -133,9 +141,9 @@ def _destroyed(chart: Chart) -> Finding | None:
 
 
 def _taken_back(chart: Chart) -> Finding | None:
-    if not chart.troubles:
+    if not chart.spikes:
         return None
-    places = ", ".join(f"{step:,}" for step in chart.troubles)
+    places = ", ".join(f"{step:,}" for step in chart.spikes)
     return Finding(
         "instability",
         f"the loss leapt, became infinite or was worse than guessing at step {places}, and the run was taken back",

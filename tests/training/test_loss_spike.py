@@ -13,18 +13,19 @@ from lilliput.data.batch import Batch
 from lilliput.errors import RunError
 from lilliput.models import Model
 from lilliput.objectives import next_token
-from lilliput.runs import RunFolder, newest_checkpoint
+from lilliput.runs.checkpoint import newest_checkpoint
+from lilliput.runs.folder import RunFolder
 from lilliput.training import session
 from lilliput.training.events import Evaluated, Note, Stepped
 from lilliput.training.gradient import step_seed
-from lilliput.training.guard import RESCUES, STAYS, WARM, WORSE_STAYS, Guard
+from lilliput.training.loss_spike import ROLLBACKS, STAYS, WARM, WORSE_STAYS, SpikeDetector
 from lilliput.training.session import ELSEWHERE
 from tests.training.building import finished, recipe, run, stop_after
 
 
-def guard_after(losses: list[float]) -> tuple[Guard, list[str | None]]:
-    guard = Guard()
-    return guard, [guard.check(loss, 1.0) for loss in losses]
+def detector_after(losses: list[float]) -> tuple[SpikeDetector, list[str | None]]:
+    detector = SpikeDetector()
+    return detector, [detector.check(loss, 1.0) for loss in losses]
 
 
 def noisy(steps: int, noise: float = 0.3) -> list[float]:
@@ -34,7 +35,7 @@ def noisy(steps: int, noise: float = 0.3) -> list[float]:
 
 
 def test_noise_and_falling_losses_are_no_trouble():
-    _, found = guard_after(noisy(2000))
+    _, found = detector_after(noisy(2000))
     assert not any(found)
 
 
@@ -48,69 +49,69 @@ def test_noise_and_falling_losses_are_no_trouble():
     ],
 )
 def test_what_is_no_number_is_trouble(loss, norm, expected):
-    guard, _ = guard_after(noisy(200))
-    before = (guard.seen, guard.mean, guard.deviation)
-    assert (guard.check(loss, norm) or "").startswith(expected)
-    assert (guard.seen, guard.mean, guard.deviation) == before
-    assert guard.check(2.1, 1.0) is None
+    detector, _ = detector_after(noisy(200))
+    before = (detector.seen, detector.mean, detector.deviation)
+    assert (detector.check(loss, norm) or "").startswith(expected)
+    assert (detector.seen, detector.mean, detector.deviation) == before
+    assert detector.check(2.1, 1.0) is None
 
 
 def test_an_infinite_norm_is_left_to_the_loss_scaler():
-    assert Guard().check(2.0, None) is None
+    assert SpikeDetector().check(2.0, None) is None
 
 
 def test_a_leap_that_stays_is_trouble_and_one_odd_batch_is_none():
-    guard, _ = guard_after(noisy(200))
-    before = (guard.seen, guard.mean, guard.deviation)
+    detector, _ = detector_after(noisy(200))
+    before = (detector.seen, detector.mean, detector.deviation)
     for losses in ([9.0], [9.0, 30.0]):
-        assert [guard.check(loss, 1.0) for loss in losses] == [None] * len(losses)
-        assert guard.high == len(losses)
-        assert (guard.seen, guard.mean, guard.deviation) == before
-        assert guard.check(guard.mean, 1.0) is None
-        assert guard.high == 0
-        before = (guard.seen, guard.mean, guard.deviation)
-    found = [guard.check(9.0, 1.0) for _ in range(STAYS)]
-    assert found == [None] * (STAYS - 1) + [f"the training loss leapt from {guard.mean:.2f} to 9.00"]
+        assert [detector.check(loss, 1.0) for loss in losses] == [None] * len(losses)
+        assert detector.high == len(losses)
+        assert (detector.seen, detector.mean, detector.deviation) == before
+        assert detector.check(detector.mean, 1.0) is None
+        assert detector.high == 0
+        before = (detector.seen, detector.mean, detector.deviation)
+    found = [detector.check(9.0, 1.0) for _ in range(STAYS)]
+    assert found == [None] * (STAYS - 1) + [f"the training loss leapt from {detector.mean:.2f} to 9.00"]
 
 
 def test_a_leap_is_not_told_before_there_is_a_mean():
-    guard, _ = guard_after([1.0] * (WARM - 1))
-    assert guard.check(100.0, 1.0) is None
-    assert guard.high == 0
-    guard, _ = guard_after([1.0] * WARM)
-    assert guard.check(100.0, 1.0) is None
-    assert guard.high == 1
+    detector, _ = detector_after([1.0] * (WARM - 1))
+    assert detector.check(100.0, 1.0) is None
+    assert detector.high == 0
+    detector, _ = detector_after([1.0] * WARM)
+    assert detector.check(100.0, 1.0) is None
+    assert detector.high == 1
 
 
 @pytest.mark.parametrize("first", [4.63, 5.2])
 def test_a_loss_that_stays_above_its_first_value_or_above_guessing_is_trouble_at_any_step(first):
-    guard = Guard(uniform=4.63)
+    detector = SpikeDetector(uniform=4.63)
     worse = [first, first + 0.1, first + 0.2, *[13.3] * WORSE_STAYS]
-    found = [guard.check(loss, 1.0) for loss in worse]
+    found = [detector.check(loss, 1.0) for loss in worse]
     assert not any(found[:-1])
     assert found[-1] == "the network's loss stays at 13.30, worse than at its first step or than guessing"
     # One that begins above guessing may stay there until it has been below once.
-    guard = Guard(uniform=4.63)
-    assert not any(guard.check(5.2, 1.0) for _ in range(100))
-    assert not any(guard.check(loss, 1.0) for loss in noisy(100, 0.0))
-    found = [guard.check(guard.mean + 0.1, 1.0) for _ in range(2000)]  # too slow to be a leap
+    detector = SpikeDetector(uniform=4.63)
+    assert not any(detector.check(5.2, 1.0) for _ in range(100))
+    assert not any(detector.check(loss, 1.0) for loss in noisy(100, 0.0))
+    found = [detector.check(detector.mean + 0.1, 1.0) for _ in range(2000)]  # too slow to be a leap
     assert any(found)
-    assert guard.mean < 5.2
+    assert detector.mean < 5.2
 
 
 def test_a_loss_that_rises_for_a_moment_or_does_not_fall_is_no_trouble():
-    guard = Guard(uniform=4.63)
-    assert not any(guard.check(loss, 1.0) for loss in [4.63, *[6.0] * (WORSE_STAYS - 1), 4.0])
-    assert guard.doubtful == 0
+    detector = SpikeDetector(uniform=4.63)
+    assert not any(detector.check(loss, 1.0) for loss in [4.63, *[6.0] * (WORSE_STAYS - 1), 4.0])
+    assert detector.doubtful == 0
     draw = np.random.default_rng(0)
-    guard = Guard(uniform=4.63)
-    assert not any(guard.check(4.63 + 0.05 * float(draw.standard_normal()), 1.0) for _ in range(2000))
+    detector = SpikeDetector(uniform=4.63)
+    assert not any(detector.check(4.63 + 0.05 * float(draw.standard_normal()), 1.0) for _ in range(2000))
 
 
 def test_what_an_earlier_version_knew_is_enough_to_go_on() -> None:
-    guard = Guard.restored({"seen": 900, "mean": 1.5, "deviation": 0.1, "high": 0}, 100)
-    assert guard.check(1.6, 1.0) is None
-    assert guard.limit == math.log(100)
+    detector = SpikeDetector.restored({"seen": 900, "mean": 1.5, "deviation": 0.1, "high": 0}, 100)
+    assert detector.check(1.6, 1.0) is None
+    assert detector.limit == math.log(100)
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, is_bad, spoilt=math.nan) -> list[int]:
@@ -144,12 +145,12 @@ def test_a_bad_step_is_undone_and_its_batch_left_out(tmp_path: Path, monkeypatch
     assert math.isclose(taken[6].learning_rate, taken[4].learning_rate / 2)
     logged = rows(tmp_path / "run")
     assert [row["step"] for row in logged if "loss" in row] == list(range(1, 13))
-    assert [row for row in logged if "trouble" in row] == [
-        {"step": 4, "trouble": "the training loss became nan", "at_step": 7}
+    assert [row for row in logged if "loss_spike" in row] == [
+        {"step": 4, "loss_spike": "the training loss became nan", "at_step": 7}
     ]
     checkpoint = newest_checkpoint(RunFolder(tmp_path / "run").checkpoints, print)
     assert checkpoint is not None
-    assert checkpoint.progress.troubles == [7]
+    assert checkpoint.progress.spikes == [7]
 
 
 def test_a_leap_is_undone_from_where_it_began_and_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +170,7 @@ def test_an_odd_batch_changes_nothing_but_the_time_of_an_evaluation(
     events = run(tmp_path / "run", recipe(**{"training.steps": 48, "training.evaluate_every": 10}))
     assert not any("going back" in event.text for event in events if isinstance(event, Note))
     assert [event.step for event in events if isinstance(event, Evaluated)] == [10, 20, 30, 41, 48]
-    assert [row["step"] for row in rows(tmp_path / "run") if "trouble" in row] == []
+    assert [row["step"] for row in rows(tmp_path / "run") if "loss_spike" in row] == []
 
 
 def test_a_bad_step_before_the_first_checkpoint_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,28 +182,28 @@ def test_a_bad_step_before_the_first_checkpoint_begins_anew(tmp_path: Path, monk
     assert torch.equal(first.loss, again.loss)
 
 
-def test_a_rescued_run_that_is_stopped_and_continued_equals_one_that_is_not(
+def test_a_run_that_was_rolled_back_and_that_is_stopped_and_continued_equals_one_that_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, sittings in (("whole", [99]), ("parts", [8, 99])):
+    for name, sessions in (("whole", [99]), ("parts", [8, 99])):
         with monkeypatch.context() as patch:
             spoil(patch, lambda call, seen: call == 5)
-            for steps in sittings:
+            for steps in sessions:
                 run(tmp_path / name, recipe(), stop=stop_after(steps))
     whole, parts = (newest_checkpoint(RunFolder(tmp_path / name).checkpoints, print) for name in ("whole", "parts"))
     assert whole is not None
     assert parts is not None
-    assert whole.progress.troubles == parts.progress.troubles == [6]
-    assert whole.progress.guard == parts.progress.guard
+    assert whole.progress.spikes == parts.progress.spikes == [6]
+    assert whole.progress.spike_detector == parts.progress.spike_detector
     assert all(torch.equal(whole.weights[name], parts.weights[name]) for name in whole.weights)
 
 
-def test_after_three_rescues_the_best_so_far_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_three_rollbacks_the_best_so_far_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spoil(monkeypatch, lambda call, seen: call >= 5)
     events = run(tmp_path / "run", recipe())
     last = finished(events)
-    assert last.reason.startswith("stopped: the training loss became nan at step 5, after 3 rescues; for more, start")
-    assert len([event for event in events if isinstance(event, Note) and "going back" in event.text]) == RESCUES
+    assert last.reason.startswith("stopped: the training loss became nan at step 5, after 3 rollbacks; for more, start")
+    assert len([event for event in events if isinstance(event, Note) and "going back" in event.text]) == ROLLBACKS
     looks = [event for event in events if isinstance(event, Evaluated)]
     assert last.best_step == looks[-1].best_step == 4
     assert last.evaluation is not None
@@ -211,7 +212,7 @@ def test_after_three_rescues_the_best_so_far_is_kept(tmp_path: Path, monkeypatch
 
 def test_without_anything_good_it_is_an_error_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spoil(monkeypatch, lambda call, seen: call >= 1)
-    with pytest.raises(RunError, match=r"became nan at step \d, after 3 rescues: .*smaller training.learning_rate"):
+    with pytest.raises(RunError, match=r"became nan at step \d, after 3 rollbacks: .*smaller training.learning_rate"):
         run(tmp_path / "run", recipe())
 
 

@@ -16,7 +16,7 @@ from lilliput.errors import CorpusError, GenerationError, RunError
 from lilliput.evaluation.agreement import learn_grammar
 from lilliput.evaluation.words import BREAK, shuffled, words_of
 from lilliput.evaluation.writing import Learnt, distinct_pairs
-from lilliput.runs import RunFolder
+from lilliput.runs.folder import RunFolder
 from lilliput.writer import Writer
 
 FEWEST_WORDS = 20

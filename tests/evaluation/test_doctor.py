@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import made_up_text
+from tests.training.building import corpus, example_recipe, recipe, run, sums
 
 from lilliput.corpus import Corpus, Document
 from lilliput.errors import RunError
+from lilliput.evaluation.doctor import Chart, diagnose, read_chart
 from lilliput.models import count_parameters
-from lilliput.runs import RunFolder
-from lilliput.training.doctor import Chart, diagnose, read_chart
-from lilliput.training.evaluating import evaluate_run
+from lilliput.runs.folder import RunFolder
+from lilliput.training.evaluator import evaluate_run
 from lilliput.training.events import Note
 from lilliput.writer import load
-from tests.conftest import made_up_text
-from tests.training.building import corpus, example_recipe, recipe, run, sums
 
 
 def falling(start: float, end: float, steps: int = 1000, noise: float = 0.1) -> list[tuple[int, float]]:
@@ -43,7 +43,7 @@ HEALTHY = Chart(
     looks=looks(2.6, 2.2, 2.0, 1.9, 1.8, 1.75, 1.7, 1.65, 1.62, 1.6),
     network=network(1.9, *FALLING),
     uniform=4.6,
-    troubles=[],
+    spikes=[],
     parameters=600_000,
     training_tokens=1_000_000,
     validation_tokens=100_000,
@@ -87,7 +87,7 @@ def test_a_validation_loss_that_rises_with_the_training_loss_is_not_overfitting(
 @pytest.mark.parametrize(
     ("kind", "changes"),
     [
-        ("instability", {"troubles": [400]}),
+        ("instability", {"spikes": [400]}),
         ("rate too high", {"steps": [*falling(4, 1.4, 600), *((step, 1.9) for step in range(601, 1001))]}),
         ("nothing is learnt", {"steps": falling(4, 3.99)}),
         ("worse than a baseline", {"reached": 2.5, "counts": 2.6}),

@@ -1,0 +1,69 @@
+"""What `metrics.jsonl` holds: the steps of a run, its evaluations, and the loss spikes that made it roll back."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lilliput.rows import read_rows
+
+
+@dataclass(frozen=True, slots=True)
+class StepMetrics:
+    """The row of a training step. What the row does not have is not a number, or 0 tokens."""
+
+    step: int
+    loss: float
+    """In nats per token."""
+    learning_rate: float
+    seconds: float
+    """Since the start of the run."""
+    tokens: int
+    """Learnt from so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationMetrics:
+    """The row of an evaluation during the training; losses are in nats per token."""
+
+    step: int
+    validation_loss: float
+    network_validation_loss: float | None
+    """Of the network without what is mixed into its predictions; earlier versions did not write it."""
+    network_training_loss: float | None
+    exact_match: float | None
+    """The share of the answers that are right, for a run that learns answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The rows of `metrics.jsonl` by kind, ordered by step."""
+
+    steps: Sequence[StepMetrics]
+    evaluations: Sequence[EvaluationMetrics]
+    spikes: Sequence[int]
+    """The steps that went wrong; after each, the run was rolled back to a checkpoint."""
+
+
+def read_history(metrics: Path, note: Callable[[str], None] = print) -> History:
+    """Read a run's `metrics.jsonl`; a missing file has no rows.
+
+    A step that stands there twice, because the run was continued from before it, counts as it stands last. Damaged
+    lines are left out; `note` gets a line about them. Raises RunError if the file cannot be read.
+    """
+    rows = read_rows(metrics, note)
+    steps = {row["step"]: _step(row) for row in rows if "loss" in row}
+    evaluations = {row["step"]: _evaluation(row) for row in rows if "validation_loss" in row}
+    spikes = [row["at_step"] for row in rows if "at_step" in row]
+    return History([steps[step] for step in sorted(steps)], [evaluations[step] for step in sorted(evaluations)], spikes)
+
+
+def _step(row: Mapping[str, Any]) -> StepMetrics:
+    rate, seconds = row.get("learning_rate", math.nan), row.get("seconds", math.nan)
+    return StepMetrics(row["step"], row["loss"], rate, seconds, row.get("tokens", 0))
+
+
+def _evaluation(row: Mapping[str, Any]) -> EvaluationMetrics:
+    network, training = row.get("network_validation_loss"), row.get("network_training_loss")
+    return EvaluationMetrics(row["step"], row["validation_loss"], network, training, row.get("exact_match"))
