@@ -29,8 +29,7 @@ CORES = ("one", "all")
 def measure(kind: str, text: Path, folder: Path) -> dict[str, Any]:
     import torch  # noqa: F401 - its memory counts
 
-    from lilliput.corpus import SplitSettings, find_file
-    from lilliput.corpus.files.streaming import divide, open_large, survey
+    from lilliput.corpus import SplitSettings, divide, find_file, open_large, survey
     from lilliput.data.encoding import encode_stream, spread_sample
     from lilliput.tokenizers import train
 
@@ -56,7 +55,6 @@ def measure(kind: str, text: Path, folder: Path) -> dict[str, Any]:
     return {
         "megabytes": round(found.bytes / 1e6, 1),
         "characters": found.characters,
-        "words": found.words,
         "training tokens": encoded.tokens,
         "vocabulary": tokenizer.vocab_size,
         "survey: seconds": round(seconds[0], 1),

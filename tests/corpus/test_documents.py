@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 
 from lilliput.corpus.documents.formats import DOCUMENTS, document_format
 from lilliput.corpus.documents.readers import extract
-from lilliput.corpus.files import passes
-from lilliput.corpus.files.findings import Reading
-from lilliput.corpus.files.reading import read_files
-from lilliput.corpus.settings import AUTOMATIC
+from lilliput.corpus.files import contents
+from lilliput.corpus.files.small_texts import read_files
 from lilliput.errors import CorpusError, DependencyError
 from tests.corpus.document_files import docx, epub, odt, pdf, word, zipped
+from tests.corpus.file_contents import read
 
 LONG = "A paragraph that goes on for a good while, as those of letters and of novels are wont to do, and then ends."
 BOMB = '<!DOCTYPE b [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
@@ -276,10 +275,8 @@ LARGE_PAGE = b"<p>Text</p><!-- " + b"-" * 300 + b" -->"
     [("a.html", LARGE_PAGE), ("a.pdf", pdf(["Text"])), ("a.txt", pdf(["Text"])), ("letter", docx(word("Text")))],
 )
 def test_a_document_is_read_whole_whatever_its_size(monkeypatch, name, data):
-    monkeypatch.setattr(passes, "WHOLE", 100)
-    monkeypatch.setattr(passes, "PIECE", 64)
-    found = passes.documents(io.BytesIO(data), name, Reading(AUTOMATIC))
-    assert ["".join(parts) for parts in found] == ["Text"]
+    monkeypatch.setattr(contents, "PIECE", 64)
+    assert read(name, data, whole=100)[0] == [(name, "Text")]
 
 
 def locked_pdf():

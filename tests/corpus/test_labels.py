@@ -16,7 +16,7 @@ from lilliput.corpus import (
     read_files,
     unmark,
 )
-from lilliput.corpus.labels import EVERY, MOST, mark
+from lilliput.corpus.labels import EVERY, MOST, Marker, mark
 from lilliput.errors import CorpusError
 
 A, B = chr(0xF0000), chr(0xF0001)
@@ -46,6 +46,13 @@ def test_the_marks_of_a_prompt_are_those_of_the_text_that_it_begins(text: str, m
     whole, begun = mark(text + "c" + more, A), mark_prompt(text, A)
     assert whole.startswith(begun)
     assert begun.count(A) == mark(text + "c", A).count(A)
+
+
+@given(st.lists(TEXT), st.sampled_from([1, EVERY]))
+def test_a_document_in_parts_has_the_same_labels(parts: list[str], repeat: int) -> None:
+    marker = Marker(A)
+    marked = [marker.mark(part * repeat) for part in parts]
+    assert "".join(marked) + marker.rest == mark("".join(part * repeat for part in parts), A)
 
 
 def test_long_paragraphs_have_labels_at_their_lines() -> None:

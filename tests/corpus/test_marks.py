@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lilliput.corpus import open_large, read_files, survey
-from lilliput.corpus.files import passes
+from lilliput.corpus.files import large_texts
 from lilliput.corpus.text.codes import Codes
 from lilliput.corpus.text.decoding import TextDecoder, decode
 from lilliput.corpus.text.marks import Marks
+from lilliput.corpus.text.streams import cut_stream
 from lilliput.errors import CorpusError
 
 
@@ -52,13 +53,16 @@ CODES = st.sampled_from(
 def test_a_stream_has_the_same_marks(text: str) -> None:
     whole, streamed = Marks(), Marks()
     expected = "\n\n".join(part for part in whole.parts(text) if part)
-    assert "".join(streamed.stream(passes.cut_stream([text], 3))) == expected
+    documents: list[str] = []
+    for begins, part in streamed.stream(cut_stream([text], 3)):
+        documents += [part] if begins else [documents.pop() + part]
+    assert "\n\n".join(documents) == expected
     assert streamed.notes() == whole.notes()
 
 
 def test_a_large_file_has_the_same_marks(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(passes, "WHOLE", 300)
-    monkeypatch.setattr(passes.cut_stream, "__defaults__", (64,))
+    monkeypatch.setattr(large_texts, "WHOLE", 300)
+    monkeypatch.setattr(cut_stream, "__defaults__", (64,))
     path = tmp_path / "a.txt"
     path.write_text("".join(f"Story {number} went on and on. <unk>\n<|endoftext|>\n" for number in range(40)))
     rows = tmp_path / "b.jsonl"
@@ -67,6 +71,7 @@ def test_a_large_file_has_the_same_marks(tmp_path, monkeypatch) -> None:
         corpus, large = read_files([file]), open_large([file])
         assert len(corpus.documents) == (40 if file == path else 80)
         assert "".join(large.pieces()) == corpus.text
+        assert survey(large).documents == len(corpus.documents)
         assert set(survey(large).notes) == set(corpus.notes)
 
 

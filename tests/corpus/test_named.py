@@ -17,7 +17,7 @@ from lilliput.corpus import (
     read_named,
     read_named_validation,
 )
-from lilliput.corpus.files import streaming
+from lilliput.corpus.files import large_texts
 from lilliput.corpus.named.catalogue import CATALOGUE, Entry, Part
 from lilliput.corpus.named.download import NotFetched
 from lilliput.errors import CorpusError
@@ -148,7 +148,7 @@ def test_fetch_names_a_file_that_is_not_there(book, tmp_path):
 
 @pytest.mark.parametrize("text", [FRAMED, "Other words.\n" * 20])
 def test_fetch_keeps_a_large_copy_as_a_stream_if_it_is_the_text(book, tmp_path, own_places, monkeypatch, text):
-    monkeypatch.setattr(streaming, "LARGE", 10)
+    monkeypatch.setattr(large_texts, "LARGE", 10)
     (tmp_path / "mine.txt").write_text(text)
     kept = own_places / "corpora" / "book.txt"
     if text == FRAMED:
@@ -196,7 +196,7 @@ def test_validation_text_from_its_address(book, server, monkeypatch):
     assert read_named_validation("book") == validation  # from the cache
 
 
-@pytest.mark.parametrize("large", [streaming.LARGE, 10])
+@pytest.mark.parametrize("large", [large_texts.LARGE, 10])
 def test_an_archive_of_ones_own_gives_training_and_validation(tmp_path, monkeypatch, own_places, large):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -214,7 +214,7 @@ def test_an_archive_of_ones_own_gives_training_and_validation(tmp_path, monkeypa
         "validation": replace(entry.validation, sha256=None),
     }
     monkeypatch.setitem(CATALOGUE, "wikitext-2", replace(entry, **parts))
-    monkeypatch.setattr(streaming, "LARGE", large)
+    monkeypatch.setattr(large_texts, "LARGE", large)
     fetch("wikitext-2", tmp_path / "wikitext-2-v1.zip")
     assert read_named("wikitext-2").text == " \n = train = \n \n"
     validation = read_named_validation("wikitext-2")
@@ -282,7 +282,7 @@ def test_a_large_text_known_by_name_is_read_as_a_stream(book, server, data, monk
     monkeypatch.setitem(CATALOGUE, "book", replace(book, training=part, separator=None))
     server.files["/rows.txt"] = b"Words and more words.\n" * 20
     assert open_large_corpus(["book"]) is None
-    monkeypatch.setattr(streaming, "LARGE", 100)
+    monkeypatch.setattr(large_texts, "LARGE", 100)
     large = open_large_corpus(["book"])
     assert large is not None
     assert large.name == "book"

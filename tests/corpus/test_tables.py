@@ -7,12 +7,12 @@ import pytest
 from pyarrow import parquet
 
 from lilliput.corpus import read_files
-from lilliput.corpus.files.unpacking import unpack
 from lilliput.corpus.settings import AUTOMATIC, FieldSettings
 from lilliput.corpus.tables.parquet import ParquetTable
 from lilliput.corpus.tables.records import open_records
 from lilliput.corpus.tables.text_fields import TextTable
 from lilliput.errors import CorpusError, DependencyError
+from tests.corpus import file_contents
 
 
 def stored(columns, **options):
@@ -22,14 +22,17 @@ def stored(columns, **options):
 
 
 def texts(data):
-    return [document.text for found in unpack("a.parquet", data) for document in found.documents]
+    return file_contents.texts("a.parquet", data)
+
+
+def notes(data):
+    return file_contents.notes("a.parquet", data)
 
 
 def test_the_column_text_is_taken():
-    (found,) = unpack("a.parquet", stored({"title": ["a much longer title"] * 2, "text": ["one", "two"], "id": [1, 2]}))
-    assert [document.text for document in found.documents] == ["one", "two"]
-    assert [document.name for document in found.documents] == ["a.parquet:1", "a.parquet:2"]
-    [note] = found.notes
+    data = stored({"title": ["a much longer title"] * 2, "text": ["one", "two"], "id": [1, 2]})
+    assert file_contents.read("a.parquet", data)[0] == [("a.parquet:1", "one"), ("a.parquet:2", "two")]
+    [note] = notes(data)
     assert re.fullmatch(
         r"a.parquet: field 'text' read, \d+ of \d+ bytes in 2 records; left out: 'title', 'id' \(--field NAME .*", note
     )
@@ -37,9 +40,8 @@ def test_the_column_text_is_taken():
 
 def test_without_it_the_longest_column_of_strings_is_taken():
     data = stored({"id": list(range(50)), "kind": ["x"] * 50, "poem": [f"verse {number}" * 9 for number in range(50)]})
-    (found,) = unpack("a.parquet", data)
-    assert found.documents[3].text == "verse 3" * 9
-    [note] = found.notes
+    assert texts(data)[3] == "verse 3" * 9
+    [note] = notes(data)
     assert note.startswith("a.parquet: field 'poem' read, ")
     assert note.endswith(" bytes in 50 records; left out: 'id', 'kind' (--field NAME takes another)")
 
@@ -111,7 +113,7 @@ def table(name, *texts, fields=AUTOMATIC.fields):
     records = open_records(name, name[name.rindex(".") :], texts)
     table = TextTable(name, records, fields)
     found = [document.text for document in table.documents()]
-    return found, [*records.notes, table.note]
+    return found, list(table.notes)
 
 
 def test_the_longest_column_is_chosen_from_the_beginning_of_a_table():

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import made_up_text
 
-from lilliput.corpus.files.passes import cut_stream
+from lilliput.corpus.text.streams import cut_stream
 from lilliput.data import encoding
 from lilliput.data.encoding import encode_stream, spread_sample
 from lilliput.data.tokens import read_tokens

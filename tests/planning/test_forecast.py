@@ -10,7 +10,7 @@ from tests.conftest import made_up_text
 from tests.training.building import corpus, example_recipe, recipe, run, sums
 
 from lilliput.corpus import Corpus, Document, open_corpus, open_large_corpus
-from lilliput.corpus.files import streaming
+from lilliput.corpus.files import large_texts
 from lilliput.errors import CorpusError
 from lilliput.models import build, count_parameters
 from lilliput.planning import throughput
@@ -87,7 +87,7 @@ def test_the_vocabulary_is_the_one_that_training_finds(tokenizer: tuple[str, int
 
 
 def test_of_a_large_text_the_size_on_the_disk_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "LARGE", 1000)
+    monkeypatch.setattr(large_texts, "LARGE", 1000)
     (tmp_path / "long.txt").write_text(made_up_text(6000), encoding="utf-8")
     source = open_large_corpus([str(tmp_path / "long.txt")])
     assert source is not None

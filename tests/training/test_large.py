@@ -1,13 +1,16 @@
 """A text that is read as a stream gives the run that it would give if it were read at once."""
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lilliput.corpus import Corpus, LargeText, open_large, read_files
-from lilliput.corpus.files import streaming
+from lilliput.corpus import Corpus, LargeText, label_documents, open_large, read_files
+from lilliput.corpus.files import contents, large_texts
+from lilliput.corpus.text.streams import cut_stream
 from lilliput.data import encoding
 from lilliput.errors import CorpusError, RunError
 from lilliput.planning.resolve import resolve
@@ -26,21 +29,18 @@ KINDS = {
 @pytest.fixture
 def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file of a few thousand characters that counts as large, in many pieces."""
-    monkeypatch.setattr(streaming, "LARGE", 1000)
-    monkeypatch.setattr("lilliput.corpus.files.passes.WHOLE", 500)
-    monkeypatch.setattr("lilliput.corpus.files.passes.PIECE", 128)
-    monkeypatch.setattr("lilliput.corpus.files.passes.cut_stream.__defaults__", (128,))
+    monkeypatch.setattr(large_texts, "LARGE", 1000)
+    monkeypatch.setattr(large_texts, "WHOLE", 500)
+    monkeypatch.setattr(contents, "PIECE", 128)
+    monkeypatch.setattr(cut_stream, "__defaults__", (128,))
     monkeypatch.setattr(large, "_DECODED_AT_ONCE", 300)
     file = tmp_path / "long.txt"
     file.write_text(made_up_text(6000), encoding="utf-8")
     return file
 
 
-@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
-def test_streamed_equals_read_at_once(tmp_path: Path, text: Path, options: dict[str, object]) -> None:
-    settings = recipe(**options)
-    finished(run(tmp_path / "whole", settings, text=read_files([text])))
-    finished(run(tmp_path / "streamed", settings, text=open_large([text])))
+def assert_same_run(tmp_path: Path) -> None:
+    """Compare the runs of a text that was read at once and of the same text as a stream."""
     folders = [RunFolder(tmp_path / name) for name in ("whole", "streamed")]
     for name in ("training_tokens", "validation_tokens"):
         one, other = (np.load(getattr(folder, name)) for folder in folders)
@@ -51,6 +51,26 @@ def test_streamed_equals_read_at_once(tmp_path: Path, text: Path, options: dict[
     assert whole == streamed
     for name in ("weights.safetensors", "evaluation.json", "tokenizer/tokenizer.json"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "streamed" / name).read_bytes(), name
+
+
+def test_labels_and_documents_of_a_stream_are_those_of_a_text_read_at_once(tmp_path: Path, text: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    lines = [{"text": made_up_text(150, seed), "label": "ab"[seed % 2]} for seed in range(30)]
+    rows.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    settings = recipe(**{"data.labels": "field", "data.split.by": "document", "tokenizer.kind": "char"})
+    whole = label_documents(read_files([rows]), "field")
+    finished(run(tmp_path / "whole", settings, text=whole))
+    streamed = replace(open_large([rows]), label_kind="field")
+    finished(run(tmp_path / "streamed", settings, text=streamed))
+    assert_same_run(tmp_path)
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
+def test_streamed_equals_read_at_once(tmp_path: Path, text: Path, options: dict[str, object]) -> None:
+    settings = recipe(**options)
+    finished(run(tmp_path / "whole", settings, text=read_files([text])))
+    finished(run(tmp_path / "streamed", settings, text=open_large([text])))
+    assert_same_run(tmp_path)
 
 
 def test_a_broken_off_preparation_goes_on_where_it_was(
@@ -104,7 +124,7 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path, text: Path, monkeypa
     run(tmp_path / "run", recipe(), text=open_large([text]))
     longer = recipe(**{"training.steps": 14})
     with monkeypatch.context() as patched:
-        patched.setattr(LargeText, "_read", lambda *arguments: pytest.fail("read again"))
+        patched.setattr(LargeText, "documents", lambda *arguments: pytest.fail("read again"))
         assert finished(run(tmp_path / "run", longer, text=open_large([text]))).step == 14
     os.utime(text, (1, 1))  # other times, the same text
     assert finished(run(tmp_path / "run", recipe(**{"training.steps": 15}), text=open_large([text]))).step == 15
@@ -114,7 +134,7 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path, text: Path, monkeypa
 
 
 def test_a_large_text_that_cannot_be_used_leaves_nothing(tmp_path: Path, text: Path) -> None:
-    with pytest.raises(CorpusError, match="cannot be split by document"):
+    with pytest.raises(CorpusError, match="is one document and cannot be split by document"):
         run(tmp_path / "run", recipe(**{"data.split.by": "document"}), text=open_large([text]))
     assert not (tmp_path / "run").exists()
 
@@ -134,6 +154,9 @@ def test_a_large_file_is_planned_and_measured_on_another(tmp_path: Path, text: P
     task = resolve([str(text)])
     assert isinstance(task.corpus, LargeText)
     assert "large text" in task.recipe.description
+    task = resolve([str(text)], settings={"data.labels": "file"})
+    assert isinstance(task.corpus, LargeText)
+    assert task.corpus.label_kind == "file"
     small = tmp_path / "small.txt"
     small.write_text("A few words.\n" * 9, encoding="utf-8")
     task = resolve([str(text)], validation=str(small))

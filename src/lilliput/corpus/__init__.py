@@ -7,20 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lilliput.corpus.document import JOINT, Corpus, Document, Progress
+    from lilliput.corpus.document import JOINT, Corpus, Document, ReadProgress
     from lilliput.corpus.examples import END, Example, Examples, shared_prompts, shortened, split_examples
     from lilliput.corpus.files.example_files import open_examples, require_examples
-    from lilliput.corpus.files.reading import read_files
-    from lilliput.corpus.files.streaming import (
-        LargeSplit,
-        LargeText,
-        Survey,
-        divide,
-        is_large,
-        open_large,
-        require_by_position,
-        survey,
-    )
+    from lilliput.corpus.files.large_splits import LargeSplit, divide, require_possible_split
+    from lilliput.corpus.files.large_texts import LargeText, Survey, is_large, open_large, survey
+    from lilliput.corpus.files.small_texts import read_files
     from lilliput.corpus.labels import LabelKind, label_alike, label_documents, mark_prompt, unmark
     from lilliput.corpus.named.corpora import (
         CorpusInfo,
@@ -39,7 +31,7 @@ if TYPE_CHECKING:
 
 _PARTS = {
     "named.data_files": ("find_file",),
-    "document": ("JOINT", "Corpus", "Document", "Progress"),
+    "document": ("JOINT", "Corpus", "Document", "ReadProgress"),
     "files.example_files": ("open_examples", "require_examples"),
     "examples": ("END", "Example", "Examples", "shared_prompts", "shortened", "split_examples"),
     "labels": ("LabelKind", "label_alike", "label_documents", "mark_prompt", "unmark"),
@@ -50,23 +42,14 @@ _PARTS = {
         "open_corpus",
         "open_large_corpus",
         "open_source",
-        "open_source",
         "read_named",
         "read_named_validation",
     ),
-    "files.reading": ("read_files",),
+    "files.small_texts": ("read_files",),
     "settings": ("ReadSettings",),
     "splitting": ("Split", "SplitSettings", "split"),
-    "files.streaming": (
-        "LargeSplit",
-        "LargeText",
-        "Survey",
-        "divide",
-        "is_large",
-        "open_large",
-        "require_by_position",
-        "survey",
-    ),
+    "files.large_splits": ("LargeSplit", "divide", "require_possible_split"),
+    "files.large_texts": ("LargeText", "Survey", "is_large", "open_large", "survey"),
     "words": ("count_words",),
 }
 _HOMES = {name: part for part, names in _PARTS.items() for name in names}
@@ -82,7 +65,7 @@ __all__ = [
     "LabelKind",
     "LargeSplit",
     "LargeText",
-    "Progress",
+    "ReadProgress",
     "ReadSettings",
     "Split",
     "SplitSettings",
@@ -104,8 +87,8 @@ __all__ = [
     "read_files",
     "read_named",
     "read_named_validation",
-    "require_by_position",
     "require_examples",
+    "require_possible_split",
     "shared_prompts",
     "shortened",
     "split",

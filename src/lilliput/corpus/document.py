@@ -1,7 +1,7 @@
 """A corpus is a sequence of documents; its text is the documents joined by one fixed string.
 
 A document is the unit that a split by document keeps whole: a file, a line of a `.jsonl` file, a poem, a play.
-A text that does not fit into the memory is read by `files.streaming`.
+A text that does not fit into the memory is read by `files.large_texts`.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from lilliput.corpus.items import Items, find_items
 
 JOINT = "\n\n"
 
-Progress = Callable[[int, int | None], None]
+ReadProgress = Callable[[int, int | None], None]
 """Called with the bytes done so far and the bytes in total, or None where the total is unknown."""
 
 
@@ -27,6 +27,19 @@ class Document:
     """The name of the folder that its file lies in."""
     label: str | None = None
     """What the row of a table that it came from calls its label."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """Where a document that is read as a stream comes from; each document has an object of its own."""
+
+    name: str
+    folder: str = ""
+    label: str | None = None
+
+
+Fragment = tuple[Origin, str]
+"""A part of a document, in a stream of documents."""
 
 
 @dataclass(frozen=True)

@@ -165,13 +165,18 @@ def _by_document(corpus: Corpus, fraction: float) -> Split:
     count = len(corpus.documents)
     if count < 2:
         raise CorpusError(f"{corpus.name} is one document and cannot be split by document: split it by position")
-    # The small term undoes rounding: a tenth of ten documents is one, and not nearly one.
-    held = [math.floor((index + 1) * fraction + 1e-9) > math.floor(index * fraction + 1e-9) for index in range(count)]
+    held = [documents_due(index + 1, fraction) > documents_due(index, fraction) for index in range(count)]
     if not any(held):
         held[-1] = True
     if all(held):
         held[0] = False
     return Split((_joined(corpus.documents, held, False),), (_joined(corpus.documents, held, True),))
+
+
+def documents_due(count: int, fraction: float) -> int:
+    """Return how many of the first `count` documents are held out."""
+    # The small term undoes rounding: a tenth of ten documents is one, and not nearly one.
+    return math.floor(count * fraction + 1e-9)
 
 
 def _joined(documents: Sequence[Document], held: Sequence[bool], wanted: bool) -> str:

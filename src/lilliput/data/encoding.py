@@ -29,7 +29,7 @@ from lilliput.data.tokens import Tokens, write_header
 from lilliput.errors import CorpusError, RunError
 from lilliput.tokenizers import Tokenizer
 
-Progress = Callable[[int, int], None]
+EncodingProgress = Callable[[int, int], None]
 """Called with the characters done so far and all that there are."""
 
 MOST_LEARNT = 32_000_000
@@ -57,7 +57,7 @@ def encode_stream(
     *,
     text: str,
     characters: int,
-    progress: Progress | None = None,
+    progress: EncodingProgress | None = None,
 ) -> Encoded:
     """Write the ids of a text to `path`, count them in `tokenizer.counts`, and return how many there are.
 
@@ -108,7 +108,7 @@ def _append(
     path: Path,
     done: Encoded,
     characters: int,
-    progress: Progress | None,
+    progress: EncodingProgress | None,
 ) -> Encoded:
     start = write_header(file, tokenizer.dtype, 0)
     file.seek(start + done.tokens * tokenizer.dtype.itemsize)

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lilliput.corpus import Corpus, Document, Examples, LargeText, require_by_position, unmark
+from lilliput.corpus import Corpus, Document, Examples, LargeText, require_possible_split, unmark
 from lilliput.errors import RunError
 from lilliput.planning.expected_loss import expected_bits, tells
 from lilliput.planning.throughput import Throughput, measure_throughput
@@ -78,9 +78,12 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     require_memory(recipe, source)
     started, large = time.monotonic(), isinstance(source, LargeText)
     if isinstance(source, LargeText) and validation is None:
-        require_by_position(source, recipe.data.split)
-    # Of a large text the beginning stands for the whole.
+        require_possible_split(source, recipe.data.split)
     part = _beginning(source) if isinstance(source, LargeText) else source
+    if large:
+        # Its beginning stands for the whole: one document, which can only be split by position.
+        split = recipe.data.split.model_copy(update={"by": "position"})
+        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"split": split})})
     try:
         with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told(worker_count(recipe)):
             training_data, throughput, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)

@@ -9,7 +9,8 @@ from typing import Any
 from lilliput.corpus import (
     Corpus,
     Examples,
-    Progress,
+    LargeText,
+    ReadProgress,
     ReadSettings,
     known_corpora,
     label_alike,
@@ -22,7 +23,7 @@ from lilliput.corpus import (
 )
 from lilliput.corpus.splitting import SplitKind, split_kind
 from lilliput.data.arithmetic import make_problems
-from lilliput.errors import CorpusError, RecipeError, RunError
+from lilliput.errors import RecipeError, RunError
 from lilliput.planning.plan import Plan, make_plan
 from lilliput.planning.throughput import machine_speed
 from lilliput.recipe import Recipe, is_recipe, make_recipe, named_recipe, read_recipe, recipe_names
@@ -64,7 +65,7 @@ def resolve(
     corpus: str | None = None,
     validation: str | None = None,
     settings: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: ReadProgress | None = None,
 ) -> Task:
     """Find out what `targets` are (texts, or one recipe) and open everything that training needs.
 
@@ -88,7 +89,7 @@ def _resolve(
     corpus: str | None,
     validation: str | None,
     settings: Mapping[str, Any] | None,
-    progress: Progress | None,
+    progress: ReadProgress | None,
 ) -> Task:
     if not targets:
         raise RecipeError("no text and no recipe was given; name a file, a known corpus or a recipe")
@@ -122,7 +123,7 @@ def _is_recipe(targets: Sequence[str]) -> bool:
     return path.suffix == ".toml" or (targets[0] in recipe_names() and not path.exists())
 
 
-def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], progress: Progress | None) -> Task:
+def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], progress: ReadProgress | None) -> Task:
     if corpus is not None:
         settings["data.corpus"] = [corpus]
     path = Path(target)
@@ -138,7 +139,7 @@ def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], prog
     return _labelled(Task(name, recipe, source, _validation(recipe, source, recipe.data.corpus, progress)))
 
 
-def _open(targets: Sequence[str], progress: Progress | None, settings: ReadSettings) -> Source:
+def _open(targets: Sequence[str], progress: ReadProgress | None, settings: ReadSettings) -> Source:
     first = Path(targets[0])
     if _exists(first / "tokenizer") and _exists(first / "facts.json"):
         raise RecipeError(
@@ -153,7 +154,9 @@ def _open(targets: Sequence[str], progress: Progress | None, settings: ReadSetti
     return open_source(targets, progress, settings)
 
 
-def _validation(recipe: Recipe, source: Source, targets: Sequence[str], progress: Progress | None) -> Measure | None:
+def _validation(
+    recipe: Recipe, source: Source, targets: Sequence[str], progress: ReadProgress | None
+) -> Measure | None:
     """Open what is to be measured on: what the recipe names, or the text that a named corpus brings along."""
     if recipe.data.validation is not None and isinstance(source, Examples):
         return require_examples(recipe.data.validation, recipe.data)
@@ -174,8 +177,8 @@ def _labelled(task: Task) -> Task:
         return task
     if isinstance(task.corpus, Examples):
         raise RecipeError("data.labels is for texts: put into the prompts what tells them apart")
-    if not isinstance(task.corpus, Corpus):
-        raise CorpusError(f"{task.corpus.name} is read as a stream and cannot have labels: leave out data.labels")
+    if isinstance(task.corpus, LargeText):  # its labels are found, and put in, while it is read
+        return replace(task, corpus=replace(task.corpus, label_kind=kind))
     corpus = label_documents(task.corpus, kind)
     validation = task.validation
     if isinstance(validation, Corpus):

@@ -17,10 +17,10 @@ from typing import IO, Any, cast
 import numpy as np
 
 from lilliput.corpus.examples import END, Example, Examples, gather
+from lilliput.corpus.files.contents import RECORDS, text_members
 from lilliput.corpus.files.expansion import BROKEN, COMPRESSED, chunks, open_packed
 from lilliput.corpus.files.folders import Listing
-from lilliput.corpus.files.reading import list_files, missing
-from lilliput.corpus.files.unpacking import RECORDS, text_members
+from lilliput.corpus.files.listing import list_files, missing
 from lilliput.corpus.settings import AUTOMATIC, FieldSettings, ReadSettings
 from lilliput.corpus.tables.parquet import ParquetRecords
 from lilliput.corpus.tables.records import TEXT, TURNS, Record, is_turns, listed, open_records

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lilliput.cache import DATA_VARIABLE, cache_folder
-from lilliput.corpus.document import Corpus, Document, Progress
-from lilliput.corpus.files.reading import read_files
+from lilliput.corpus.document import Corpus, Document, ReadProgress
+from lilliput.corpus.files.small_texts import read_files
 from lilliput.corpus.named.catalogue import Book
 from lilliput.corpus.named.download import NotFetched, download
 from lilliput.corpus.named.poems import poems_of
@@ -35,7 +35,7 @@ def find_books(books: Iterable[Book], folders: Iterable[Path]) -> dict[Book, Pat
 
 
 def fetch_books(
-    name: str, books: Sequence[Book], found: dict[Book, Path], progress: Progress | None = None
+    name: str, books: Sequence[Book], found: dict[Book, Path], progress: ReadProgress | None = None
 ) -> dict[Book, Path]:
     """Return the paths of all books, fetching into the cache those that were not found.
 
@@ -55,7 +55,7 @@ def fetch_books(
     return paths
 
 
-def _fetch(book: Book, path: Path, progress: Progress | None) -> None:
+def _fetch(book: Book, path: Path, progress: ReadProgress | None) -> None:
     download(book.address, path, progress)
     try:
         refuse_page(read_files([path]))

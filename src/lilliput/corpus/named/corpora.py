@@ -15,11 +15,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from lilliput.cache import DATA_VARIABLE, cache_folder, data_folders, in_data_folders, locked, store
-from lilliput.corpus.document import Corpus, Document, Progress
+from lilliput.corpus.document import Corpus, Document, ReadProgress
 from lilliput.corpus.examples import Examples
 from lilliput.corpus.files.example_files import examples_of
-from lilliput.corpus.files.reading import list_files, missing, read_files, read_listing
-from lilliput.corpus.files.streaming import LargeText, is_large, is_large_listing, large_text, open_large
+from lilliput.corpus.files.large_texts import LargeText, is_large, is_large_listing, large_text, open_large
+from lilliput.corpus.files.listing import list_files, missing
+from lilliput.corpus.files.small_texts import read_files, read_listing
 from lilliput.corpus.named.books import book_cache, by_hand, fetch_books, find_books, poems_in
 from lilliput.corpus.named.catalogue import CATALOGUE, Entry, Part
 from lilliput.corpus.named.download import NotFetched
@@ -47,7 +48,7 @@ class CorpusInfo:
 
 
 def open_corpus(
-    targets: Sequence[str | Path], progress: Progress | None = None, settings: ReadSettings = AUTOMATIC
+    targets: Sequence[str | Path], progress: ReadProgress | None = None, settings: ReadSettings = AUTOMATIC
 ) -> Corpus:
     """Read a named corpus if its name is the one target and no such path exists; else read files.
 
@@ -60,7 +61,7 @@ def open_corpus(
 
 
 def open_source(
-    targets: Sequence[str | Path], progress: Progress | None = None, settings: ReadSettings = AUTOMATIC
+    targets: Sequence[str | Path], progress: ReadProgress | None = None, settings: ReadSettings = AUTOMATIC
 ) -> Corpus | Examples | LargeText:
     """Read what is to be learnt: a named corpus, or files, which hold prompts with answers or a text of any size.
 
@@ -76,7 +77,7 @@ def open_source(
 
 
 def open_large_corpus(
-    targets: Sequence[str | Path], progress: Progress | None = None, settings: ReadSettings = AUTOMATIC
+    targets: Sequence[str | Path], progress: ReadProgress | None = None, settings: ReadSettings = AUTOMATIC
 ) -> LargeText | None:
     """Return what `open_corpus` would read as a stream if it is too large for the memory, fetching it if needed.
 
@@ -105,7 +106,7 @@ def _refuse_empty(targets: Sequence[str | Path]) -> None:
         raise CorpusError("the name of the text is empty: give a file, a folder or a named corpus")
 
 
-def read_named(name: str, progress: Progress | None = None) -> Corpus:
+def read_named(name: str, progress: ReadProgress | None = None) -> Corpus:
     """Return the training text of a named corpus, fetching it if needed.
 
     Raises CorpusError with every source that was tried.
@@ -126,7 +127,7 @@ def read_named(name: str, progress: Progress | None = None) -> Corpus:
     return fetched
 
 
-def read_named_validation(name: str, progress: Progress | None = None) -> Corpus | None:
+def read_named_validation(name: str, progress: ReadProgress | None = None) -> Corpus | None:
     """Return the validation text that a named corpus carries, or None if it has none or none can be had."""
     entry = _entry(name)
     if entry.validation is None:
@@ -142,7 +143,7 @@ def read_named_validation(name: str, progress: Progress | None = None) -> Corpus
     return _present(name, entry, entry.validation, path, [])
 
 
-def fetch(name: str, file: str | Path | None = None, progress: Progress | None = None) -> Path:
+def fetch(name: str, file: str | Path | None = None, progress: ReadProgress | None = None) -> Path:
     """Put the cleaned text of a named corpus into the cache and return its path; `file` is the user's own copy of it.
 
     Raises CorpusError if no source has it, or the copy is another text.
@@ -289,7 +290,7 @@ def _keep(path: Path, corpus: Corpus) -> None:
     store(path, data)
 
 
-def _put_together(name: str, entry: Entry, reasons: list[str], progress: Progress | None) -> None:
+def _put_together(name: str, entry: Entry, reasons: list[str], progress: ReadProgress | None) -> None:
     with locked(_cached(name)):
         try:
             paths = fetch_books(name, entry.books, find_books(entry.books, data_folders()), progress)

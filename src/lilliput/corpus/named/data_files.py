@@ -8,7 +8,7 @@ import hashlib
 from pathlib import Path
 
 from lilliput.cache import DATA_VARIABLE, cache_folder, in_data_folders, locked, store
-from lilliput.corpus.document import Progress
+from lilliput.corpus.document import ReadProgress
 from lilliput.corpus.named.catalogue import DATA_FILES, DataFile
 from lilliput.corpus.named.download import NotFetched, download, shown
 from lilliput.corpus.named.package_index import read_archive
@@ -16,7 +16,7 @@ from lilliput.errors import CorpusError
 from lilliput.files import settle
 
 
-def find_file(name: str, progress: Progress | None = None) -> Path:
+def find_file(name: str, progress: ReadProgress | None = None) -> Path:
     """Return the path of a data file; fetch it into the cache if it is nowhere on this machine.
 
     Raises CorpusError with every source that was tried.
@@ -37,7 +37,7 @@ def find_file(name: str, progress: Progress | None = None) -> Path:
         return _fetched(name, known, cached, reasons, progress)
 
 
-def _fetched(name: str, known: DataFile, cached: Path, reasons: list[str], progress: Progress | None) -> Path:
+def _fetched(name: str, known: DataFile, cached: Path, reasons: list[str], progress: ReadProgress | None) -> Path:
     try:
         aside = cached.with_name(f"{name}.download")
         download(known.address, aside, progress)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from lilliput.cache import make_folder, unwritable
-from lilliput.corpus.document import Progress
+from lilliput.corpus.document import ReadProgress
 from lilliput.errors import CorpusError
 from lilliput.files import settle
 
@@ -35,7 +35,7 @@ def shown(address: str) -> str:
 
 
 def download(
-    address: str, target: Path, progress: Progress | None = None, session: "requests.Session | None" = None
+    address: str, target: Path, progress: ReadProgress | None = None, session: "requests.Session | None" = None
 ) -> None:
     """Fetch an address into the file `target`, continuing what an earlier attempt left.
 
@@ -65,7 +65,7 @@ def _size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-def _fetch_rest(client: "requests.Session", address: str, part: Path, progress: Progress | None) -> bool:
+def _fetch_rest(client: "requests.Session", address: str, part: Path, progress: ReadProgress | None) -> bool:
     """Append to the part file what is missing; tell whether it is whole now."""
     done = _size(part)
     # Offsets count bytes as sent, so the server must not compress them.

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from lilliput.cache import DATA_VARIABLE, locked, make_folder, store
-from lilliput.corpus.document import Corpus, Document, Progress
-from lilliput.corpus.files.reading import read_files
-from lilliput.corpus.files.streaming import open_large
+from lilliput.corpus.document import Corpus, Document, ReadProgress
+from lilliput.corpus.files.large_texts import open_large
+from lilliput.corpus.files.small_texts import read_files
 from lilliput.corpus.named.books import refuse_page
 from lilliput.corpus.named.catalogue import Part
 from lilliput.corpus.named.download import NotFetched, download, shown
@@ -28,7 +28,7 @@ _BEGINNING = 1000
 """Characters in which a text shows what it is."""
 
 
-def fetch_part(name: str, part: Part, target: Path, reasons: list[str], progress: Progress | None) -> None:
+def fetch_part(name: str, part: Part, target: Path, reasons: list[str], progress: ReadProgress | None) -> None:
     """Put a part into the cache from the first source afar that answers.
 
     Raises NotFetched with every source that was tried.
@@ -61,7 +61,7 @@ def fetch_part(name: str, part: Part, target: Path, reasons: list[str], progress
     raise not_found(name, part, reasons)
 
 
-def _from_shards(name: str, part: Part, target: Path, progress: Progress | None) -> None:
+def _from_shards(name: str, part: Part, target: Path, progress: ReadProgress | None) -> None:
     """Write a text that comes as several Parquet files into the cache, without ever holding all of it.
 
     Raises NotFetched if one does not come, or if they are another text than the one that was pinned.
@@ -94,7 +94,7 @@ def keep_stream(pieces: Iterable[str], part: Part, target: Path) -> bool:
         aside.unlink(missing_ok=True)
 
 
-def _from_addresses(name: str, addresses: Sequence[str], folder: Path, progress: Progress | None) -> Corpus:
+def _from_addresses(name: str, addresses: Sequence[str], folder: Path, progress: ReadProgress | None) -> Corpus:
     with _downloaded(name, addresses, folder, progress) as paths:
         corpus = read_files(paths)
     try:
@@ -105,7 +105,9 @@ def _from_addresses(name: str, addresses: Sequence[str], folder: Path, progress:
 
 
 @contextmanager
-def _downloaded(name: str, addresses: Sequence[str], folder: Path, progress: Progress | None) -> Iterator[list[Path]]:
+def _downloaded(
+    name: str, addresses: Sequence[str], folder: Path, progress: ReadProgress | None
+) -> Iterator[list[Path]]:
     """Yield the files at the addresses and delete them afterwards; what cannot be read as text was not fetched."""
     paths: list[Path] = []
     try:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from lilliput.corpus.document import Progress
+from lilliput.corpus.document import ReadProgress
 from lilliput.corpus.named.catalogue import Archive
 from lilliput.corpus.named.download import CONNECT_SECONDS, READ_SECONDS, NotFetched, download
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _LARGEST_MEMBER = 64 << 20
 
 
-def read_archive(archive: Archive, folder: Path, progress: Progress | None = None) -> dict[str, bytes]:
+def read_archive(archive: Archive, folder: Path, progress: ReadProgress | None = None) -> dict[str, bytes]:
     """Fetch an archive and return its wanted members by file name; `folder` holds the archive while it comes.
 
     Raises NotFetched if no index has the archive, or what came is not what was pinned.
@@ -44,7 +44,7 @@ def read_archive(archive: Archive, folder: Path, progress: Progress | None = Non
 
 
 def _from_index(
-    archive: Archive, index: str, configuration: Mapping[str, str], folder: Path, progress: Progress | None
+    archive: Archive, index: str, configuration: Mapping[str, str], folder: Path, progress: ReadProgress | None
 ) -> dict[str, bytes]:
     import requests
 

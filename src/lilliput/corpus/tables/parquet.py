@@ -7,7 +7,6 @@ other lines end in, for so they stood in WikiText's own files (the line " \n" is
 
 from collections import Counter
 from collections.abc import Iterator
-from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 
 from lilliput.corpus.settings import FieldSettings
@@ -118,8 +117,3 @@ class ParquetTable(ParquetRecords):
             for field in self._file.schema_arrow
             if is_text(field.type) or (types.is_dictionary(field.type) and is_text(field.type.value_type))
         ]
-
-
-def open_parquet(name: str, data: bytes, fields: FieldSettings) -> ParquetTable:
-    """Open a Parquet file whose bytes are in memory; the errors are those of `ParquetTable`."""
-    return ParquetTable(name, BytesIO(data), fields)

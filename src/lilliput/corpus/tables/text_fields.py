@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from lilliput.corpus.settings import FieldSettings
-from lilliput.corpus.tables.records import TEXT, Record, listed
+from lilliput.corpus.tables.records import TEXT, Record, Records, listed
 from lilliput.corpus.tables.separated import SEEN
 from lilliput.errors import CorpusError
 
@@ -39,41 +39,41 @@ def text_of(value: object) -> str | None:
 
 
 class TextTable:
-    """The texts of the records of one file; `note` is complete after the last of them."""
+    """The texts of the records of one file; `notes` are complete after the last of them."""
 
-    def __init__(self, name: str, records: Iterable[tuple[int, Record]], fields: FieldSettings) -> None:
+    def __init__(self, name: str, records: Records, fields: FieldSettings) -> None:
         self._name = name
-        self._records = iter(records)
+        self._records = records
         self._fields = fields
         self._field = ""
         self._count = self._without = 0
         self._characters: Counter[str] = Counter()
 
     @property
-    def note(self) -> str:
-        """Tell which field was taken, how much of the file that is, and what was left out."""
+    def notes(self) -> tuple[str, ...]:
+        """Return what had to be decided, which field was taken, how much of the file that is, and what was left out."""
         kept, total = self._characters[self._field], self._characters.total()
         note = f"{self._name}: field {self._field!r} read, {kept:,} of {total:,} characters in {self._count:,} records"
         if others := [field for field in self._characters if field != self._field]:
             note += f"; left out: {listed(others)} (--field NAME takes another)"
         if self._without:
             note += f"; {self._without:,} records without it left out"
-        return note
+        return (*self._records.notes, note)
 
     def documents(self) -> Iterator[RawText]:
         """Yield the text of every record that has one.
 
         Raises CorpusError if no record has.
         """
-        seen, size = [], 0
-        for number, record in self._records:
+        seen, size, records = [], 0, iter(self._records)
+        for number, record in records:
             seen.append((number, record))
             size += sum(len(text_of(value) or "") for value in record.values())
             if size > SEEN:
                 break
         self._field = self._chosen([record for _, record in seen])
         label = self._fields.label or "label"
-        for number, record in chain(seen, self._records):
+        for number, record in chain(seen, records):
             self._count += 1
             texts = {field: text_of(value) for field, value in record.items()}
             self._characters.update({field: len(text or "") for field, text in texts.items()})

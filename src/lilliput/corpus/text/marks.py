@@ -8,8 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from lilliput.corpus.document import JOINT
-
 _PARTING = (
     r"<\|(?:endoftext|startoftext|begin_of_text|end_of_text|bos|eos)\|>|\[BOS\]|\[EOS\]|<bos>|<eos>"
     r"|(?<!\S)</?s>(?!\S)"  # with a letter beside it, it strikes the letter out in HTML
@@ -49,8 +47,11 @@ class Marks:
         parts = self._split(text)
         return [part for part in parts if part] or [""] if len(parts) > 1 else parts
 
-    def stream(self, pieces: Iterable[str]) -> Iterator[str]:
-        """Yield a text in pieces with its documents joined; no piece may end within a word."""
+    def stream(self, pieces: Iterable[str]) -> Iterator[tuple[bool, str]]:
+        """Yield a text in pieces, each with whether a document begins there; no piece may end within a word.
+
+        A text of marks alone is one empty document.
+        """
         begun = behind = False
         before = ""
         for piece in pieces:
@@ -59,8 +60,10 @@ class Marks:
             for number, part in enumerate(self._split(piece.lstrip() if behind else piece)):
                 behind = behind or number > 0
                 if part:
-                    yield JOINT + part if behind and begun else part
+                    yield behind or not begun, part
                     begun, behind = True, False
+        if not begun:
+            yield True, ""
 
     def _split(self, text: str) -> list[str]:
         # To look for single letters first takes a tenth of the time.

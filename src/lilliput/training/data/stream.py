@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lilliput import files
-from lilliput.corpus import Corpus, LargeSplit, LargeText, Survey, divide, survey
+from lilliput.corpus import Corpus, LargeSplit, LargeText, Survey, divide, survey, unmark
 from lilliput.data.encoding import MOST_LEARNT, encode_stream, spread_sample
 from lilliput.data.tokens import Tokens, read_tokens, write_tokens
 from lilliput.errors import CorpusError, TokenizerError
@@ -42,14 +42,18 @@ def prepare_large(
 
     Raises CorpusError if a part is too short to learn from or to measure on.
     """
-    found = survey(large, lambda done, total: progress("reading", done, total or done))
-    parts = divide(large, found, recipe.data.split, validation)
+
+    def reading(done: int, total: int | None) -> None:
+        progress("reading", done, total or done)
+
+    found = survey(large, reading)
+    parts = divide(large, found, recipe.data.split, validation, reading)
     tokenizer = _tokenizer(recipe, run, parts, found, train_tokenizer)
     encode_stream(
         parts.training_pieces(),
         tokenizer,
         run.training_tokens,
-        text=f"{found.sha256}:{parts.characters}",
+        text=parts.identity,
         characters=parts.characters,
         progress=lambda done, total: progress("tokenising", done, total),
     )
@@ -61,25 +65,29 @@ def prepare_large(
             raise CorpusError(f"the {name} text has {len(ids)} tokens and at least 2 are needed; use a longer text")
     write_tokens(run.validation_tokens, held_out)
     progress("counting in", 0, 1)
-    learned = text_end(training, tokenizer)
+    learned, text = text_end(training, tokenizer), parts.validation
+    if found.labels:
+        learned, text = list(map(unmark, learned)), unmark(text)
     measured = held_out_facts(
         tokenizer,
         held_out,
-        [parts.validation],
+        [text],
         learned,
         recipe.data.window,
+        labelled=bool(found.labels),
         progress=lambda share: progress("counting in", round(100 * share), 100),
     )
-    if validation is None:
-        measured |= likeness_facts("".join(learned), tokenizer.normalized(parts.validation))
+    if validation is None and parts.by == "position":
+        measured |= likeness_facts("".join(learned), tokenizer.normalized(text))
     (run.path / _BEGINNING).unlink()
     notes = list(found.notes)
     if recipe.tokenizer.kind not in _WHOLE_KINDS and parts.characters > MOST_LEARNT:
         notes.append(f"the tokenizer was trained on {MOST_LEARNT:,} characters, spread evenly over the text")
+    measured |= {"labels": found.labels} if found.labels else {}
     return measured | {
         "sha256": found.sha256,
         "notes": notes,
-        "training": {"characters": parts.characters, "tokens": len(training)},
+        "training": {"characters": parts.characters - parts.label_characters, "tokens": len(training)},
     }
 
 
@@ -115,7 +123,7 @@ def _tokenizer(
     train_tokenizer: Callable[[Iterable[str]], Tokenizer],
 ) -> Tokenizer:
     """Train the tokenizer, or take the one of an earlier beginning of the same work."""
-    identity = {"text": found.sha256, "characters": parts.characters, "tokenizer": recipe.tokenizer.model_dump()}
+    identity = {"text": parts.identity, "tokenizer": recipe.tokenizer.model_dump()}
     identity = json.loads(json.dumps(identity))
     begun = run.path / _BEGINNING
     try:

@@ -1,32 +1,47 @@
-"""What was found out while texts were read: encodings, frames taken off, what was left out. It becomes notes."""
+"""What the user should know of files that were read: encodings, frames taken off, what was left out."""
 
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from lilliput.corpus.files.unpacking import Found
-from lilliput.corpus.settings import ReadSettings
-from lilliput.corpus.tables.text_fields import RawText
-from lilliput.corpus.text.cleaning import clean
 from lilliput.corpus.text.marks import Marks
 
 _MOST_NOTES = 8  # about single files
 
 
-class Reading:
-    """What a pass over files, which are read as `settings` say, has found out so far; it may be one file `alone`."""
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """How one file was read, and the notes on it."""
 
-    def __init__(self, settings: ReadSettings, alone: bool = True) -> None:
-        self.settings = settings
-        self.alone = alone
-        self.files: list[Found] = []
+    name: str
+    encoding: str
+    line_ends: str
+    bytes: int
+    notes: tuple[str, ...] = ()
+
+
+class ReadingReport:
+    """How files were read, so far."""
+
+    def __init__(self) -> None:
+        self.files: list[FileReport] = []
         self.left_out: list[str] = []
         self.frames: list[int] = []
         self.marks = Marks()
         self.replaced = 0
+        self.documents = 0
+        """Documents with text."""
         self.empty = 0
 
+    def add(self, file: FileReport, has_documents: bool) -> None:
+        """Add a file that was read to its end."""
+        if has_documents:
+            self.files.append(file)
+        else:
+            self.left_out += file.notes
+            self.empty += not file.notes
+
     def notes(self) -> list[str]:
-        """Tell the user how the files were read and what was left out."""
-        groups: dict[tuple[str, str], list[Found]] = {}
+        """Return the notes on how the files were read and what was left out, one line each."""
+        groups: dict[tuple[str, str], list[FileReport]] = {}
         for file in self.files:
             groups.setdefault((file.encoding, file.line_ends), []).append(file)
         notes = [
@@ -48,12 +63,3 @@ class Reading:
         if self.empty:
             notes.append(f"{self.empty:,} empty documents left out")
         return notes
-
-    def clean(self, texts: Iterable[RawText]) -> Iterator[list[str]]:
-        """Yield the documents in every text: one, unless marks part it."""
-        for raw in texts:
-            cleaned = clean(raw.text)
-            self.replaced += cleaned.replaced
-            if cleaned.frame and cleaned.text.strip():
-                self.frames.append(cleaned.frame)
-            yield self.marks.parts(cleaned.text)

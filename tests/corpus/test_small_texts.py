@@ -148,10 +148,10 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     file = tmp_path / "secret.txt"
     file.write_text("x")
 
-    def refuse(path):
+    def refuse(path, mode):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(type(file), "read_bytes", refuse)
+    monkeypatch.setattr(type(file), "open", refuse)
     with pytest.raises(CorpusError, match=r"secret.txt cannot be read \(Permission denied\): allow reading it"):
         read_files([file])
 

@@ -6,16 +6,12 @@ import zipfile
 
 import pytest
 
-from lilliput.corpus.files.unpacking import unpack
 from lilliput.errors import CorpusError
-
-
-def texts(name, data):
-    return [document.text for found in unpack(name, data) for document in found.documents]
+from tests.corpus.file_contents import notes, read, texts
 
 
 def names(name, data):
-    return [document.name for found in unpack(name, data) for document in found.documents]
+    return [document for document, _ in read(name, data)[0]]
 
 
 def zipped(**members):
@@ -55,18 +51,18 @@ def test_a_broken_line_is_named(line, message):
 
 
 def test_a_table_uses_the_column_text():
-    (found,) = unpack("a.csv", b'id,text,note\r\n1,"one, with\r\nbreak",a much longer note than that\r\n2,two,x\r\n')
-    assert [document.text for document in found.documents] == ["one, with\r\nbreak", "two"]
-    [note] = found.notes
+    data = b'id,text,note\r\n1,"one, with\r\nbreak",a much longer note than that\r\n2,two,x\r\n'
+    assert texts("a.csv", data) == ["one, with\nbreak", "two"]
+    [note] = notes("a.csv", data)
     assert note.startswith(
         "a.csv: field 'text' read, 19 of 50 characters in 2 records; left out: 'id', 'note' (--field"
     )
 
 
 def test_a_table_without_it_uses_the_longest_column_and_says_so():
-    (found,) = unpack("a.csv", "id;vers\n1;Là, tout n'est qu'ordre\n2;et beauté\n".encode())
-    assert [document.text for document in found.documents] == ["Là, tout n'est qu'ordre", "et beauté"]
-    assert found.notes == (
+    data = "id;vers\n1;Là, tout n'est qu'ordre\n2;et beauté\n".encode()
+    assert texts("a.csv", data) == ["Là, tout n'est qu'ordre", "et beauté"]
+    assert notes("a.csv", data) == (
         "a.csv: field 'vers' read, 32 of 34 characters in 2 records; left out: 'id' (--field NAME takes another)",
     )
 

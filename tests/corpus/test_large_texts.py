@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from lilliput.corpus import Corpus, Document, SplitSettings, read_files, split
-from lilliput.corpus.files import passes, streaming
-from lilliput.corpus.files.streaming import divide, is_large, open_large, survey
+from lilliput.corpus import read_files
+from lilliput.corpus.files import large_texts
+from lilliput.corpus.files.large_texts import is_large, open_large, survey
+from lilliput.corpus.text import streams
 from lilliput.errors import CorpusError
 from tests.conftest import made_up_text
+from tests.corpus.file_contents import make_small
 
 START = "*** START OF THE PROJECT GUTENBERG EBOOK {} ***\n"
 END = "*** END OF THE PROJECT GUTENBERG EBOOK {} ***\n"
@@ -44,10 +46,8 @@ ODD = [
 @pytest.fixture
 def small(monkeypatch):
     """Make every file a large one."""
-    monkeypatch.setattr(passes, "WHOLE", 300)
-    monkeypatch.setattr(passes, "PIECE", 64)
-    monkeypatch.setattr(passes.cut_stream, "__defaults__", (64,))
-    monkeypatch.setattr(passes, "_FRAME_LINES", 200)
+    make_small(monkeypatch, 300, 64)
+    monkeypatch.setattr(streams, "_FRAME_LINES", 200)
 
 
 def assert_same_as_whole(paths):
@@ -59,7 +59,7 @@ def assert_same_as_whole(paths):
     found = survey(large)
     assert (found.sha256, found.characters, large.name) == (corpus.sha256, corpus.characters, corpus.name)
     assert found.bytes == len(corpus.text.encode())
-    assert found.words == len(corpus.text.split()) + corpus.text.count("\n")
+    assert found.documents == len(corpus.documents)
     assert set(found.notes) == set(corpus.notes)
     for before, after in itertools.pairwise(pieces):
         assert not before[-1].isspace()
@@ -126,9 +126,7 @@ def test_the_canonical_form_does_not_depend_on_the_cuts(tmp_path_factory, text, 
     folder = tmp_path_factory.mktemp("odd")
     texts = [text[:seed] + "words " * 50 + text, "x" + text]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passes, "WHOLE", 40)
-        patch.setattr(passes, "PIECE", 1 + seed)
-        patch.setattr(passes.cut_stream, "__defaults__", (1 + seed,))
+        make_small(patch, 40, 1 + seed)
         for number, part in enumerate(texts):
             (folder / f"{number}.txt").write_text(part, encoding="utf-8", newline="")
         assert_same_as_whole([folder])
@@ -199,7 +197,7 @@ def test_a_missing_file_is_told_as_ever(tmp_path):
 
 
 def test_large_is_a_matter_of_the_unpacked_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(streaming, "LARGE", 10_000)
+    monkeypatch.setattr(large_texts, "LARGE", 10_000)
     noise = random.Random(0).randbytes(4000)
     for name, size, large in [
         ("a.txt", 10_000, False),
@@ -232,62 +230,15 @@ def test_progress_ends_at_the_size_on_the_disk(small, tmp_path):
     assert len(set(calls)) > 3
 
 
-@pytest.mark.parametrize("fraction", [0.001, 0.1, 0.3, 0.7])
-def test_the_division_is_that_of_a_small_text(small, tmp_path, fraction):
-    file = tmp_path / "text.txt"
-    file.write_text(made_up_text(9000))
-    corpus = read_files([file])
-    expected = split(corpus, SplitSettings(fraction=fraction))
-    large = open_large([file])
-    parts = divide(large, survey(large), SplitSettings(fraction=fraction))
-    assert parts.validation == expected.validation
-    assert "".join(parts.training_pieces()) == expected.training
-    assert parts.characters == len(expected.training)
-
-
-def test_of_a_large_text_no_more_than_so_much_is_held_out(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(streaming, "MOST_HELD_OUT", 500)
-    file = tmp_path / "text.txt"
-    file.write_text(made_up_text(20_000))
-    large = open_large([file])
-    found = survey(large)
-    parts = divide(large, found, SplitSettings())
-    assert 400 < len(parts.validation) < 600
-    training = "".join(parts.training_pieces())
-    assert training + parts.validation == file.read_text()
-    assert training.endswith("\n")
-    assert len(found.end) < 1200
-
-
-def test_a_validation_text_of_ones_own_takes_the_place(small, tmp_path):
-    file = tmp_path / "text.txt"
-    file.write_text(TEXT)
-    large = open_large([file])
-    found = survey(large)
-    parts = divide(large, found, SplitSettings(by="document"), Corpus("other", (Document("other", "other text"),)))
-    assert parts.validation == "other text"
-    assert "".join(parts.training_pieces()) == read_files([file]).text
-    with pytest.raises(CorpusError, match="no validation text"):
-        divide(large, found, SplitSettings(), Corpus("other", (Document("other", " "),)))
-
-
-@pytest.mark.parametrize("by", ["document", "pieces"])
-def test_another_split_is_refused(tmp_path, by):
-    (tmp_path / "text.txt").write_text("some words\n" * 9)
-    large = open_large([tmp_path / "text.txt"])
-    with pytest.raises(CorpusError, match=f"cannot be split by {by}: split it by position"):
-        divide(large, survey(large), SplitSettings(by=by))
-
-
 def test_a_text_without_a_place_to_cut_is_one_piece():
     fragments = ["x" * 100] * 50
-    assert list(passes.cut_stream(fragments, 10)) == ["x" * 5000]
-    assert list(passes.cut_stream([*fragments, " y z"], 10)) == ["x" * 5000, " y z"]
-    assert list(passes.cut_stream([], 10)) == list(passes.cut_stream([""], 10)) == []
+    assert list(streams.cut_stream(fragments, 10)) == ["x" * 5000]
+    assert list(streams.cut_stream([*fragments, " y z"], 10)) == ["x" * 5000, " y z"]
+    assert list(streams.cut_stream([], 10)) == list(streams.cut_stream([""], 10)) == []
 
 
 def test_texts_are_cut_where_tokenizers_may_be_cut():
     from lilliput.tokenizers import pretokenize
 
-    assert passes.SAFE_CUT == pretokenize._SAFE_CUT
-    assert re.fullmatch(passes.SAFE_CUT, "a") is None
+    assert streams.SAFE_CUT == pretokenize._SAFE_CUT
+    assert re.fullmatch(streams.SAFE_CUT, "a") is None

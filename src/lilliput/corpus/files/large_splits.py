@@ -1,0 +1,141 @@
+"""Which part of a large text is held out: its end, or whole documents at even distances, of a bounded size.
+
+They are chosen as `splitting` chooses them in a small text, except that a document is left to the training text where
+the held-out text would become too long. Left out: pieces and items of a large text.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+from lilliput.corpus.document import JOINT, Corpus, Document, Fragment, ReadProgress
+from lilliput.corpus.files import large_texts
+from lilliput.corpus.files.large_texts import LargeText, Survey
+from lilliput.corpus.labels import label_alike, unmark
+from lilliput.corpus.splitting import SplitKind, SplitSettings, documents_due, split
+from lilliput.errors import CorpusError
+
+
+@dataclass(frozen=True)
+class LargeSplit:
+    """The two parts of a large text; only the validation text is in memory."""
+
+    large: LargeText
+    survey: Survey
+    characters: int
+    """Of the training part, labels included."""
+    label_characters: int
+    """Of these, how many are labels."""
+    validation: str
+    by: SplitKind = "position"
+    held_out: frozenset[int] = frozenset()
+    """The numbers of the documents that are held out; without any, the training part is the beginning of the text."""
+
+    @property
+    def identity(self) -> str:
+        """Return what tells the training part apart from those of other texts, and of other splits."""
+        by = "" if self.by == "position" else f":{self.by}"
+        return f"{self.survey.sha256}:{self.characters}{by}"
+
+    def training_pieces(self, progress: ReadProgress | None = None) -> Iterator[str]:
+        """Yield the training part as `LargeText.pieces` yields the text."""
+        left = self.characters
+        with closing(self.large.pieces(progress, labels=self.survey.labels, skipped=self.held_out)) as pieces:
+            for piece in pieces:
+                yield piece[:left]
+                left -= len(piece)
+                if left <= 0:
+                    return
+
+
+def divide(
+    large: LargeText,
+    found: Survey,
+    settings: SplitSettings,
+    validation: Corpus | None = None,
+    progress: ReadProgress | None = None,
+) -> LargeSplit:
+    """Divide a large text as `split` does, but hold out at most two million characters.
+
+    A validation corpus takes the place of the division. By document the text is read once more, which is told to
+    `progress`. Raises CorpusError for a split by pieces or items, and if no training text or no validation text would
+    be left.
+    """
+    if validation is not None:
+        if large.label_kind is not None:
+            validation = label_alike(validation, large.label_kind, found.labels)
+        # The validation text is checked as that of a small text is; the training text is not empty.
+        training = Corpus(large.name, (Document(large.name, found.end),))
+        text = split(training, SplitSettings(by="position"), validation).validation
+        return LargeSplit(large, found, found.characters, found.label_characters, text)
+    require_possible_split(large, settings)
+    held_out: frozenset[int] = frozenset()
+    if settings.by == "document":
+        chosen = _choose_documents(large, found, settings.fraction, progress)
+        text, held_out = JOINT.join(chosen.values()), frozenset(chosen)
+        characters = found.characters - len(text) - len(JOINT)
+    else:
+        text = _end(large, found, settings.fraction)
+        characters = found.characters - len(text)
+    labels = found.label_characters - (len(text) - len(unmark(text)) if found.labels else 0)
+    by: SplitKind = "document" if held_out else "position"
+    return LargeSplit(large, found, characters, labels, text, by, held_out)
+
+
+def require_possible_split(large: LargeText, settings: SplitSettings) -> None:
+    """Raise CorpusError for a split that needs the whole text in memory."""
+    if settings.by in ("pieces", "items"):
+        raise CorpusError(
+            f"{large.name} is read as a stream and cannot be split by {settings.by}: split it by position or by "
+            "document, or give a validation file"
+        )
+
+
+def _end(large: LargeText, found: Survey, fraction: float) -> str:
+    most = large_texts.MOST_HELD_OUT
+    held = max(1, min(most, found.characters - int(found.characters * (1 - fraction))))
+    # `split` looks for a cut no farther than the smaller part is long, so the end of the text is all that it needs.
+    end = found.end[-2 * held :]
+    tail = Corpus(large.name, (Document(large.name, end),))
+    return split(tail, SplitSettings(by="position", fraction=held / len(end))).validation
+
+
+def _choose_documents(
+    large: LargeText, found: Survey, fraction: float, progress: ReadProgress | None
+) -> dict[int, str]:
+    """Return the documents that are held out, by their numbers."""
+    if found.documents < 2:
+        raise CorpusError(f"{large.name} is one document and cannot be split by document: split it by position")
+    most = room = large_texts.MOST_HELD_OUT
+    fraction = min(fraction, most / found.characters)
+    one = documents_due(found.documents, fraction) == 0
+    chosen: dict[int, str] = {}
+    with closing(large.documents(progress, labels=found.labels)) as fragments:
+        for number, (_, document) in enumerate(groupby(fragments, itemgetter(0))):
+            if one:  # the last that is short enough
+                text = _text_within(document, most)
+                chosen = chosen if text is None else {number: text}
+            elif documents_due(number + 1, fraction) > len(chosen):
+                text = _text_within(document, room)
+                if text is not None:
+                    chosen[number] = text
+                    room -= len(text)
+    if not chosen:
+        raise CorpusError(
+            f"{large.name} has no document of at most {most:,} characters that could be held out: split it by "
+            "position, or give a validation file"
+        )
+    return chosen
+
+
+def _text_within(document: Iterable[Fragment], room: int) -> str | None:
+    """Return the text of a document; None if it is longer than `room`, without reading all of it into memory."""
+    parts: list[str] = []
+    for _, text in document:
+        room -= len(text)
+        if room < 0:
+            return None
+        parts.append(text)
+    return "".join(parts)
