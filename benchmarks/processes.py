@@ -20,7 +20,7 @@ from lilliput.planning.plan import make_plan
 from lilliput.planning.throughput import measure_throughput
 from lilliput.recipe import Recipe, named_recipe
 from lilliput.runtime import describe_environment
-from lilliput.training.workers.pool import worker_pool
+from lilliput.training.workers.pool import workers_for
 
 RESULT = Path(__file__).parents[1] / "results" / "processes.json"
 PLANNED = "planned for a million characters"
@@ -48,7 +48,7 @@ def recipe_of(name: str, settings: dict[str, Any]) -> Recipe:
 def step_milliseconds(case: str, processes: int, seconds: float) -> float:
     name, vocabulary, settings = CASES[case]
     recipe = recipe_of(name, settings | {"training.processes": processes})
-    with worker_pool(recipe) as workers:
+    with workers_for(recipe) as workers:
         return measure_throughput(recipe, workers, vocabulary, recipe.data.window, 10, seconds).seconds_per_step * 1000
 
 

@@ -30,7 +30,7 @@ from lilliput.corpus import Corpus, Document
 from lilliput.planning.plan import make_plan
 from lilliput.planning.throughput import measure_throughput
 from lilliput.runtime import describe_environment
-from lilliput.training.workers.pool import worker_pool
+from lilliput.training.workers.pool import workers_for
 
 RESULT = Path(__file__).parents[1] / "results" / "steps.json"
 CASES: dict[str, dict[str, Any]] = {
@@ -137,7 +137,7 @@ def child(case: str) -> list[float]:
         settings |= {"training.precision": "bfloat16", "training.compile": True}
     text = Corpus("any", (Document("any", "any text " * 1000),), ())
     recipe = make_plan("any", text, settings).recipe()
-    with worker_pool(recipe) as workers:
+    with workers_for(recipe) as workers:
         pace = measure_throughput(recipe, workers, shape["vocabulary"], shape["window"], shape["steps"] + SKIPPED, 0.0)
     return list(pace.step_seconds[SKIPPED:])
 

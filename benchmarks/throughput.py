@@ -15,7 +15,7 @@ from typing import Any
 from lilliput.planning.throughput import measure_throughput
 from lilliput.recipe import named_recipe
 from lilliput.runtime import describe_environment
-from lilliput.training.workers.pool import worker_pool
+from lilliput.training.workers.pool import workers_for
 
 RESULT = Path(__file__).parents[1] / "results" / "throughput.json"
 VOCABULARY = {"gpt2": 50257}
@@ -26,7 +26,7 @@ def measure(name: str, steps: int, settings: dict[str, Any]) -> dict[str, Any]:
     recipe = named_recipe(name, settings)
     vocabulary = VOCABULARY.get(recipe.tokenizer.kind) or recipe.tokenizer.vocabulary
     assert vocabulary and recipe.training.steps, "a recipe with a known vocabulary and a length in steps"
-    with worker_pool(recipe) as workers:
+    with workers_for(recipe) as workers:
         pace = measure_throughput(recipe, workers, vocabulary, recipe.data.window, steps, seconds=0.0)
     return {
         "parameters": pace.parameters,

@@ -21,7 +21,7 @@ from lilliput import LilliputError, corpus, tokenizers
 from lilliput.data.windows import Windows
 from lilliput.generation import SamplingSettings, TorchReading, generate
 from lilliput.models import GPTSettings, Model, build, count_parameters
-from lilliput.objectives import next_token
+from lilliput.objectives.next_token import next_token
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.schedules import rate_factor
 from lilliput.optimization.settings import OptimizerSettings, ScheduleSettings

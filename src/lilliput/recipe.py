@@ -24,6 +24,7 @@ from lilliput.data.settings import DataSettings
 from lilliput.errors import RecipeError
 from lilliput.generation.settings import SamplingSettings
 from lilliput.models.settings import GPTSettings, ModelSettings
+from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.optimization.settings import OptimizerSettings, ScheduleSettings
 from lilliput.settings import Settings
 from lilliput.tokenizers import TokenizerSettings
@@ -78,12 +79,6 @@ class TrainingSettings(OptimizerSettings, ScheduleSettings):
         if self.steps is None and self.minutes is None:
             raise ValueError("give steps or minutes")
         return self
-
-
-class ObjectiveSettings(Settings):
-    """What is minimised."""
-
-    kind: Literal["next_token"] = "next_token"
 
 
 class SampleSettings(SamplingSettings):

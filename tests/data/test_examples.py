@@ -13,7 +13,7 @@ from lilliput.data.examples import EncodedExamples, ExampleBatches, encode_examp
 from lilliput.errors import CorpusError, RunError
 from lilliput.models import build
 from lilliput.models.settings import GPTSettings, RecurrentSettings
-from lilliput.objectives import next_token
+from lilliput.objectives.next_token import next_token
 from lilliput.tokenizers import Tokenizer, train
 
 PAIRS = [Example("12+34=", "46"), Example("7+8=", "15"), Example("Wie? ", "So ist es, ja."), Example("é", "日本")]

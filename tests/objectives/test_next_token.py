@@ -3,7 +3,7 @@ from torch import Tensor, nn
 
 from lilliput.data.batch import Batch
 from lilliput.models import Cache, Model
-from lilliput.objectives import next_token
+from lilliput.objectives.next_token import next_token
 
 
 class Network(Model):

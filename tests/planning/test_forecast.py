@@ -18,7 +18,7 @@ from lilliput.planning.forecast import forecast
 from lilliput.planning.throughput import measure_throughput
 from lilliput.recipe import Recipe
 from lilliput.runtime import peak_memory
-from lilliput.training.workers.pool import WorkerPool
+from lilliput.training.workers.alone import Alone
 
 
 def budget(minutes: float, **settings: Any) -> Recipe:
@@ -27,7 +27,7 @@ def budget(minutes: float, **settings: Any) -> Recipe:
 
 def test_a_pace_is_that_of_the_recipe_s_own_steps() -> None:
     plan = recipe(**{"training.batch": 2, "training.accumulation": 3})
-    found = measure_throughput(plan, WorkerPool(), 30, 12, steps=4, seconds=0.0)
+    found = measure_throughput(plan, Alone(), 30, 12, steps=4, seconds=0.0)
     assert len(found.step_seconds) == 4
     assert found.tokens_per_step == 2 * 3 * 12
     assert found.parameters == count_parameters(build(plan.model, 30, 12))
@@ -38,7 +38,7 @@ def test_tokens_a_second_are_those_of_the_median_step_but_the_first(monkeypatch:
     ticks = iter([0.0, 5.0, 5.0, 7.0, 7.0, 7.5, 7.5, 8.5, 8.5, 16.5, 16.5, 17.5, 17.5])
     monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(ticks))
     plan = recipe(**{"training.batch": 2, "training.accumulation": 3})
-    found = measure_throughput(plan, WorkerPool(), 30, 12, steps=5, seconds=0.0)
+    found = measure_throughput(plan, Alone(), 30, 12, steps=5, seconds=0.0)
     assert found.step_seconds == (2.0, 0.5, 1.0, 8.0, 1.0)
     assert found.tokens_per_second == 72.0  # two rows of twelve, three times a step
 
@@ -46,7 +46,7 @@ def test_tokens_a_second_are_those_of_the_median_step_but_the_first(monkeypatch:
 def test_fast_steps_are_measured_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(1000))
     monkeypatch.setattr(throughput.time, "perf_counter", lambda: float(next(ticks)))
-    found = measure_throughput(recipe(), WorkerPool(), 30, 12, steps=2, seconds=7.0)
+    found = measure_throughput(recipe(), Alone(), 30, 12, steps=2, seconds=7.0)
     assert found.step_seconds == (1.0,) * 6
 
 

@@ -10,7 +10,8 @@ from lilliput.corpus import Corpus, Document, Example, Examples
 from lilliput.corpus.examples import gather
 from lilliput.data.batch import Batch
 from lilliput.models import Model, build
-from lilliput.objectives import next_token
+from lilliput.objectives.next_token import NextToken
+from lilliput.objectives.protocol import Network, Objective
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe, make_recipe
 from lilliput.runtime import Runtime
@@ -18,10 +19,21 @@ from lilliput.training.events import Event, Finished
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
 from lilliput.training.train import train
-from lilliput.training.workers.pool import WorkerPool
+from lilliput.training.workers.alone import Alone
+from lilliput.training.workers.protocol import Workers
 from tests.conftest import made_up_text
 
 CPU = Runtime(torch.device("cpu"), "float32", "a test")
+
+
+class Scripted(Objective):
+    """An objective whose loss is what a function returns."""
+
+    def __init__(self, loss: Callable[[Network, Batch], torch.Tensor]) -> None:
+        self._loss = loss
+
+    def __call__(self, model: Network, batch: Batch) -> torch.Tensor:
+        return self._loss(model, batch)
 
 
 def recipe(**settings: Any) -> Recipe:
@@ -85,7 +97,7 @@ def fitted(
     *,
     steps: int = 3,
     runtime: Runtime = CPU,
-    workers: WorkerPool | None = None,
+    workers: Workers | None = None,
     between: Callable[[Model, int], None] = lambda model, step: None,
 ) -> tuple[Model, list[float]]:
     """Train on random tokens and return the model and the loss of every step.
@@ -94,7 +106,7 @@ def fitted(
     """
     torch.manual_seed(0)
     model = build(recipe.model, 20, 16)
-    workers = workers or WorkerPool()
+    workers = workers or Alone()
     workers.begin(recipe, model, runtime)
     rows = recipe.training.batch * recipe.training.accumulation
 
@@ -104,10 +116,10 @@ def fitted(
         return Batch(ids_BT[:, :-1], ids_BT[:, 1:], weights_BT)
 
     if recipe.training.compile:
-        workers.compile(model, batch_of(0), recipe.training.accumulation, runtime)
+        workers.compile(model, NextToken(), batch_of(0), recipe.training.accumulation, runtime)
     loop = fit(
         model,
-        next_token,
+        NextToken(),
         batch_of,
         build_optimizers(model, recipe.training),
         lambda step: 1.0 if step < steps else None,

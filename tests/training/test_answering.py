@@ -13,7 +13,7 @@ from lilliput.data.arithmetic import make_problems
 from lilliput.data.examples import ExampleBatches, read_examples
 from lilliput.errors import CorpusError, RecipeError, RunError
 from lilliput.models import build, count_parameters
-from lilliput.objectives import next_token
+from lilliput.objectives.next_token import NextToken
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.planning.resolve import resolve
 from lilliput.recipe import Recipe, make_recipe, named_recipe, read_recipe
@@ -24,7 +24,7 @@ from lilliput.training.events import Evaluated, Note, Sampled, Started
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
 from lilliput.training.train import train
-from lilliput.training.workers.pool import WorkerPool
+from lilliput.training.workers.alone import Alone
 from lilliput.writer import load
 from tests.training.building import corpus, example_recipe, finished, run, stop_after, sums
 from tests.training.test_resume import assert_equal_runs
@@ -58,13 +58,13 @@ def test_four_micro_batches_are_one_batch(tmp_path: Path) -> None:
         model = build(example_recipe(**{"model.dropout": 0.0}).model, 40, known.positions)
         steps = fit(
             model,
-            next_token,
+            NextToken(),
             ExampleBatches(known, 32, seed=1).batch,
             build_optimizers(model, settings),
             lambda step: 1.0 if step < 3 else None,
             runtime=cpu,
             scaler=Scaler(cpu, {}),
-            workers=WorkerPool(),
+            workers=Alone(),
             seed=1,
             accumulation=accumulation,
             clip=settings.clip,

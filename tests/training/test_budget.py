@@ -20,7 +20,7 @@ from lilliput.training.evaluator import SAMPLING
 from lilliput.training.events import Evaluated, Stepped
 from lilliput.training.fit import Step
 from lilliput.training.session import Session
-from lilliput.training.workers.pool import WorkerPool
+from lilliput.training.workers.alone import Alone
 from tests.training.building import corpus, finished, recipe, run
 
 OPENING = 4.0
@@ -143,7 +143,7 @@ def trained(
         folder = RunFolder(tmp_path / f"{seconds}-{len(list(tmp_path.iterdir()))}")
         folder.path.mkdir()
         machine.take(OPENING)
-        begun = Session(plan, folder, Told(machine, *parts, targets), WorkerPool(), lambda: False, 0.0, machine.clock)
+        begun = Session(plan, folder, Told(machine, *parts, targets), Alone(), lambda: False, 0.0, machine.clock)
         events = list(begun.events())
         last = finished(events)
         looks = [event for event in events if isinstance(event, Evaluated)]

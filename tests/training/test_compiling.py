@@ -9,6 +9,7 @@ import torch
 from lilliput.models import build
 from lilliput.models.layers import Block
 from lilliput.training.events import Note
+from lilliput.training.workers.alone import Alone
 from lilliput.training.workers.pool import WorkerPool
 from tests.training.building import finished, fitted, recipe, run, stop_after, weights
 from tests.training.test_resume import assert_equal_runs
@@ -20,7 +21,7 @@ COMPILED: dict[str, Any] = {"training.compile": True, "training.processes": 2}
 def test_compiled_blocks_learn_the_same_in_two_processes_and_in_one() -> None:
     options = {"model.dropout": 0.0, "training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1}
     options |= {"model.ngrams": 3, "model.ngram_rows": 64, "model.counts": True, "model.members": 2}
-    pools = [WorkerPool(2), WorkerPool(), WorkerPool()]
+    pools = [WorkerPool(2), Alone(), Alone()]
     found = [
         fitted(recipe(**options | {"training.compile": compiled}), workers=workers)[0]
         for workers, compiled in zip(pools, (True, True, False), strict=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from lilliput.data.batch import Batch
 from lilliput.errors import RunError
 from lilliput.models import Model
-from lilliput.objectives import next_token
+from lilliput.objectives.next_token import next_token
 from lilliput.runs.checkpoint import newest_checkpoint
 from lilliput.runs.folder import RunFolder
 from lilliput.training import session
@@ -20,7 +20,7 @@ from lilliput.training.events import Evaluated, Note, Stepped
 from lilliput.training.gradient import step_seed
 from lilliput.training.loss_spike import ROLLBACKS, STAYS, WARM, WORSE_STAYS, SpikeDetector
 from lilliput.training.session import ELSEWHERE
-from tests.training.building import finished, recipe, run, stop_after
+from tests.training.building import Scripted, finished, recipe, run, stop_after
 
 
 def detector_after(losses: list[float]) -> tuple[SpikeDetector, list[str | None]]:
@@ -122,7 +122,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, is_bad, spoilt=math.nan) -> list[int]
         seen.append(hash(batch.inputs_BT.numpy().tobytes()))
         return next_token(model, batch) * (spoilt if is_bad(len(seen) - 1, seen) else 1.0)
 
-    monkeypatch.setattr(session, "next_token", objective)
+    monkeypatch.setattr(session, "build_objective", lambda settings: Scripted(objective))
     return seen
 
 
@@ -230,7 +230,7 @@ def no_memory_for(monkeypatch: pytest.MonkeyPatch, most: int, error: RuntimeErro
             raise error
         return next_token(model, batch)
 
-    monkeypatch.setattr(session, "next_token", objective)
+    monkeypatch.setattr(session, "build_objective", lambda settings: Scripted(objective))
 
 
 @pytest.mark.parametrize(("batch", "most", "parts"), [(4, 2, 2), (4, 1, 4), (6, 1, 6), (6, 3, 2)])

@@ -11,7 +11,7 @@ from lilliput.runs.folder import RunFolder
 from lilliput.training.events import Evaluated, Event, Sampled, Stepped
 from lilliput.training.session import Session
 from lilliput.training.train import train
-from lilliput.training.workers.pool import WorkerPool
+from lilliput.training.workers.alone import Alone
 from tests.training.building import corpus, recipe, run
 from tests.training.test_resume import assert_equal_runs
 
@@ -46,7 +46,7 @@ def test_a_loop_that_is_left_saves(tmp_path: Path, whole: Path, kind: type[Event
 @pytest.mark.parametrize(
     ("owner", "name", "kept"),
     [
-        (WorkerPool, "accumulate", 5),  # the weights are still those of the step before
+        (Alone, "accumulate", 5),  # the weights are still those of the step before
         (torch.optim.AdamW, "step", 4),  # and here nobody knows which they are
         (Session, "_record", 6),
         (Session, "_sample", 4),

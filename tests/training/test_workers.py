@@ -11,16 +11,18 @@ import torch
 
 from lilliput.data.batch import Batch
 from lilliput.models import Model, build
-from lilliput.objectives import next_token
+from lilliput.objectives.next_token import next_token
 from lilliput.runs.folder import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.training.events import Note, Stepped
 from lilliput.training.gradient import Scaler, step_seed
 from lilliput.training.train import train
 from lilliput.training.workers import pool as module
+from lilliput.training.workers.alone import Alone
 from lilliput.training.workers.pool import WorkerPool, worker_count
 from tests.training.building import (
     CPU,
+    Scripted,
     corpus,
     example_recipe,
     finished,
@@ -32,14 +34,6 @@ from tests.training.building import (
     weights,
 )
 from tests.training.test_resume import assert_equal_runs
-
-
-def alone(shares: int) -> WorkerPool:
-    """Return a workers of this process only, which takes all shares."""
-    workers = WorkerPool()
-    workers.shares = shares
-    return workers
-
 
 MODELS: dict[str, dict[str, Any]] = {
     "gpt": {},
@@ -54,10 +48,10 @@ def test_processes_learn_what_one_learns_that_takes_all_their_shares(options: di
     # Adam would make much of gradients that differ in rounding only.
     small = recipe(**({"training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1} | options))
     together, losses = fitted(small, workers=WorkerPool(3))
-    single, expected = fitted(small, workers=alone(3))
+    single, expected = fitted(small, workers=Alone(3))
     assert losses == pytest.approx(expected, rel=1e-5)
     assert torch.allclose(weights(together), weights(single), atol=1e-5)
-    # The shares differ in their dropout, so one share would not have learnt the same.
+    # The shards differ in their dropout, so one shard would not have learnt the same.
     assert not torch.allclose(weights(together), weights(fitted(small)[0]), atol=1e-5)
 
 
@@ -69,21 +63,21 @@ def test_each_share_of_a_step_has_a_dropout_of_its_own() -> None:
     alike = Batch(ids_BT[:, :-1], ids_BT[:, 1:], torch.ones(3, 16))
     losses: list[float] = []
 
-    def objective(model: Model, share: Batch) -> torch.Tensor:
-        loss = next_token(model, share)
+    def objective(model: Model, shard: Batch) -> torch.Tensor:
+        loss = next_token(model, shard)
         losses.append(loss.item())
         return loss
 
     for step in (0, 0, 1):
-        alone(3).accumulate(model, objective, alike, 1, partial(step_seed, 1, step), CPU, Scaler(CPU, {}))
+        Alone(3).accumulate(model, Scripted(objective), alike, 1, partial(step_seed, 1, step), CPU, Scaler(CPU, {}))
     assert losses[:3] == losses[3:6]
     assert len(set(losses)) == 6
 
 
-def test_without_dropout_the_shares_change_nothing() -> None:
+def test_without_dropout_the_shards_change_nothing() -> None:
     small = recipe(**{"training.batch": 5, "model.dropout": 0.0, "training.optimizer": "sgd"})
     found = [
-        weights(fitted(small, workers=workers)[0]) for workers in (WorkerPool(), alone(2), WorkerPool(2), WorkerPool(5))
+        weights(fitted(small, workers=workers)[0]) for workers in (Alone(), Alone(2), WorkerPool(2), WorkerPool(5))
     ]
     for other in found[1:]:
         assert torch.allclose(found[0], other, atol=1e-5)
@@ -94,7 +88,7 @@ def test_the_processes_use_the_number_format_of_the_run() -> None:
     coarse = Runtime(torch.device("cpu"), "bfloat16", "a test")
     together, single = (
         fitted(small, workers=WorkerPool(2), runtime=coarse),
-        fitted(small, workers=alone(2), runtime=coarse),
+        fitted(small, workers=Alone(2), runtime=coarse),
     )
     assert together[1] == pytest.approx(single[1], rel=1e-3)
     assert together[1] != pytest.approx(fitted(small, workers=WorkerPool(2))[1], rel=1e-6)
@@ -109,7 +103,7 @@ def test_a_process_that_is_lost_costs_nothing_but_time() -> None:
 
     model, _ = fitted(small, workers=workers, steps=4, between=kill)
     assert workers.lost == 1
-    assert torch.allclose(weights(model), weights(fitted(small, workers=alone(3), steps=4)[0]), atol=1e-5)
+    assert torch.allclose(weights(model), weights(fitted(small, workers=Alone(3), steps=4)[0]), atol=1e-5)
 
 
 def test_a_process_that_hangs_counts_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +118,7 @@ def test_a_process_that_hangs_counts_as_lost(monkeypatch: pytest.MonkeyPatch) ->
     model, _ = fitted(small, workers=workers, steps=4, between=stop)
     assert workers.lost == 1
     assert stopped.poll() == -signal.SIGKILL
-    assert torch.allclose(weights(model), weights(fitted(small, workers=alone(2), steps=4)[0]), atol=1e-5)
+    assert torch.allclose(weights(model), weights(fitted(small, workers=Alone(2), steps=4)[0]), atol=1e-5)
 
 
 def test_processes_that_cannot_start_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +127,7 @@ def test_processes_that_cannot_start_are_done_without(monkeypatch: pytest.Monkey
     workers = WorkerPool(2)
     model, _ = fitted(small, workers=workers)
     assert workers.lost == 1
-    assert torch.equal(weights(model), weights(fitted(small, workers=alone(2))[0]))
+    assert torch.equal(weights(model), weights(fitted(small, workers=Alone(2))[0]))
 
 
 @pytest.mark.parametrize("fails", ["memfd_create", "ftruncate"])
@@ -144,7 +138,7 @@ def test_a_system_without_shared_memory_is_done_without(monkeypatch: pytest.Monk
     small = recipe(**{"training.batch": 5})
     monkeypatch.setattr(os, fails, refuse)
     model, _ = fitted(small, workers=WorkerPool(2))
-    assert torch.equal(weights(model), weights(fitted(small, workers=alone(2))[0]))
+    assert torch.equal(weights(model), weights(fitted(small, workers=Alone(2))[0]))
 
 
 def test_a_run_tells_that_a_process_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,8 +156,8 @@ def test_a_run_tells_that_a_process_is_gone(tmp_path: Path, monkeypatch: pytest.
 def remember(pools: list[WorkerPool]) -> Any:
     begin = WorkerPool.__init__
 
-    def start(self: WorkerPool, shares: int = 1) -> None:
-        begin(self, shares)
+    def start(self: WorkerPool, shards: int) -> None:
+        begin(self, shards)
         pools.append(self)
 
     return start
@@ -191,7 +185,7 @@ def test_a_run_of_two_processes_that_was_stopped_and_continued_equals_an_unbroke
     assert_equal_runs(tmp_path / "whole", tmp_path / "halves")
 
 
-def test_a_run_keeps_the_shares_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_keeps_the_shards_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lilliput.training.workers.pool.worker_count", lambda recipe: 2)
     run(tmp_path / "whole", recipe())
     run(tmp_path / "halves", recipe(), stop=stop_after(7))

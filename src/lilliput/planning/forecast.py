@@ -24,7 +24,7 @@ from lilliput.training.data.prepare import Measure, Source, open_training_data, 
 from lilliput.training.data.training_data import TrainingData
 from lilliput.training.evaluator import measure_costs
 from lilliput.training.sizes import memory_told, require_memory
-from lilliput.training.workers.pool import worker_count, worker_pool
+from lilliput.training.workers.pool import worker_count, workers_for
 
 LARGE_SECONDS_A_MILLION = 0.25
 """Of a large text the beginning is prepared here; the rest takes about so long for a million bytes."""
@@ -136,7 +136,7 @@ def promise(recipe: Recipe, targets: int, opening: float, seconds_per_step: floa
 def _rehearse(
     recipe: Recipe, run: RunFolder, source: Measure, validation: Measure | None
 ) -> tuple[TrainingData, Throughput, Costs]:
-    with worker_pool(recipe) as workers:  # they start while the text is prepared, as in training
+    with workers_for(recipe) as workers:  # they start while the text is prepared, as in training
         prepare(recipe, run, source, validation)
         training_data = open_training_data(run, recipe.data.window, fits=recipe.model.counts)
         throughput = measure_throughput(recipe, workers, training_data.tokenizer.vocab_size, training_data.window)

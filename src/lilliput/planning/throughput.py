@@ -15,14 +15,14 @@ from lilliput.data.batch import Batch
 from lilliput.models import Model, build, count_parameters
 from lilliput.models.layers import Block, rotary_tables
 from lilliput.models.settings import GPTSettings
-from lilliput.objectives import next_token
+from lilliput.objectives.building import build_objective
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_runtime, kept_memory
 from lilliput.training.fit import fit
 from lilliput.training.gradient import Scaler
 from lilliput.training.precision import training_runtime
-from lilliput.training.workers.pool import WorkerPool
+from lilliput.training.workers.protocol import Workers
 
 _ROWS, _WINDOW = 12, 256
 _PARAMETERS = 600_000
@@ -60,7 +60,7 @@ class Throughput:
 
 
 def measure_throughput(
-    recipe: Recipe, workers: WorkerPool, vocabulary: int, window: int, steps: int = 3, seconds: float = 1.0
+    recipe: Recipe, workers: Workers, vocabulary: int, window: int, steps: int = 3, seconds: float = 1.0
 ) -> Throughput:
     """Take one step of the recipe and then `steps` more, and as many as `seconds` are enough for.
 
@@ -71,6 +71,7 @@ def measure_throughput(
     model = build(recipe.model, vocabulary, window)
     runtime = training_runtime(recipe, model, window)
     model.to(runtime.device)
+    objective = build_objective(recipe.objective)
     rows = training.batch * training.accumulation
 
     def batch_of(step: int) -> Batch:
@@ -79,12 +80,14 @@ def measure_throughput(
 
     with kept_memory():
         workers.begin(recipe, model, runtime)
-        note = workers.compile(model, batch_of(0), training.accumulation, runtime) if training.compile else ""
+        note = (
+            workers.compile(model, objective, batch_of(0), training.accumulation, runtime) if training.compile else ""
+        )
         taken: list[float] = []
         clock = time.perf_counter()
         for step in fit(
             model,
-            next_token,
+            objective,
             batch_of,
             build_optimizers(model, training),
             lambda step: 1.0 if step <= steps or sum(taken) < seconds else None,

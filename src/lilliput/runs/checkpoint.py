@@ -1,7 +1,8 @@
 """Checkpoints: everything that the next step depends on, as safetensors and JSON under a SHA-256 manifest.
 
-A step is a function of (weights, optimiser state, recipe, step number), so nothing else needs to be kept: no generator
-state, no place in the data. The best checkpoint and the last two stay, and every n-th where the recipe asks for it.
+A step is a function of (weights, optimiser state, objective state, recipe, step number), so nothing else needs to be
+kept: no generator state, no place in the data. The best checkpoint and the last two stay, and every n-th where the
+recipe asks for it.
 """
 
 import json
@@ -43,6 +44,9 @@ class Progress:
     tokens: int = 0
     best_step: int = 0
     best_loss: float | None = None
+    """The validation loss at the best step."""
+    best_score: float | None = None
+    """What the best step is chosen by: the higher, the better."""
     stale_evaluations: int = 0
     """Evaluations since the best one."""
     evaluated_seconds: float = 0.0
@@ -60,13 +64,18 @@ class Progress:
     spikes: Annotated[list[int], _either("spikes", "troubles")] = field(default_factory=list)
     """The steps that went wrong, oldest first; each has halved the learning rate."""
     accumulation: int | None = None
-    """Micro-batches of a share of a step, where the memory did not suffice for those of the recipe."""
+    """Micro-batches of a shard of a step, where the memory did not suffice for those of the recipe."""
     ended: float | None = None
     """The length in seconds to whose end training came by the clock; what it comes to now is not to be asked again."""
     length: float | None = None
     """The length that the run was to have, in steps or minutes; its schedule depends on it."""
-    shares: int | None = None
-    """Into how many shares a step is cut, each with dropout of its own; what the run began with stays."""
+    shards: Annotated[int | None, _either("shards", "shares")] = None
+    """Into how many shards a step is cut, each with its own dropout; what the run began with stays."""
+
+    def __post_init__(self) -> None:
+        """In checkpoints of earlier versions the best was always the lowest loss."""
+        if self.best_score is None and self.best_loss is not None:
+            self.best_score = -self.best_loss
 
 
 _PROGRESS = TypeAdapter(Progress)
@@ -79,6 +88,7 @@ class Checkpoint:
     progress: Progress
     weights: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
+    objective: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -88,6 +98,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         # The library's own writing of files has errors that name no path.
         files.write(inner / "weights.safetensors", save(_plain(checkpoint.weights)))
         files.write(inner / "optimizer.safetensors", save(_plain(checkpoint.optimizer)))
+        if checkpoint.objective:
+            files.write(inner / "objective.safetensors", save(_plain(checkpoint.objective)))
         files.write(inner / "state.json", (json.dumps(asdict(checkpoint.progress), indent=2) + "\n").encode())
         write_manifest(inner)
     return path
@@ -101,7 +113,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     manifest = check_manifest(path)
     try:
         progress = _PROGRESS.validate_json((path / "state.json").read_bytes())
-        return Checkpoint(progress, load_file(path / "weights.safetensors"), load_file(path / "optimizer.safetensors"))
+        weights, optimizer = load_file(path / "weights.safetensors"), load_file(path / "optimizer.safetensors")
+        objective = path / "objective.safetensors"
+        return Checkpoint(progress, weights, optimizer, load_file(objective) if objective.exists() else {})
     except ValidationError as error:
         if advice := upgrade(manifest.version):
             raise RunError(f"{path}: {advice}") from None

@@ -12,13 +12,13 @@ from lilliput.cache import cache_folder
 from lilliput.data.batch import Batch
 from lilliput.models import Model
 from lilliput.models.layers import Block
-from lilliput.objectives import next_token
+from lilliput.objectives.protocol import Objective
 from lilliput.runtime import Runtime
 
 _CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 
-def compile_or_not(model: Model, example: Batch, runtime: Runtime) -> str:
+def compile_or_not(model: Model, objective: Objective, example: Batch, runtime: Runtime) -> str:
     """Compile the model's blocks for training and try them on one micro-batch, forward and backward.
 
     Where that fails the model stays as it was. Returns one line that says what came of it.
@@ -33,7 +33,7 @@ def compile_or_not(model: Model, example: Batch, runtime: Runtime) -> str:
         for block in blocks:
             block.compiled = torch.compile(block.whole, dynamic=False)
         with runtime.autocast():
-            loss = next_token(model, example.to(runtime.device))
+            loss = objective(model, example.to(runtime.device))
         torch.autograd.backward(loss)
     except Exception as error:  # the compiler calls other programs and may fail in any way
         for block in blocks:

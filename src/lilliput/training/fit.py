@@ -1,8 +1,8 @@
 """The training loop: a generator of one report per step.
 
-A step is a function of (weights, optimiser state, recipe, step number): its batch and its dropout follow from
-(seed, step) alone. So a run that was stopped and continued equals one that was not, to the bit, and nothing that
-happens between two steps can change what is learnt.
+A step is a function of (weights, optimiser state, objective state, recipe, step number): its batch and its dropout
+follow from (seed, step) alone. So a run that was stopped and continued equals one that was not, to the bit, and nothing
+that happens between two steps can change what is learnt.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ from torch import Tensor
 from lilliput.data.batch import Batch
 from lilliput.errors import RunError
 from lilliput.models import Model
-from lilliput.objectives import Objective
+from lilliput.objectives.protocol import Objective
 from lilliput.optimization.optimizers import Optimizers
 from lilliput.runtime import Runtime
 from lilliput.training.gradient import Scaler, out_of_memory, step_seed, trained
-from lilliput.training.workers.pool import WorkerPool
+from lilliput.training.workers.protocol import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def fit(
     *,
     runtime: Runtime,
     scaler: Scaler,
-    workers: WorkerPool,
+    workers: Workers,
     seed: int,
     first: int = 0,
     accumulation: int = 1,
@@ -54,7 +54,7 @@ def fit(
 ) -> Iterator[Step]:
     """Train from step number `first` on, yielding after every step, until `rate_factor(step)` is None.
 
-    `batch_of(step)` returns all rows of a step. Each of the workers's shares of them is cut into `accumulation`
+    `batch_of(step)` returns all rows of a step. Each of the workers' shards of them is cut into `accumulation`
     micro-batches, and into smaller ones for good where the memory does not suffice for these. The loss is the sum over
     all micro-batches over the sum of all their weights. `updating` is called before anything of the weights or of the
     optimisers' state changes in a step.
@@ -67,6 +67,7 @@ def fit(
         model.train()
         batch = batch_of(step).to(runtime.device)
         while True:
+            objective.begin_step(step)
             try:
                 seeds = partial(step_seed, seed, step)
                 loss = workers.accumulate(model, objective, batch, accumulation, seeds, runtime, scaler)
@@ -75,10 +76,11 @@ def fit(
                 if not out_of_memory(error):
                     raise
                 optimizers.clear_gradients()
-                accumulation = _more_parts(-(-len(batch.inputs_BT) // workers.shares), accumulation)
+                accumulation = _more_parts(-(-len(batch.inputs_BT) // workers.shards), accumulation)
         updating()
         optimizers.set_rate(factor)
         norm = scaler.step(optimizers, parameters, clip)
+        objective.finish_step()
         optimizers.clear_gradients()
         yield Step(step + 1, loss, norm.detach(), factor, batch.targets_BT.numel(), accumulation)
 

@@ -1,4 +1,4 @@
-"""The gradient of a share of a step's rows, and the loss scaler that some number formats need for it."""
+"""The gradient of a shard of a step's rows, and the loss scaler that some number formats need for it."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lilliput.data.batch import Batch
 from lilliput.models import Model
-from lilliput.objectives import Objective
+from lilliput.objectives.protocol import Objective
 from lilliput.optimization.optimizers import Optimizers
 from lilliput.runtime import Runtime
 
@@ -48,9 +48,9 @@ class Scaler:
         return dict(self._scaler.state_dict())
 
 
-def step_seed(seed: int, step: int, share: int = 0) -> int:
-    """Return the seed of the dropout of one share of a step."""
-    entropy = [seed, step, share] if share else [seed, step]
+def step_seed(seed: int, step: int, shard: int = 0) -> int:
+    """Return the seed of the dropout of one shard of a step."""
+    entropy = [seed, step, shard] if shard else [seed, step]
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 

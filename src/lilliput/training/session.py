@@ -15,7 +15,7 @@ from lilliput.data.batch import Batch
 from lilliput.errors import RunError
 from lilliput.evaluation.doctor import diagnose, read_chart
 from lilliput.models import Model, build, count_parameters
-from lilliput.objectives import next_token
+from lilliput.objectives.building import build_objective
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.schedules import rate_factor
 from lilliput.recipe import Recipe
@@ -32,7 +32,7 @@ from lilliput.training.loss_spike import ROLLBACKS, LossSpike, SpikeDetector
 from lilliput.training.metrics_log import MetricsLog
 from lilliput.training.precision import training_runtime
 from lilliput.training.state import State
-from lilliput.training.workers.pool import WorkerPool
+from lilliput.training.workers.protocol import Workers
 from lilliput.writer import Writer
 
 SAVE_SECONDS = 300
@@ -49,7 +49,7 @@ class Session:
         recipe: Recipe,
         run: RunFolder,
         training_data: TrainingData,
-        workers: WorkerPool,
+        workers: Workers,
         stop: Callable[[], bool],
         started: float,
         clock: Callable[[], float] = time.monotonic,
@@ -67,15 +67,17 @@ class Session:
         self.model.to(self.runtime.device)
         # Counting leaves the interpreter to the rest for most of its time.
         counting = Beside(partial(learn_counts, self.model, run, training_data.tokenizer))
+        self.objective = build_objective(recipe.objective)
         self.state = State(
             run,
             self.model,
+            self.objective,
             build_optimizers(self.model, self.settings),
             lambda: dict(self._first_model().named_parameters()),
             self.settings,
             self.notes.append,
         )
-        self.progress.shares = workers.begin(recipe, self.model, self.runtime, self.progress.shares)
+        self.progress.shards = workers.begin(recipe, self.model, self.runtime, self.progress.shards)
         counting.result()
         self.workers = workers
         labels = training_data.facts.get("labels", {})
@@ -132,7 +134,9 @@ class Session:
         batch_of = self.training_data.batches(rows, self.recipe.seed)
         if self.settings.compile:
             yield Note("compiling the model: about a minute, or less where it is kept from an earlier run")
-            yield Note(self.workers.compile(self.model, batch_of(0), self.settings.accumulation, self.runtime))
+            yield Note(
+                self.workers.compile(self.model, self.objective, batch_of(0), self.settings.accumulation, self.runtime)
+            )
         if self.budget.seconds is not None and not self.budget.over(self.progress.step):
             self._keep_costs(self.evaluator.costs())
         if not self.budget.over(self.progress.step) and not self._stale():
@@ -243,7 +247,7 @@ class Session:
 
         return fit(
             self.model,
-            next_token,
+            self.objective,
             lambda step: batch_of(step + ELSEWHERE * spikes.count(step + 1)),
             self.state.optimizers,
             factor,
@@ -305,8 +309,9 @@ class Session:
         scoring = self.clock()
         result = self.evaluator.validate(progress.evaluation_limit)
         scoring = self.clock() - scoring
-        if progress.best_loss is None or result.loss < progress.best_loss:
-            progress.best_loss, progress.best_step, progress.stale_evaluations = result.loss, progress.step, 0
+        if progress.best_score is None or result.score > progress.best_score:
+            progress.best_score, progress.best_loss, progress.best_step = result.score, result.loss, progress.step
+            progress.stale_evaluations = 0
             self.state.keep_best()
         else:
             progress.stale_evaluations += 1
@@ -320,7 +325,7 @@ class Session:
             validation_loss=result.loss,
             bits_per_character=None if characters is None else result.loss / characters / math.log(2),
             best=progress.best_step == progress.step,
-            best_loss=progress.best_loss,
+            best_loss=result.loss if progress.best_loss is None else progress.best_loss,
             best_step=progress.best_step,
             share=share,
             exact_match=result.exact_match,

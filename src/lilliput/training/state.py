@@ -1,4 +1,4 @@
-"""Where a run stands: weights, optimiser and progress, put on the disk and taken from there."""
+"""Where a run stands: weights, optimiser, objective and progress, put on the disk and taken from there."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,6 +6,7 @@ from torch import Tensor
 
 from lilliput.errors import CheckpointError
 from lilliput.models import Model
+from lilliput.objectives.protocol import Objective
 from lilliput.optimization.optimizers import Optimizers
 from lilliput.recipe import TrainingSettings
 from lilliput.runs.checkpoint import (
@@ -30,6 +31,7 @@ class State:
         self,
         run: RunFolder,
         model: Model,
+        objective: Objective,
         optimizers: Optimizers,
         first_weights: Callable[[], Mapping[str, Tensor]],
         settings: TrainingSettings,
@@ -37,6 +39,7 @@ class State:
     ) -> None:
         self._run = run
         self._model = model
+        self._objective = objective
         self.optimizers = optimizers
         self._first_weights = first_weights
         self._keep_every = settings.keep_every
@@ -51,6 +54,7 @@ class State:
         self.progress = Progress() if checkpoint is None else checkpoint.progress
         put_weights(self._model, self._first_weights() if checkpoint is None else checkpoint.weights)
         self.optimizers.load_state({} if checkpoint is None else checkpoint.optimizer)
+        self._objective.load_state({} if checkpoint is None else checkpoint.objective)
         self._run.cut_lines(self._run.metrics, self.progress.step, self._note)
         self._run.cut_lines(self._run.samples, self.progress.step, self._note)
 
@@ -58,7 +62,8 @@ class State:
         """Write a checkpoint and delete those that are no longer needed."""
         weights = dict(self._model.named_parameters())
         self.progress.length = self._length
-        save_checkpoint(self._run.checkpoints, Checkpoint(self.progress, weights, self.optimizers.state()))
+        checkpoint = Checkpoint(self.progress, weights, self.optimizers.state(), self._objective.state())
+        save_checkpoint(self._run.checkpoints, checkpoint)
         self._prune()
 
     def _prune(self) -> None:

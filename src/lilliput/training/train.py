@@ -19,7 +19,7 @@ from lilliput.training.data.stream import Preparing
 from lilliput.training.events import Event, Note
 from lilliput.training.session import Session
 from lilliput.training.sizes import memory_told, require_memory
-from lilliput.training.workers.pool import worker_pool
+from lilliput.training.workers.pool import workers_for
 
 
 def train(
@@ -49,7 +49,7 @@ def train(
     run = RunFolder(folder)
     lock = run.claim()
     try:
-        with worker_pool(recipe) as workers:
+        with workers_for(recipe) as workers:
             notes: list[str] = []
             if not fresh and (run.facts.exists() or run.has_learnt()):
                 _refuse_changes(run, recipe, corpus, validation, notes.append)

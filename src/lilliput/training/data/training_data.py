@@ -34,6 +34,11 @@ class ValidationResult:
     exact_match: float | None = None
     """Share of right answers; None for a text."""
 
+    @property
+    def score(self) -> float:
+        """Return what the best weights are chosen by: the higher, the better."""
+        return -self.loss
+
     def as_dict(self) -> dict[str, float]:
         """Return the row for metrics.jsonl."""
         figures = {"validation_loss": self.loss, "network_validation_loss": self.network}

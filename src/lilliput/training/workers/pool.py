@@ -1,15 +1,15 @@
-"""Several processes at one step: each computes the gradient of a share of its rows, over weights that all of them see.
+"""Several processes at one step: each computes the gradient of a shard of its rows, over weights that all of them see.
 
 PyTorch's own threads meet at every operation. In a tiny model there are a thousand to a step, and waiting for one
 another takes as long as the work, and many times as long where something else wants a core too. Processes meet once in
 a step.
 
-The number of shares decides what is learnt, since each has dropout of its own; how many processes there are for them
+The number of shards decides what is learnt, since each has dropout of its own; how many processes there are for them
 does not, but for rounding. A process that is lost costs time and nothing else: the run goes on without it. One that
-does not answer for far longer than this process took for its own share is lost too.
+does not answer for far longer than this process took for its own shard is lost too.
 
 Weights and gradients lie in memory that the processes share (`memfd_create`, Linux); where the system has none, this
-process takes all shares. Left out: several machines, and GPUs.
+process takes all shards. Left out: several machines, and GPUs.
 """
 
 import json
@@ -29,11 +29,14 @@ from torch.nn import Parameter
 
 from lilliput.data.batch import Batch
 from lilliput.models import Model
-from lilliput.objectives import Objective
+from lilliput.objectives.building import build_objective
+from lilliput.objectives.protocol import Objective
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_device
 from lilliput.training.compiling import compile_or_not
 from lilliput.training.gradient import Scaler, accumulate, trained
+from lilliput.training.workers.alone import Alone
+from lilliput.training.workers.protocol import Workers
 from lilliput.training.workers.shared_memory import Rows, share_memory, values_in, values_size
 
 MOST = 4
@@ -55,6 +58,8 @@ def worker_count(recipe: Recipe) -> int:
     """Return how many processes should share the steps of a recipe on this machine."""
     training, model = recipe.training, recipe.model
     rows = training.batch * training.accumulation
+    if build_objective(recipe.objective).needs_whole_step:
+        return 1
     if training.processes is not None:
         return min(training.processes, rows)
     if not _possible():
@@ -73,51 +78,52 @@ def _possible() -> bool:
 
 
 class WorkerPool:
-    """`shares` parts of every step, and the processes that take them; this process always takes the first.
+    """One process for each shard of a step; this process always takes the first.
 
     The others start at once, so that they are there when training begins. They have nothing to do before `begin`.
     """
 
-    def __init__(self, shares: int = 1) -> None:
-        self.shares = shares
+    def __init__(self, shards: int) -> None:
+        self.shards = shards
         self.lost = 0
         """Processes that have ended before their time."""
         self._threads = torch.get_num_threads()
         self.workers: list[_Worker] = []
         self._dismissed: list[_Worker] = []
         self._weights = -1
-        if shares > 1 and _possible():
+        if shards > 1 and _possible():
             # A system that forbids any of it is one on which this process is alone.
             with suppress(OSError):
                 self._weights = os.memfd_create("weights")
-                for _ in range(1, shares):
-                    self.workers.append(_Worker(self._weights, max(1, self._threads // shares)))
+                for _ in range(1, shards):
+                    self.workers.append(_Worker(self._weights, max(1, self._threads // shards)))
 
     @property
     def processes(self) -> int:
         """Return how many processes there are, with this one."""
         return 1 + len(self.workers)
 
-    def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shares: int | None = None) -> int:
+    def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shards: int | None = None) -> int:
         """Put the model's weights where all processes see them, and let these build the model around them.
 
-        A run that was begun with so many `shares` keeps them, whatever the processes. Returns their number.
+        A run that was begun with so many `shards` keeps them, whatever the processes. Returns their number.
         """
-        self.shares = shares or self.shares
+        self.shards = shards or self.shards
         if not self.workers:
-            return self.shares
+            return self.shards
         parameters = trained(model)
         try:
             memory = share_memory(self._weights, values_size(parameters))
         except OSError:  # so much memory cannot be had
             self.dismiss()
-            return self.shares
+            return self.shards
         for parameter, value in zip(parameters, values_in(memory, parameters), strict=True):
             value.copy_(parameter.data)
             parameter.data = value
-        rows = -(-recipe.training.batch * recipe.training.accumulation // self.shares)
+        rows = -(-recipe.training.batch * recipe.training.accumulation // self.shards)
         about = {
             "model": recipe.model.model_dump(mode="json"),
+            "objective": recipe.objective.model_dump(mode="json"),
             "vocab_size": model.vocab_size,
             "context": model.context,
             "precision": runtime.precision,
@@ -127,21 +133,21 @@ class WorkerPool:
         for worker in self.workers:
             worker.begin(about, parameters)
         self._keep([worker.reply(LEAST_WAIT) for worker in self.workers])
-        return self.shares
+        return self.shards
 
-    def compile(self, model: Model, batch: Batch, parts: int, runtime: Runtime) -> str:
+    def compile(self, model: Model, objective: Objective, batch: Batch, parts: int, runtime: Runtime) -> str:
         """Compile the model, in all processes, for steps of such batches in so many parts.
 
         Returns one line that says what came of it.
         """
-        shares = batch.split(min(self.shares, len(batch.inputs_BT)))
-        workers = self.workers[: len(shares) - 1]
+        shards = batch.split(min(self.shards, len(batch.inputs_BT)))
+        workers = self.workers[: len(shards) - 1]
         for number, worker in enumerate(workers, 1):
-            worker.ask(shares[number], {"parts": parts, "compile": True})
+            worker.ask(shards[number], {"parts": parts, "compile": True})
         began = time.monotonic()
         # The number of threads becomes part of the code.
         with self._fewer_threads():
-            note = compile_or_not(model, shares[0].split(min(parts, len(shares[0].inputs_BT)))[0], runtime)
+            note = compile_or_not(model, objective, shards[0].split(min(parts, len(shards[0].inputs_BT)))[0], runtime)
         wait = _patience(began)
         self._keep([worker.reply(wait) for worker in workers])
         return note
@@ -158,18 +164,18 @@ class WorkerPool:
     ) -> Tensor:
         """Add the gradient of a batch to the parameters' and return the mean loss.
 
-        Each share is cut into `parts` micro-batches; `seed` gives the seed of its dropout. Raises
+        Each shard is cut into `parts` micro-batches; `seed` gives the seed of its dropout. Raises
         torch.OutOfMemoryError if the memory does not suffice for one of the other processes.
         """
         weight = batch.weights_BT.sum()
-        shares = batch.split(min(self.shares, len(batch.inputs_BT)))
-        workers = self.workers[: len(shares) - 1]
+        shards = batch.split(min(self.shards, len(batch.inputs_BT)))
+        workers = self.workers[: len(shards) - 1]
         for number, worker in enumerate(workers, 1):
-            worker.ask(shares[number], {"parts": parts, "seed": seed(number), "weight": float(weight)})
+            worker.ask(shards[number], {"parts": parts, "seed": seed(number), "weight": float(weight)})
 
         def own(number: int) -> Tensor:
             torch.manual_seed(seed(number))
-            return accumulate(model, objective, shares[number], parts, weight, runtime, scaler)
+            return accumulate(model, objective, shards[number], parts, weight, runtime, scaler)
 
         began = time.monotonic()
         try:
@@ -181,7 +187,7 @@ class WorkerPool:
             replies = [worker.reply(wait) for worker in workers]
         if any(reply is not None and "loss" not in reply for reply in replies):
             raise torch.OutOfMemoryError("the memory of another process does not suffice")
-        for number in range(1, len(shares)):
+        for number in range(1, len(shards)):
             reply = replies[number - 1] if number <= len(workers) else None
             if reply is None:
                 loss += own(number)
@@ -206,14 +212,14 @@ class WorkerPool:
         if not self.workers:
             yield
             return
-        torch.set_num_threads(max(1, self._threads // self.shares))
+        torch.set_num_threads(max(1, self._threads // self.shards))
         try:
             yield
         finally:
             torch.set_num_threads(self._threads)
 
     def dismiss(self) -> None:
-        """Let the other processes end, without waiting for that; from now on this one takes all shares."""
+        """Let the other processes end, without waiting for that; from now on this one takes all shards."""
         self._dismissed += self.workers
         self.workers = []
         for worker in self._dismissed:
@@ -273,10 +279,10 @@ class _Worker:
         self._rows = Rows(memory, size, about["positions"])
         self._tell(about)
 
-    def ask(self, share: Batch, task: dict[str, Any]) -> None:
-        """Let the process do its task for a share."""
-        self._rows.put(share)
-        rows, time = share.inputs_BT.shape
+    def ask(self, shard: Batch, task: dict[str, Any]) -> None:
+        """Let the process do its task for a shard."""
+        self._rows.put(shard)
+        rows, time = shard.inputs_BT.shape
         self._tell(task | {"rows": rows, "time": time})
 
     def reply(self, seconds: float) -> dict[str, Any] | None:
@@ -327,9 +333,10 @@ class _Worker:
 
 
 @contextmanager
-def worker_pool(recipe: Recipe) -> Iterator[WorkerPool]:
+def workers_for(recipe: Recipe) -> Iterator[Workers]:
     """Keep the processes that share the steps of a recipe."""
-    workers = WorkerPool(worker_count(recipe))
+    shards = worker_count(recipe)
+    workers: Workers = Alone() if shards == 1 else WorkerPool(shards)
     try:
         yield workers
     finally:

@@ -13,7 +13,8 @@ import torch
 from pydantic import TypeAdapter
 
 from lilliput.models import ModelSettings, build
-from lilliput.objectives import next_token
+from lilliput.objectives.building import build_objective
+from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.optimization.optimizers import tables_of
 from lilliput.runtime import Runtime, kept_memory, limited_memory
 from lilliput.training.compiling import compile_or_not
@@ -37,6 +38,7 @@ def main() -> None:
 def _help(about: dict[str, Any], weights: int, own: int, answers: TextIO) -> None:
     settings: ModelSettings = TypeAdapter(ModelSettings).validate_python(about["model"])
     model = build(settings, about["vocab_size"], about["context"]).train()
+    objective = build_objective(ObjectiveSettings.model_validate(about["objective"]))
     parameters = trained(model)
     size = values_size(parameters)
     for parameter, value in zip(parameters, values_in(share_memory(weights, size), parameters), strict=True):
@@ -51,7 +53,7 @@ def _help(about: dict[str, Any], weights: int, own: int, answers: TextIO) -> Non
         task = json.loads(line)
         batch = rows.get(task["rows"], task["time"])
         if task.get("compile"):
-            compile_or_not(model, batch.split(min(task["parts"], task["rows"]))[0], runtime)
+            compile_or_not(model, objective, batch.split(min(task["parts"], task["rows"]))[0], runtime)
             _answer(answers, {"ready": True})
             continue
         torch.manual_seed(task["seed"])
@@ -59,7 +61,7 @@ def _help(about: dict[str, Any], weights: int, own: int, answers: TextIO) -> Non
             if parameter in tables:
                 parameter.grad = gradient.zero_()
         try:
-            loss = accumulate(model, next_token, batch, task["parts"], task["weight"], runtime, scaler)
+            loss = accumulate(model, objective, batch, task["parts"], task["weight"], runtime, scaler)
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 if parameter.grad is None:
                     gradient.zero_()

@@ -1,0 +1,58 @@
+"""What takes the steps of a run: the gradient of a batch, wherever it is computed.
+
+The rows of a step are cut into shards, each with dropout of its own. The number of shards is part of what is learnt,
+where they are computed is not, but for rounding.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from torch import Tensor
+
+from lilliput.data.batch import Batch
+from lilliput.models import Model
+from lilliput.objectives.protocol import Objective
+from lilliput.recipe import Recipe
+from lilliput.runtime import Runtime
+from lilliput.training.gradient import Scaler
+
+
+class Workers(Protocol):
+    """Computes gradients, here or elsewhere."""
+
+    shards: int
+    """Into how many shards a step is cut."""
+    lost: int
+    """Processes that have ended before their time."""
+
+    @property
+    def processes(self) -> int:
+        """Return how many processes there are, with this one."""
+
+    def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shards: int | None = None) -> int:
+        """Get ready to train `model`, and return the number of shards: `shards` for a run that was begun with them."""
+
+    def compile(self, model: Model, objective: Objective, batch: Batch, parts: int, runtime: Runtime) -> str:
+        """Compile the model for steps of such batches in `parts` micro-batches; return a line about the outcome."""
+
+    def accumulate(
+        self,
+        model: Model,
+        objective: Objective,
+        batch: Batch,
+        parts: int,
+        seed: Callable[[int], int],
+        runtime: Runtime,
+        scaler: Scaler,
+    ) -> Tensor:
+        """Add the gradient of a batch to the parameters' and return the mean loss.
+
+        Each shard is cut into `parts` micro-batches; `seed` gives the seed of its dropout. Raises
+        torch.OutOfMemoryError if the memory is not enough.
+        """
+
+    def dismiss(self) -> None:
+        """Take all shards in this process from now on."""
+
+    def close(self) -> None:
+        """End the other processes and wait for that."""
