@@ -15,9 +15,12 @@ import torch
 
 from lilliput.errors import LilliputError
 from lilliput.models import build
+from lilliput.objectives.next_token import NextToken
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
+from lilliput.runs import recorder
 from lilliput.runs.folder import RunFolder
+from lilliput.runs.recorder import Recorder
 from lilliput.tokenizers import train as train_tokenizer
 from lilliput.training import train
 from lilliput.training.data import prepare
@@ -102,17 +105,19 @@ class Watched:
 class Steps:
     """In place of a session: opens the run, takes steps that cost nothing, and saves after each."""
 
-    def __init__(self, recipe: Recipe, run: RunFolder, training_data: Any, *others: object) -> None:
+    def __init__(self, recipe: Recipe, run: RunFolder, recorder: Recorder, training_data: Any, *others: object) -> None:
         torch.manual_seed(recipe.seed)
-        self.run, self.steps = run, recipe.training.steps or 0
+        self.recorder, self.steps = recorder, recipe.training.steps or 0
         self.model = build(recipe.model, training_data.tokenizer.vocab_size, training_data.window)
         first = {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
         optimizers = build_optimizers(self.model, recipe.training)
         self.notes: list[str] = []
-        self.state = State(run, self.model, optimizers, lambda: first, recipe.training, self.notes.append)
+        self.state = State(
+            run, recorder, self.model, NextToken(), optimizers, lambda: first, recipe.training, self.notes.append
+        )
         settings = recipe.model.model_dump(mode="json")
         size, context = training_data.tokenizer.vocab_size, training_data.window
-        run.write_model({"settings": settings, "vocab_size": size, "context": context})
+        recorder.model({"settings": settings, "vocab_size": size, "context": context})
 
     def events(self) -> Iterator[Event]:
         assert self.notes == []
@@ -121,7 +126,7 @@ class Steps:
             with torch.no_grad():
                 for parameter in self.model.parameters():
                     parameter.fill_(step)
-            self.run.append_lines(self.run.metrics, [{"step": step, "loss": 1 / step}])
+            self.recorder.metrics([{"step": step, "loss": 1 / step}])
             self.state.keep_best()
             self.state.progress.best_step = step
             self.state.save()
@@ -139,7 +144,7 @@ def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(prepare, "_train_tokenizer", lambda recipe, texts: tokenizer)
     monkeypatch.setattr(prepare, "held_out_facts", measured_once)
-    monkeypatch.setattr(train, "describe_environment", dict)
+    monkeypatch.setattr(recorder, "describe_environment", dict)
     monkeypatch.setattr(train, "Session", Steps)
 
 

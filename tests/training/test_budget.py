@@ -12,6 +12,7 @@ import torch
 from lilliput.models import Model
 from lilliput.planning.forecast import promise
 from lilliput.runs.folder import RunFolder
+from lilliput.runs.recorder import Recorder
 from lilliput.runtime import Runtime
 from lilliput.training import evaluator, session
 from lilliput.training.budget import LEAST_SCORED, LOOKS_SHARE, Budget, Costs
@@ -143,7 +144,9 @@ def trained(
         folder = RunFolder(tmp_path / f"{seconds}-{len(list(tmp_path.iterdir()))}")
         folder.path.mkdir()
         machine.take(OPENING)
-        begun = Session(plan, folder, Told(machine, *parts, targets), Alone(), lambda: False, 0.0, machine.clock)
+        begun = Session(
+            plan, folder, Recorder(folder), Told(machine, *parts, targets), Alone(), lambda: False, 0.0, machine.clock
+        )
         events = list(begun.events())
         last = finished(events)
         looks = [event for event in events if isinstance(event, Evaluated)]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lilliput.runs.folder import RunFolder
+from lilliput.runs.recorder import Recorder
 from lilliput.training.loss_spike import LossSpike, SpikeDetector
 
 FLUSH_SECONDS = 2.0
@@ -20,8 +20,8 @@ FLUSH_SECONDS = 2.0
 class MetricsLog:
     """Collects rows for metrics.jsonl, shows them to the spike detector, and writes them in portions."""
 
-    def __init__(self, run: RunFolder, detector: SpikeDetector, scaled: bool) -> None:
-        self._run = run
+    def __init__(self, recorder: Recorder, detector: SpikeDetector, scaled: bool) -> None:
+        self._recorder = recorder
         self._detector = detector
         self._scaled = scaled  # the loss scaler leaves out steps with an infinite gradient by itself
         self._waiting: list[tuple[dict[str, Any], Tensor]] = []
@@ -39,12 +39,12 @@ class MetricsLog:
     def write(self, row: dict[str, Any]) -> None:
         """Log something else than a step, as an evaluation."""
         self.flush()
-        self._run.append_lines(self._run.metrics, [row])
+        self._recorder.metrics([row])
 
     def flush(self) -> None:
         """Write what is waiting. Raises LossSpike at the first step that went wrong."""
         self._check()
-        self._run.append_lines(self._run.metrics, self._rows)
+        self._recorder.metrics(self._rows)
         self._rows = []
         self._flushed = time.monotonic()
 

@@ -21,6 +21,7 @@ from lilliput.optimization.schedules import rate_factor
 from lilliput.recipe import Recipe
 from lilliput.runs.checkpoint import Progress
 from lilliput.runs.folder import RunFolder
+from lilliput.runs.recorder import Recorder
 from lilliput.runs.weights import learn_counts
 from lilliput.training.budget import Budget, Costs
 from lilliput.training.data.training_data import TrainingData
@@ -48,6 +49,7 @@ class Session:
         self,
         recipe: Recipe,
         run: RunFolder,
+        recorder: Recorder,
         training_data: TrainingData,
         workers: Workers,
         stop: Callable[[], bool],
@@ -58,6 +60,7 @@ class Session:
         self.recipe = recipe
         self.settings = recipe.training
         self.run = run
+        self.recorder = recorder
         self.training_data = training_data
         self.stop = stop
         self.notes: list[str] = []
@@ -70,6 +73,7 @@ class Session:
         self.objective = build_objective(recipe.objective)
         self.state = State(
             run,
+            recorder,
             self.model,
             self.objective,
             build_optimizers(self.model, self.settings),
@@ -103,7 +107,7 @@ class Session:
         """Set up what follows from the progress, `seconds` of which have passed since it was saved."""
         self.scaler = Scaler(self.runtime, self.progress.scaler)
         self.detector = SpikeDetector.restored(self.progress.spike_detector, self.model.vocab_size)
-        self.metrics = MetricsLog(self.run, self.detector, self.runtime.needs_scaler)
+        self.metrics = MetricsLog(self.recorder, self.detector, self.runtime.needs_scaler)
         self._count_rounds()
         self.budget = self._new_budget(self.progress.seconds + seconds)
 
@@ -140,7 +144,7 @@ class Session:
         if self.budget.seconds is not None and not self.budget.over(self.progress.step):
             self._keep_costs(self.evaluator.costs())
         if not self.budget.over(self.progress.step) and not self._stale():
-            self.run.evaluation.unlink(missing_ok=True)  # that of a shorter run says nothing of this one
+            self.recorder.evaluation(None)
         reason: str | None = None
         while reason is None:
             try:
@@ -219,7 +223,7 @@ class Session:
     def _opening(self) -> Iterator[Event]:
         vocab_size, context = self.model.vocab_size, self.model.context
         settings = self.recipe.model.model_dump(mode="json")
-        self.run.write_model({"settings": settings, "vocab_size": vocab_size, "context": context})
+        self.recorder.model({"settings": settings, "vocab_size": vocab_size, "context": context})
         yield Note(f"{self.runtime.device.type}, {self.runtime.precision}: {self.runtime.reason}")
         if self.workers.processes > 1:
             yield Note(f"{self.workers.processes} processes share the rows of each step")
@@ -350,7 +354,7 @@ class Session:
 
     def _sample(self) -> Sampled:
         sample = self.evaluator.sample(self.progress.step, self.budget.sample_seconds())
-        self.run.append_lines(self.run.samples, sample.rows)
+        self.recorder.samples(sample.rows)
         return Sampled(self.progress.step, sample.prompt, sample.text)
 
     def _stale(self) -> bool:
@@ -374,7 +378,7 @@ class Session:
         self._change()
         self.state.put_best()
         report = self.evaluator.report(self.budget.limit_left())
-        self.run.write_evaluation({"step": self.progress.best_step} | report)
+        self.recorder.evaluation({"step": self.progress.best_step} | report)
         yield from self._diagnosis()
         yield self._finished(reason, report)
 

@@ -9,15 +9,9 @@ from lilliput.models import Model
 from lilliput.objectives.protocol import Objective
 from lilliput.optimization.optimizers import Optimizers
 from lilliput.recipe import TrainingSettings
-from lilliput.runs.checkpoint import (
-    Checkpoint,
-    Progress,
-    load_checkpoint,
-    newest_checkpoint,
-    prune_checkpoints,
-    save_checkpoint,
-)
+from lilliput.runs.checkpoint import Checkpoint, Progress, load_checkpoint, newest_checkpoint
 from lilliput.runs.folder import RunFolder
+from lilliput.runs.recorder import Recorder
 from lilliput.runs.weights import put_weights
 
 
@@ -30,6 +24,7 @@ class State:
     def __init__(
         self,
         run: RunFolder,
+        recorder: Recorder,
         model: Model,
         objective: Objective,
         optimizers: Optimizers,
@@ -38,15 +33,15 @@ class State:
         note: Callable[[str], None],
     ) -> None:
         self._run = run
+        self._recorder = recorder
         self._model = model
         self._objective = objective
         self.optimizers = optimizers
         self._first_weights = first_weights
-        self._keep_every = settings.keep_every
         self._length = settings.steps or settings.minutes
         self._note = note
         self.restore()
-        self._prune()  # an interruption may have left more than are kept
+        recorder.prune(self.progress.best_step)  # an interruption may have left more than are kept
 
     def restore(self) -> None:
         """Put the newest whole checkpoint in place, or the beginning of the run; drop the log of what came after."""
@@ -55,26 +50,17 @@ class State:
         put_weights(self._model, self._first_weights() if checkpoint is None else checkpoint.weights)
         self.optimizers.load_state({} if checkpoint is None else checkpoint.optimizer)
         self._objective.load_state({} if checkpoint is None else checkpoint.objective)
-        self._run.cut_lines(self._run.metrics, self.progress.step, self._note)
-        self._run.cut_lines(self._run.samples, self.progress.step, self._note)
+        self._recorder.rewind(self.progress.step, self._note)
 
     def save(self) -> None:
         """Write a checkpoint and delete those that are no longer needed."""
         weights = dict(self._model.named_parameters())
         self.progress.length = self._length
-        checkpoint = Checkpoint(self.progress, weights, self.optimizers.state(), self._objective.state())
-        save_checkpoint(self._run.checkpoints, checkpoint)
-        self._prune()
-
-    def _prune(self) -> None:
-        every = self._keep_every
-        prune_checkpoints(
-            self._run.checkpoints, self.progress.best_step, lambda step: every is not None and step % every == 0
-        )
+        self._recorder.checkpoint(Checkpoint(self.progress, weights, self.optimizers.state(), self._objective.state()))
 
     def keep_best(self) -> None:
         """Make the weights those that the run is used with."""
-        self._run.write_weights(dict(self._model.named_parameters()))
+        self._recorder.weights(dict(self._model.named_parameters()))
 
     def put_best(self) -> None:
         """Put the best weights in place. Raises CheckpointError if they are nowhere to be had."""
@@ -86,5 +72,5 @@ class State:
         except CheckpointError:
             # The best checkpoint holds the same weights; with them the file is made anew.
             weights = load_checkpoint(self._run.checkpoints / f"step-{self.progress.best_step:08d}").weights
-            self._run.write_weights(weights)
+            self._recorder.weights(weights)
             return weights

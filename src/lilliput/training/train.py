@@ -12,7 +12,8 @@ from lilliput.corpus import Examples, LargeText
 from lilliput.errors import RunError
 from lilliput.recipe import Recipe, differences
 from lilliput.runs.folder import RunFolder
-from lilliput.runtime import choose_runtime, describe_environment, kept_memory
+from lilliput.runs.recorder import Recorder
+from lilliput.runtime import choose_runtime, kept_memory
 from lilliput.training.data.answers import for_answers
 from lilliput.training.data.prepare import Measure, Source, is_same_source, open_training_data, prepare
 from lilliput.training.data.stream import Preparing
@@ -61,11 +62,11 @@ def train(
                     prepare(recipe, aside, corpus, validation, preparing)
                     aside.write_recipe(recipe)
             training_data = open_training_data(run, recipe.data.window, fits=recipe.model.counts)
-            run.write_recipe(recipe)
-            run.write_json(run.environment, describe_environment())
+            recorder = Recorder(run, recipe.training.keep_every)
+            recorder.begin(recipe)
             yield from (Note(note) for note in [*notes, *training_data.facts["text"]["notes"]])
             with kept_memory(), memory_told(workers.processes):
-                yield from Session(recipe, run, training_data, workers, stop, started).events()
+                yield from Session(recipe, run, recorder, training_data, workers, stop, started).events()
     finally:
         run.release(lock)
 
