@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -123,14 +123,14 @@ def test_a_folder_that_may_not_be_read(lilliput: Lilliput, place: Path, monkeypa
 
 
 def test_a_file_that_may_not_be_read(lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Path.read_bytes
+    original = Path.open
 
-    def read_bytes(self: Path) -> bytes:
+    def refuse(self: Path, *arguments: Any, **options: Any) -> IO[Any]:
         if self.name == "story.txt":
             raise PermissionError(13, "Permission denied", str(self))
-        return original(self)
+        return original(self, *arguments, **options)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(Path, "open", refuse)
     assert_refused(lilliput("train", "story.txt"), "story.txt", "Permission denied")
 
 

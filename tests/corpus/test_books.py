@@ -6,7 +6,7 @@ import pytest
 
 from lilliput.corpus import fetch, known_corpora, read_named, read_named_validation
 from lilliput.corpus.named.books import VALIDATION_EVERY, find_books, poems_in
-from lilliput.corpus.named.catalogue import CATALOGUE, Book, Entry, Part
+from lilliput.corpus.named.catalogue import CATALOGUE, Book, CorpusPart, Entry
 from lilliput.errors import CorpusError
 from tests.corpus.conftest import Server
 
@@ -32,8 +32,8 @@ def entry(monkeypatch: pytest.MonkeyPatch, server: Server) -> Entry:
         "two books",
         "French",
         "public domain",
-        Part(files=("verse.train.txt",), size="1 KB"),
-        validation=Part(files=("verse.val.txt",), size="1 KB"),
+        CorpusPart(files=("verse.train.txt",), size="1 KB"),
+        validation=CorpusPart(files=("verse.val.txt",), size="1 KB"),
         separator="poems",
         books=BOOKS,
     )

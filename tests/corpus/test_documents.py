@@ -215,7 +215,7 @@ def test_rich_text_is_read():
 
 
 def test_pages_lose_their_numbers_and_running_titles():
-    pages = [["A Title", f"{n} Part", f"Line {n * 7} of a page", f"Text{n}", f"{n + 8}"] for n in range(1, 6)]
+    pages = [["A Title", f"{n} CorpusPart", f"Line {n * 7} of a page", f"Text{n}", f"{n + 8}"] for n in range(1, 6)]
     made = pdf(*pages)
     assert text("a.pdf", made) == "\n\n".join("\n".join(lines[2:4]) for lines in pages)
     assert notes("a.pdf", made)[0].startswith("a.pdf: 15 page numbers and lines at the edges of pages left out, ")

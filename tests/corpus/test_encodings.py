@@ -5,7 +5,7 @@ import pytest
 from lilliput.corpus.files.large_texts import open_large, survey
 from lilliput.corpus.files.small_texts import read_files
 from lilliput.corpus.settings import ReadSettings
-from lilliput.corpus.text.decoding import TextDecoder, decode
+from lilliput.corpus.text.byte_decoding import TextDecoder, decode
 from lilliput.corpus.text.encodings import guess_encoding
 from lilliput.errors import CorpusError
 

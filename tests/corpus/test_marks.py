@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from lilliput.corpus import open_large, read_files, survey
 from lilliput.corpus.files import large_texts
+from lilliput.corpus.text.byte_decoding import TextDecoder, decode
 from lilliput.corpus.text.codes import Codes
-from lilliput.corpus.text.decoding import TextDecoder, decode
 from lilliput.corpus.text.marks import Marks
 from lilliput.corpus.text.streams import cut_stream
 from lilliput.errors import CorpusError

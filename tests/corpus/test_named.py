@@ -18,7 +18,7 @@ from lilliput.corpus import (
     read_named_validation,
 )
 from lilliput.corpus.files import large_texts
-from lilliput.corpus.named.catalogue import CATALOGUE, Entry, Part
+from lilliput.corpus.named.catalogue import CATALOGUE, CorpusPart, Entry
 from lilliput.corpus.named.download import NotFetched
 from lilliput.errors import CorpusError
 
@@ -34,7 +34,7 @@ FRAMED = (
 def book(server, monkeypatch):
     """A named corpus whose canonical address is on loopback and whose cleaned text is pinned."""
     server.files["/book.txt"] = FRAMED.encode()
-    part = Part(
+    part = CorpusPart(
         files=("book.txt",),
         size="1 KB",
         addresses=(f"{server.address}/book.txt",),
@@ -187,7 +187,7 @@ def test_a_corpus_without_validation_text(book, data):
 
 def test_validation_text_from_its_address(book, server, monkeypatch):
     server.files["/held.txt"] = b"Held out.\n"
-    held = Part(files=("held.txt",), size="1 KB", addresses=(f"{server.address}/held.txt",))
+    held = CorpusPart(files=("held.txt",), size="1 KB", addresses=(f"{server.address}/held.txt",))
     monkeypatch.setitem(CATALOGUE, "book", replace(book, validation=held))
     validation = read_named_validation("book")
     assert validation is not None
@@ -248,7 +248,7 @@ def test_the_test_set_of_wikitext_is_a_corpus_of_its_own(data, monkeypatch):
 
 
 def test_a_file_that_could_not_be_read_is_not_fetched(book, server, monkeypatch):
-    part = Part(files=("rows.txt",), size="1 KB", addresses=(f"{server.address}/rows.parquet",))
+    part = CorpusPart(files=("rows.txt",), size="1 KB", addresses=(f"{server.address}/rows.parquet",))
     monkeypatch.setitem(CATALOGUE, "book", replace(book, training=part))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(CorpusError, match=r"needs the package pyarrow .*get it by hand"):
@@ -266,7 +266,7 @@ def test_the_files_of_one_text_are_joined_without_a_gap(book, server, own_places
     server.files["/one.parquet"] = shard(["", " = A title = \n", " First words . \n"])
     server.files["/two.parquet"] = shard([" Second words . \n", ""])
     addresses = (f"{server.address}/one.parquet", f"{server.address}/two.parquet")
-    entry = replace(book, training=Part(files=("rows.txt",), size="1 KB", addresses=addresses))
+    entry = replace(book, training=CorpusPart(files=("rows.txt",), size="1 KB", addresses=addresses))
     monkeypatch.setitem(CATALOGUE, "book", entry)
     assert read_named("book").text == " \n = A title = \n First words . \n Second words . \n \n"
     other = replace(entry, training=replace(entry.training, sha256="0" * 64))
@@ -278,7 +278,7 @@ def test_the_files_of_one_text_are_joined_without_a_gap(book, server, own_places
 
 
 def test_a_large_text_known_by_name_is_read_as_a_stream(book, server, data, monkeypatch):
-    part = Part(files=("rows.txt",), size="1 KB", addresses=(f"{server.address}/rows.txt",))
+    part = CorpusPart(files=("rows.txt",), size="1 KB", addresses=(f"{server.address}/rows.txt",))
     monkeypatch.setitem(CATALOGUE, "book", replace(book, training=part, separator=None))
     server.files["/rows.txt"] = b"Words and more words.\n" * 20
     assert open_large_corpus(["book"]) is None
@@ -295,7 +295,7 @@ def test_a_large_text_known_by_name_is_read_as_a_stream(book, server, data, monk
 
 def test_the_suffix_at_the_address_says_how_the_file_is_read(book, server, monkeypatch):
     server.files["/rows.jsonl"] = b'{"text": "One row."}\n{"text": "Another."}\n'
-    part = Part(files=("rows.txt",), size="1 KB", addresses=(f"{server.address}/rows.jsonl",))
+    part = CorpusPart(files=("rows.txt",), size="1 KB", addresses=(f"{server.address}/rows.jsonl",))
     monkeypatch.setitem(CATALOGUE, "book", replace(book, training=part))
     assert read_named("book").text == "One row." + JOINT + "Another."
 

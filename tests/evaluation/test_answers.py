@@ -9,7 +9,7 @@ from torch import nn
 
 from lilliput.corpus import END, Example
 from lilliput.corpus.examples import gather
-from lilliput.data.examples import EncodedExamples, encode_examples
+from lilliput.data.encoded_examples import EncodedExamples, encode_examples
 from lilliput.errors import CorpusError
 from lilliput.evaluation.answers import answer_floors, most_frequent_answer, score_answers
 from lilliput.models import Model, build

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lilliput.corpus.words import count_words
+from lilliput.corpus.word_count import count_words
 from lilliput.errors import CorpusError, RecipeError
 from lilliput.evaluation import Score, evaluate, score_tokens
 from lilliput.evaluation import loss as loss_module

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.training.building import example_recipe, recipe, run, sums
 
-from lilliput.data.examples import read_examples
+from lilliput.data.encoded_examples import read_examples
 from lilliput.evaluation.answers import score_answers
 from lilliput.evaluation.rounding import measure_rounding
 from lilliput.models import build

@@ -10,7 +10,7 @@ import torch
 from lilliput.corpus import END, Example, Examples
 from lilliput.corpus.examples import gather
 from lilliput.data.arithmetic import make_problems
-from lilliput.data.examples import ExampleBatches, read_examples
+from lilliput.data.encoded_examples import ExampleBatches, read_examples
 from lilliput.errors import CorpusError, RecipeError, RunError
 from lilliput.models import build, count_parameters
 from lilliput.objectives.next_token import NextToken

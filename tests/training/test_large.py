@@ -15,7 +15,7 @@ from lilliput.data import encoding
 from lilliput.errors import CorpusError, RunError
 from lilliput.planning.resolve import resolve
 from lilliput.runs.folder import RunFolder
-from lilliput.training.data import stream as large
+from lilliput.training.data import large_text
 from tests.conftest import made_up_text
 from tests.training.building import finished, recipe, run
 
@@ -33,7 +33,7 @@ def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(large_texts, "WHOLE", 500)
     monkeypatch.setattr(contents, "PIECE", 128)
     monkeypatch.setattr(cut_stream, "__defaults__", (128,))
-    monkeypatch.setattr(large, "_DECODED_AT_ONCE", 300)
+    monkeypatch.setattr(large_text, "_DECODED_AT_ONCE", 300)
     file = tmp_path / "long.txt"
     file.write_text(made_up_text(6000), encoding="utf-8")
     return file
@@ -142,7 +142,7 @@ def test_a_large_text_that_cannot_be_used_leaves_nothing(tmp_path: Path, text: P
 def test_a_tokenizer_learns_from_a_sample_and_says_so(
     tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(large, "MOST_LEARNT", 2000)
+    monkeypatch.setattr(large_text, "MOST_LEARNT", 2000)
     monkeypatch.setattr(encoding.spread_sample, "__defaults__", (2000,))
     run(tmp_path / "run", recipe(**KINDS["bpe"]), text=open_large([text]))
     folder = RunFolder(tmp_path / "run")

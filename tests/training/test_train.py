@@ -17,7 +17,7 @@ from lilliput.runs.checkpoint import newest_checkpoint
 from lilliput.runs.folder import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.tokenizers import load as load_tokenizer
-from lilliput.training.data.text import TextData
+from lilliput.training.data.text_data import TextData
 from lilliput.training.data.training_data import ValidationResult
 from lilliput.training.evaluator import evaluate_run
 from lilliput.training.events import Evaluated, Finished, Note, Sampled, Started, Stepped

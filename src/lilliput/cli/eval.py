@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lilliput.cli.reading import Encoding, Field, settings_of
+from lilliput.cli.read_options import Encoding, Field, settings_of
 
 
 def run(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lilliput.cli.reading import Encoding, Field, settings_of
+from lilliput.cli.read_options import Encoding, Field, settings_of
 
 if TYPE_CHECKING:
     from lilliput.report.screen import Console

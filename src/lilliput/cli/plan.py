@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lilliput.cli.reading import Encoding, Exclude, Field, Include, given_settings
+from lilliput.cli.read_options import Encoding, Exclude, Field, Include, given_settings
 
 if TYPE_CHECKING:
     from lilliput.planning.forecast import Forecast

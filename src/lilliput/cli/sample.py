@@ -83,7 +83,7 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
 ) -> None:
     """Write with a trained model; the text appears while it is written."""
-    from lilliput.corpus.text.decoding import decode
+    from lilliput.corpus.text.byte_decoding import decode
 
     stop, ban = ([unescaped(text) for text in texts or []] for texts in (stop, ban))
     given: dict[str, Any] = {"length": length, "characters": characters, "until": until, "temperature": temperature}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lilliput.cli.reading import Encoding, Exclude, Field, Include, given_settings
+from lilliput.cli.read_options import Encoding, Exclude, Field, Include, given_settings
 
 if TYPE_CHECKING:
     from lilliput.training.events import Finished

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lilliput.corpus.named.data_files import find_file
     from lilliput.corpus.settings import ReadSettings
     from lilliput.corpus.splitting import Split, SplitSettings, split
-    from lilliput.corpus.words import count_words
+    from lilliput.corpus.word_count import count_words
 
 _PARTS = {
     "named.data_files": ("find_file",),
@@ -50,7 +50,7 @@ _PARTS = {
     "splitting": ("Split", "SplitSettings", "split"),
     "files.large_splits": ("LargeSplit", "divide", "require_possible_split"),
     "files.large_texts": ("LargeText", "Survey", "is_large", "open_large", "survey"),
-    "words": ("count_words",),
+    "word_count": ("count_words",),
 }
 _HOMES = {name: part for part, names in _PARTS.items() for name in names}
 

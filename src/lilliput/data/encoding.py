@@ -40,7 +40,7 @@ _READ_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodingState:
     """How far a token file has come."""
 
     text: str
@@ -58,7 +58,7 @@ def encode_stream(
     text: str,
     characters: int,
     progress: EncodingProgress | None = None,
-) -> Encoded:
+) -> EncodingState:
     """Write the ids of a text to `path`, count them in `tokenizer.counts`, and return how many there are.
 
     `pieces` are the whole text from its beginning, `characters` their number, and `text` a checksum of them. If an
@@ -67,7 +67,7 @@ def encode_stream(
 
     Raises CorpusError if the text is not the one that was announced, RunError if the file cannot be written.
     """
-    fresh = Encoded(text, tokenizer.fingerprint)
+    fresh = EncodingState(text, tokenizer.fingerprint)
     try:
         files.make_folder(path.parent)
         done = _begun(path, fresh, tokenizer.dtype)
@@ -106,10 +106,10 @@ def _append(
     pieces: Iterable[str],
     tokenizer: Tokenizer,
     path: Path,
-    done: Encoded,
+    done: EncodingState,
     characters: int,
     progress: EncodingProgress | None,
-) -> Encoded:
+) -> EncodingState:
     start = write_header(file, tokenizer.dtype, 0)
     file.seek(start + done.tokens * tokenizer.dtype.itemsize)
     file.truncate()
@@ -175,10 +175,10 @@ def _units(pieces: Iterable[str], cuts_before: str) -> Iterator[str]:
         yield "".join(waiting)
 
 
-def _begun(path: Path, fresh: Encoded, dtype: "np.dtype[np.unsignedinteger]") -> Encoded:
+def _begun(path: Path, fresh: EncodingState, dtype: "np.dtype[np.unsignedinteger]") -> EncodingState:
     """Return how far an earlier call has come with the same text and tokenizer; `fresh` if not at all."""
     try:
-        entry = Encoded(**files.read_json(_entry(path)))
+        entry = EncodingState(**files.read_json(_entry(path)))
         file = path if entry.complete else _part(path)
         enough = not file.is_symlink() and file.stat().st_size >= entry.tokens * dtype.itemsize
     except (OSError, ValueError, TypeError):
@@ -187,13 +187,13 @@ def _begun(path: Path, fresh: Encoded, dtype: "np.dtype[np.unsignedinteger]") ->
     return entry if same and enough else fresh
 
 
-def _settle(file: IO[bytes], path: Path, done: Encoded) -> None:
+def _settle(file: IO[bytes], path: Path, done: EncodingState) -> None:
     file.flush()
     os.fsync(file.fileno())
     _write_entry(path, done)
 
 
-def _write_entry(path: Path, done: Encoded) -> None:
+def _write_entry(path: Path, done: EncodingState) -> None:
     files.write(_entry(path), json.dumps(asdict(done)).encode())
 
 

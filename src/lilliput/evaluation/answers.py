@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from lilliput.corpus import Examples
-from lilliput.data.examples import EncodedExamples
+from lilliput.data.encoded_examples import EncodedExamples
 from lilliput.errors import CorpusError
 from lilliput.evaluation.loss import LOGITS_AT_ONCE, POSITIONS_AT_ONCE
 

@@ -10,7 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from lilliput.data.examples import EncodedExamples, read_examples
+from lilliput.data.encoded_examples import EncodedExamples, read_examples
 from lilliput.data.tokens import Tokens
 from lilliput.generation import TorchReading, log_probabilities
 from lilliput.runs.folder import RunFolder

@@ -14,9 +14,9 @@ from lilliput.recipe import Recipe, differences
 from lilliput.runs.folder import RunFolder
 from lilliput.runs.recorder import Recorder
 from lilliput.runtime import choose_runtime, kept_memory
-from lilliput.training.data.answers import for_answers
+from lilliput.training.data.example_data import for_answers
+from lilliput.training.data.large_text import Preparing
 from lilliput.training.data.prepare import Measure, Source, is_same_source, open_training_data, prepare
-from lilliput.training.data.stream import Preparing
 from lilliput.training.events import Event, Note
 from lilliput.training.session import Session
 from lilliput.training.sizes import memory_told, require_memory

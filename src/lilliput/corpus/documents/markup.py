@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from lilliput.corpus.documents.flow import Flow
-from lilliput.corpus.text.decoding import Decoded, decode
+from lilliput.corpus.text.byte_decoding import Decoded, decode
 
 _SKIPPED = re.compile(
     "script|style|template|title|nav|footer|select|textarea|button|iframe|object|canvas|audio|video|svg|rt|rp"

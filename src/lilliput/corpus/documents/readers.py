@@ -8,7 +8,7 @@ from lilliput.corpus.documents.markup import read_page
 from lilliput.corpus.documents.office import read_docx, read_epub, read_odt, read_rtf
 from lilliput.corpus.documents.pdf import read_pdf
 from lilliput.corpus.documents.subtitles import spoken
-from lilliput.corpus.text.decoding import decode
+from lilliput.corpus.text.byte_decoding import decode
 
 _READERS = {".docx": read_docx, ".odt": read_odt, ".epub": read_epub, ".rtf": read_rtf, ".pdf": read_pdf}
 

@@ -29,8 +29,8 @@ from lilliput.corpus.settings import ReadSettings
 from lilliput.corpus.tables.parquet import ParquetTable
 from lilliput.corpus.tables.records import STREAMED, UnknownShapeError, open_records
 from lilliput.corpus.tables.text_fields import RawText, TextTable
+from lilliput.corpus.text.byte_decoding import TextDecoder, decode
 from lilliput.corpus.text.cleaning import clean
-from lilliput.corpus.text.decoding import TextDecoder, decode
 from lilliput.corpus.text.streams import PIECE, canonical_stream, drained, until
 from lilliput.errors import CorpusError
 

@@ -25,7 +25,7 @@ from lilliput.corpus.settings import AUTOMATIC, FieldSettings, ReadSettings
 from lilliput.corpus.tables.parquet import ParquetRecords
 from lilliput.corpus.tables.records import TEXT, TURNS, Record, is_turns, listed, open_records
 from lilliput.corpus.tables.text_fields import text_of
-from lilliput.corpus.text.decoding import TextDecoder
+from lilliput.corpus.text.byte_decoding import TextDecoder
 from lilliput.errors import CorpusError
 
 _PAIRS = (

@@ -14,7 +14,7 @@ from typing import IO
 
 from lilliput.corpus.files.expansion import BROKEN, COMPRESSED, open_packed
 from lilliput.corpus.settings import ReadSettings
-from lilliput.corpus.text.decoding import is_text
+from lilliput.corpus.text.byte_decoding import is_text
 from lilliput.errors import CorpusError
 
 _TOOLS = frozenset(("node_modules", "__pycache__", "__MACOSX"))

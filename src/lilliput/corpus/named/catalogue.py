@@ -24,7 +24,7 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CorpusPart:
     """Say where one text of a named corpus, training or validation, can come from."""
 
     files: tuple[str, ...]  # names in the folders of LILLIPUT_DATA
@@ -69,9 +69,9 @@ class Entry:
     description: str
     language: str
     licence: str
-    training: Part
+    training: CorpusPart
     characters: int | None = None
-    validation: Part | None = None
+    validation: CorpusPart | None = None
     separator: str | None = None  # "poems" and "plays" stand two empty lines apart
     made: bool = False  # made by this Python, needs no source
     books: tuple[Book, ...] = ()  # their poems make the corpus where there is no finished file
@@ -104,7 +104,7 @@ CATALOGUE: dict[str, Entry] = {
         language="English",
         licence=_PUBLIC_DOMAIN,
         characters=1_115_394,
-        training=Part(
+        training=CorpusPart(
             files=("tinyshakespeare.txt",),
             size="1.1 MB",
             addresses=("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",),
@@ -117,7 +117,7 @@ CATALOGUE: dict[str, Entry] = {
         licence=_PUBLIC_DOMAIN,
         characters=4_845_537,
         separator="plays",
-        training=Part(
+        training=CorpusPart(
             files=("shakespeare-plays.txt",),
             size="5.4 MB packed",
             archive=Archive(
@@ -135,7 +135,7 @@ CATALOGUE: dict[str, Entry] = {
         language="English",
         licence=_PUBLIC_DOMAIN,
         characters=933_906,
-        training=Part(
+        training=CorpusPart(
             files=("darwin-origin-of-species.txt", "pg1228.txt", "gutenberg/pg1228.txt"),
             size="1 MB",
             addresses=(_GUTENBERG.format(1228),),
@@ -147,8 +147,8 @@ CATALOGUE: dict[str, Entry] = {
         language="French",
         licence=_PUBLIC_DOMAIN,
         separator="poems",
-        training=Part(files=("french-poetry.train.txt",), size="1.5 MB"),
-        validation=Part(files=("french-poetry.val.txt",), size="1.5 MB"),
+        training=CorpusPart(files=("french-poetry.train.txt",), size="1.5 MB"),
+        validation=CorpusPart(files=("french-poetry.val.txt",), size="1.5 MB"),
         books=(
             Book(6099, "Baudelaire: Les Fleurs du mal", "0.2 MB"),
             Book(26710, "Baudelaire: Les Épaves", "0.1 MB"),
@@ -162,7 +162,7 @@ CATALOGUE: dict[str, Entry] = {
         description="WikiText-103: 28,475 articles as tokens, with the official validation set",
         language="English",
         licence=_WIKIPEDIA,
-        training=Part(
+        training=CorpusPart(
             files=("wikitext103.train.tokens", "wikitext-103-v1.zip"),
             size="541 MB, packed 312 MB",
             begins=_FIRST_ARTICLE,
@@ -170,7 +170,7 @@ CATALOGUE: dict[str, Entry] = {
             by_hand=(_WIKITEXT_ZIP,),
             member="*train*",
         ),
-        validation=Part(
+        validation=CorpusPart(
             files=("wikitext103.valid.tokens", "wikitext-103-v1.zip"),
             size="1.1 MB",
             addresses=(_PARQUET.format("validation-00000-of-00001"),),
@@ -184,7 +184,7 @@ CATALOGUE: dict[str, Entry] = {
         language="English",
         licence=_WIKIPEDIA,
         characters=1_279_333,
-        training=Part(
+        training=CorpusPart(
             files=("wikitext103.test.tokens", "wikitext-103-v1.zip"),
             size="1.3 MB",
             addresses=(_PARQUET.format("test-00000-of-00001"),),
@@ -197,7 +197,7 @@ CATALOGUE: dict[str, Entry] = {
         description="WikiText-2: 600 articles as tokens, with the official validation set",
         language="English",
         licence=_WIKIPEDIA,
-        training=Part(
+        training=CorpusPart(
             files=("wikitext2.train.tokens", "wikitext-2-v1.zip"),
             size="10.8 MB",
             begins=_FIRST_ARTICLE,
@@ -205,7 +205,7 @@ CATALOGUE: dict[str, Entry] = {
             by_hand=(_WIKITEXT,),
             member="*train*",
         ),
-        validation=Part(
+        validation=CorpusPart(
             files=("wikitext2.valid.tokens", "wikitext-2-v1.zip"),
             size="1.1 MB",
             addresses=(_WORD_MODEL + "valid.txt",),
@@ -219,7 +219,7 @@ CATALOGUE: dict[str, Entry] = {
         language="English",
         licence=_WIKIPEDIA,
         characters=2_816_475,
-        training=Part(
+        training=CorpusPart(
             files=("wikipedia-sample.txt",),
             size="2.8 MB",
             by_hand=("https://dumps.wikimedia.org",),
@@ -231,7 +231,7 @@ CATALOGUE: dict[str, Entry] = {
         language="English",
         licence=_PUBLIC_DOMAIN,
         characters=72_962_309,
-        training=Part(
+        training=CorpusPart(
             files=("english-novels.txt", "english-novels.txt.gz"),
             size="73 MB",
             by_hand=("https://github.com/computationalstylistics/100_english_novels",),
@@ -242,7 +242,7 @@ CATALOGUE: dict[str, Entry] = {
         description="the help topics of the running Python",
         language="English",
         licence="PSF licence",
-        training=Part(files=(), size="0.5 MB"),
+        training=CorpusPart(files=(), size="0.5 MB"),
         made=True,
     ),
 }

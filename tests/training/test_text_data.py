@@ -6,8 +6,8 @@ import torch
 
 from lilliput.segments import starts_of
 from lilliput.tokenizers import train
-from lilliput.training.data import text as text_module
-from lilliput.training.data.text import ASIDE, TextData
+from lilliput.training.data import text_data
+from lilliput.training.data.text_data import ASIDE, TextData
 
 WINDOW, MEMORY = 64, 100
 
@@ -61,7 +61,7 @@ def test_of_segments_the_ends_of_several_are_set_aside_and_nothing_reaches_over_
 
 
 def test_what_is_set_aside_lies_where_the_counts_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_module, "MOST_TOKENS", 20_000)
+    monkeypatch.setattr(text_data, "MOST_TOKENS", 20_000)
     places = np.arange(60_000, dtype=np.uint32)
     starts = (list(range(0, 60_000, 3_000)), [0])
     text = TextData(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)

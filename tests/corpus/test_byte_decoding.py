@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from lilliput.corpus.text.decoding import TextDecoder, decode
+from lilliput.corpus.text.byte_decoding import TextDecoder, decode
 from lilliput.errors import CorpusError
 
 # Text: no control characters but the line ends and the tabulator, no halves of pairs, no byte-order mark inside.

@@ -8,8 +8,8 @@ from itertools import chain
 from pathlib import Path
 
 from lilliput.errors import TokenizerError
-from lilliput.tokenizers.protocol import Tokenizer
 from lilliput.tokenizers.settings import KINDS, NORMALIZATIONS, Kind, Normalization, apply_normalization
+from lilliput.tokenizers.tokenizer import Tokenizer
 
 
 def train(

@@ -10,7 +10,7 @@ from torch import Tensor
 from lilliput.corpus import END, Examples, require_examples, shortened
 from lilliput.corpus.settings import ReadSettings
 from lilliput.data.batch import Batch
-from lilliput.data.examples import EncodedExamples, ExampleBatches, encode_examples, read_examples
+from lilliput.data.encoded_examples import EncodedExamples, ExampleBatches, encode_examples, read_examples
 from lilliput.errors import RunError
 from lilliput.evaluation.answers import answer_floors, score_answers
 from lilliput.models import Model

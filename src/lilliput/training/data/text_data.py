@@ -32,7 +32,7 @@ from lilliput.runs.folder import RunFolder
 from lilliput.segments import WHOLE, Starts, segments, starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.training.data.held_out import floors_on_part
-from lilliput.training.data.stream import text_end
+from lilliput.training.data.large_text import text_end
 from lilliput.training.data.training_data import LEARNT, MEASURED, Sample, ValidationResult
 from lilliput.writer import Writer
 

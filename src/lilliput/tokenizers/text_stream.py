@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from lilliput.tokenizers.escape import BROKEN, ERRORS, NIBBLE_RUN, to_hex
 from lilliput.tokenizers.ids import check_id
-from lilliput.tokenizers.protocol import Tokenizer
+from lilliput.tokenizers.tokenizer import Tokenizer
 
 
 class TextStream:

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from lilliput.corpus import END, Example
 from lilliput.corpus.examples import gather
-from lilliput.data.examples import EncodedExamples, ExampleBatches, encode_examples, read_examples, write_examples
+from lilliput.data.encoded_examples import (
+    EncodedExamples,
+    ExampleBatches,
+    encode_examples,
+    read_examples,
+    write_examples,
+)
 from lilliput.errors import CorpusError, RunError
 from lilliput.models import build
 from lilliput.models.settings import GPTSettings, RecurrentSettings
@@ -63,7 +69,7 @@ def test_a_normalisation_that_changes_lengths_keeps_the_bounds() -> None:
 
 def test_many_examples_are_encoded_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, tokenizer = encoded([*PAIRS] * 3)
-    monkeypatch.setattr("lilliput.data.examples._ENCODED_AT_ONCE", 5)
+    monkeypatch.setattr("lilliput.data.encoded_examples._ENCODED_AT_ONCE", 5)
     parts = encode_examples(gather("made up", [*PAIRS] * 3), tokenizer)
     assert parts.ids.tolist() == whole.ids.tolist()
     assert parts.bounds_N2.tolist() == whole.bounds_N2.tolist()
