@@ -179,7 +179,7 @@ def _greedy(reading: Any, texts: int, new: int) -> list[int]:
 
 def whole(case: str) -> Writing:
     from lilliput import tokenizers
-    from lilliput.recipe import SampleSettings
+    from lilliput.generation.settings import SampleSettings
     from lilliput.writer import Writer
 
     tokenizer = tokenizers.train("char", "".join(chr(65 + number) for number in range(CASES[case]["vocabulary"] - 16)))

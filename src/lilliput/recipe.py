@@ -22,7 +22,7 @@ from lilliput import files
 from lilliput.corpus import shortened
 from lilliput.data.settings import DataSettings
 from lilliput.errors import RecipeError
-from lilliput.generation.settings import SamplingSettings
+from lilliput.generation.settings import SampleSettings
 from lilliput.models.settings import GPTSettings, ModelSettings
 from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.optimization.settings import OptimizerSettings, ScheduleSettings
@@ -79,17 +79,6 @@ class TrainingSettings(OptimizerSettings, ScheduleSettings):
         if self.steps is None and self.minutes is None:
             raise ValueError("give steps or minutes")
         return self
-
-
-class SampleSettings(SamplingSettings):
-    """The samples shown while training, and the defaults of `lilliput sample`."""
-
-    prompts: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = ("\n",)
-
-    @field_validator("prompts", mode="before")
-    @classmethod
-    def _one_prompt(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
 
 
 class ExpectedSettings(Settings):

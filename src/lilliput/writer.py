@@ -30,9 +30,10 @@ from lilliput.generation.characters import Characters
 from lilliput.generation.decoding import checked
 from lilliput.generation.healing import Healed, Healing, Start, drawn, later, log_shares
 from lilliput.generation.patterns import Pattern, patterns
+from lilliput.generation.settings import SampleSettings
 from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Model, ModelSettings, build_empty
-from lilliput.recipe import SampleSettings, explain, shown
+from lilliput.recipe import explain, shown
 from lilliput.runs.folder import RunFolder
 from lilliput.runs.weights import best_weights, learn_counts, put_weights
 from lilliput.runtime import choose_device

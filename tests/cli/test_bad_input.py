@@ -270,7 +270,7 @@ def test_other_facts_are_refused(lilliput: Lilliput, trained: dict[str, bytes | 
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), OSError("180068 requested and 153536 written")]
 )
-@pytest.mark.parametrize("function", ["data.prepare.write_segments", "state.save_checkpoint"])
+@pytest.mark.parametrize("function", ["training.data.prepare.write_segments", "runs.recorder.save_checkpoint"])
 def test_a_full_disk_is_one_line(
     lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch, function: str, error: OSError
 ) -> None:
@@ -278,7 +278,7 @@ def test_a_full_disk_is_one_line(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"lilliput.training.{function}", fail)
+        patch.setattr(f"lilliput.{function}", fail)
         outcome = lilliput("train", "story.txt", *TINY)
     assert outcome.code == 2
     assert outcome.err.splitlines()[-1].startswith(f"error: runs/story: cannot be written ({error.strerror or error})")

@@ -12,10 +12,10 @@ from lilliput.corpus.examples import gather
 from lilliput.data.encoded_examples import EncodedExamples, encode_examples
 from lilliput.errors import CorpusError
 from lilliput.evaluation.answers import answer_floors, most_frequent_answer, score_answers
+from lilliput.generation.settings import SampleSettings
 from lilliput.models import Model, build
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.objectives.next_token import next_token
-from lilliput.recipe import SampleSettings
 from lilliput.tokenizers import Tokenizer, train
 from lilliput.writer import Writer
 

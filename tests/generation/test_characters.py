@@ -13,8 +13,8 @@ from tests.generation.building import KINDS, LETTERS
 from lilliput import tokenizers
 from lilliput.generation.bans import never
 from lilliput.generation.characters import Characters
+from lilliput.generation.settings import SampleSettings
 from lilliput.models import GPTSettings, build
-from lilliput.recipe import SampleSettings
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers.character import ByteTokenizer
 from lilliput.tokenizers.gpt2 import GPT2Tokenizer

@@ -15,8 +15,8 @@ from lilliput.corpus import END
 from lilliput.generation import Engine, EngineReading, Filter, ReplayReading, SamplingSettings, TorchReading
 from lilliput.generation.healing import Healing, Start, log_shares
 from lilliput.generation.reading import LogitsV, Reading
+from lilliput.generation.settings import SampleSettings
 from lilliput.models import GPTSettings, Model, RecurrentSettings, build
-from lilliput.recipe import SampleSettings
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers.gpt2 import GPT2Tokenizer
 from lilliput.writer import Writer

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lilliput.corpus.files.large_splits import LargeSplit, divide, require_possible_split
     from lilliput.corpus.files.large_texts import LargeText, Survey, is_large, open_large, survey
     from lilliput.corpus.files.small_texts import read_files
-    from lilliput.corpus.labels import LabelKind, label_alike, label_documents, mark_prompt, unmark
+    from lilliput.corpus.labels import label_alike, label_documents, mark_prompt, unmark
     from lilliput.corpus.named.corpora import (
         CorpusInfo,
         fetch,
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         read_named_validation,
     )
     from lilliput.corpus.named.data_files import find_file
-    from lilliput.corpus.settings import ReadSettings
-    from lilliput.corpus.splitting import Split, SplitSettings, split
+    from lilliput.corpus.settings import LabelKind, ReadSettings, SplitSettings
+    from lilliput.corpus.splitting import Split, split
     from lilliput.corpus.word_count import count_words
 
 _PARTS = {
@@ -34,7 +34,7 @@ _PARTS = {
     "document": ("JOINT", "Corpus", "Document", "ReadProgress"),
     "files.example_files": ("open_examples", "require_examples"),
     "examples": ("END", "Example", "Examples", "shared_prompts", "shortened", "split_examples"),
-    "labels": ("LabelKind", "label_alike", "label_documents", "mark_prompt", "unmark"),
+    "labels": ("label_alike", "label_documents", "mark_prompt", "unmark"),
     "named.corpora": (
         "CorpusInfo",
         "fetch",
@@ -46,8 +46,8 @@ _PARTS = {
         "read_named_validation",
     ),
     "files.small_texts": ("read_files",),
-    "settings": ("ReadSettings",),
-    "splitting": ("Split", "SplitSettings", "split"),
+    "settings": ("LabelKind", "ReadSettings", "SplitSettings"),
+    "splitting": ("Split", "split"),
     "files.large_splits": ("LargeSplit", "divide", "require_possible_split"),
     "files.large_texts": ("LargeText", "Survey", "is_large", "open_large", "survey"),
     "word_count": ("count_words",),

@@ -15,13 +15,12 @@ from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import PurePosixPath
-from typing import Literal
 
 from lilliput.corpus.document import Corpus, Document, Fragment, Origin
 from lilliput.corpus.files.expansion import PACKED
+from lilliput.corpus.settings import LabelKind
 from lilliput.errors import CorpusError
 
-LabelKind = Literal["file", "folder", "field"]
 EVERY = 200
 """Characters after which the next line begins with the label again."""
 MOST = 6000

@@ -1,10 +1,25 @@
-"""How files are read: the `data` keys of a recipe that say what is in them."""
+"""Settings of how files are read, how a text is split, and what labels its documents, for the `[data]` section."""
 
 import codecs
+from typing import Annotated, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lilliput.settings import Settings
+
+LabelKind = Literal["file", "folder", "field"]
+"""What labels a document: the name of its file or folder, or a field of its row."""
+SplitKind = Literal["automatic", "position", "pieces", "document", "items"]
+
+
+class SplitSettings(Settings):
+    """Say how the validation text is chosen: the last part of the text, pieces of it, every n-th document, or items.
+
+    Automatic is by items for a text that is a list or a collection, and else by position.
+    """
+
+    by: SplitKind = "automatic"
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 class FieldSettings(Settings):

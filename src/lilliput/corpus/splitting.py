@@ -14,14 +14,11 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
-from typing import Annotated, Literal
-
-from pydantic import Field
 
 from lilliput.corpus.document import JOINT, Corpus, Document
 from lilliput.corpus.items import Items, fixed_form, items_of, split_items
+from lilliput.corpus.settings import SplitKind, SplitSettings
 from lilliput.errors import CorpusError
-from lilliput.settings import Settings
 
 _ZERO_WIDTH_JOINER = "\u200d"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
@@ -29,19 +26,6 @@ PIECES, LEAST_PIECE = 20, 500
 """Pieces that are held out at most, and the characters that each of them, and of what lies between them, has at least:
 many, so that they stand for all of the text, and long, since little is known at the beginning of each."""
 _LINES: tuple[str, ...] = ("\n\n", "\n")
-
-
-SplitKind = Literal["automatic", "position", "pieces", "document", "items"]
-
-
-class SplitSettings(Settings):
-    """Say how the validation text is chosen: the last part of the text, pieces of it, every n-th document, or items.
-
-    Automatic is by items for a text that is a list or a collection, and else by position.
-    """
-
-    by: SplitKind = "automatic"
-    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 @dataclass(frozen=True, slots=True)

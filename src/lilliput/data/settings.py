@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from lilliput.corpus import LabelKind, SplitSettings
-from lilliput.corpus.settings import ReadSettings
+from lilliput.corpus.settings import LabelKind, ReadSettings, SplitSettings
 from lilliput.settings import Settings
 
 Share = Annotated[float, Field(ge=0, le=1)]

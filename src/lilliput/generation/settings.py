@@ -72,3 +72,14 @@ class SamplingSettings(Settings):
                 f"beam_groups = {self.beam_groups} does not divide beams = {self.beams}: every group has as many"
             )
         return self
+
+
+class SampleSettings(SamplingSettings):
+    """The samples shown while training, and the defaults of `lilliput sample`."""
+
+    prompts: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = ("\n",)
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _one_prompt(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value

@@ -21,7 +21,8 @@ from lilliput.corpus import (
     read_named_validation,
     require_examples,
 )
-from lilliput.corpus.splitting import SplitKind, split_kind
+from lilliput.corpus.settings import SplitKind
+from lilliput.corpus.splitting import split_kind
 from lilliput.data.arithmetic import make_problems
 from lilliput.errors import RecipeError, RunError
 from lilliput.planning.plan import Plan, make_plan

@@ -32,7 +32,8 @@ from torch import Tensor
 from lilliput import files
 from lilliput.data.tokens import Tokens, read_starts, read_tokens, starts_file
 from lilliput.errors import CheckpointError, CorpusError, RecipeError, RunError, TokenizerError
-from lilliput.recipe import Recipe, SampleSettings, explain, make_recipe, read_recipe
+from lilliput.generation.settings import SampleSettings
+from lilliput.recipe import Recipe, explain, make_recipe, read_recipe
 from lilliput.rows import read_rows
 from lilliput.runs.manifest import MANIFEST, Manifest, sum_of, upgrade
 from lilliput.runs.swapping import FORMER, clear, replace_run, settle_run
@@ -248,12 +249,9 @@ class RunFolder:
 
         Whatever is not as it was written is told to `note`; it never stops the use of a run.
         """
-        try:
-            copy = self.manifest().recipe
-        except CheckpointError:
-            copy = None
         kept = None
-        with suppress(ValueError):
+        with suppress(CheckpointError, ValueError):
+            copy = self.manifest().recipe
             kept = None if copy is None else _sampling(copy)
         try:
             given = _sampling(files.read_toml(self.recipe))

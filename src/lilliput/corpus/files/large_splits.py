@@ -14,7 +14,8 @@ from lilliput.corpus.document import JOINT, Corpus, Document, Fragment, ReadProg
 from lilliput.corpus.files import large_texts
 from lilliput.corpus.files.large_texts import LargeText, Survey
 from lilliput.corpus.labels import label_alike, unmark
-from lilliput.corpus.splitting import SplitKind, SplitSettings, documents_due, split
+from lilliput.corpus.settings import SplitKind, SplitSettings
+from lilliput.corpus.splitting import documents_due, split
 from lilliput.errors import CorpusError
 
 

@@ -23,8 +23,8 @@ from lilliput.corpus.files.expansion import BROKEN
 from lilliput.corpus.files.folders import Listing
 from lilliput.corpus.files.listing import list_files
 from lilliput.corpus.files.report import ReadingReport
-from lilliput.corpus.labels import LabelKind, label_characters, label_fragments, label_of, unmark
-from lilliput.corpus.settings import AUTOMATIC, ReadSettings
+from lilliput.corpus.labels import label_characters, label_fragments, label_of, unmark
+from lilliput.corpus.settings import AUTOMATIC, LabelKind, ReadSettings
 from lilliput.corpus.text.streams import PIECE, cut_stream
 from lilliput.errors import CorpusError
 

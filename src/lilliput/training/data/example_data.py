@@ -13,8 +13,9 @@ from lilliput.data.batch import Batch
 from lilliput.data.encoded_examples import EncodedExamples, ExampleBatches, encode_examples, read_examples
 from lilliput.errors import RunError
 from lilliput.evaluation.answers import answer_floors, score_answers
+from lilliput.generation.settings import SampleSettings
 from lilliput.models import Model
-from lilliput.recipe import Recipe, SampleSettings
+from lilliput.recipe import Recipe
 from lilliput.runs.folder import RunFolder
 from lilliput.tokenizers import Tokenizer
 from lilliput.training.data.training_data import LEARNT, MEASURED, Sample, ValidationResult
