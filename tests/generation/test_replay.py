@@ -51,7 +51,7 @@ def records(monkeypatch):
         made.append(len(self._tokens_B1))
         step = plain(self)
         outputs = [output.clone() for output in step()]
-        self._cache.fix()
+        self._cache.make_static()
 
         def replay():
             for output, new in zip(outputs, step(), strict=True):

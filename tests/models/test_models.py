@@ -237,13 +237,13 @@ def test_rows_of_different_lengths_go_on_together(model_settings, lengths, rando
     with torch.no_grad():
         for row, (alone, length) in enumerate(zip(caches, lengths, strict=True)):
             model(ids_BT[row : row + 1, :length], alone)
-            cache.put(row, alone)
+            cache.copy_row(row, alone)
         assert cache.lengths == lengths
         for place in range(4):
             if place == 2:
                 # Texts may end, and be gone on with in several ways.
                 rows = [random.randrange(len(lengths)) for _ in range(3)]
-                cache.select(rows)
+                cache.reorder(rows)
                 caches, ids_BT = [copy.deepcopy(caches[row]) for row in rows], ids_BT[rows].clone()
             new_B1 = torch.tensor([[random.randrange(VOCABULARY)] for _ in caches])
             together_B1V = model(new_B1, cache)
@@ -259,6 +259,6 @@ def test_rows_of_different_lengths_take_one_token_at_a_time():
     cache, alone = model.new_cache(2), model.new_cache(1)
     with torch.no_grad():
         model(some_ids(rows=1, length=3), alone)
-        cache.put(1, alone)
+        cache.copy_row(1, alone)
         with pytest.raises(ValueError, match="one token at a time"):
             model(some_ids(length=2), cache)

@@ -100,7 +100,7 @@ class TorchReading(Reading):
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""
         self.texts = [list(self.texts[row]) for row in rows]
-        self._cache.select(rows)
+        self._cache.reorder(rows)
 
     def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
         cache = self.model.new_cache(1)
@@ -111,7 +111,7 @@ class TorchReading(Reading):
             self._cache = cache
         else:
             with torch.inference_mode():
-                self._cache.put(row, cache)
+                self._cache.copy_row(row, cache)
         logits_V: LogitsV = logits_BV[0]
         return logits_V
 
@@ -119,7 +119,7 @@ class TorchReading(Reading):
         for row, length in enumerate(self.lengths):
             if length == self.capacity:
                 with torch.inference_mode():
-                    self._cache.clear(row)
+                    self._cache.reset_row(row)
         return self._pass([[token] for token in tokens], self._cache)
 
     def _pass(self, ids: Sequence[Sequence[int]], cache: Cache, before: Sequence[int] = ()) -> LogitsV:

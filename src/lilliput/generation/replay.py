@@ -22,7 +22,7 @@ from torch import Tensor
 from lilliput.generation.mixing import Mixing, steps_of
 from lilliput.generation.reading import LogitsV, Reading, evaluating, farthest
 from lilliput.models import Mixture, Model
-from lilliput.models.protocol import FixedCache
+from lilliput.models.protocol import StaticCache
 
 _WARMING = 3
 """Passes before one is recorded, in which libraries make their choices and take their memory."""
@@ -69,16 +69,16 @@ class ReplayReading(Reading):
         taken = [*rows, *left_over]
         self._lengths = [self._lengths[row] for row in taken]
         with torch.inference_mode():
-            self._cache.take(held, taken)
+            self._cache.copy_from(held, taken)
 
     def _open(self, rows: int) -> None:
         """Make room for so many rows, and record a step of theirs; what they hold is still to be put in."""
         self._tokens_B1 = torch.zeros((rows, 1), dtype=torch.long, device=self._device)
-        self._cache = cast(FixedCache, self._network.new_cache(rows))
+        self._cache = cast(StaticCache, self._network.new_cache(rows))
         with evaluating(self._network):
             # A state takes its shape from the first pass.
             self._pass(self._tokens_B1, self._cache)
-            self._cache.fix()
+            self._cache.make_static()
             self._replay = self._recorded()
 
     def _recorded(self) -> Callable[[], Outputs]:
@@ -89,10 +89,10 @@ class ReplayReading(Reading):
         aside.wait_stream(now)
         with torch.cuda.stream(aside):
             for _ in range(_WARMING):
-                self._cache.fix()
+                self._cache.make_static()
                 self._pass(self._tokens_B1, self._cache)
         now.wait_stream(aside)
-        self._cache.fix()
+        self._cache.make_static()
         record = torch.cuda.CUDAGraph()
         with torch.cuda.graph(record):
             outputs = self._pass(self._tokens_B1, self._cache)
@@ -103,17 +103,17 @@ class ReplayReading(Reading):
 
         return replay
 
-    def _pass(self, ids_BT: Tensor, cache: FixedCache) -> Outputs:
+    def _pass(self, ids_BT: Tensor, cache: StaticCache) -> Outputs:
         latest_B1D = self._network.features(ids_BT, cache)[:, -1:]
         return latest_B1D[:, 0].float(), self._network.head(latest_B1D)[:, 0].float()
 
     def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
-        cache = cast(FixedCache, self._network.new_cache(1))
+        cache = cast(StaticCache, self._network.new_cache(1))
         with evaluating(self._network):
             for start in range(0, len(ids), self.model.context):
                 piece = torch.tensor([list(ids[start : start + self.model.context])], device=self._device)
                 features_1D, logits_1V = self._pass(piece, cache)
-            self._cache.put(row, cache)
+            self._cache.copy_row(row, cache)
         self._lengths[row] = len(ids)
         return self._mixing.begin(row, [*before, *ids], _array(features_1D)[0], _array(logits_1V)[0])
 
@@ -121,7 +121,7 @@ class ReplayReading(Reading):
         with evaluating(self._network):
             for row, length in enumerate(self._lengths):
                 if length == self.capacity:
-                    self._cache.clear(row)
+                    self._cache.reset_row(row)
                     self._lengths[row] = 0
             self._tokens_B1[: len(tokens)] = torch.tensor(tokens, device=self._device)[:, None]
             features_BD, logits_BV = (outputs[: len(tokens)] for outputs in self._replay())

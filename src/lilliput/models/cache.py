@@ -1,12 +1,11 @@
 """What the networks carry from one pass to the next.
 
 Keys and values are written into room that is reserved once, so a step copies no history. A recurrent network carries a
-state of fixed size. Rows may hold different numbers of positions: each is read alone into a cache of its own, which is
-then `put` into that of all; from there on they go on together, one token at a time. Left out: paging, quantised
-entries.
+state of fixed size. Rows may hold different numbers of positions: each is read alone into its own cache, which is then
+copied into the shared one; from there on they go on together, one token at a time. Left out: paging, quantised entries.
 
-A cache can be fixed: what a pass does to it is then the same whatever it holds, so that a GPU can replay it. Positions
-are counted in a tensor, and states stay where they are.
+A cache can be made static: every pass is then the same sequence of operations, so that a GPU can replay it. Positions
+are counted in a tensor, and states stay where they are in memory.
 
 Axes: B batch, T new positions, P positions held after this pass, G key/value heads, K head width.
 """
@@ -39,7 +38,7 @@ class KeyValueCache:
         self._keys = [torch.zeros(shape_BGTK, device=device, dtype=dtype) for _ in range(layers)]
         self._values = [torch.zeros(shape_BGTK, device=device, dtype=dtype) for _ in range(layers)]
         self._positions_B: Tensor | None = None
-        self._fixed = False
+        self._static = False
 
     @property
     def length(self) -> int:
@@ -48,15 +47,15 @@ class KeyValueCache:
 
     @property
     def _counted_B(self) -> Tensor | None:
-        """Return the positions that a fixed cache counts on the device, which are those of each row."""
-        return self._positions_B if self._fixed else None
+        """Return the positions that a static cache counts on the device, which are those of each row."""
+        return self._positions_B if self._static else None
 
-    def fix(self) -> None:
-        """Let every row hold nothing, and a pass add one token to each; `lengths` are not kept any more."""
+    def make_static(self) -> None:
+        """Empty every row; from now on a pass adds one token to each, and `lengths` are not kept."""
         if self._positions_B is None:
             self._positions_B = torch.zeros(len(self.lengths), dtype=torch.long, device=self.latest_BP.device)
         self._positions_B.zero_()
-        self.lengths, self._fixed = [0] * len(self.lengths), True
+        self.lengths, self._static = [0] * len(self.lengths), True
 
     def places(self, new: int) -> slice | Tensor:
         """Begin a pass of so many positions: return the places they take, places_B1 if the rows are not even."""
@@ -81,8 +80,8 @@ class KeyValueCache:
         return self._keys[layer][:, :, :end], self._values[layer][:, :, :end]
 
     def _end(self, new: int) -> int:
-        """Return up to where so many new positions look: if it is fixed, those that are still to come are masked."""
-        return self.capacity if self._fixed else self.length + new
+        """Return up to where so many new positions look: in a static cache, those that are still to come are masked."""
+        return self.capacity if self._static else self.length + new
 
     def mask(self, new: int) -> Tensor | None:
         """Return what each new position may look at, true where it may: mask_TP or mask_B11P; None for all."""
@@ -105,8 +104,8 @@ class KeyValueCache:
         else:
             self.lengths, self.latest_BP = [length + ids_BT.shape[1] for length in self.lengths], latest_BP
 
-    def clear(self, row: int) -> None:
-        """Let a row hold nothing."""
+    def reset_row(self, row: int) -> None:
+        """Empty one row."""
         self._count(row, 0)
 
     def _count(self, row: int, length: int) -> None:
@@ -115,16 +114,16 @@ class KeyValueCache:
         else:
             self.lengths[row] = length
 
-    def put(self, row: int, other: "KeyValueCache") -> None:
-        """Let a row hold what the only row of `other` holds."""
+    def copy_row(self, row: int, other: "KeyValueCache") -> None:
+        """Copy the only row of `other` into one row."""
         length = other.length
         for mine, theirs in zip(self._keys + self._values, other._keys + other._values, strict=True):
             mine[row, :, :length] = theirs[0, :, :length]
         self._count(row, length)
         self.latest_BP[row] = other.latest_BP[0]
 
-    def take(self, other: "KeyValueCache", rows: Sequence[int]) -> None:
-        """Let the rows hold what these rows of `other` hold, which is fixed too, perhaps this very cache."""
+    def copy_from(self, other: "KeyValueCache", rows: Sequence[int]) -> None:
+        """Copy these rows of `other`, which is static too and may be this very cache, into the rows."""
         assert self._positions_B is not None
         assert other._positions_B is not None
         index = torch.tensor(rows, device=self.latest_BP.device)
@@ -132,8 +131,8 @@ class KeyValueCache:
         for part, theirs in zip(mine, (*other._keys, *other._values, other.latest_BP, other._positions_B), strict=True):
             part.copy_(theirs[index])
 
-    def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; one may be named several times."""
+    def reorder(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; a row may be named several times."""
         index = torch.tensor(rows, device=self.latest_BP.device)
         self._keys, self._values = [part[index] for part in self._keys], [part[index] for part in self._values]
         self.latest_BP, self.lengths = self.latest_BP[index], [self.lengths[row] for row in rows]
@@ -148,7 +147,7 @@ class StateCache:
         self.lengths = [0] * batch
         self.state: tuple[Tensor, ...] | None = None
         """The parts of the state, each with the rows on its second axis."""
-        self._fixed = False
+        self._static = False
 
     @property
     def length(self) -> int:
@@ -157,27 +156,27 @@ class StateCache:
 
     def keep(self, state: tuple[Tensor, ...], new: int) -> None:
         """Hold the state after so many new positions."""
-        if self._fixed and self.state is not None:
+        if self._static and self.state is not None:
             for mine, part in zip(self.state, state, strict=True):
                 mine.copy_(part)
         else:
             self.state, self.lengths = state, [length + new for length in self.lengths]
 
-    def fix(self) -> None:
-        """Let every row hold nothing, and the state stay where it is; there has been a pass."""
+    def make_static(self) -> None:
+        """Empty every row; from now on the state stays where it is in memory. There must have been a pass."""
         assert self.state is not None
-        self._fixed = True
+        self._static = True
         for part in self.state:
             part.zero_()
 
-    def clear(self, row: int) -> None:
-        """Let a row hold nothing."""
+    def reset_row(self, row: int) -> None:
+        """Empty one row."""
         for part in self.state or ():
             part[:, row] = 0
         self.lengths[row] = 0
 
-    def put(self, row: int, other: "StateCache") -> None:
-        """Let a row hold what the only row of `other` holds."""
+    def copy_row(self, row: int, other: "StateCache") -> None:
+        """Copy the only row of `other` into one row."""
         assert other.state is not None
         if self.state is None:
             self.state = tuple(part.repeat(1, len(self.lengths), 1) for part in other.state)
@@ -185,15 +184,15 @@ class StateCache:
             mine[:, row] = theirs[:, 0]
         self.lengths[row] = other.length
 
-    def take(self, other: "StateCache", rows: Sequence[int]) -> None:
-        """Let the rows hold what these rows of `other` hold, which is fixed too, perhaps this very cache."""
+    def copy_from(self, other: "StateCache", rows: Sequence[int]) -> None:
+        """Copy these rows of `other`, which is static too and may be this very cache, into the rows."""
         assert self.state is not None
         assert other.state is not None
         for mine, theirs in zip(self.state, other.state, strict=True):
             mine.copy_(theirs[:, list(rows)])
 
-    def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; one may be named several times."""
+    def reorder(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; a row may be named several times."""
         if self.state is not None:
             self.state = tuple(part[:, list(rows)] for part in self.state)
         self.lengths = [self.lengths[row] for row in rows]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from lilliput.models.protocol import Cache, FixedCache, Model
+from lilliput.models.protocol import Cache, Model, StaticCache
 
 if TYPE_CHECKING:
     from lilliput.models.graph import Graph
@@ -43,30 +43,30 @@ class CommitteeCache:
         """Return the capacity of each."""
         return self.members[0].capacity
 
-    def clear(self, row: int) -> None:
-        """Let a row hold nothing."""
+    def reset_row(self, row: int) -> None:
+        """Empty one row."""
         for member in self.members:
-            member.clear(row)
+            member.reset_row(row)
 
-    def put(self, row: int, other: "CommitteeCache") -> None:
-        """Let a row hold what the only row of `other` holds."""
+    def copy_row(self, row: int, other: "CommitteeCache") -> None:
+        """Copy the only row of `other` into one row."""
         for mine, theirs in zip(self.members, other.members, strict=True):
-            mine.put(row, theirs)
+            mine.copy_row(row, theirs)
 
-    def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; one may be named several times."""
+    def reorder(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; a row may be named several times."""
         for member in self.members:
-            member.select(rows)
+            member.reorder(rows)
 
-    def fix(self) -> None:
-        """Fix those of all members (`FixedCache`)."""
+    def make_static(self) -> None:
+        """Make those of all members static (`StaticCache`)."""
         for member in self.members:
-            cast(FixedCache, member).fix()
+            cast(StaticCache, member).make_static()
 
-    def take(self, other: "CommitteeCache", rows: Sequence[int]) -> None:
-        """Let the rows hold what these rows of `other` hold."""
+    def copy_from(self, other: "CommitteeCache", rows: Sequence[int]) -> None:
+        """Copy these rows of `other` into the rows."""
         for mine, theirs in zip(self.members, other.members, strict=True):
-            cast(FixedCache, mine).take(theirs, rows)
+            cast(StaticCache, mine).copy_from(theirs, rows)
 
 
 class Committee(Model):

@@ -60,20 +60,20 @@ class MixtureCache:
         """Return the network's capacity."""
         return self.network.capacity
 
-    def clear(self, row: int) -> None:
-        """Let a row hold nothing; what stood before stays known."""
-        self.network.clear(row)
+    def reset_row(self, row: int) -> None:
+        """Empty one row; the tokens before it stay known."""
+        self.network.reset_row(row)
 
-    def put(self, row: int, other: "MixtureCache") -> None:
-        """Let a row hold what the only row of `other` holds."""
-        self.network.put(row, other.network)
+    def copy_row(self, row: int, other: "MixtureCache") -> None:
+        """Copy the only row of `other` into one row."""
+        self.network.copy_row(row, other.network)
         if not self.matches:
             self.matches = [copy(other.matches[0]) for _ in self.lengths]
         self.matches[row] = copy(other.matches[0])
 
-    def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; one may be named several times."""
-        self.network.select(rows)
+    def reorder(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; a row may be named several times."""
+        self.network.reorder(rows)
         # What is added to one makes new arrays, so that a copy of the outside is enough.
         self.matches = [copy(self.matches[row]) for row in rows] if self.matches else []
 

@@ -38,14 +38,14 @@ class Cache(Protocol):
     def capacity(self) -> int | None:
         """Return the number of positions that fit, None if there is no limit."""
 
-    def clear(self, row: int) -> None:
-        """Let a row hold nothing."""
+    def reset_row(self, row: int) -> None:
+        """Empty one row."""
 
-    def put(self, row: int, other: Any) -> None:
-        """Let a row hold what the only row of `other`, a cache of the same model, holds."""
+    def copy_row(self, row: int, other: Any) -> None:
+        """Copy the only row of `other`, a cache of the same model, into one row."""
 
-    def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; one may be named several times."""
+    def reorder(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; a row may be named several times."""
 
 
 class PartLosses(NamedTuple):
@@ -58,14 +58,14 @@ class PartLosses(NamedTuple):
     """Of what is beside it, without the network."""
 
 
-class FixedCache(Cache, Protocol):
-    """A cache that can be fixed: a pass then does the same whatever the rows hold, so that it can be recorded."""
+class StaticCache(Cache, Protocol):
+    """A cache that can be made static: every pass is then the same operations, so it can be recorded."""
 
-    def fix(self) -> None:
-        """Let every row hold nothing, and a pass add one token to each; the rows' lengths are counted elsewhere."""
+    def make_static(self) -> None:
+        """Empty every row; from now on a pass adds one token to each, and `lengths` are not kept."""
 
-    def take(self, other: Any, rows: Sequence[int]) -> None:
-        """Let the rows hold what these rows of `other` hold, which is fixed too, perhaps this very cache."""
+    def copy_from(self, other: Any, rows: Sequence[int]) -> None:
+        """Copy these rows of `other`, which is static too and may be this very cache, into the rows."""
 
 
 class Model(nn.Module, ABC):
