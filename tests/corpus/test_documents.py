@@ -263,7 +263,7 @@ def test_documents_are_read_from_files_folders_and_archives(tmp_path):
     (tmp_path / "c.zip").write_bytes(zipped({"d.html": "<p>Web"}))
     corpus = read_files([tmp_path / "a.docx", tmp_path / "b.txt", tmp_path / "c.zip"])
     assert [document.text for document in corpus.documents] == ["Word", "Page", "Web"]
-    assert "d.html: 1 tags left out, 3 of 6 characters kept" in corpus.notes
+    assert "d.html: 1 tag left out, 3 of 6 characters kept" in corpus.notes
     assert [document.text for document in read_files([tmp_path]).documents] == ["Word", "Page", "Web"]
 
 

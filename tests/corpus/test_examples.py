@@ -208,7 +208,7 @@ def test_another_form_of_chats(tmp_path: Path) -> None:
     assert "every turn of the assistant in 'conversations' an answer" in examples.notes[0]
     picture = {"from": "human", "value": None}
     examples = opened(written(tmp_path, [{"conversations": [picture, *SHARED, {"from": "gpt", "value": ""}]}]))
-    assert examples.notes[0].endswith("1 without a prompt or an answer left out; 1 turns without text left out")
+    assert examples.notes[0].endswith("1 without a prompt or an answer left out; 1 turn without text left out")
 
 
 def test_several_files_are_one(tmp_path: Path) -> None:

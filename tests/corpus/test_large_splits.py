@@ -1,6 +1,7 @@
 """Large texts: which part of them is held out, and the labels of their documents."""
 
 import json
+import random
 from dataclasses import replace
 
 import pytest
@@ -141,6 +142,18 @@ def test_documents_that_are_too_long_are_learnt(small, tmp_path, monkeypatch):
     large = open_large([tmp_path / "long"])
     with pytest.raises(CorpusError, match="no document of at most 500 characters that could"):
         divide(large, survey(large), SplitSettings(by="document"))
+
+
+def test_a_sorted_list_is_held_out_at_its_end_with_a_warning(small, tmp_path):
+    words = sorted({f"{first}{second}{third}a" for first in "bcdf" for second in "aeiou" for third in "lmnrst"})
+    file = tmp_path / "words.txt"
+    for lines, warned in ((words, True), (random.Random(1).sample(words, len(words)), False)):
+        file.write_text("\n".join(lines))
+        large = open_large([file])
+        notes = divide(large, survey(large), SplitSettings()).notes
+        assert [note.startswith("words is in the order of the alphabet, and only its end") for note in notes] == [
+            True
+        ] * warned
 
 
 def test_one_document_cannot_be_split_by_document(small, tmp_path):

@@ -94,7 +94,7 @@ def test_empty_documents_among_others_are_left_out_and_counted(tmp_path):
     (tmp_path / "b.txt").write_text("\n")
     corpus = read_files([tmp_path])
     assert corpus.text == "A"
-    assert "1 empty documents left out" in corpus.notes
+    assert "1 empty document left out" in corpus.notes
 
 
 def test_the_frame_is_noted(tmp_path):

@@ -139,9 +139,8 @@ def unmark(text: str) -> str:
 
 def label_of(corpus: str, document: Document | Origin, kind: LabelKind) -> str:
     """Return the label of a document in the text `corpus`. Raises CorpusError if it has none."""
-    path = PurePosixPath(_ROW.sub("", document.name))
     if kind == "file":
-        name = path.name
+        name = PurePosixPath(_ROW.sub("", document.name)).name
         while PurePosixPath(name).suffix.lower() in PACKED:
             name = PurePosixPath(name).stem
         return PurePosixPath(name).stem

@@ -19,6 +19,7 @@ from lilliput.corpus.document import JOINT, Corpus, Document
 from lilliput.corpus.items import Items, fixed_form, items_of, split_items
 from lilliput.corpus.settings import SplitKind, SplitSettings
 from lilliput.errors import CorpusError
+from lilliput.wording import counted
 
 _ZERO_WIDTH_JOINER = "\u200d"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
@@ -112,7 +113,7 @@ def _shared(items: Items | None, result: Split) -> list[str]:
     held = split_items(result.validation, items.kind)
     known = set(split_items(result.training, items.kind))
     shared = sum(item in known for item in held)
-    share = f"{shared:,} of the {len(held):,} items that are held out ({shared / max(1, len(held)):.1%})"
+    share = f"{shared:,} of the {counted(len(held), 'item')} that are held out ({shared / max(1, len(held)):.1%})"
     return [f"{share} stand in the text to learn too: the loss on them says less"] if shared else []
 
 

@@ -21,6 +21,7 @@ from lilliput.corpus.documents.formats import Extracted, broken, kept
 from lilliput.corpus.documents.markup import read_page, text_of_markup
 from lilliput.corpus.files.expansion import expands_too_much, most_expansion
 from lilliput.errors import CorpusError, DependencyError
+from lilliput.wording import counted
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -163,9 +164,9 @@ def read_epub(name: str, data: bytes) -> Extracted:
     text = "\n\n".join(page.text for page in pages if page.text)
     if not text:
         raise CorpusError(f"{name} holds pictures and no text: read the text in them with OCR and give what comes out")
-    left_out = f"{sum(page.tags for page in pages):,} tags left out"
+    left_out = f"{counted(sum(page.tags for page in pages), 'tag')} left out"
     note = kept(name, left_out, len(text), sum(len(page.decoded.text) for page in pages))
-    return Extracted(text, "EPUB", f"{len(pages):,} chapters", (note,))
+    return Extracted(text, "EPUB", counted(len(pages), "chapter"), (note,))
 
 
 def _chapters(archive: "_Archive") -> list[str]:

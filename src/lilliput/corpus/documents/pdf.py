@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from lilliput.corpus.documents.formats import Extracted, broken, kept
 from lilliput.errors import CorpusError, DependencyError
+from lilliput.wording import counted
 
 _OCR = "read it with OCR (such as ocrmypdf) and give what comes out"
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
@@ -33,15 +34,15 @@ def read_pdf(name: str, data: bytes) -> Extracted:
     total = sum(map(len, pages))
     without = sum(not page.strip() for page in pages)
     if without == len(pages):
-        raise CorpusError(f"{name} has no text, only pictures of {len(pages):,} pages: {_OCR}")
+        raise CorpusError(f"{name} has no text, only pictures of {counted(len(pages), 'page')}: {_OCR}")
     if len(_UNREADABLE.findall("".join(pages))) + len(_CONTROL.findall("".join(pages))) > _MOST_UNREADABLE * total:
         raise CorpusError(f"{name} does not say which letters its fonts draw: {_OCR}")
     lines, furniture = _without_furniture([_lines(page) for page in pages])
     text = _put_together(_joined(lines))
     left_out = f"{furniture:,} page numbers and lines at the edges of pages left out"
     if without:
-        left_out += f", {without:,} of {len(pages):,} pages without text"
-    return Extracted(text, "PDF", f"{len(pages):,} pages", (kept(name, left_out, len(text), total),))
+        left_out += f", {without:,} of {counted(len(pages), 'page')} without text"
+    return Extracted(text, "PDF", counted(len(pages), "page"), (kept(name, left_out, len(text), total),))
 
 
 def _pages(name: str, data: bytes) -> list[str]:

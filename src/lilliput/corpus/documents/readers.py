@@ -9,6 +9,7 @@ from lilliput.corpus.documents.office import read_docx, read_epub, read_odt, rea
 from lilliput.corpus.documents.pdf import read_pdf
 from lilliput.corpus.documents.subtitles import spoken
 from lilliput.corpus.text.byte_decoding import decode
+from lilliput.wording import counted
 
 _READERS = {".docx": read_docx, ".odt": read_odt, ".epub": read_epub, ".rtf": read_rtf, ".pdf": read_pdf}
 
@@ -28,11 +29,11 @@ def extract(name: str, suffix: str, data: bytes, encoding: str | None = None) ->
     """
     if suffix in MARKUP:
         page = read_page(data, name, encoding)
-        note = kept(name, f"{page.tags:,} tags left out", len(page.text), len(page.decoded.text))
+        note = kept(name, f"{counted(page.tags, 'tag')} left out", len(page.text), len(page.decoded.text))
         return Extracted(page.text, f"HTML in {page.decoded.encoding}", "paragraphs", (*page.decoded.notes, note))
     if suffix in SUBTITLES:
         decoded = decode(data, name, encoding)
         text, times = spoken(decoded.text.replace("\r\n", "\n").replace("\r", "\n"), suffix)
-        note = kept(name, f"{times:,} times left out", len(text), len(decoded.text))
+        note = kept(name, f"{counted(times, 'time')} left out", len(text), len(decoded.text))
         return Extracted(text, f"subtitles in {decoded.encoding}", "lines", (*decoded.notes, note))
     return _READERS[suffix](name, data)

@@ -27,6 +27,7 @@ from lilliput.corpus.tables.records import TEXT, TURNS, Record, is_turns, listed
 from lilliput.corpus.tables.text_fields import text_of
 from lilliput.corpus.text.byte_decoding import TextDecoder
 from lilliput.errors import CorpusError
+from lilliput.wording import counted
 
 _PAIRS = (
     (("prompt",), "answer"),
@@ -96,13 +97,13 @@ class _Shape:
             taken = f"every turn of the assistant in {self.prompts[0]!r} an answer, what stands before it its prompt"
         else:
             taken = f"prompt: {' and '.join(map(repr, self.prompts))}, answer: {self.answer!r}"
-        note = f"read {name} as {count:,} prompts with their answers ({taken})"
+        note = f"read {name} as {counted(count, 'prompt with its answer', 'prompts with their answers')} ({taken})"
         if self.others:
             note += f"; left out: {listed(list(self.others))}"
         if self.lacking:
             note += f"; {self.lacking:,} without a prompt or an answer left out"
         if self.silent:
-            note += f"; {self.silent:,} turns without text left out"
+            note += f"; {counted(self.silent, 'turn')} without text left out"
         return note
 
 

@@ -13,10 +13,14 @@ from operator import itemgetter
 from lilliput.corpus.document import JOINT, Corpus, Document, Fragment, ReadProgress
 from lilliput.corpus.files import large_texts
 from lilliput.corpus.files.large_texts import LargeText, Survey
+from lilliput.corpus.items import find_items
 from lilliput.corpus.labels import label_alike, unmark
 from lilliput.corpus.settings import SplitKind, SplitSettings
 from lilliput.corpus.splitting import documents_due, split
 from lilliput.errors import CorpusError
+
+_SAMPLED = 100_000
+"""Characters at the end of a text that tell whether it is a sorted list."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class LargeSplit:
     """Of these, how many are labels."""
     validation: str
     by: SplitKind = "position"
+    notes: tuple[str, ...] = ()
+    """What the user should know of the split."""
     held_out: frozenset[int] = frozenset()
     """The numbers of the documents that are held out; without any, the training part is the beginning of the text."""
 
@@ -72,17 +78,31 @@ def divide(
         text = split(training, SplitSettings(by="position"), validation).validation
         return LargeSplit(large, found, found.characters, found.label_characters, text)
     require_possible_split(large, settings)
-    held_out: frozenset[int] = frozenset()
     if settings.by == "document":
         chosen = _choose_documents(large, found, settings.fraction, progress)
-        text, held_out = JOINT.join(chosen.values()), frozenset(chosen)
+        text = JOINT.join(chosen.values())
         characters = found.characters - len(text) - len(JOINT)
-    else:
-        text = _end(large, found, settings.fraction)
-        characters = found.characters - len(text)
-    labels = found.label_characters - (len(text) - len(unmark(text)) if found.labels else 0)
-    by: SplitKind = "document" if held_out else "position"
-    return LargeSplit(large, found, characters, labels, text, by, held_out)
+        labels = found.label_characters - _count_labels(text, found)
+        return LargeSplit(large, found, characters, labels, text, "document", held_out=frozenset(chosen))
+    text = _end(large, found, settings.fraction)
+    labels = found.label_characters - _count_labels(text, found)
+    return LargeSplit(large, found, found.characters - len(text), labels, text, notes=_notes(large, found))
+
+
+def _count_labels(text: str, found: Survey) -> int:
+    return len(text) - len(unmark(text)) if found.labels else 0
+
+
+def _notes(large: LargeText, found: Survey) -> tuple[str, ...]:
+    """Warn if the end of the text stands only for the end of the alphabet."""
+    lines = found.end[-_SAMPLED:]
+    items = find_items([lines[lines.find("\n") + 1 :]])
+    if items is None or not items.in_order:
+        return ()
+    return (
+        f"{large.name} is in the order of the alphabet, and only its end is held out: shuffle it first, or give "
+        "--validation FILE",
+    )
 
 
 def require_possible_split(large: LargeText, settings: SplitSettings) -> None:

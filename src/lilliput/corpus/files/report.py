@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lilliput.corpus.text.marks import Marks
+from lilliput.wording import counted
 
 _MOST_NOTES = 8  # about single files
 
@@ -46,7 +47,7 @@ class ReadingReport:
             groups.setdefault((file.encoding, file.line_ends), []).append(file)
         notes = [
             f"read {files[0].name if len(files) == 1 else f'{len(files):,} files'} as {encoding}, {line_ends}, "
-            f"{sum(file.bytes for file in files):,} bytes"
+            + counted(sum(file.bytes for file in files), "byte")
             for (encoding, line_ends), files in groups.items()
         ]
         notes = [*self.left_out, *notes]
@@ -59,7 +60,9 @@ class ReadingReport:
             notes.append(f"Project Gutenberg frame removed{texts}: {sum(self.frames):,} characters")
         notes += self.marks.notes()
         if self.replaced:
-            notes.append(f"{self.replaced:,} halves of surrogate pairs replaced by U+FFFD")
+            notes.append(
+                f"{counted(self.replaced, 'half of a surrogate pair', 'halves of surrogate pairs')} replaced by U+FFFD"
+            )
         if self.empty:
-            notes.append(f"{self.empty:,} empty documents left out")
+            notes.append(f"{counted(self.empty, 'empty document')} left out")
         return notes

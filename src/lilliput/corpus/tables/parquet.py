@@ -13,6 +13,7 @@ from lilliput.corpus.settings import FieldSettings
 from lilliput.corpus.tables.records import Record, listed
 from lilliput.corpus.tables.text_fields import RawText, chosen_field
 from lilliput.errors import CorpusError, DependencyError
+from lilliput.wording import counted
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -83,7 +84,7 @@ class ParquetTable(ParquetRecords):
         self._column = chosen_field(name, sizes, self._file.schema_arrow.names, fields)
         others = [column for column in self._file.schema_arrow.names if column != self._column]
         left = f"; left out: {listed(others)}" + " (--field NAME takes another)" * (len(columns) > 1)
-        share = f"{sizes[self._column]:,} of {sizes.total():,} bytes in {metadata.num_rows:,} records"
+        share = f"{sizes[self._column]:,} of {sizes.total():,} bytes in {counted(metadata.num_rows, 'record')}"
         self.note = f"{name}: field {self._column!r} read, {share}" + (left if others else "")
         first = [row for _, row in zip(range(_ROWS_SEEN), self.rows(), strict=False) if row]
         self.are_lines = bool(first) and all(row.endswith("\n") for row in first)

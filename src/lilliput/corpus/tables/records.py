@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from lilliput.corpus.tables.separated import SeparatedRecords
 from lilliput.errors import CorpusError
 from lilliput.files import parse_json, reason_of
+from lilliput.wording import counted
 
 Record = dict[str, Any]
 TEXT = "text"
@@ -136,7 +137,9 @@ def _entries_of(name: str, value: Record) -> tuple[list[Any], tuple[str, ...]]:
     taken = max(lists, key=lambda key: len(lists[key]))
     others = [key for key in value if key != taken]
     left = f"; left out: {listed(others)}" if others else ""
-    return lists[taken], (f"{name}: the list {taken!r} was read, {len(lists[taken]):,} entries{left}",)
+    return lists[taken], (
+        f"{name}: the list {taken!r} was read, {counted(len(lists[taken]), 'entry', 'entries')}{left}",
+    )
 
 
 def _record(value: object) -> Record | None:

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any
 
 from lilliput.errors import CorpusError
+from lilliput.wording import counted
 
 SEEN = 1_000_000
 """Characters at the beginning of a file by which it is decided how to read it."""
@@ -45,8 +46,8 @@ class SeparatedRecords:
             notes.append(f"{self._name}: the first row names no columns and was read like the others")
         if self._long:
             notes.append(
-                f"{self._name}: {self._long:,} rows have more fields than there are columns (the first is line "
-                f"{self._first_long:,}); the rest of such a row was put into its last column"
+                f"{self._name}: {counted(self._long, 'row has', 'rows have')} more fields than there are "
+                f"columns (the first is line {self._first_long:,}); the rest of such a row was put into its last column"
             )
         return tuple(notes)
 

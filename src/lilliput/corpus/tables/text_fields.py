@@ -13,6 +13,7 @@ from lilliput.corpus.settings import FieldSettings
 from lilliput.corpus.tables.records import TEXT, Record, Records, listed
 from lilliput.corpus.tables.separated import SEEN
 from lilliput.errors import CorpusError
+from lilliput.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,12 @@ class TextTable:
     def notes(self) -> tuple[str, ...]:
         """Return what had to be decided, which field was taken, how much of the file that is, and what was left out."""
         kept, total = self._characters[self._field], self._characters.total()
-        note = f"{self._name}: field {self._field!r} read, {kept:,} of {total:,} characters in {self._count:,} records"
+        note = f"{self._name}: field {self._field!r} read, {kept:,} of {total:,} characters in "
+        note += counted(self._count, "record")
         if others := [field for field in self._characters if field != self._field]:
             note += f"; left out: {listed(others)} (--field NAME takes another)"
         if self._without:
-            note += f"; {self._without:,} records without it left out"
+            note += f"; {counted(self._without, 'record')} without it left out"
         return (*self._records.notes, note)
 
     def documents(self) -> Iterator[RawText]:

@@ -20,6 +20,7 @@ from itertools import chain
 from lilliput.corpus.text.codes import Codes
 from lilliput.corpus.text.encodings import ENCODINGS, EncodingGuess, EncodingSample
 from lilliput.errors import CorpusError
+from lilliput.wording import counted
 
 # UTF-32 stands before UTF-16: its little-endian mark begins with the other's.
 _MARKS = (
@@ -181,7 +182,7 @@ class TextDecoder:
         mended = self._beyond_ascii >= 10 * self._stray
         if codec == "utf-8" and self._stray:
             if not mended or self.encoding == _MARKED_UTF8:
-                raise self._contradiction(f"has {self._stray:,} bytes that are not")
+                raise self._contradiction(f"has {counted(self._stray, 'byte that is', 'bytes that are')} not")
             self.encoding = _with_strays(self._stray)
         elif not codec.startswith("utf"):
             if mended:

@@ -6,6 +6,8 @@ ones). Chats: mIRC's colours and styles (https://modern.ircdocs.horse/formatting
 
 import re
 
+from lilliput.wording import counted
+
 _CODES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # a control sequence, such as a colour
     r"|\x1b\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)"  # a command to the system, such as a title
@@ -49,4 +51,4 @@ class Codes:
         """Tell how many codes were taken out."""
         if not self.count:
             return ()
-        return (f"{name}: {self.count:,} codes of a terminal or chat taken out (colours and the like)",)
+        return (f"{name}: {counted(self.count, 'code')} of a terminal or chat taken out (colours and the like)",)

@@ -80,7 +80,7 @@ def prepare_large(
     if validation is None and parts.by == "position":
         measured |= likeness_facts("".join(learned), tokenizer.normalized(text))
     (run.path / _BEGINNING).unlink()
-    notes = list(found.notes)
+    notes = [*found.notes, *parts.notes]
     if recipe.tokenizer.kind not in _WHOLE_KINDS and parts.characters > MOST_LEARNT:
         notes.append(f"the tokenizer was trained on {MOST_LEARNT:,} characters, spread evenly over the text")
     measured |= {"labels": found.labels} if found.labels else {}
