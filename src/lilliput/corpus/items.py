@@ -192,8 +192,8 @@ _KEYS = (_folded, _base_letters, _without_blanks)
 
 
 def _share(flags: Iterable[bool]) -> float:
-    found = list(flags)
-    return sum(found) / len(found) if found else 0.0
+    values = list(flags)
+    return sum(values) / len(values) if values else 0.0
 
 
 def _letter_share(texts: Sequence[str], pattern: regex.Pattern[str]) -> float:

@@ -47,9 +47,9 @@ def label_characters(name: str, kind: LabelKind, labels: Iterable[str]) -> dict[
     """
     names = sorted(set(labels))
     if not 2 <= len(names) <= MOST:
-        found = f"only one: {names[0]}" if len(names) == 1 else f"{len(names):,}"
+        count = f"only one: {names[0]}" if len(names) == 1 else f"{len(names):,}"
         raise CorpusError(
-            f"data.labels={kind} finds {found} in {name}, and from 2 to {MOST:,} labels can be told apart: "
+            f"data.labels={kind} finds {count} in {name}, and from 2 to {MOST:,} labels can be told apart: "
             "choose another of file, folder and field, or leave it out"
         )
     return {label: chr(_FIRST + number) for number, label in enumerate(names)}

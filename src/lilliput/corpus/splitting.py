@@ -111,8 +111,8 @@ def _shared(items: Items | None, result: Split) -> list[str]:
     if items is None:
         return []
     held = split_items(result.validation, items.kind)
-    known = set(split_items(result.training, items.kind))
-    shared = sum(item in known for item in held)
+    learned = set(split_items(result.training, items.kind))
+    shared = sum(item in learned for item in held)
     share = f"{shared:,} of the {counted(len(held), 'item')} that are held out ({shared / max(1, len(held)):.1%})"
     return [f"{share} stand in the text to learn too: the loss on them says less"] if shared else []
 
@@ -184,14 +184,14 @@ def _cut(text: str, fraction: float, boundaries: Sequence[str]) -> int:
 def _starts(text: str, boundary: str, low: int, high: int) -> list[int]:
     """Return the positions right after every boundary, from low to high inclusive."""
     starts = []
-    found = text.find(boundary, max(0, low - len(boundary)), high)
-    while found >= 0:
-        start = found + len(boundary)
+    place = text.find(boundary, max(0, low - len(boundary)), high)
+    while place >= 0:
+        start = place + len(boundary)
         while start < len(text) and text[start] == "\n":  # blank lines belong to what stands before them
             start += 1
         if low <= start <= high and (start == len(text) or not _joins(text[start - 1], text[start])):
             starts.append(start)
-        found = text.find(boundary, start, high)
+        place = text.find(boundary, start, high)
     return starts
 
 

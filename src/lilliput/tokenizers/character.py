@@ -32,8 +32,8 @@ def frequent_characters(texts: Iterable[str]) -> list[str]:
     for text in texts:
         for start in range(0, len(text), _SLICE):
             points = code_points(text[start : start + _SLICE])
-            found = np.bincount(points)
-            counts[: len(found)] += found
+            part_counts = np.bincount(points)
+            counts[: len(part_counts)] += part_counts
     ranked = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
     return [chr(point) for point in ranked.tolist() if keepable(chr(point))]
 

@@ -37,8 +37,8 @@ def cut(text: str) -> Iterator[str]:
     """Cut a text into parts of about 16,000 characters whose words are together exactly the words of the whole."""
     start = 0
     while start < len(text):
-        found = _SAFE_CUT.search(text, start + _STRIDE)
-        end = found.end() if found else len(text)
+        cut = _SAFE_CUT.search(text, start + _STRIDE)
+        end = cut.end() if cut else len(text)
         yield text[start:end]
         start = end
 

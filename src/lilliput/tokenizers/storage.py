@@ -127,9 +127,9 @@ def _fault(stored: Stored) -> str | None:
         return "there is not one score for each piece"
     if stored.counts is not None and len(stored.counts) != len(pieces):
         return "there is not one count for each piece"
-    known = set(pieces)
+    spellings = set(pieces)
     size = len(pieces)
     for left, right in stored.merges:
-        if not (0 <= left < size and 0 <= right < size and pieces[left] + pieces[right] in known):
+        if not (0 <= left < size and 0 <= right < size and pieces[left] + pieces[right] in spellings):
             return "a merge names no piece"
     return None

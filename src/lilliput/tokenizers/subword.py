@@ -126,15 +126,15 @@ def _wordpiece(ids: dict[str, int]) -> Any:
     return models.WordPiece(ids, unk_token="", max_input_chars_per_word=LONGEST_WORD, continuing_subword_prefix="")
 
 
-def _model(kind: Kind, found: Vocabulary) -> Any:
+def _model(kind: Kind, vocabulary: Vocabulary) -> Any:
     """Give the library's model of a vocabulary."""
-    pieces = found.pieces
+    pieces = vocabulary.pieces
     ids = {piece: number for number, piece in enumerate(pieces)}
     if kind == "unigram":
-        return models.Unigram(list(zip(pieces, found.scores, strict=True)), None, False)
+        return models.Unigram(list(zip(pieces, vocabulary.scores, strict=True)), None, False)
     if kind == "wordpiece":
         return _wordpiece(ids)
-    merges = [(pieces[left], pieces[right]) for left, right in found.merges]
+    merges = [(pieces[left], pieces[right]) for left, right in vocabulary.merges]
     # Without merges BPE spells in characters; ignoring merges for a known word leaves that word whole.
     return models.BPE(ids, merges, ignore_merges=kind == "word")
 
@@ -167,11 +167,11 @@ def default_vocabulary(kind: Kind, characters: int) -> int:
 class SubwordTokenizer(PieceTokenizer):
     """A vocabulary learnt by the library: bpe, wordpiece, unigram or word."""
 
-    def __init__(self, kind: Kind, found: Vocabulary, normalize: Sequence[Normalization] = ()) -> None:
-        super().__init__(kind, found.pieces, normalize)
-        self._found = found
-        self._alphabet = kept_alphabet(found.pieces)
-        self._library = _library(_model(kind, found))
+    def __init__(self, kind: Kind, vocabulary: Vocabulary, normalize: Sequence[Normalization] = ()) -> None:
+        super().__init__(kind, vocabulary.pieces, normalize)
+        self._vocabulary = vocabulary
+        self._alphabet = kept_alphabet(vocabulary.pieces)
+        self._library = _library(_model(kind, vocabulary))
         # A white space that is escaped is a letter to the library, and belongs to the word beside it.
         self.cuts_before = "".join(character for character in " \n" if character in self._alphabet.characters)
 
@@ -185,14 +185,14 @@ class SubwordTokenizer(PieceTokenizer):
         """
         characters = frequent_characters(texts)
         size = vocabulary or default_vocabulary(kind, sum(map(len, texts)))
-        found = _find(kind, texts, characters, size)
+        learned = _find(kind, texts, characters, size)
         # A smaller vocabulary keeps fewer characters, so what it finds may be less again: go down to a size that holds.
-        while len(found.pieces) < size:
-            size = len(found.pieces)
-            found = _find(kind, texts, characters, size)
+        while len(learned.pieces) < size:
+            size = len(learned.pieces)
+            learned = _find(kind, texts, characters, size)
         if vocabulary is not None and size < vocabulary:
             raise TokenizerError(f"vocabulary {vocabulary} is too large: this text allows at most {size} for {kind}")
-        return cls(kind, found, normalize)
+        return cls(kind, learned, normalize)
 
     @classmethod
     def restore(cls, stored: Stored, folder: Path) -> "SubwordTokenizer":
@@ -211,4 +211,6 @@ class SubwordTokenizer(PieceTokenizer):
         return np.concatenate(arrays) if arrays else np.empty(0, dtype=self.dtype)
 
     def _stored(self) -> Stored:
-        return super()._stored().model_copy(update={"merges": self._found.merges, "scores": self._found.scores})
+        return (
+            super()._stored().model_copy(update={"merges": self._vocabulary.merges, "scores": self._vocabulary.scores})
+        )

@@ -74,11 +74,11 @@ def text_of_markup(markup: str) -> str:
 
 def _declared(data: bytes) -> str | None:
     """Return the encoding that a page says it is in, if the bytes do not say otherwise."""
-    found = _DECLARED.search(data[:_DECLARED_WITHIN])
-    if not found:
+    declared = _DECLARED.search(data[:_DECLARED_WITHIN])
+    if not declared:
         return None
     try:
-        codec = codecs.lookup((found[1] or found[2]).decode("ascii")).name
+        codec = codecs.lookup((declared[1] or declared[2]).decode("ascii")).name
         codec = _WIDER.get(codec, codec)
         if codec != "iso2022_jp":  # which looks like ASCII
             try:

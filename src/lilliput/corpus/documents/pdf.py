@@ -82,13 +82,13 @@ def _without_furniture(pages: Sequence[list[str]]) -> tuple[list[list[str]], int
         for _ in range(_MOST_LINES):
             keys = {number: _key(page[edge], number) for number, page in enumerate(pages) if page}
             counts = Counter(keys.values())
-            found = [number for number, key in keys.items() if counts[key] >= fewest]
-            for number in found:
+            repeated = [number for number, key in keys.items() if counts[key] >= fewest]
+            for number in repeated:
                 del pages[number][edge]
             for page in pages:
                 while page and not page[edge].strip():
                     del page[edge]
-            taken += len(found)
+            taken += len(repeated)
     return pages, taken
 
 

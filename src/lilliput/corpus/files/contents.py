@@ -134,11 +134,11 @@ class FileReader:
         size = file.seek(0, io.SEEK_END)
         table = ParquetTable(name, file, self._settings.fields)
         if table.are_lines:
-            found = yield from self._long_document(table.lines(), name, folder)
+            has_documents = yield from self._long_document(table.lines(), name, folder)
         else:
-            found = yield from self._documents(table.documents(), name, folder)
+            has_documents = yield from self._documents(table.documents(), name, folder)
         kind = "lines" if table.are_lines else "rows"
-        self.report.add(FileReport(name, "Parquet", kind, size, (table.note,)), found)
+        self.report.add(FileReport(name, "Parquet", kind, size, (table.note,)), has_documents)
 
     def _stream(
         self, stream: IO[bytes], name: str, inner: str, packed: int, folder: str, path: str
@@ -181,8 +181,8 @@ class FileReader:
             self.report.left_out.append(f"left out: {error}")
             return
         texts = [RawText(name, extracted.text)] if extracted.text else []
-        found = yield from self._documents(texts, name, folder)
-        self.report.add(FileReport(name, extracted.format, extracted.parts, len(data), extracted.notes), found)
+        has_documents = yield from self._documents(texts, name, folder)
+        self.report.add(FileReport(name, extracted.format, extracted.parts, len(data), extracted.notes), has_documents)
 
     def _text(self, data: bytes, name: str, suffix: str, folder: str) -> Iterator[Fragment]:
         decoded = decode(data, name, self._settings.encoding)
@@ -197,9 +197,9 @@ class FileReader:
                     raise
                 notes = (*notes, f"{name}: this JSON is no list of texts and was read as plain text")
         texts = table.documents() if table else [RawText(name, decoded.text)]
-        found = yield from self._documents(texts, name, folder)
+        has_documents = yield from self._documents(texts, name, folder)
         notes = (*notes, *table.notes) if table else notes
-        self.report.add(FileReport(name, decoded.encoding, decoded.line_ends, len(data), notes), found)
+        self.report.add(FileReport(name, decoded.encoding, decoded.line_ends, len(data), notes), has_documents)
 
     def _long_text(self, data: Iterator[bytes], name: str, suffix: str, folder: str) -> Iterator[Fragment]:
         counted = _CountedChunks(data)
@@ -208,26 +208,26 @@ class FileReader:
         notes: tuple[str, ...] = ()
         if suffix in STREAMED:
             table = TextTable(name, open_records(name, suffix, texts), self._settings.fields)
-            found = yield from self._documents(table.documents(), name, folder)
+            has_documents = yield from self._documents(table.documents(), name, folder)
             notes = table.notes
         else:
-            found = yield from self._long_document(texts, name, folder)
+            has_documents = yield from self._long_document(texts, name, folder)
         notes = (*decoder.notes, *notes)
-        self.report.add(FileReport(name, decoder.encoding, decoder.line_ends, counted.bytes, notes), found)
+        self.report.add(FileReport(name, decoder.encoding, decoder.line_ends, counted.bytes, notes), has_documents)
 
     def _documents(self, texts: Iterable[RawText], name: str, folder: str) -> Generator[Fragment, None, bool]:
         """Yield the documents of one file, and return whether there are any."""
-        found = False
+        has_documents = False
         folder = PurePosixPath(name).parent.name or folder
         for raw in texts:
-            found = True
+            has_documents = True
             cleaned = clean(raw.text)
             self.report.replaced += cleaned.replaced
             if cleaned.frame and cleaned.text.strip():
                 self.report.frames.append(cleaned.frame)
             for text in self.report.marks.parts(cleaned.text):
                 yield Origin(raw.name, folder, raw.label), text
-        return found
+        return has_documents
 
     def _long_document(self, texts: Iterable[str], name: str, folder: str) -> Generator[Fragment, None, bool]:
         """Do the same for one text, which may be too large for the memory and holds no halves of surrogate pairs."""

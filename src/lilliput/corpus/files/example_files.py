@@ -63,8 +63,8 @@ class _Shape:
         """Yield the examples of a record. Raises CorpusError for a field that is no text."""
         used = (*self.prompts, *([] if self.chat else [self.answer]))
         self.others.update(dict.fromkeys(key for key in record if key not in used))
-        found = self._of_chat(record, where) if self.chat else self._of_fields(record, where)
-        for prompt, answer in found:
+        pairs = self._of_chat(record, where) if self.chat else self._of_fields(record, where)
+        for prompt, answer in pairs:
             if prompt and answer:
                 yield Example(prompt, answer)
             else:
@@ -132,10 +132,10 @@ def _shape_of(record: Record, fields: FieldSettings) -> _Shape | None:
     for turns in TURNS:
         if is_turns(record.get(turns)) and any("role" in turn or turn.get("from") in _ROLES for turn in record[turns]):
             return _Shape((turns,), "", chat=True)
-    known = {name.strip().lower(): name for name in reversed(record)}
+    names = {name.strip().lower(): name for name in reversed(record)}
     for prompts, answer in _PAIRS:
-        if answer in known and all(name in known for name in prompts):
-            return _Shape(tuple(known[name] for name in prompts), known[answer])
+        if answer in names and all(name in names for name in prompts):
+            return _Shape(tuple(names[name] for name in prompts), names[answer])
     return None
 
 
@@ -157,11 +157,11 @@ def examples_of(listing: Listing, settings: ReadSettings) -> Examples | None:
     files = [path for path, _ in listing.files if path]
     if len(files) < max(1, len(listing.files)) or (first := _read(files[0], settings)) is None:
         return None
-    found = [first, *(_required(path, settings) for path in files[1:])]
-    if len(found) == 1:
+    parts = [first, *(_required(path, settings) for path in files[1:])]
+    if len(parts) == 1:
         return first
-    examples = gather(listing.name, chain.from_iterable(found))
-    return Examples(examples.name, examples.text, examples.bounds_N2, tuple(n for one in found for n in one.notes))
+    examples = gather(listing.name, chain.from_iterable(parts))
+    return Examples(examples.name, examples.text, examples.bounds_N2, tuple(n for one in parts for n in one.notes))
 
 
 def require_examples(target: str | Path, settings: ReadSettings = AUTOMATIC) -> Examples:
@@ -200,9 +200,9 @@ def _read(path: Path, settings: ReadSettings) -> Examples | None:
         if shape is None:
             return None
         for number, record in chain(first, records):
-            found = list(shape.examples(record, f"{path.name}, line {number:,}"))
-            examples += found
-            numbers += [number] * len(found)
+            of_record = list(shape.examples(record, f"{path.name}, line {number:,}"))
+            examples += of_record
+            numbers += [number] * len(of_record)
     if not examples:
         raise CorpusError(f"{path.name} holds no record with both {shape.prompts[0]!r} and {shape.answer!r}: fill them")
     return gather(path.name, examples, (shape.note(path.name, len(examples)),), np.array(numbers, np.int64))

@@ -59,7 +59,7 @@ class LargeSplit:
 
 def divide(
     large: LargeText,
-    found: Survey,
+    survey: Survey,
     settings: SplitSettings,
     validation: Corpus | None = None,
     progress: ReadProgress | None = None,
@@ -72,30 +72,30 @@ def divide(
     """
     if validation is not None:
         if large.label_kind is not None:
-            validation = label_alike(validation, large.label_kind, found.labels)
+            validation = label_alike(validation, large.label_kind, survey.labels)
         # The validation text is checked as that of a small text is; the training text is not empty.
-        training = Corpus(large.name, (Document(large.name, found.end),))
+        training = Corpus(large.name, (Document(large.name, survey.end),))
         text = split(training, SplitSettings(by="position"), validation).validation
-        return LargeSplit(large, found, found.characters, found.label_characters, text)
+        return LargeSplit(large, survey, survey.characters, survey.label_characters, text)
     require_possible_split(large, settings)
     if settings.by == "document":
-        chosen = _choose_documents(large, found, settings.fraction, progress)
+        chosen = _choose_documents(large, survey, settings.fraction, progress)
         text = JOINT.join(chosen.values())
-        characters = found.characters - len(text) - len(JOINT)
-        labels = found.label_characters - _count_labels(text, found)
-        return LargeSplit(large, found, characters, labels, text, "document", held_out=frozenset(chosen))
-    text = _end(large, found, settings.fraction)
-    labels = found.label_characters - _count_labels(text, found)
-    return LargeSplit(large, found, found.characters - len(text), labels, text, notes=_notes(large, found))
+        characters = survey.characters - len(text) - len(JOINT)
+        labels = survey.label_characters - _count_labels(text, survey)
+        return LargeSplit(large, survey, characters, labels, text, "document", held_out=frozenset(chosen))
+    text = _end(large, survey, settings.fraction)
+    labels = survey.label_characters - _count_labels(text, survey)
+    return LargeSplit(large, survey, survey.characters - len(text), labels, text, notes=_notes(large, survey))
 
 
-def _count_labels(text: str, found: Survey) -> int:
-    return len(text) - len(unmark(text)) if found.labels else 0
+def _count_labels(text: str, survey: Survey) -> int:
+    return len(text) - len(unmark(text)) if survey.labels else 0
 
 
-def _notes(large: LargeText, found: Survey) -> tuple[str, ...]:
+def _notes(large: LargeText, survey: Survey) -> tuple[str, ...]:
     """Warn if the end of the text stands only for the end of the alphabet."""
-    lines = found.end[-_SAMPLED:]
+    lines = survey.end[-_SAMPLED:]
     items = find_items([lines[lines.find("\n") + 1 :]])
     if items is None or not items.in_order:
         return ()
@@ -114,26 +114,26 @@ def require_possible_split(large: LargeText, settings: SplitSettings) -> None:
         )
 
 
-def _end(large: LargeText, found: Survey, fraction: float) -> str:
+def _end(large: LargeText, survey: Survey, fraction: float) -> str:
     most = large_texts.MOST_HELD_OUT
-    held = max(1, min(most, found.characters - int(found.characters * (1 - fraction))))
+    held = max(1, min(most, survey.characters - int(survey.characters * (1 - fraction))))
     # `split` looks for a cut no farther than the smaller part is long, so the end of the text is all that it needs.
-    end = found.end[-2 * held :]
+    end = survey.end[-2 * held :]
     tail = Corpus(large.name, (Document(large.name, end),))
     return split(tail, SplitSettings(by="position", fraction=held / len(end))).validation
 
 
 def _choose_documents(
-    large: LargeText, found: Survey, fraction: float, progress: ReadProgress | None
+    large: LargeText, survey: Survey, fraction: float, progress: ReadProgress | None
 ) -> dict[int, str]:
     """Return the documents that are held out, by their numbers."""
-    if found.documents < 2:
+    if survey.documents < 2:
         raise CorpusError(f"{large.name} is one document and cannot be split by document: split it by position")
     most = room = large_texts.MOST_HELD_OUT
-    fraction = min(fraction, most / found.characters)
-    one = documents_due(found.documents, fraction) == 0
+    fraction = min(fraction, most / survey.characters)
+    one = documents_due(survey.documents, fraction) == 0
     chosen: dict[int, str] = {}
-    with closing(large.documents(progress, labels=found.labels)) as fragments:
+    with closing(large.documents(progress, labels=survey.labels)) as fragments:
         for number, (_, document) in enumerate(groupby(fragments, itemgetter(0))):
             if one:  # the last that is short enough
                 text = _text_within(document, most)

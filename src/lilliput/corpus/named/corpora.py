@@ -115,8 +115,8 @@ def read_named(name: str, progress: ReadProgress | None = None) -> Corpus:
     if entry.made:
         return _python_docs(name)
     reasons: list[str] = []
-    if found := _present(name, entry, entry.training, _cached(name), reasons):
-        return found
+    if present := _present(name, entry, entry.training, _cached(name), reasons):
+        return present
     if entry.books:
         _put_together(name, entry, reasons, progress)
     else:
@@ -133,8 +133,8 @@ def read_named_validation(name: str, progress: ReadProgress | None = None) -> Co
     if entry.validation is None:
         return None
     path = _cached_validation(name)
-    if found := _present(name, entry, entry.validation, path, []):
-        return found
+    if present := _present(name, entry, entry.validation, path, []):
+        return present
     if entry.validation.addresses:
         try:
             fetch_part(name, entry.validation, path, [], progress)
@@ -266,12 +266,12 @@ def _present(name: str, entry: Entry, part: CorpusPart, cached: Path, reasons: l
 
 
 def _candidates(name: str, entry: Entry, part: CorpusPart, cached: Path) -> list[Path]:
-    own = in_data_folders(part.files)
+    in_folders = in_data_folders(part.files)
     if entry.books:
         # A finished file and the books divide the poems differently, so both parts must come from one place.
         whole = _cached(name).is_file() and _cached_validation(name).is_file()
-        return own if in_data_folders(entry.training.files) else [cached] if whole else []
-    return [*own, *([cached] if cached.is_file() else [])]
+        return in_folders if in_data_folders(entry.training.files) else [cached] if whole else []
+    return [*in_folders, *([cached] if cached.is_file() else [])]
 
 
 def _pieces(text: str, kind: str) -> list[Document]:

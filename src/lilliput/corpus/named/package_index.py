@@ -126,7 +126,7 @@ def _indexes(configuration: Mapping[str, str]) -> list[str]:
 def _pip_configuration() -> dict[str, str]:
     """Return what pip is configured with: its files, overlaid by the environment as pip does."""
     # A command's own section wins over the global one, and the environment over both.
-    found: dict[str, dict[str, str]] = {"global": {}, "download": {}, "install": {}}
+    sections: dict[str, dict[str, str]] = {"global": {}, "download": {}, "install": {}}
     command = [sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check"]
     try:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
@@ -135,11 +135,11 @@ def _pip_configuration() -> dict[str, str]:
     for line in listed.splitlines():
         key, _, value = line.partition("=")
         section, _, option = key.partition(".")
-        if section in found and value[:1] in "'\"":
-            found[section][option] = ast.literal_eval(value)
+        if section in sections and value[:1] in "'\"":
+            sections[section][option] = ast.literal_eval(value)
     environment = {
         option: chosen
         for option in ("index-url", "extra-index-url", "cert", "proxy")
         if (chosen := os.environ.get("PIP_" + option.replace("-", "_").upper()))
     }
-    return found["global"] | found["download"] | found["install"] | environment
+    return sections["global"] | sections["download"] | sections["install"] | environment

@@ -117,10 +117,10 @@ def _json_records(name: str, text: str) -> Records:
     if isinstance(value, dict):
         value, notes = _entries_of(name, value)
     entries = [_record(entry) for entry in value] if isinstance(value, list) else []
-    found = [entry for entry in entries if entry is not None]
-    if not found or len(found) < len(entries):
+    records = [entry for entry in entries if entry is not None]
+    if not records or len(records) < len(entries):
         raise _unknown_shape(name)
-    return _JsonEntries(found, notes)
+    return _JsonEntries(records, notes)
 
 
 def _entries_of(name: str, value: Record) -> tuple[list[Any], tuple[str, ...]]:

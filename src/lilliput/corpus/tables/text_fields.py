@@ -98,15 +98,15 @@ def chosen_field(name: str, lengths: Counter[str], fields: Iterable[str], settin
 
     Raises CorpusError if the one that is asked for holds none, or there is none at all.
     """
-    known = listed(list(fields)) or "none"
+    names = listed(list(fields)) or "none"
     if settings.text is not None:
         if settings.text not in lengths:
             raise CorpusError(
-                f"{name} has no field {settings.text!r} with text (its fields: {known}): name one of them"
+                f"{name} has no field {settings.text!r} with text (its fields: {names}): name one of them"
             )
         return settings.text
     if not lengths:
         raise CorpusError(
-            f'{name} has no field with text (its fields: {known}): every record needs one, best named "text"'
+            f'{name} has no field with text (its fields: {names}): every record needs one, best named "text"'
         )
     return TEXT if TEXT in lengths else max(lengths, key=lengths.__getitem__)

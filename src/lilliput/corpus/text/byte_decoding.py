@@ -77,13 +77,13 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
 
     Raises CorpusError if the bytes are no text, or not in the encoding that is named.
     """
-    found = _decode(data, name, encoding)
+    encoded = _decode(data, name, encoding)
     codes = Codes()
-    text = codes.take_out(found.text.rstrip(_END_OF_FILE))
+    text = codes.take_out(encoded.text.rstrip(_END_OF_FILE))
     _require_text(text, name)
     ends = _LineEnds()
     ends.count(text)
-    return Decoded(text, found.label, str(ends), (*found.notes(name), *codes.notes(name)))
+    return Decoded(text, encoded.label, str(ends), (*encoded.notes(name), *codes.notes(name)))
 
 
 def is_text(head: bytes, whole: bool) -> bool:
@@ -131,12 +131,12 @@ class TextDecoder:
     def decode(self, chunks: Iterator[bytes]) -> Generator[str, None, None]:
         """Yield the text of the chunks."""
         head = next(chunks, b"")
-        found = _decode(head, self._name, self._named, whole=False)
-        self.encoding, self._guess, codec = found.label, found.notes(self._name), found.codec
-        _require_text(Codes().take_out(found.text.rstrip(_END_OF_FILE)), self._name)
+        encoded = _decode(head, self._name, self._named, whole=False)
+        self.encoding, self._guess, codec = encoded.label, encoded.notes(self._name), encoded.codec
+        _require_text(Codes().take_out(encoded.text.rstrip(_END_OF_FILE)), self._name)
         # The head is decoded once more: only so does the decoder know of a character that the first chunk cuts in two.
         texts = self._texts(chain(_parts(head[_mark_length(head) :]), chunks), codec)
-        del head, found  # a stream is to be small
+        del head, encoded  # a stream is to be small
         held = ""
         for text in chain((self._codes.take_out(text, final=False) for text in texts), [None]):
             whole = held + (self._codes.take_out("") if text is None else text)
@@ -191,9 +191,9 @@ class TextDecoder:
             if guess is not None and guess.codec != codec and not (guess.codec == "cp1252" and codec == "latin-1"):
                 raise self._contradiction(f"goes on as {ENCODINGS[guess.codec]}")
 
-    def _contradiction(self, found: str) -> CorpusError:
+    def _contradiction(self, fault: str) -> CorpusError:
         remedy = ": save it again as UTF-8, or name its encoding with --encoding" if self._named is None else _ANOTHER
-        return CorpusError(f"{self._name} begins as {self.encoding} and {found}{remedy}")
+        return CorpusError(f"{self._name} begins as {self.encoding} and {fault}{remedy}")
 
 
 def _decode(data: bytes, name: str, encoding: str | None, whole: bool = True) -> _Encoded:

@@ -153,16 +153,16 @@ def _possible(data: bytes) -> Iterator[tuple[str, float, float]]:
 
 def _of_one_language(text: str, codec: str) -> float:
     """Return the share of the characters beyond ASCII that belong to the one language that fits them best."""
-    found = Counter(_BEYOND_ASCII.findall(text.lower()))
+    letters = Counter(_BEYOND_ASCII.findall(text.lower()))
     if codec == "cp949":
-        fitting = sum(count for letter, count in found.items() if _HANGUL.match(letter) and _is_usual(letter))
+        fitting = sum(count for letter, count in letters.items() if _HANGUL.match(letter) and _is_usual(letter))
     elif codec in ("cp932", "euc_jp", "gb18030", "big5"):
-        fitting = sum(count for letter, count in found.items() if _EAST_ASIA.match(letter))
+        fitting = sum(count for letter, count in letters.items() if _EAST_ASIA.match(letter))
     else:
-        fitting = max(sum(found[letter] for letter in alphabet) for alphabet in _ALPHABETS)
-        fitting = max(fitting, sum(count for letter, count in found.items() if _MIDDLE_EAST.match(letter)))
-    fitting += sum(found[mark] for mark in _PUNCTUATION) - len(_MIXED_WORD.findall(text))
-    return min(1.0, fitting / max(1, found.total()))
+        fitting = max(sum(letters[letter] for letter in alphabet) for alphabet in _ALPHABETS)
+        fitting = max(fitting, sum(count for letter, count in letters.items() if _MIDDLE_EAST.match(letter)))
+    fitting += sum(letters[mark] for mark in _PUNCTUATION) - len(_MIXED_WORD.findall(text))
+    return min(1.0, fitting / max(1, letters.total()))
 
 
 def _is_usual(letter: str) -> bool:

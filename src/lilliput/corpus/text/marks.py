@@ -72,8 +72,8 @@ class Marks:
         self._count(text)
         if not any(sign in text for sign in _PARTING_SIGNS):
             return [text]
-        for found in _BORDER.finditer(text):
-            self._borders.update(_ONE.findall(found[0]))
+        for border in _BORDER.finditer(text):
+            self._borders.update(_ONE.findall(border[0]))
         return _BORDER.split(text)
 
     def _count(self, text: str, before: str | None = None) -> None:

@@ -34,9 +34,9 @@ def cut_stream(fragments: Iterable[str], size: int = PIECE) -> Iterator[str]:
             continue
         text = "".join(waiting)
         start = 0
-        while found := SAFE_CUT.search(text, start + size):
-            yield text[start : found.end()]
-            start = found.end()
+        while cut := SAFE_CUT.search(text, start + size):
+            yield text[start : cut.end()]
+            start = cut.end()
         waiting, length = [text[start:]], len(text) - start
         # A text that cannot be cut is looked through again only when it has doubled.
         enough = 1 + (2 * length if length > size else size)

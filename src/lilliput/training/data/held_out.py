@@ -72,26 +72,26 @@ def floors_on_part(facts: dict[str, Any], targets: Sequence[range], stretches: S
     pieces = facts.get("pieces", {"targets": 0, "costs": {}})
     grid = cut(targets, pieces["targets"]) if pieces["targets"] else []
     places = {piece: place for place, piece in enumerate(grid)}
-    found: dict[str, Any] = {}
+    on_part: dict[str, Any] = {}
     for name, floor in facts["floors"].items():
         costs = pieces["costs"].get(name, [])
-        known = [stretch for stretch in stretches if places.get(stretch, 0) < len(costs)]
-        found[name] = floor | {"sampled_share": 1.0}
-        if known and all(stretch in places for stretch in known):
-            part = sum(costs[places[stretch]] for stretch in known) / sum(map(len, known))
+        with_costs = [stretch for stretch in stretches if places.get(stretch, 0) < len(costs)]
+        on_part[name] = floor | {"sampled_share": 1.0}
+        if with_costs and all(stretch in places for stretch in with_costs):
+            part = sum(costs[places[stretch]] for stretch in with_costs) / sum(map(len, with_costs))
             whole = sum(costs) / sum(map(len, grid[: len(costs)]))
-            share = sum(map(len, known)) / sum(map(len, targets))
+            share = sum(map(len, with_costs)) / sum(map(len, targets))
             bits = round(floor["bits_per_character"] * part / whole, 5)
-            found[name] = floor | {"bits_per_character": bits, "sampled_share": round(share, 5)}
-    return found
+            on_part[name] = floor | {"bits_per_character": bits, "sampled_share": round(share, 5)}
+    return on_part
 
 
 def _piece_texts(tokenizer: Tokenizer, ids: Tokens, length: int, starts: Starts) -> list[str]:
     """Return the text in pieces of so many targets; the first token of a segment stands before its first piece."""
-    stream, found = TextStream(tokenizer), []
+    stream, texts = TextStream(tokenizer), []
     for part, targets in zip(segments(len(ids), starts), targets_of(len(ids), starts), strict=True):
         for piece in cut([targets], length):
             first = piece.start + (piece.start > part.start)
-            found.append(stream.push_all(ids[first : piece.stop + 1].tolist()))
-        found[-1] += stream.finish()
-    return found
+            texts.append(stream.push_all(ids[first : piece.stop + 1].tolist()))
+        texts[-1] += stream.finish()
+    return texts

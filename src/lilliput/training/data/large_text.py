@@ -46,9 +46,9 @@ def prepare_large(
     def reading(done: int, total: int | None) -> None:
         progress("reading", done, total or done)
 
-    found = survey(large, reading)
-    parts = divide(large, found, recipe.data.split, validation, reading)
-    tokenizer = _tokenizer(recipe, run, parts, found, train_tokenizer)
+    text_survey = survey(large, reading)
+    parts = divide(large, text_survey, recipe.data.split, validation, reading)
+    tokenizer = _tokenizer(recipe, run, parts, text_survey, train_tokenizer)
     encode_stream(
         parts.training_pieces(),
         tokenizer,
@@ -66,7 +66,7 @@ def prepare_large(
     write_tokens(run.validation_tokens, held_out)
     progress("counting in", 0, 1)
     learned, text = text_end(training, tokenizer), parts.validation
-    if found.labels:
+    if text_survey.labels:
         learned, text = list(map(unmark, learned)), unmark(text)
     measured = held_out_facts(
         tokenizer,
@@ -74,18 +74,18 @@ def prepare_large(
         [text],
         learned,
         recipe.data.window,
-        labelled=bool(found.labels),
+        labelled=bool(text_survey.labels),
         progress=lambda share: progress("counting in", round(100 * share), 100),
     )
     if validation is None and parts.by == "position":
         measured |= likeness_facts("".join(learned), tokenizer.normalized(text))
     (run.path / _BEGINNING).unlink()
-    notes = [*found.notes, *parts.notes]
+    notes = [*text_survey.notes, *parts.notes]
     if recipe.tokenizer.kind not in _WHOLE_KINDS and parts.characters > MOST_LEARNT:
         notes.append(f"the tokenizer was trained on {MOST_LEARNT:,} characters, spread evenly over the text")
-    measured |= {"labels": found.labels} if found.labels else {}
+    measured |= {"labels": text_survey.labels} if text_survey.labels else {}
     return measured | {
-        "sha256": found.sha256,
+        "sha256": text_survey.sha256,
         "notes": notes,
         "training": {"characters": parts.characters - parts.label_characters, "tokens": len(training)},
     }
@@ -95,12 +95,12 @@ def text_end(
     training: Tokens, tokenizer: Tokenizer, starts: Starts = WHOLE, characters: int = NGRAM_TRAINING_CHARACTERS
 ) -> list[str]:
     """Return the last segments of an encoded text, as the tokenizer sees them, at most so many characters together."""
-    found: list[str] = []
+    texts: list[str] = []
     for part in reversed(segments(len(training), starts)):
         if characters > 0:
-            found.insert(0, _end(training[part.start : part.stop], tokenizer, characters))
-            characters -= len(found[0])
-    return found
+            texts.insert(0, _end(training[part.start : part.stop], tokenizer, characters))
+            characters -= len(texts[0])
+    return texts
 
 
 def _end(training: Tokens, tokenizer: Tokenizer, characters: int) -> str:
@@ -119,7 +119,7 @@ def _tokenizer(
     recipe: Recipe,
     run: RunFolder,
     parts: LargeSplit,
-    found: Survey,
+    text_survey: Survey,
     train_tokenizer: Callable[[Iterable[str]], Tokenizer],
 ) -> Tokenizer:
     """Train the tokenizer, or take the one of an earlier beginning of the same work."""

@@ -112,7 +112,7 @@ def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Co
     write_segments(run.validation_tokens, measured)
     if corpus.labels:
         training, held_out = list(map(unmark, training)), list(map(unmark, held_out))
-    found = held_out_facts(
+    validation_facts = held_out_facts(
         tokenizer,
         joined(measured),
         held_out,
@@ -121,7 +121,7 @@ def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Co
         starts=starts_of(map(len, measured)),
         labelled=bool(corpus.labels),
     )
-    facts = {"training": {"characters": sum(map(len, training)), "tokens": sum(map(len, learnt))}} | found
+    facts = {"training": {"characters": sum(map(len, training)), "tokens": sum(map(len, learnt))}} | validation_facts
     if validation is None and parts.by == "position":
         facts |= likeness_facts(tokenizer.normalized(training[0]), tokenizer.normalized(held_out[0]))
     notes = [*corpus.notes, *parts.notes]

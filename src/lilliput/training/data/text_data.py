@@ -113,10 +113,10 @@ class TextData:
             # Windows stand together that know as much of what is before them.
             starts.setdefault(min(memory, part.start - start), []).extend(range(part.start, part.stop - length, length))
         batches = []
-        for known, firsts in starts.items():
-            places = np.array(firsts)[:, None] + np.arange(-known, length + 1)
+        for history, firsts in starts.items():
+            places = np.array(firsts)[:, None] + np.arange(-history, length + 1)
             for some in np.split(self._training[places].astype(np.int64), range(rows, len(firsts), rows)):
-                before_BP, ids_BT = torch.from_numpy(some).tensor_split([known], 1)
+                before_BP, ids_BT = torch.from_numpy(some).tensor_split([history], 1)
                 targets_BT = ids_BT[:, 1:]
                 batches.append((before_BP, Batch(ids_BT[:, :-1], targets_BT, torch.ones(targets_BT.shape))))
         return batches
@@ -240,8 +240,8 @@ def evaluation_report(scores: dict[Definition, Score], floors: dict[str, Any]) -
 
 def _unknown_share(text: str, learned: str) -> float:
     """Return which share of a text's characters the training text does not have."""
-    known = set(learned)
-    return sum(count for character, count in Counter(text).items() if character not in known) / len(text)
+    alphabet = set(learned)
+    return sum(count for character, count in Counter(text).items() if character not in alphabet) / len(text)
 
 
 def _set_aside(parts: Sequence[range], window: int) -> dict[int, range]:
