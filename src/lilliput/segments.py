@@ -4,6 +4,7 @@ Where the segments begin is all that has to be known; a text that is whole has o
 tokens may reach from one segment into another, since what stands there never followed what stands before.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, Final
@@ -15,6 +16,8 @@ Starts = Sequence[int]
 """Where each segment begins: 0, and then ascending."""
 WHOLE: Final[Starts] = (0,)
 """Of a text that is one segment."""
+SAFE_CUT = re.compile(r"\S(?=[ \n])")
+"""Where a text may be cut: neither normalisation nor any tokenizer looks across."""
 
 
 def segments(length: int, starts: Starts = WHOLE) -> list[range]:

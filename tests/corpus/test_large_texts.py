@@ -4,7 +4,6 @@ import itertools
 import json
 import lzma
 import random
-import re
 import zipfile
 from pathlib import Path
 
@@ -235,10 +234,3 @@ def test_a_text_without_a_place_to_cut_is_one_piece():
     assert list(streams.cut_stream(fragments, 10)) == ["x" * 5000]
     assert list(streams.cut_stream([*fragments, " y z"], 10)) == ["x" * 5000, " y z"]
     assert list(streams.cut_stream([], 10)) == list(streams.cut_stream([""], 10)) == []
-
-
-def test_texts_are_cut_where_tokenizers_may_be_cut():
-    from lilliput.tokenizers import pretokenize
-
-    assert streams.SAFE_CUT == pretokenize._SAFE_CUT
-    assert re.fullmatch(streams.SAFE_CUT, "a") is None

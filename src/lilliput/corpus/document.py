@@ -31,7 +31,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """Where a document that is read as a stream comes from; each document has an object of its own."""
+    """Where a document that is read as a stream comes from; one object for each document."""
 
     name: str
     folder: str = ""
@@ -44,7 +44,7 @@ Fragment = tuple[Origin, str]
 
 @dataclass(frozen=True)
 class Corpus:
-    """Hold the documents of a text and the notes that tell the user how they were read."""
+    """Hold the documents of a text and the notes for the user on how they were read."""
 
     name: str
     documents: tuple[Document, ...]

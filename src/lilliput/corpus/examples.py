@@ -109,7 +109,7 @@ def split_examples(
     They are drawn by chance: every tenth of the numbers 1, 2, 3 and so on, say, would end in the same digit. The same
     file is always divided alike.
 
-    Validation examples of one's own take the place of the division. Raises CorpusError if there are fewer than two
+    Separate validation examples take the place of the division. Raises CorpusError if there are fewer than two
     different prompts to divide.
     """
     if validation is not None:

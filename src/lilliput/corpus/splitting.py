@@ -60,7 +60,7 @@ def split_kind(corpus: Corpus, settings: SplitSettings) -> SplitKind:
 
 
 def split(corpus: Corpus, settings: SplitSettings, validation: Corpus | None = None) -> Split:
-    """Divide a corpus; a validation corpus of one's own takes the place of the division.
+    """Divide a corpus; a separate validation corpus takes the place of the division.
 
     Raises CorpusError if no training text or no validation text would be left.
     """
@@ -107,7 +107,7 @@ def _by_items(corpus: Corpus, items: Items, fraction: float, validation: Corpus 
 
 
 def _shared(items: Items | None, result: Split) -> list[str]:
-    """Tell how many of the items that are held out are learnt as well."""
+    """Return the note on how many of the held-out items are also in the training text."""
     if items is None:
         return []
     held = split_items(result.validation, items.kind)
@@ -118,7 +118,7 @@ def _shared(items: Items | None, result: Split) -> list[str]:
 
 
 def _form(corpus: Corpus, items: Items | None) -> list[str]:
-    """Tell how a form is kept that all items have, or all lines of what may be a list."""
+    """Return the note on a form that nearly all items have, or all lines of what may be a list."""
     if items is not None:
         form, what = fixed_form(items.kind, items.texts), "item"
     else:

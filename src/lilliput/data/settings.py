@@ -50,7 +50,7 @@ class DataSettings(ReadSettings):
     corpus: tuple[str, ...] = ()
     """Files, folders or the name of one known corpus; or one `.jsonl` file of prompts and answers."""
     validation: str | None = None
-    """A text of its own to be measured on; without it a part of the corpus is held out, as `split` says."""
+    """A separate text to validate on; without it a part of the corpus is held out, as `split` says."""
     window: Annotated[int, Field(ge=1)] = 128
     """Context length in tokens; a shorter text shrinks it, and so do prompts and answers that are all shorter."""
     split: SplitSettings = SplitSettings()

@@ -69,7 +69,7 @@ def read_tokens(path: Path, vocab_size: int | None = None) -> Tokens:
 
 
 def read_starts(path: Path, tokens: int, read: Callable[[Path], Tokens] = read_tokens) -> Starts:
-    """Return where the segments of the text in `path`, of so many tokens, begin; `read` opens the file that says so.
+    """Return where the segments of the text in `path` begin, which has `tokens` tokens; `read` opens their file.
 
     Raises RunError if that is missing or broken.
     """

@@ -55,7 +55,7 @@ class CharTokenizer(PieceTokenizer):
 
     @classmethod
     def train(cls, texts: Iterable[str], vocabulary: int | None, normalize: Sequence[Normalization]) -> "CharTokenizer":
-        """Keep the most frequent characters that fit, up to `MOST` tokens. TokenizerError: there are not so many."""
+        """Keep the most frequent characters that fit, up to `MOST` tokens. TokenizerError: the text has fewer."""
         characters = frequent_characters(texts)
         most = len(characters) + len(NIBBLES)
         if vocabulary is None:

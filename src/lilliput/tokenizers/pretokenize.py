@@ -5,10 +5,10 @@ signs and line ends do not mix. Differences: digits come in groups of three at m
 would cost the library time that grows with its square), and line ends never join with spaces.
 """
 
-import re
 from collections.abc import Iterator
 from itertools import islice
 
+from lilliput.segments import SAFE_CUT
 from lilliput.tokenizers.escape import NIBBLES
 
 # A multiple of 4, 6 and 8, the nibbles that an escaped character takes: a run of such characters is not cut within one.
@@ -26,9 +26,8 @@ WORD_PATTERN = "|".join(
     )
 )
 
-# No alternative of the pattern (nor of GPT-2's own) matches a visible character with white space after it, and none
-# looks further ahead than the next visible character: a cut here cannot change the words on either side.
-_SAFE_CUT = re.compile(r"\S(?=[ \n])")
+# A text may be cut at SAFE_CUT: no alternative of the pattern (nor of GPT-2's) matches a visible character with white
+# space after it, and none looks further ahead than the next visible character.
 _STRIDE = 1 << 14
 _PARTS = 64
 
@@ -37,7 +36,7 @@ def cut(text: str) -> Iterator[str]:
     """Cut a text into parts of about 16,000 characters whose words are together exactly the words of the whole."""
     start = 0
     while start < len(text):
-        cut = _SAFE_CUT.search(text, start + _STRIDE)
+        cut = SAFE_CUT.search(text, start + _STRIDE)
         end = cut.end() if cut else len(text)
         yield text[start:end]
         start = end

@@ -156,7 +156,7 @@ def _find(kind: Kind, texts: Sequence[str], characters: Sequence[str], vocabular
 
 
 def default_vocabulary(kind: Kind, characters: int) -> int:
-    """Give the size for a text of so many characters: a token a thousand characters, a power of two, 128 to 8192.
+    """Return the size for a text of that many characters: a token per 1,000 characters, a power of two, 128 to 8192.
 
     Whole words are spread thinner: four times as many.
     """

@@ -55,7 +55,7 @@ class Tokenizer(Protocol):
 
     @property
     def counts(self) -> tuple[int, ...] | None:
-        """Tell how often each token stands in the training text, if that was counted."""
+        """How often each token stands in the training text, if that was counted."""
 
     @property
     def special(self) -> tuple[int, ...]:

@@ -127,7 +127,7 @@ def document_format(name: str, suffix: str, data: bytes) -> str | None:
 
 
 def begins_document(head: bytes) -> bool:
-    """Tell by its first bytes whether a file, whatever it is called, has to be read as a whole."""
+    """Return whether a file has to be read as a whole, by its first bytes and not its name."""
     return head.startswith(_WHOLE) or b"%PDF-" in head[:_START]
 
 

@@ -93,7 +93,7 @@ def _declared(data: bytes) -> str | None:
 
 
 class _Parser(HTMLParser):
-    """Write what is to be read into a flow, what stands in the page's main part into one of its own."""
+    """Collect the text of a page, and separately the text of its main part."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

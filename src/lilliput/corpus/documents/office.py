@@ -211,7 +211,7 @@ def read_rtf(name: str, data: bytes) -> Extracted:
 
 
 def _are_lines(lengths: Sequence[int]) -> bool:
-    """Tell by the lengths of paragraphs whether they are lines to their author, and empty ones the blank lines."""
+    """Return whether paragraphs are used as lines, and empty ones as blank lines, by their lengths."""
     full = [length for length in lengths if length]
     if not full:
         return False
@@ -268,7 +268,7 @@ class _Archive:
         except self._harmful as error:
             raise CorpusError(
                 f"{self._name} defines XML entities, which no document needs and which can fill the memory: "
-                "open it in its program and save it anew"
+                "open it in its program and save it again"
             ) from error
         except (self._no_xml, ValueError, LookupError):
             return None

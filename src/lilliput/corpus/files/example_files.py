@@ -42,7 +42,7 @@ _PAIRS = (
     (("input",), "output"),
     (("source",), "target"),
 )
-"""Fields of a prompt (a second one is put below the first) and of its answer, the first that are there."""
+"""Fields of a prompt (a second one is put below the first) and of its answer; the first pair in a record counts."""
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
 _PIECE = 1 << 18
 _FIRST = 20  # records by which it is decided what a file holds
@@ -92,7 +92,7 @@ class _Shape:
             self.silent += not content and role != "assistant"
 
     def note(self, name: str, count: int) -> str:
-        """Tell which fields were taken."""
+        """Return the note on which fields were read."""
         if self.chat:
             taken = f"every turn of the assistant in {self.prompts[0]!r} an answer, what stands before it its prompt"
         else:

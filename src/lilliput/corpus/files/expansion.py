@@ -53,7 +53,7 @@ def expand(name: str, packed: int, opened: Callable[[], IO[bytes]]) -> bytes:
 
 
 def most_expansion(packed: int) -> int:
-    """Return the bytes that so many packed bytes may come to."""
+    """Return how many bytes a file of `packed` bytes may unpack to."""
     return max(_ALWAYS_ALLOWED, _MOST_EXPANSION * packed)
 
 

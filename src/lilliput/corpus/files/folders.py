@@ -71,7 +71,7 @@ class Choice:
         return f" (left out: {_counted(self.left)})" if self.left else ""
 
     def notes(self, name: str) -> tuple[str, ...]:
-        """Tell how many files of which kinds were taken and left out."""
+        """Return the note on how many files of each kind were read and left out."""
         if len(self.taken) < 2 and not self.left:
             return ()
         return (f"{name}: read {_counted(self.taken) or 'nothing'}{self.left_out()}",)

@@ -66,7 +66,7 @@ def divide(
 ) -> LargeSplit:
     """Divide a large text as `split` does, but hold out at most two million characters.
 
-    A validation corpus takes the place of the division. By document the text is read once more, which is told to
+    A validation corpus takes the place of the division. A split by document reads the text once more, and calls
     `progress`. Raises CorpusError for a split by pieces or items, and if no training text or no validation text would
     be left.
     """

@@ -54,7 +54,7 @@ class LargeText:
 
     @property
     def stamp(self) -> str:
-        """Tell the files apart from others without reading them: a checksum of their sizes and times."""
+        """A checksum of the sizes and times of the files, which tells changed files without reading them."""
         states = ((name, path.stat()) for path, name in self.files)
         return hashlib.sha256(
             repr([(name, state.st_size, state.st_mtime_ns) for name, state in states]).encode()
@@ -151,7 +151,7 @@ def is_large(paths: Sequence[Path | str], settings: ReadSettings = AUTOMATIC) ->
 
 
 def is_large_listing(listing: Listing, settings: ReadSettings) -> bool:
-    """Tell the same of files that were found by `list_files`."""
+    """Do the same for files that were found by `list_files`."""
     files = [path for path, _ in listing.files]
     try:
         return None not in files and sum(_unpacked_size(path, settings) for path in files if path) > LARGE

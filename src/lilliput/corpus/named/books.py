@@ -16,7 +16,7 @@ from lilliput.corpus.named.poems import poems_of
 from lilliput.errors import CorpusError
 
 VALIDATION_EVERY = 20
-"""Every so many-th poem is held out for validation."""
+"""One poem out of this many is held out for validation."""
 
 
 def book_cache() -> Path:
@@ -39,7 +39,7 @@ def fetch_books(
 ) -> dict[Book, Path]:
     """Return the paths of all books, fetching into the cache those that were not found.
 
-    Raises NotFetched with those that cannot be had, and what a person can do.
+    Raises NotFetched with the books that cannot be fetched, and what a person can do.
     """
     reasons: dict[Book, str] = {}
     paths: dict[Book, Path] = {}
@@ -88,7 +88,7 @@ def poems_in(name: str, paths: dict[Book, Path]) -> tuple[Corpus, Corpus]:
 
 
 def by_hand(name: str, books: Sequence[Book]) -> str:
-    """Say where each book can be had and where to put it."""
+    """Say where to get each book and where to put it."""
     addresses = ", ".join(f"{book.address} ({book.size})" for book in books)
     return (
         f"get by hand {addresses}; put what came into one folder and run: lilliput corpora get {name} --from FOLDER, "

@@ -1,4 +1,4 @@
-"""What is known about every named corpus and data file: what it is, whose it is, where it can be had. Data, no action.
+"""What is known about every named corpus and data file: what it is, whose it is, where to get it. Data, no action.
 
 A pinned checksum is that of the cleaned text (`cleaning`), which stays the same while the wording around it changes.
 Texts that are put together differently by different sources have none.
@@ -34,7 +34,7 @@ class CorpusPart:
     archive: Archive | None = None
     sha256: str | None = None
     begins: str | None = None  # what an unpinned text has near its beginning
-    member: str = "*"  # which members of an archive of one's own belong to this part
+    member: str = "*"  # which members of a user's archive belong to this part
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Book:
 
     @property
     def address(self) -> str:
-        """Return where the book can be had."""
+        """Return the address of the book."""
         return _GUTENBERG.format(self.number)
 
 

@@ -36,7 +36,7 @@ _TWO_EMPTY_LINES = re.compile(r"(?<=\n)\n\n(?=[^\n])")
 
 @dataclass(frozen=True, slots=True)
 class CorpusInfo:
-    """Tell what a named corpus is and where it can come from."""
+    """What a named corpus is, and where it can come from."""
 
     name: str
     description: str
@@ -128,7 +128,7 @@ def read_named(name: str, progress: ReadProgress | None = None) -> Corpus:
 
 
 def read_named_validation(name: str, progress: ReadProgress | None = None) -> Corpus | None:
-    """Return the validation text that a named corpus carries, or None if it has none or none can be had."""
+    """Return the validation text that a named corpus carries, or None if it has none or none can be fetched."""
     entry = _entry(name)
     if entry.validation is None:
         return None

@@ -207,7 +207,7 @@ def _goes_on(kind: _Kind, lines: list[str]) -> bool:
 
 
 def _kind(given: list[str]) -> _Kind:
-    """Tell by its look what a block is."""
+    """Return the kind of a block, by how it looks."""
     lines = [line.strip() for line in (_MARKS.sub("", line) for line in given) if line.strip()]
     whole = " ".join(lines)
     if not any(character.isalpha() for character in whole):

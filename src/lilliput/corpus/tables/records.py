@@ -35,7 +35,7 @@ class Records(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Tell the user what had to be decided or put right."""
+        """Return the notes on what had to be decided or put right."""
         ...
 
     def __iter__(self) -> Iterator[tuple[int, Record]]: ...

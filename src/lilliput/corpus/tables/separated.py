@@ -40,7 +40,7 @@ class SeparatedRecords:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Tell what had to be decided or put right."""
+        """Return the notes on what had to be decided or put right."""
         notes = []
         if not self._named:
             notes.append(f"{self._name}: the first row names no columns and was read like the others")

@@ -87,7 +87,7 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
 
 
 def is_text(head: bytes, whole: bool) -> bool:
-    """Tell by the first bytes of a file, or its `whole`, whether it is text, in whatever encoding."""
+    """Return whether a file is text in any encoding, by its first bytes, which may be the `whole` file."""
     try:
         if b"\x00" in head or _mark_length(head):
             text = _decode(head, "", None, whole).text
@@ -120,7 +120,7 @@ class TextDecoder:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Tell what `Decoded.notes` tells."""
+        """Return the notes, as in `Decoded`."""
         return (*self._guess, *self._codes.notes(self._name))
 
     @property

@@ -48,7 +48,7 @@ class Codes:
         return "".join([*kept, rest[: len(rest) - len(self._held)]])
 
     def notes(self, name: str) -> tuple[str, ...]:
-        """Tell how many codes were taken out."""
+        """Return the note on how many codes were removed."""
         if not self.count:
             return ()
         return (f"{name}: {counted(self.count, 'code')} of a terminal or chat taken out (colours and the like)",)

@@ -86,7 +86,7 @@ class Marks:
                 self._learnt[mark] += count
 
     def notes(self) -> list[str]:
-        """Tell which marks were found, and what becomes of them."""
+        """Return the notes on which marks were found, and what becomes of them."""
         notes = []
         if self._borders:
             notes.append(f"{_listed(self._borders)}: taken out, documents part there")

@@ -5,7 +5,6 @@ a line end changes nothing: neither composes with what stands before it. Project
 begins in the first megabytes, book by book.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -13,13 +12,12 @@ from typing import TypeVar
 
 from lilliput.corpus.document import JOINT
 from lilliput.corpus.text.cleaning import FRAME_END, FRAME_START, without_frame
+from lilliput.segments import SAFE_CUT
 
 Chunk = TypeVar("Chunk", str, bytes)
 
 PIECE = 1 << 18
 """Characters of a piece, and bytes that are read at once. Larger ones leave larger holes in the memory."""
-SAFE_CUT = re.compile(r"\S(?=[ \n])")
-"""Where a text may be cut: neither normalisation nor any tokenizer looks across."""
 _FRAME_LINES = 4096  # characters that the line of a frame, which may be several, does not exceed
 
 

@@ -59,7 +59,7 @@ class ExampleData:
         return cls(tokenizer, training, read_examples(run.validation_tokens, run.read_tokens), facts)
 
     def notes(self) -> list[str]:
-        """Tell nothing: a context as long as the longest example is what is meant."""
+        """Return none: the context is meant to be as long as the longest example."""
         return []
 
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:

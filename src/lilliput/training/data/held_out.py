@@ -87,7 +87,7 @@ def floors_on_part(facts: dict[str, Any], targets: Sequence[range], stretches: S
 
 
 def _piece_texts(tokenizer: Tokenizer, ids: Tokens, length: int, starts: Starts) -> list[str]:
-    """Return the text in pieces of so many targets; the first token of a segment stands before its first piece."""
+    """Return the text in pieces of `length` targets; the first token of a segment stands before its first piece."""
     stream, texts = TextStream(tokenizer), []
     for part, targets in zip(segments(len(ids), starts), targets_of(len(ids), starts), strict=True):
         for piece in cut([targets], length):

@@ -94,7 +94,7 @@ def prepare_large(
 def text_end(
     training: Tokens, tokenizer: Tokenizer, starts: Starts = WHOLE, characters: int = NGRAM_TRAINING_CHARACTERS
 ) -> list[str]:
-    """Return the last segments of an encoded text, as the tokenizer sees them, at most so many characters together."""
+    """Return the last segments of an encoded text, as the tokenizer sees them, `characters` at most."""
     texts: list[str] = []
     for part in reversed(segments(len(training), starts)):
         if characters > 0:

@@ -1,6 +1,6 @@
 """From a text, or from prompts and answers, to tokens on disk: split, train the tokenizer, encode, measure the floors.
 
-The floors are what can be had without a network: by counting, or by always giving the commonest answer.
+The floors are what is reached without a network: by counting, or by always giving the most frequent answer.
 """
 
 from collections.abc import Iterable, Iterator

@@ -93,7 +93,7 @@ class TextData:
         return cls(tokenizer, training, validation, facts, window, fits, (learned, held_out))
 
     def notes(self) -> list[str]:
-        """Tell if the text is shorter than the window."""
+        """Return the note on a text that is shorter than the window."""
         if self.window == self._wanted:
             return []
         what = "text is" if len(self._starts) == 1 else "parts between the held-out pieces are"
@@ -262,5 +262,5 @@ def _set_aside(parts: Sequence[range], window: int) -> dict[int, range]:
 
 
 def _aside(tokens: int) -> int:
-    """Return how many of so many tokens are set aside: none of a text that is too short to fit anything to."""
+    """Return how many of the tokens are set aside: none if the text is too short to fit anything to."""
     return 0 if tokens < 2_000 else min(ASIDE, max(int(tokens * ASIDE_SHARE), min(2_048, tokens // 16)))
