@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from lilliput.errors import RecipeError
 from lilliput.models import build, count_parameters
 from lilliput.recipe import (
+    RENAMED_KEYS,
     Recipe,
+    _known_keys,
     differences,
     make_recipe,
     named_recipe,
@@ -22,6 +24,7 @@ from lilliput.recipe import (
     read_recipe,
     recipe_names,
     recipe_source,
+    renamed,
 )
 
 BASE: dict[str, Any] = {"name": "small", "training": {"steps": 5}}
@@ -50,8 +53,8 @@ FULL: dict[str, Any] = {
         "evaluate_every": 10,
         "patience": 3,
         "keep_every": 100,
-        "go_on": True,
-        "track": ["tensorboard"],
+        "extend": True,
+        "trackers": ["tensorboard"],
     },
     "sample": {
         "prompts": ["\n", 'é"', "\t\u0001"],
@@ -77,6 +80,21 @@ def error_of(values: dict[str, Any], settings: dict[str, Any] | None = None) -> 
     message = str(caught.value)
     assert "\n" not in message
     return message
+
+
+@pytest.mark.parametrize(("former", "key"), RENAMED_KEYS.items())
+def test_a_key_of_an_earlier_version_is_refused_by_name(former: str, key: str) -> None:
+    assert f"{former}: the key is {key} now" in error_of(BASE, {former: 1})
+    section, name = key.split(".")
+    assert name in _known_keys(Recipe, (section,))
+
+
+def test_the_recipe_of_a_run_is_read_with_keys_of_earlier_versions() -> None:
+    values = {**BASE, "training": {"steps": 5, "go_on": True, "track": ["wandb"]}}
+    recipe = make_recipe(renamed(values))
+    assert recipe.training.extend
+    assert recipe.training.trackers == ("wandb",)
+    assert "go_on" in values["training"]  # the original stays as it is
 
 
 # Reading and writing.

@@ -84,8 +84,8 @@ def run_task(
     A time budget counts from `started` (`time.monotonic`), by default from now.
     """
     recipe = task.recipe if fresh else task.recipe_for(folder)
-    track = recipe.training.track
-    require_trackers(track)
+    trackers = recipe.training.trackers
+    require_trackers(trackers)
     view = view or TrainingView()
     told: list[tuple[str, str]] = []
     if recipe.planned and (fresh or not RunFolder(folder).facts.exists()):
@@ -110,7 +110,7 @@ def run_task(
         # Closed here, the run folder is free at once, whatever else still refers to the events.
         with view, closing(events):
             finished = follow(
-                _telling(recipe, told, events), view, lambda: open_trackers(track, folder, recipe.as_dict())
+                _telling(recipe, told, events), view, lambda: open_trackers(trackers, folder, recipe.as_dict())
             )
         draw_curves(folder, view.note)
     except BrokenPipeError:

@@ -32,8 +32,15 @@ from lilliput.tokenizers import TokenizerSettings
 # What may change when a run goes on: none of it changes what a step does. Texts are compared by their checksum.
 _FREE_KEYS = frozenset(
     {"name", "description", "planned", "data.corpus", "data.validation"}
-    | {f"training.{key}" for key in ("steps", "minutes", "evaluate_every", "patience", "keep_every", "go_on", "track")}
+    | {
+        f"training.{key}"
+        for key in ("steps", "minutes", "evaluate_every", "patience", "keep_every", "extend", "trackers")
+    }
 )
+
+RENAMED_KEYS = {"training.go_on": "training.extend", "training.track": "training.trackers"}
+"""Keys of earlier versions. A recipe that has one is refused by name; the recipe of a run is read as if it had the new
+one."""
 
 _LONGEST_VALUE, _LONGEST_MESSAGE, _ENOUGH = 80, 240, 1500
 """Characters, of what is wrong with a recipe: of a value, of an error, and of errors before the rest is left out."""
@@ -63,11 +70,11 @@ class TrainingSettings(OptimizerSettings, ScheduleSettings):
     """Stop after so many evaluations without a new best."""
     keep_every: Annotated[int, Field(ge=1)] | None = None
     """Steps between checkpoints that are kept for good, beside the best and the last two."""
-    go_on: bool = False
+    extend: bool = False
     """Whether the same command on a finished run trains for the whole length once more."""
-    track: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ()
 
-    @field_validator("track", mode="before")
+    @field_validator("trackers", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
@@ -136,7 +143,11 @@ def read_recipe(path: str | Path, settings: Mapping[str, Any] | None = None) -> 
 
     Raises RecipeError for a file that cannot be read or parsed, and for anything that the recipe may not hold.
     """
-    path = Path(path)
+    return make_recipe(read_values(Path(path)), settings, where=str(path))
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Read the values of a TOML or JSON recipe, which may be wrong. Raises RecipeError if there are none."""
     try:
         values = files.read_json(path) if path.suffix == ".json" else files.read_toml(path)
     except FileNotFoundError:
@@ -145,7 +156,7 @@ def read_recipe(path: str | Path, settings: Mapping[str, Any] | None = None) -> 
         kind = "JSON" if path.suffix == ".json" else "TOML"
         raise RecipeError(f"{path}: not a readable {kind} file: {files.reason_of(error)}") from None
     values.setdefault("name", path.stem)
-    return make_recipe(values, settings, where=str(path))
+    return values
 
 
 def named_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
@@ -229,6 +240,17 @@ def varying(recipes: Sequence[Recipe]) -> dict[str, list[Any]]:
     return {key: values for key, values in found.items() if any(value != values[0] for value in values)}
 
 
+def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a recipe with the keys of earlier versions replaced by those of this one."""
+    result = copy.deepcopy(dict(values))
+    for former, key in RENAMED_KEYS.items():
+        section, name = former.split(".")
+        inner = result.get(section)
+        if isinstance(inner, dict) and name in inner:
+            put_setting(result, key, inner.pop(name))
+    return result
+
+
 def _settle_length(values: dict[str, Any], settings: Mapping[str, Any]) -> None:
     """Let a length that was set on the command line replace the recipe's own, whichever kind that was."""
     training = values.get("training", {})
@@ -281,6 +303,8 @@ def _explain(item: ErrorDetails, root: type[BaseModel]) -> str:
     path = [shortened(str(part)) for part in item["loc"] if part not in _MODEL_KINDS]
     key = ".".join(path) or "recipe"
     match item["type"]:
+        case "extra_forbidden" if root is Recipe and key in RENAMED_KEYS:
+            return f"{key}: the key is {RENAMED_KEYS[key]} now"
         case "extra_forbidden":
             return f"{key}: unknown key{_did_you_mean(path[-1], _known_keys(root, item['loc'][:-1]))}"
         case "missing":

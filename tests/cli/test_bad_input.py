@@ -157,7 +157,7 @@ def trained(finished: Path) -> dict[str, bytes | None]:
         (("--set", "model.width=32"), ("model.width: 16 -> 32", "--fresh", "--out")),
         (("--set", "data.window=8", "--seed", "2"), ("data.window: 16 -> 8", "seed: 1 -> 2")),
         (("--validation", "story.txt"), ("another text", "--fresh")),
-        (("--set", "training.track=['tensorboard']", "--set", "training.batch=5"), ("training.batch: 4 -> 5",)),
+        (("--set", "training.trackers=['tensorboard']", "--set", "training.batch=5"), ("training.batch: 4 -> 5",)),
         (("--fresh", "--set", "model.heads=3"), ("heads = 3 does not divide",)),
         (("--fresh", "--set", "tokenizer.vocabulary=5"), ("vocabulary 5 is too small",)),
         (("--fresh", "--set", "tokenizer.kind=gtp2"), ("tokenizer.kind",)),
@@ -174,7 +174,7 @@ def test_a_refusal_leaves_the_run_as_it_was(
 def test_a_run_in_use(lilliput: Lilliput, trained: dict[str, bytes | None]) -> None:
     lock = RunFolder(RUN).claim()
     try:
-        for more in ((), ("--fresh",), ("--set", "training.track=['tensorboard']")):
+        for more in ((), ("--fresh",), ("--set", "training.trackers=['tensorboard']")):
             assert_refused(lilliput("train", "story.txt", *TINY, *more), "in use by another process", "--out")
             assert files(RUN) == trained
         # Reading it is free.

@@ -46,7 +46,7 @@ def test_wandb_writes_an_offline_run(tmp_path, monkeypatch):
 def test_a_missing_package_is_named_before_anything_is_opened(tmp_path, monkeypatch):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "wandb" else real(name))
-    with pytest.raises(DependencyError, match=r"wandb.*pip install 'lilliput\[track\]'"):
+    with pytest.raises(DependencyError, match=r"wandb.*pip install 'lilliput\[trackers\]'"):
         open_trackers(["tensorboard", "wandb"], tmp_path, {})
     assert list(tmp_path.iterdir()) == []
 

@@ -225,7 +225,7 @@ def test_runs_of_earlier_formats_are_used_and_go_on(path: Path, tmp_path: Path) 
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert evaluate_run(writer, folder)["loss"] == pytest.approx(evaluation["loss"])
     assert read_chart(RunFolder(folder)).over
-    values = read_recipe(folder / "recipe.toml").as_dict()
+    values = RunFolder(folder).read_recipe().as_dict()
     assert finished(run(folder, make_recipe(values, {"training.steps": 5}), text=corpus(700))).step == 5
     assert "tokens/training.npy" in Manifest.read(folder).sums
     assert json.loads((folder / "model.json").read_text())["format"] == int(path.name.removeprefix("format-"))

@@ -118,7 +118,7 @@ def test_a_finished_run_says_so_and_can_be_extended(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_goes_on_trains_its_length_again(tmp_path: Path) -> None:
-    options = {"training.go_on": True, "training.schedule": "constant", "training.warmup": 0.0}
+    options = {"training.extend": True, "training.schedule": "constant", "training.warmup": 0.0}
     assert finished(run(tmp_path / "run", recipe(**options))).step == 12
     assert finished(run(tmp_path / "run", recipe(**options), stop=stop_after(5))).step == 17
     assert finished(run(tmp_path / "run", recipe(**options))).step == 24

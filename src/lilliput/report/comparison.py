@@ -14,7 +14,7 @@ from lilliput.runs.folder import RunFolder
 from lilliput.runs.history import read_history
 from lilliput.runs.outcome import read_evaluation
 
-LEFT_OUT = ("name", "description", "training.track")
+LEFT_OUT = ("name", "description", "training.trackers")
 """Settings that change nothing of what a run comes to."""
 PARTS = {f"{part}_bits_per_character": name for part, name in PART_NAMES.items()}
 """Of models that have several parts, in bits per character."""

@@ -37,11 +37,11 @@ def require_trackers(names: Sequence[TrackerName]) -> None:
     """Raise DependencyError if a tracker is not installed or broken: before a run starts, not in its middle."""
     for name in names:
         if importlib.util.find_spec(name) is None:
-            raise DependencyError(name, "track", f"tracking with {name}")
+            raise DependencyError(name, "trackers", f"tracking with {name}")
         try:
             importlib.import_module(_MODULES[name])
         except Exception as error:
-            raise DependencyError(name, "track", f"tracking with {name}", error) from error
+            raise DependencyError(name, "trackers", f"tracking with {name}", error) from error
 
 
 def open_trackers(names: Sequence[TrackerName], folder: Path, settings: Mapping[str, Any]) -> list[Tracker]:

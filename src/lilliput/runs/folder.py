@@ -33,7 +33,7 @@ from lilliput import files
 from lilliput.data.tokens import Tokens, read_starts, read_tokens, starts_file
 from lilliput.errors import CheckpointError, CorpusError, RecipeError, RunError, TokenizerError
 from lilliput.generation.settings import SampleSettings
-from lilliput.recipe import Recipe, explain, make_recipe, read_recipe
+from lilliput.recipe import Recipe, explain, make_recipe, read_values, renamed
 from lilliput.rows import read_rows
 from lilliput.runs.manifest import MANIFEST, Manifest, sum_of, upgrade
 from lilliput.runs.swapping import FORMER, clear, replace_run, settle_run
@@ -224,15 +224,18 @@ class RunFolder:
 
     def read_recipe(self) -> Recipe:
         """Return the recipe that the run was trained by. Raises RunError if nothing holds it."""
+        copy = self._recipe_copy()
+        where = self.recipe if copy is None else self.path / MANIFEST
         try:
-            copy = self.manifest().recipe
-        except CheckpointError:
-            copy = None
-        try:
-            return read_recipe(self.recipe) if copy is None else make_recipe(copy, where=str(self.path / MANIFEST))
+            return make_recipe(renamed(read_values(where) if copy is None else copy), where=str(where))
         except RecipeError as error:
             advice = self.advice()
             raise RunError(f"{self.path}: {advice}" if advice else str(error)) from None
+
+    def _recipe_copy(self) -> dict[str, Any] | None:
+        with suppress(CheckpointError):
+            return self.manifest().recipe
+        return None
 
     def lost_recipe(self) -> bool:
         """Tell whether recipe.toml does not say what the copy in the manifest does."""
@@ -249,9 +252,8 @@ class RunFolder:
 
         Whatever is not as it was written is told to `note`; it never stops the use of a run.
         """
-        kept = None
-        with suppress(CheckpointError, ValueError):
-            copy = self.manifest().recipe
+        copy, kept = self._recipe_copy(), None
+        with suppress(ValueError):
             kept = None if copy is None else _sampling(copy)
         try:
             given = _sampling(files.read_toml(self.recipe))
@@ -393,6 +395,6 @@ def _sampling(values: Mapping[str, Any]) -> SampleSettings:
     if "sample" not in values:
         raise ValueError("it has no [sample] section")
     try:
-        return SampleSettings.model_validate(values.get("sample", {}))
+        return SampleSettings.model_validate(renamed(values)["sample"])
     except ValidationError as error:
         raise ValueError(f"[sample]: {explain(error, SampleSettings)}") from None

@@ -216,7 +216,7 @@ class Session:
 
     def _count_rounds(self) -> None:
         progress = self.progress
-        if self.settings.go_on and self._new_budget(progress.seconds).over(progress.step):
+        if self.settings.extend and self._new_budget(progress.seconds).over(progress.step):
             progress.rounds += 1
             progress.stale_evaluations = 0
 
