@@ -14,6 +14,7 @@ from lilliput.evaluation.floors import LEAST_BITS, strongest_floor
 from lilliput.runs.folder import RunFolder
 from lilliput.runs.history import read_history
 from lilliput.runs.outcome import read_evaluation
+from lilliput.runs.weights import stored_parameters
 
 RISE = 0.01
 """Share by which a validation loss must be above the best one to be worse for sure."""
@@ -97,7 +98,7 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
         ],
         uniform=math.log(vocabulary) if isinstance(vocabulary, int) and vocabulary > 0 else math.inf,
         spikes=history.spikes,
-        parameters=run.count_parameters(),
+        parameters=stored_parameters(run),
         training_tokens=facts["training"]["tokens"],
         validation_tokens=facts["validation"]["tokens"],
         validation_problems=facts["validation"].get("problems"),

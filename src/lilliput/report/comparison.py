@@ -13,6 +13,7 @@ from lilliput.report.tables import PART_NAMES, Rows, table
 from lilliput.runs.folder import RunFolder
 from lilliput.runs.history import read_history
 from lilliput.runs.outcome import read_evaluation
+from lilliput.runs.weights import stored_parameters
 
 LEFT_OUT = ("name", "description", "training.trackers")
 """Settings that change nothing of what a run comes to."""
@@ -60,7 +61,7 @@ def read_outcome(folder: Path, note: Callable[[str], None] = print) -> Outcome:
         raise RunError(f"{run.metrics}: holds no steps; copy it back from a backup, or train again with --fresh")
     try:
         last = steps[-1]
-        figures: dict[str, Any] = {"run": str(folder), "parameters": run.count_parameters(), "steps": last.step}
+        figures: dict[str, Any] = {"run": str(folder), "parameters": stored_parameters(run), "steps": last.step}
         figures |= {"seconds": last.seconds, "tokens": last.tokens, "best_step": evaluation["step"]}
         names = ("exact_match", "bits_per_character", "loss", "sampled_share")
         figures |= {name: evaluation[name] for name in names if name in evaluation}

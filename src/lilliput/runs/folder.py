@@ -4,6 +4,7 @@ recipe.toml            the recipe as it was resolved
 model.json             the architecture: its format, settings, vocabulary size, context
 tokenizer/             the tokenizer and its vocabulary for people
 weights.safetensors    the best weights so far
+first.safetensors      the weights that it began with, where they are those of another run
 facts.json             the text (checksum, counts), the floors, the tokens per character
 manifest.json          the SHA-256 of all that the run depends on, a copy of the recipe, the version of Lilliput
 environment.json       machine and package versions
@@ -17,7 +18,6 @@ loss.png, loss.svg     the loss curves
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -42,6 +42,7 @@ from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
 
 WEIGHTS = "weights.safetensors"
+FIRST_WEIGHTS = "first.safetensors"
 _LISTED = ("facts.json", "tokenizer/*.json", "tokenizer/*.tiktoken", "tokens/*.npy")
 """What the manifest of a prepared run lists; model.json and the weights are listed as they are written."""
 _MODEL_FORMAT = 2
@@ -361,33 +362,24 @@ class RunFolder:
         if path.exists():
             files.write(path, "".join(map(_line, kept)).encode("utf-8", _ESCAPE))
 
-    def write_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Replace the weights that the run is used with."""
-        self._replace(self.path / WEIGHTS, save({name: tensor.cpu().contiguous() for name, tensor in weights.items()}))
+    def write_weights(self, weights: Mapping[str, Tensor], name: str = WEIGHTS) -> None:
+        """Replace the weights that the run is used with, or those that it begins with."""
+        self._replace(self.path / name, save({key: tensor.cpu().contiguous() for key, tensor in weights.items()}))
 
-    def read_weights(self) -> dict[str, Tensor]:
-        """Read the best weights. Raises CheckpointError if they are missing or damaged."""
-        path = self.path / WEIGHTS
-        manifest = Manifest.read(self.path)
-        if WEIGHTS not in manifest.sums:
+    def read_weights(self, name: str = WEIGHTS) -> dict[str, Tensor]:
+        """Read the best weights, or those that the run began with.
+
+        Raises CheckpointError if they are missing or damaged.
+        """
+        path, manifest = self.path / name, Manifest.read(self.path)
+        if name not in manifest.sums:
             raise CheckpointError(f"{path}: {'not listed in ' + MANIFEST if path.exists() else 'missing'}")
-        if not manifest.knows(self.path, WEIGHTS):
+        if not manifest.knows(self.path, name):
             raise CheckpointError(f"{path}: damaged, its SHA-256 is not the one in manifest.json")
         try:
             return load_file(path)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{path}: unreadable ({error})") from None
-
-    def count_parameters(self) -> int | None:
-        """Return the number of trained values, without reading them; None if there are no weights yet."""
-        path = self.path / WEIGHTS
-        if not path.is_file():
-            return None
-        try:
-            with safe_open(path, "numpy") as file:
-                return sum(math.prod(map(int, file.get_slice(name).get_shape())) for name in list(file.keys()))
-        except (OSError, SafetensorError):
-            return None
 
 
 def _sampling(values: Mapping[str, Any]) -> SampleSettings:

@@ -17,6 +17,7 @@ OURS: Final = (
     "model.json",
     "tokenizer",
     "weights.safetensors",
+    "first.safetensors",
     "manifest.json",
     "environment.json",
     "tokens",

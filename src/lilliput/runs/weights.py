@@ -1,13 +1,15 @@
 """What a run's folder puts into a model: weights, and counts of the text that was learnt."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from lilliput.errors import CheckpointError
 from lilliput.models import Mixture, Model
 from lilliput.runs.checkpoint import newest_checkpoint
-from lilliput.runs.folder import RunFolder
+from lilliput.runs.folder import WEIGHTS, RunFolder
 from lilliput.tokenizers import Tokenizer
 
 
@@ -52,3 +54,15 @@ def best_weights(folder: RunFolder, note: Callable[[str], None]) -> Mapping[str,
             raise CheckpointError(f"{error}, and there is no checkpoint to use instead; train again") from None
         note(f"{error}; using the checkpoint of step {checkpoint.progress.step}")
         return checkpoint.weights
+
+
+def stored_parameters(folder: RunFolder) -> int | None:
+    """Return how many parameters a run has, without reading them; None if there are no weights yet."""
+    path = folder.path / WEIGHTS
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "numpy") as file:
+            return sum(math.prod(map(int, file.get_slice(name).get_shape())) for name in list(file.keys()))
+    except (OSError, SafetensorError):
+        return None

@@ -3,6 +3,7 @@
 There are no callbacks: console, plots and trackers are the body of the caller's loop over these.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from lilliput.models import Model, count_parameters
+from lilliput.runs.checkpoint import Progress
 from lilliput.training.budget import Budget
-from lilliput.training.data.training_data import TrainingData
+from lilliput.training.data.training_data import TrainingData, ValidationResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,23 @@ class Evaluated:
     exact_match: float | None = None
     network_loss: float | None = None
     network_training_loss: float | None = None
+
+
+def evaluated(progress: Progress, result: ValidationResult, training_data: TrainingData) -> Evaluated:
+    """Return the event of an evaluation that is already part of the progress."""
+    characters = training_data.facts.get("characters_per_token")
+    return Evaluated(
+        step=progress.step,
+        validation_loss=result.loss,
+        bits_per_character=None if characters is None else result.loss / characters / math.log(2),
+        best=progress.best_step == progress.step,
+        best_loss=result.loss if progress.best_loss is None else progress.best_loss,
+        best_step=progress.best_step,
+        share=result.scored / training_data.targets,
+        exact_match=result.exact_match,
+        network_loss=result.network,
+        network_training_loss=result.learnt,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """One session of a run: steps, looks at the validation text, checkpoints, and the final evaluation."""
 
-import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lilliput.beside import Beside
 from lilliput.data.batch import Batch
@@ -20,13 +20,13 @@ from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.schedules import rate_factor
 from lilliput.recipe import Recipe
 from lilliput.runs.checkpoint import Progress
-from lilliput.runs.folder import RunFolder
+from lilliput.runs.folder import FIRST_WEIGHTS, RunFolder
 from lilliput.runs.recorder import Recorder
 from lilliput.runs.weights import learn_counts
 from lilliput.training.budget import Budget, Costs
 from lilliput.training.data.training_data import TrainingData
 from lilliput.training.evaluator import Evaluator
-from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Stepped, started
+from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Stepped, evaluated, started
 from lilliput.training.fit import Step, fit
 from lilliput.training.gradient import Scaler
 from lilliput.training.loss_spike import ROLLBACKS, LossSpike, SpikeDetector
@@ -77,7 +77,7 @@ class Session:
             self.model,
             self.objective,
             build_optimizers(self.model, self.settings),
-            lambda: dict(self._first_model().named_parameters()),
+            self._first_weights,
             self.settings,
             self.notes.append,
         )
@@ -102,6 +102,12 @@ class Session:
     def _first_model(self) -> Model:
         torch.manual_seed(self.recipe.seed)
         return build(self.recipe.model, self.training_data.tokenizer.vocab_size, self.training_data.window)
+
+    def _first_weights(self) -> Mapping[str, Tensor]:
+        """Return the weights of step 0: those of another run, where this one was begun from it."""
+        if (self.run.path / FIRST_WEIGHTS).exists():
+            return self.run.read_weights(FIRST_WEIGHTS)
+        return dict(self._first_model().named_parameters())
 
     def _begin(self, seconds: float) -> None:
         """Set up what follows from the progress, `seconds` of which have passed since it was saved."""
@@ -297,11 +303,11 @@ class Session:
         """Evaluate, keep the weights if they are the best so far, write a sample, save."""
         started = self.clock()
         self._change()
-        evaluated, scoring = self._evaluate()
-        events: list[Event] = [evaluated, self._sample()]
+        event, scoring = self._evaluate()
+        events: list[Event] = [event, self._sample()]
         self._save()
         self.whole = True
-        scored = evaluated.share * self.training_data.targets
+        scored = event.share * self.training_data.targets
         self._keep_costs(self.budget.costs.measured(scoring / scored, self.clock() - started - scoring))
         return [*events, *self._diagnosis()]
 
@@ -320,23 +326,10 @@ class Session:
         else:
             progress.stale_evaluations += 1
         progress.evaluated_seconds = self.budget.elapsed()
-        share = result.scored / self.training_data.targets
-        row = {"step": progress.step, "share": round(share, 4)} | result.as_dict()
+        event = evaluated(progress, result, self.training_data)
+        row = {"step": progress.step, "share": round(event.share, 4)} | result.as_dict()
         self.metrics.write(row | {"seconds": round(progress.evaluated_seconds, 3)})
-        characters = self.training_data.facts.get("characters_per_token")
-        evaluated = Evaluated(
-            step=progress.step,
-            validation_loss=result.loss,
-            bits_per_character=None if characters is None else result.loss / characters / math.log(2),
-            best=progress.best_step == progress.step,
-            best_loss=result.loss if progress.best_loss is None else progress.best_loss,
-            best_step=progress.best_step,
-            share=share,
-            exact_match=result.exact_match,
-            network_loss=result.network,
-            network_training_loss=result.learnt,
-        )
-        return evaluated, scoring
+        return event, scoring
 
     def _diagnosis(self) -> Iterator[Event]:
         """Say what is wrong, each kind of thing once in a session."""

@@ -33,14 +33,16 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     preparing: Preparing = lambda what, done, total: None,
     started: float | None = None,
+    base: Path | None = None,
 ) -> Generator[Event, None, None]:
     """Train `recipe` on `corpus` into `folder`, or continue what is there, yielding events.
 
     `fresh` deletes an earlier run in the folder. When `stop()` turns true the step is finished, the state saved, and
     the last event is an interrupted `Finished`. While a large text is prepared, `preparing` is told how far it is; what
     it raises ends the preparation, and the next call goes on from there. A time budget counts from `started`
-    (`time.monotonic`), by default from now. Raises RunError if the folder is in use or holds a run with another recipe
-    or text; what it holds is then left as it was.
+    (`time.monotonic`), by default from now. A new run begins with the weights and the tokenizer of the run in `base`,
+    if that is given; both are copied. Raises RunError if the folder is in use or holds a run with another recipe or
+    text; what it holds is then left as it was.
     """
     started = time.monotonic() if started is None else started
     choose_runtime(recipe.training.precision)  # what the device cannot do is told before anything is touched
@@ -59,7 +61,7 @@ def train(
             else:
                 # Prepared aside: an earlier run goes only when the new one can begin.
                 with run.staged(keep=isinstance(corpus, LargeText)) as aside:
-                    prepare(recipe, aside, corpus, validation, preparing)
+                    prepare(recipe, aside, corpus, validation, preparing, None if base is None else RunFolder(base))
                     aside.write_recipe(recipe)
             training_data = open_training_data(run, recipe.data.window, fits=recipe.model.counts)
             recorder = Recorder(run, recipe.training.keep_every)

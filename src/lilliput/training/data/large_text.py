@@ -15,7 +15,7 @@ from lilliput.data.tokens import Tokens, read_tokens, write_tokens
 from lilliput.errors import CorpusError, TokenizerError
 from lilliput.evaluation.floors import NGRAM_TRAINING_CHARACTERS
 from lilliput.recipe import Recipe
-from lilliput.runs.folder import RunFolder
+from lilliput.runs.folder import FIRST_WEIGHTS, RunFolder
 from lilliput.segments import WHOLE, Starts, segments
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
@@ -79,7 +79,7 @@ def prepare_large(
     )
     if validation is None and parts.by == "position":
         measured |= likeness_facts("".join(learned), tokenizer.normalized(text))
-    (run.path / _BEGINNING).unlink()
+    (run.path / _BEGINNING).unlink(missing_ok=True)
     notes = [*text_survey.notes, *parts.notes]
     if recipe.tokenizer.kind not in _WHOLE_KINDS and parts.characters > MOST_LEARNT:
         notes.append(f"the tokenizer was trained on {MOST_LEARNT:,} characters, spread evenly over the text")
@@ -124,6 +124,8 @@ def _tokenizer(
 ) -> Tokenizer:
     """Train the tokenizer, or take the one of an earlier beginning of the same work."""
     identity = {"text": parts.identity, "tokenizer": recipe.tokenizer.model_dump()}
+    if (run.path / FIRST_WEIGHTS).exists():
+        return train_tokenizer(())  # that of another run
     identity = json.loads(json.dumps(identity))
     begun = run.path / _BEGINNING
     try:

@@ -3,7 +3,8 @@
 The floors are what is reached without a network: by counting, or by always giving the most frequent answer.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from lilliput.corpus import (
@@ -22,8 +23,9 @@ from lilliput.data.encoded_examples import encode_examples, write_examples
 from lilliput.data.tokens import joined, write_segments
 from lilliput.errors import CorpusError, RecipeError
 from lilliput.evaluation.answers import answer_floors, most_frequent_answer
-from lilliput.recipe import Recipe
-from lilliput.runs.folder import RunFolder
+from lilliput.recipe import Recipe, differences
+from lilliput.runs.folder import FIRST_WEIGHTS, RunFolder
+from lilliput.runs.weights import best_weights
 from lilliput.segments import starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import train as train_tokenizer
@@ -37,6 +39,8 @@ Measure = Corpus | Examples
 """What a run can be measured on."""
 Source = Measure | LargeText
 """What a run can be given to learn from."""
+MakeTokenizer = Callable[[Iterable[str]], Tokenizer]
+"""Makes the tokenizer for these texts."""
 
 
 def is_same_source(facts: dict[str, Any], source: Source, validation: Measure | None) -> bool:
@@ -57,20 +61,28 @@ def prepare(
     source: Source,
     validation: Measure | None,
     progress: Preparing = lambda what, done, total: None,
+    base: RunFolder | None = None,
 ) -> None:
     """Encode the texts or examples into the run folder; a large text tells `progress` how far it is.
+
+    The tokenizer, and the weights to begin with, are those of the run `base` if that is given.
 
     Raises CorpusError if a part is too short to learn from or to measure on, or an example too long, or if examples
     are to be measured on a text or the other way round.
     """
     text: dict[str, Any] = {"name": source.name}
+    make_tokenizer: MakeTokenizer = partial(_train_tokenizer, recipe)
+    if base is not None:
+        _require_alike(base, recipe)
+        make_tokenizer = partial(_tokenizer_of, base)
+        run.write_weights(best_weights(base, lambda line: None), FIRST_WEIGHTS)
     if isinstance(source, LargeText) and not isinstance(validation, Examples):
-        facts = prepare_large(recipe, run, source, validation, lambda texts: _train_tokenizer(recipe, texts), progress)
+        facts = prepare_large(recipe, run, source, validation, make_tokenizer, progress)
         text["files"] = [source.stamp, "" if validation is None else validation.sha256]
     elif isinstance(source, Corpus) and not isinstance(validation, Examples):
-        facts = _prepare_text(recipe, run, source, validation) | {"sha256": source.sha256}
+        facts = _prepare_text(recipe, run, source, validation, make_tokenizer) | {"sha256": source.sha256}
     elif isinstance(source, Examples) and not isinstance(validation, Corpus):
-        facts = _prepare_examples(recipe, run, source, validation)
+        facts = _prepare_examples(recipe, run, source, validation, make_tokenizer)
         facts |= {"sha256": source.sha256, "notes": [*source.notes, *facts.pop("notes", [])]}
     else:
         raise CorpusError(
@@ -98,10 +110,12 @@ def open_training_data(run: RunFolder, window: int, fits: bool = False) -> Train
     return TextData.open(run, tokenizer, facts, window, fits)
 
 
-def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Corpus | None) -> dict[str, Any]:
+def _prepare_text(
+    recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Corpus | None, make_tokenizer: MakeTokenizer
+) -> dict[str, Any]:
     parts = split(corpus, recipe.data.split, validation)
     training, held_out = list(parts.training_segments), list(parts.validation_segments)
-    tokenizer = _train_tokenizer(recipe, training)
+    tokenizer = make_tokenizer(training)
     learnt, measured = ([tokenizer.encode(part) for part in texts] for texts in (training, held_out))
     for name, ids in (("training", learnt), ("validation", measured)):
         if (least := min(map(len, ids))) < 2:
@@ -133,12 +147,16 @@ def _prepare_text(recipe: Recipe, run: RunFolder, corpus: Corpus, validation: Co
 
 
 def _prepare_examples(
-    recipe: Recipe, run: RunFolder, examples: Examples, validation: Examples | None
+    recipe: Recipe,
+    run: RunFolder,
+    examples: Examples,
+    validation: Examples | None,
+    make_tokenizer: MakeTokenizer,
 ) -> dict[str, Any]:
     if recipe.model.counts:
         raise RecipeError("model.counts counts what follows what in a text; for prompts with answers leave it out")
     training, held_out = split_examples(examples, recipe.data.split.fraction, validation)
-    tokenizer = _train_tokenizer(recipe, _tokenizer_texts(training, recipe.tokenizer.kind))
+    tokenizer = make_tokenizer(_tokenizer_texts(training, recipe.tokenizer.kind))
     facts: dict[str, Any] = {}
     paths = (run.training_tokens, run.validation_tokens)
     for name, part, path in zip(("training", "validation"), (training, held_out), paths, strict=True):
@@ -153,6 +171,18 @@ def _prepare_examples(
     if validation is not None and recipe.data.arithmetic is None and (shared := shared_prompts(training, validation)):
         facts["notes"] = [f"{shared:,} of the {len(validation):,} prompts to be measured on are also learnt"]
     return facts
+
+
+def _require_alike(base: RunFolder, recipe: Recipe) -> None:
+    """Raise RecipeError unless a run has the tokenizer, the model and the window of a recipe."""
+    sections = ("model.", "tokenizer.", "data.window")
+    changes = [line for line in differences(base.read_recipe(), recipe) if line.startswith(sections)]
+    if changes:
+        raise RecipeError(f"{base.path} has another model than the recipe ({'; '.join(changes)}); make these equal")
+
+
+def _tokenizer_of(base: RunFolder, texts: Iterable[str]) -> Tokenizer:
+    return base.load_tokenizer()
 
 
 def _train_tokenizer(recipe: Recipe, texts: Iterable[str]) -> Tokenizer:
