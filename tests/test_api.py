@@ -12,6 +12,7 @@ import torch
 import lilliput
 from lilliput.errors import CorpusError, LilliputError, RecipeError, RunError
 from lilliput.interrupts import Interrupts
+from lilliput.runs.folder import RunFolder
 from tests.conftest import made_up_text
 
 TINY: dict[str, Any] = {
@@ -28,7 +29,6 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def steps_of(folder: Path) -> list[int]:
-    from lilliput.runs.folder import RunFolder
 
     run = RunFolder(folder)
     return [row["step"] for row in run.read_lines(run.metrics) if "loss" in row]
@@ -85,7 +85,7 @@ def test_several_texts_and_a_text_to_be_measured_on(text_file: Path, tmp_path: P
     recipe = lilliput.read_recipe(Path("run/recipe.toml"))
     assert recipe.data.corpus == (str(text_file), "second.txt")
     assert recipe.data.validation == "held.txt"
-    facts = lilliput.runs.RunFolder(Path("run")).read_json(Path("run/facts.json"))  # type: ignore[attr-defined]
+    facts = RunFolder(Path("run")).read_facts()
     assert facts["validation"]["characters"] == 3000
     assert model.write("a", length=2).startswith("a")
 
