@@ -10,7 +10,7 @@ Blocks of a page are taken in their order, in an empty folder with made-up texts
 - `toml NAME`, `json NAME`: written to the file NAME. `json NAME.output.json` is compared with real output.
 
 Texts that are known by name come from a folder LILLIPUT_DATA with made-up contents; nothing reaches the network.
-The generated parts are those of `tests.generated_docs`.
+The generated parts are those of `tools.generated_docs`.
 """
 
 import ast
@@ -25,14 +25,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tools.generated_docs import LOG, RECIPES, REFERENCE, generated, settings, slug
+from tools.recorded_results import wrong_figures
 
 import lilliput.api
 from lilliput.cli import main as run_lilliput
 from lilliput.corpus.named.catalogue import CATALOGUE
 from lilliput.recipe import _FREE_KEYS, recipe_names
 from tests.conftest import made_up_text
-from tests.generated_docs import LOG, RECIPES, REFERENCE, generated, settings, slug
-from tests.recorded_results import wrong_figures
 from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
@@ -259,7 +259,7 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
 
 def test_generated_parts_are_up_to_date() -> None:
     for page, text in generated():
-        assert page.read_text(encoding="utf-8") == text, f"write {page.name} anew: python -m tests.generated_docs"
+        assert page.read_text(encoding="utf-8") == text, f"{page.name}: run python -m tools.generated_docs"
 
 
 def test_every_key_has_a_meaning() -> None:

@@ -1,6 +1,6 @@
 """The parts of the pages that follow from the code: what `--help` says, the tables of a recipe's keys, the log's index.
 
-Write them anew with `python -m tests.generated_docs`. What a key means is written by hand in the page and kept,
+Run `python -m tools.generated_docs` to update them. What a key means is written by hand in the page and kept,
 and so is what stands above a table.
 """
 
@@ -17,7 +17,7 @@ from lilliput.cli import main as run_lilliput
 from lilliput.cli.application import VERBS
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.recipe import Recipe
-from tests.recorded_results import comparison_table, results_table, writing_table
+from tools.recorded_results import comparison_table, results_table, writing_table
 
 DOCS = Path(__file__).parents[1] / "docs"
 README, RECIPES, REFERENCE = DOCS.parent / "README.md", DOCS / "recipes.md", DOCS / "reference.md"
