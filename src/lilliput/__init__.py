@@ -1,4 +1,4 @@
-"""Lilliput trains tiny language models from scratch, on any text, on the machine that is there, and puts them to use.
+"""Lilliput trains tiny language models from scratch, on your own text and your own computer.
 
 >>> import lilliput
 >>> model = lilliput.train("poems.txt", minutes=2)

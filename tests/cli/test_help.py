@@ -70,6 +70,14 @@ def test_the_help_names_every_verb(lilliput: Lilliput, arguments: tuple[str, ...
         assert f"  {verb} " in outcome.out
 
 
+def test_first_sentences_fit_the_list_of_verbs(lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = lilliput("--help").out.splitlines()
+    listed = [line for line in lines[lines.index("Commands:") + 1 :] if line.strip()]
+    assert {line.split()[0] for line in listed} == set(VERBS)
+    assert [line for line in listed if line.endswith("...") or len(line) > 80] == []
+
+
 @pytest.mark.parametrize("arguments", [(), *((verb,) for verb in VERBS), ("corpora", "get"), ("recipes", "show")])
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     outcome = subprocess.run([sys.executable, "-c", HELP, *arguments, "--help"], capture_output=True, text=True)

@@ -33,7 +33,7 @@ def build_app(verbs: tuple[str, ...] | list[str] = VERBS) -> typer.Typer:
     """Return the command-line application with only these verbs loaded."""
     app = typer.Typer(
         name="lilliput",
-        help="Train tiny language models from scratch, on your own text, on the machine that is there.",
+        help="Train tiny language models from scratch, on your own text and your own computer.",
         invoke_without_command=True,
         add_completion=False,
         rich_markup_mode=None,

@@ -12,7 +12,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Draw their loss curves into this picture (PNG and SVG).")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
-    """Compare finished runs: what each came to, what it cost, and which settings differ."""
+    """Compare finished runs: results, cost, and different settings."""
     from lilliput.report.comparison import compare, read_outcome
 
     def note(line: str) -> None:

@@ -14,7 +14,7 @@ def run(
     minutes: Annotated[float, typer.Option(help="Time budget of the training.")] = 2.0,
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/demo"),
 ) -> int:
-    """Train for two minutes on the best text that can be had, and show what came of it."""
+    """Train for two minutes on a known text, and show the result."""
     from lilliput.api import run_task
     from lilliput.cli.showing import download_progress
     from lilliput.errors import CorpusError

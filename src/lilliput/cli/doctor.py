@@ -12,7 +12,7 @@ def run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
-    """Say what is wrong with a run, and what helps."""
+    """Find what is wrong with a run, and suggest remedies."""
     from lilliput.evaluation.doctor import FEW_STEPS, diagnose, read_chart
     from lilliput.runs.folder import RunFolder
 

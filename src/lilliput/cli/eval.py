@@ -16,7 +16,10 @@ def run(
     field: Field = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
-    """Measure a run: loss, perplexity, bits per character and byte, or right answers, beside what counting reaches."""
+    """Measure a run on held-out text, beside the baselines.
+
+    Prints loss, perplexity, bits per character and byte, or the share of right answers.
+    """
     from lilliput.report.tables import print_evaluation
     from lilliput.training.evaluator import evaluate_run
     from lilliput.writer import load

@@ -33,7 +33,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Keep the judged text in this file, which must be new.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
-    """Judge what a run writes: real words, agreement, what is copied, and variety."""
+    """Measure what a run writes: real words, agreement, copies."""
     from lilliput.corpus import open_corpus
     from lilliput.evaluation.agreement import DETERMINERS
     from lilliput.evaluation.generation_metrics import judge, read_texts, write_lines

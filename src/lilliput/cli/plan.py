@@ -33,7 +33,7 @@ def run(
     save: Annotated[Path | None, typer.Option(help="Write the recipe into this file, which must be new.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
-    """Say what `lilliput train` would do: the choices for this text and this time, the speed here, the end."""
+    """Show what training would do: settings, speed, expected result."""
     started = time.monotonic()
     from lilliput.cli.showing import download_progress
     from lilliput.errors import RecipeError

@@ -12,7 +12,7 @@ def run(
         Path | None, typer.Option(help="The picture; a PNG and an SVG are written. Default: loss.png in the first run.")
     ] = None,
 ) -> None:
-    """Draw training and validation loss, the floors and the learning rate."""
+    """Draw the loss curves, the baselines and the learning rate."""
     from lilliput.report.curves import read_curve
     from lilliput.report.plots import plot_runs
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="List the recipes, or show one with the reasons beside its values.",
+    help="List the recipes, or show one with the reasons for its values.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )
@@ -17,7 +17,7 @@ def list_recipes(
     context: typer.Context,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per recipe, for programs.")] = False,
 ) -> None:
-    """List the recipes, or show one with the reasons beside its values."""
+    """List the recipes, or show one with the reasons for its values."""
     if context.invoked_subcommand is not None:
         return
     from lilliput.recipe import named_recipe, recipe_names

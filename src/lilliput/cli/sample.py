@@ -82,7 +82,7 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
 ) -> None:
-    """Write with a trained model; the text appears while it is written."""
+    """Write text with a trained model. The text appears while the model writes it."""
     from lilliput.corpus.text.byte_decoding import decode
 
     stop, ban = ([unescaped(text) for text in texts or []] for texts in (stop, ban))

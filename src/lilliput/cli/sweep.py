@@ -33,7 +33,10 @@ def run(
     validation: Annotated[str | None, typer.Option(help="Measure on this text or file.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> int:
-    """Try several settings on one text, with equal lengths and several seeds; the plan as it is is one of them."""
+    """Try several settings on one text, each with several seeds.
+
+    All runs have the same length. The unchanged plan is one of them.
+    """
     from lilliput.interrupts import Interrupts
     from lilliput.planning.resolve import Task, resolve
     from lilliput.recipe import parse_setting

@@ -41,7 +41,7 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder and start over.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, for programs.")] = False,
 ) -> int:
-    """Train a model on a text or on answers, or continue: the same command again goes on where it stopped."""
+    """Train a model, or continue a run. The same command again goes on where it stopped."""
     started = time.monotonic()
     from lilliput.api import run_task
     from lilliput.cli.showing import download_progress, show_evaluation
