@@ -168,9 +168,9 @@ def run_ours(work: Path, validation: str, settings: dict[str, Any], seconds: flo
     writer = load(folder)
     parameters = sum(parameter.numel() for parameter in writer.model.parameters())
     ids = writer.tokenizer.encode(validation)
-    floor = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))["floors"]["ngram"]
+    baseline = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))["baselines"]["ngram"]
     scores = losses(writer.model, ids, writer.model.context)
-    counting = floor["bits_per_character"] * math.log(2)
+    counting = baseline["bits_per_character"] * math.log(2)
     return {"seconds": spent, "parameters": parameters, "counting": counting} | scores
 
 

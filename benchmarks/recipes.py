@@ -183,7 +183,7 @@ def figures(folder: Path, seconds: float, case: Case) -> dict[str, Any]:
             "bits_per_character": evaluation["bits_per_character"],
             "separate": separate["loss"],
             "sliding": evaluation["loss"],
-            "count_model_bits_per_character": evaluation["floors"]["ngram"]["bits_per_character"],
+            "count_model_bits_per_character": evaluation["baselines"]["ngram"]["bits_per_character"],
         }
     if case.judged:
         found["writing"] = lilliput("judge", str(folder), "--json")

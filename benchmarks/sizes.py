@@ -42,8 +42,8 @@ def run(text: Path, folder: Path, minutes: float, model: str, seed: int) -> dict
         "tokens": max(row.get("tokens", 0) for row in rows),
         "bits_per_character": evaluation["bits_per_character"],
         "best_share": round(evaluation["step"] / max(row["step"] for row in rows), 3),
-        "counting": evaluation["floors"]["ngram"]["bits_per_character"],
-        "xz": evaluation["floors"]["xz"]["bits_per_character"],
+        "counting": evaluation["baselines"]["ngram"]["bits_per_character"],
+        "xz": evaluation["baselines"]["xz"]["bits_per_character"],
     }
 
 

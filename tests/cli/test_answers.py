@@ -13,7 +13,7 @@ TINY = (
     *("--set", "model.layers=1", "--set", "model.width=32", "--set", "model.heads=2", "--set", "model.dropout=0"),
 )
 FEW = (*TINY, "--set", "training.steps=4", "--set", "training.evaluate_every=2")
-FIGURES = {"exact_match", "right", "problems", "loss", "perplexity", "tokens", "sampled_share", "floors", "wrong"}
+FIGURES = {"exact_match", "right", "problems", "loss", "perplexity", "tokens", "sampled_share", "baselines", "wrong"}
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -60,11 +60,11 @@ def test_json_is_all_that_stands_on_standard_output(lilliput: Lilliput) -> None:
     evaluated = lilliput("eval", "runs/story", "--json")
     report = json.loads(evaluated.out)
     assert evaluated.out.count("\n") == 1
-    assert report.keys() >= SCORE | {"windows", "floors"}
+    assert report.keys() >= SCORE | {"windows", "baselines"}
     assert report["windows"].keys() == {"separate", "sliding"}
     assert all(score.keys() >= SCORE for score in report["windows"].values())
-    assert report["floors"]["ngram"].keys() >= {"order", "bits_per_character"}
-    assert report["floors"]["xz"].keys() >= {"bits_per_character"}
+    assert report["baselines"]["ngram"].keys() >= {"order", "bits_per_character"}
+    assert report["baselines"]["xz"].keys() >= {"bits_per_character"}
     assert all(report[key] == report["windows"]["sliding"][key] for key in SCORE)
     # The whole held-out text was measured when training ended, so measuring it again finds the same.
     assert report["loss"] == pytest.approx(summary["validation_loss"], abs=1e-5)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lilliput.corpus import Corpus, Document, SplitSettings, split
 from lilliput.corpus.items import find_items, fixed_form, item_spans, items_of, split_items
 from lilliput.errors import CorpusError
-from lilliput.evaluation.floors import ngram_floor
+from lilliput.evaluation.baselines import ngram_baseline
 from tests.conftest import WORDS, made_up_text
 
 SYLLABLES = ["ka", "lo", "mi", "ren", "su", "ta", "vel", "no", "ri", "an", "do", "pe", "shi", "bar", "el", "gu"]
@@ -157,7 +157,7 @@ def test_a_sorted_list_is_drawn_from_and_shuffled() -> None:
 def test_the_end_of_the_alphabet_measures_nothing() -> None:
     text = "\n".join(sorted(words(3000))) + "\n"
     bits = [
-        ngram_floor(part.training, part.validation).bits_per_character
+        ngram_baseline(part.training, part.validation).bits_per_character
         for part in (split(corpus(text), SplitSettings(by=by)) for by in ("position", "items"))
     ]
     assert bits[0] > 1.2 * bits[1]

@@ -11,7 +11,7 @@ from lilliput.corpus import END, Example
 from lilliput.corpus.examples import gather
 from lilliput.data.encoded_examples import EncodedExamples, encode_examples
 from lilliput.errors import CorpusError
-from lilliput.evaluation.answers import answer_floors, most_frequent_answer, score_answers
+from lilliput.evaluation.answers import answer_baselines, most_frequent_answer, score_answers
 from lilliput.generation.settings import SampleSettings
 from lilliput.models import Model, build
 from lilliput.models.settings import GPTSettings, RecurrentSettings
@@ -130,6 +130,6 @@ def test_the_commonest_answer_and_what_it_would_reach() -> None:
     training = gather("t", [Example(str(n), answer) for n, answer in enumerate(["b", "a", "a", "b", "c"])])
     assert most_frequent_answer(training) == "b"  # as frequent as "a", and first
     held_out = gather("h", [Example(str(n), answer) for n, answer in enumerate(["b", "a", "b", "z"])])
-    assert answer_floors("b", held_out) == {"most_frequent_answer": {"answer": "b", "exact_match": 0.5}}
+    assert answer_baselines("b", held_out) == {"most_frequent_answer": {"answer": "b", "exact_match": 0.5}}
     with pytest.raises(CorpusError, match="no examples to learn from"):
         most_frequent_answer(gather("none", []))

@@ -40,7 +40,7 @@ def network(held_out: float, *learnt: float) -> list[tuple[int, float, float]]:
 FALLING = (3.0, 2.5, 2.2, 2.0, 1.9, 1.8, 1.7, 1.65, 1.6, 1.55)
 HEALTHY = Chart(
     steps=falling(4, 1.4),
-    looks=looks(2.6, 2.2, 2.0, 1.9, 1.8, 1.75, 1.7, 1.65, 1.62, 1.6),
+    evaluations=looks(2.6, 2.2, 2.0, 1.9, 1.8, 1.75, 1.7, 1.65, 1.62, 1.6),
     network=network(1.9, *FALLING),
     uniform=4.6,
     spikes=[],
@@ -53,7 +53,7 @@ HEALTHY = Chart(
     counts=2.3,
     over=True,
 )
-OVERFITTING = replace(HEALTHY, looks=looks(2.6, 2.2, 2.0, 1.9, 1.8, 1.7, 1.72, 1.75, 1.8, 1.9))
+OVERFITTING = replace(HEALTHY, evaluations=looks(2.6, 2.2, 2.0, 1.9, 1.8, 1.7, 1.72, 1.75, 1.8, 1.9))
 
 
 def kinds(chart: Chart) -> list[str]:
@@ -62,7 +62,7 @@ def kinds(chart: Chart) -> list[str]:
 
 def test_a_healthy_run_is_told_nothing():
     assert kinds(HEALTHY) == []
-    assert kinds(replace(HEALTHY, steps=[], looks=[], over=False)) == []
+    assert kinds(replace(HEALTHY, steps=[], evaluations=[], over=False)) == []
 
 
 def test_overfitting_names_since_when_and_what_is_kept():
@@ -76,8 +76,8 @@ def test_overfitting_names_since_when_and_what_is_kept():
 
 
 def test_one_worse_evaluation_or_a_little_rise_is_not_overfitting():
-    assert kinds(replace(HEALTHY, looks=looks(2.6, 2.0, 1.9, 2.0))) == []
-    assert kinds(replace(HEALTHY, looks=looks(2.6, 2.0, 1.9, 1.905, 1.905))) == []
+    assert kinds(replace(HEALTHY, evaluations=looks(2.6, 2.0, 1.9, 2.0))) == []
+    assert kinds(replace(HEALTHY, evaluations=looks(2.6, 2.0, 1.9, 1.905, 1.905))) == []
 
 
 def test_a_validation_loss_that_rises_with_the_training_loss_is_not_overfitting():
@@ -113,7 +113,9 @@ def test_what_can_only_be_said_at_the_end_is_not_said_before():
 
 def test_a_mixture_is_not_compared_with_its_network() -> None:
     # Together with counts the held-out text has 1.39, but the network alone is far from that.
-    chart = replace(HEALTHY, steps=falling(4, 1.7), looks=looks(1.6, 1.5, 1.39), network=network(2.1, 3.0, 2.0, 1.668))
+    chart = replace(
+        HEALTHY, steps=falling(4, 1.7), evaluations=looks(1.6, 1.5, 1.39), network=network(2.1, 3.0, 2.0, 1.668)
+    )
     assert kinds(chart) == []
     (finding,) = diagnose(replace(chart, network=network(1.69, 3.0, 2.0, 1.668)))
     assert "after 1,000 steps the loss of the network alone is 1.668" in finding.text
@@ -121,8 +123,8 @@ def test_a_mixture_is_not_compared_with_its_network() -> None:
 
 
 def test_after_few_steps_nothing_is_said_of_how_well_a_run_learns() -> None:
-    chart = replace(HEALTHY, looks=looks(1.6), network=network(1.57, 1.55))
-    assert kinds(replace(chart, looks=looks(1.7, 1.6), network=network(1.57, 1.7, 1.55))) == ["underfitting"]
+    chart = replace(HEALTHY, evaluations=looks(1.6), network=network(1.57, 1.55))
+    assert kinds(replace(chart, evaluations=looks(1.7, 1.6), network=network(1.57, 1.7, 1.55))) == ["underfitting"]
     assert kinds(replace(chart, steps=falling(4, 1.6, 99))) == []
 
 
@@ -131,14 +133,16 @@ def test_a_run_of_an_earlier_version_is_told_less() -> None:
 
 
 def test_a_network_that_is_destroyed_is_told_at_any_step_and_first() -> None:
-    chart = replace(HEALTHY, steps=falling(4, 8.0, 5), looks=looks(1.79), network=network(13.3, 13.276), counts=2.0)
+    chart = replace(
+        HEALTHY, steps=falling(4, 8.0, 5), evaluations=looks(1.79), network=network(13.3, 13.276), counts=2.0
+    )
     finding = diagnose(replace(chart, uniform=4.63))[0]
     assert finding.kind == "destroyed network"
     assert "13.28 on the text to learn, and guessing all tokens alike has 4.63" in finding.text
 
 
 def test_answers_that_are_all_right_are_not_underfitted():
-    chart = replace(HEALTHY, steps=falling(4, 0.01, noise=0), looks=looks(1.0, 0.01), validation_problems=1000)
+    chart = replace(HEALTHY, steps=falling(4, 0.01, noise=0), evaluations=looks(1.0, 0.01), validation_problems=1000)
     chart = replace(chart, network=network(0.01, 1.0, 0.01))
     assert kinds(chart) == []
 
@@ -195,7 +199,7 @@ def test_the_chart_is_what_the_run_wrote(tmp_path: Path) -> None:
     run(tmp_path / "run", recipe())
     chart = read_chart(RunFolder(tmp_path / "run"))
     assert [step for step, _ in chart.steps] == list(range(1, 13))
-    assert [step for step, _ in chart.looks] == [4, 8, 12]
+    assert [step for step, _ in chart.evaluations] == [4, 8, 12]
     assert [step for step, _, _ in chart.network] == [4, 8, 12]
     assert chart.uniform == pytest.approx(math.log(json.loads((tmp_path / "run/model.json").read_text())["vocab_size"]))
     assert (chart.done, chart.over) == (12, True)

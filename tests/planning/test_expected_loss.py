@@ -27,11 +27,11 @@ def test_there_is_an_expectation_for_a_planned_model_of_characters() -> None:
     small = {"training.steps": 3, "training.minutes": None}
     planned = make_plan("any", text, small).recipe()
     found = forecast(planned, text)
-    assert found.floors is not None and found.expected is not None
-    assert 0 < found.expected <= found.floors["ngram"]["bits_per_character"] + 5e-4  # it is rounded
+    assert found.baselines is not None and found.expected is not None
+    assert 0 < found.expected <= found.baselines["ngram"]["bits_per_character"] + 5e-4  # it is rounded
     for settings in ({"model.layers": 1}, {"model.counts": False}, {"tokenizer.kind": "byte"}):
         changed = make_plan("any", text, small | settings).recipe()
         assert not tells(changed)
         assert forecast(changed, text).expected is None
     answers = make_plan("any", sums(), small).recipe()
-    assert forecast(answers, sums()).floors is None
+    assert forecast(answers, sums()).baselines is None

@@ -54,7 +54,7 @@ def test_a_budget_is_divided_by_the_throughput() -> None:
     found = forecast(budget(20), corpus(5000))
     assert found.seconds == 1200
     assert 1 < found.steps < 1200 / (found.milliseconds_per_step / 1000)
-    assert found.passes == pytest.approx(found.steps * found.tokens_per_step / 5000, rel=0.1)
+    assert found.epochs == pytest.approx(found.steps * found.tokens_per_step / 5000, rel=0.1)
     assert found.characters == len(corpus(5000).text)
     assert found.tokens_per_second == pytest.approx(found.tokens_per_step / found.milliseconds_per_step * 1000, rel=0.2)
 
@@ -92,7 +92,7 @@ def test_of_a_large_text_the_size_on_the_disk_is_known(tmp_path: Path, monkeypat
     source = open_large_corpus([str(tmp_path / "long.txt")])
     assert source is not None
     found = forecast(budget(1), source)
-    assert (found.characters, found.bytes, found.passes) == (None, source.size, None)
+    assert (found.characters, found.bytes, found.epochs) == (None, source.size, None)
     assert found.vocabulary == len(set(open_corpus([str(tmp_path / "long.txt")]).text)) + 16
     with pytest.raises(CorpusError, match="read as a stream and cannot be split by pieces"):
         forecast(budget(1, **{"data.split.by": "pieces"}), source)

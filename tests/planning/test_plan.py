@@ -195,8 +195,8 @@ def characters(number: int) -> str:
 def test_a_plan_for_any_alphabet_can_be_trained(
     number: int, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = held_out.measure_floors("abcabc", "abc")
-    monkeypatch.setattr(held_out, "measure_floors", lambda *parts, **options: few)  # these take their time
+    few = held_out.measure_baselines("abcabc", "abc")
+    monkeypatch.setattr(held_out, "measure_baselines", lambda *parts, **options: few)  # these take their time
     monkeypatch.setattr(held_out, "measure_likeness", lambda *parts, **options: None)
     alphabet = characters(number)
     for part, rare in enumerate((10, 40, 200)):  # characters that only the held-out part has

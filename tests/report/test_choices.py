@@ -24,7 +24,7 @@ def begun(**changed: Any) -> Started:
         "context": 64,
         "training_tokens": 2700,
         "validation_tokens": 300,
-        "floors": {
+        "baselines": {
             "ngram": {"order": 5, "bits_per_character": 2.5, "training_characters_used": 2700},
             "ppmd": {"order": 6, "bits_per_character": 2.3},
             "xz": {"bits_per_character": 2.8},

@@ -21,21 +21,23 @@ def write(folder, lines, facts=None):
 
 
 def test_a_run_is_read_with_its_facts(tmp_path):
-    floors = {"ngram": {"order": 4, "bits_per_character": 2.4}, "xz": {"bits_per_character": 2.6}}
-    curve = read_curve(write(tmp_path / "poems", STEPS, {"characters_per_token": 2.5, "floors": floors, "other": 1}))
+    baselines = {"ngram": {"order": 4, "bits_per_character": 2.4}, "xz": {"bits_per_character": 2.6}}
+    curve = read_curve(
+        write(tmp_path / "poems", STEPS, {"characters_per_token": 2.5, "baselines": baselines, "other": 1})
+    )
     assert (curve.name, list(curve.steps), list(curve.losses)) == ("poems", [1, 2], [4.0, 3.0])
     assert (list(curve.learning_rates), list(curve.seconds)) == ([0.1, 0.2], [0.5, 1.0])
     assert list(curve.validation) == [(2, 3.5)]
     assert curve.characters_per_token == 2.5
-    assert curve.floors == {"count model (order 4)": 2.4, "xz": 2.6}
+    assert curve.baselines == {"count model (order 4)": 2.4, "xz": 2.6}
 
 
 def test_the_share_of_right_answers_is_read(tmp_path):
-    floors = {"most_frequent_answer": {"answer": "9", "exact_match": 0.1}}
+    baselines = {"most_frequent_answer": {"answer": "9", "exact_match": 0.1}}
     lines = [*STEPS[:2], {**STEPS[2], "exact_match": 0.25}]
-    curve = read_curve(write(tmp_path / "sums", lines, {"floors": floors}))
+    curve = read_curve(write(tmp_path / "sums", lines, {"baselines": baselines}))
     assert list(curve.exact_match) == [(2, 0.25)]
-    assert curve.floors == {}
+    assert curve.baselines == {}
     assert read_curve(write(tmp_path / "text", STEPS)).exact_match == []
 
 
@@ -46,11 +48,11 @@ def test_the_network_alone_has_a_curve_where_something_is_beside_it(tmp_path):
     assert curve.network == [(3, 3.75)]
 
 
-@pytest.mark.parametrize("facts", [None, {}, {"floors": None}])
+@pytest.mark.parametrize("facts", [None, {}, {"baselines": None}])
 def test_facts_may_be_missing(tmp_path, facts):
     curve = read_curve(write(tmp_path / "run", STEPS, facts))
     assert curve.characters_per_token is None
-    assert curve.floors == {}
+    assert curve.baselines == {}
 
 
 def test_a_continued_run_counts_as_it_stands_last(tmp_path):
@@ -76,7 +78,7 @@ def test_a_broken_line_is_named_and_the_rest_is_drawn(tmp_path, broken):
     assert told == [f"{folder / 'metrics.jsonl'}: line 1 is damaged and left out"]
 
 
-@pytest.mark.parametrize("facts", ["{", "[]", '{"floors": {"ngram": 3}}', '{"characters_per_token": "many"}'])
+@pytest.mark.parametrize("facts", ["{", "[]", '{"baselines": {"ngram": 3}}', '{"characters_per_token": "many"}'])
 def test_broken_facts_are_refused(tmp_path, facts):
     folder = write(tmp_path / "run", STEPS)
     (folder / "facts.json").write_text(facts)

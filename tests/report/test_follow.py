@@ -53,7 +53,7 @@ def started(**changes: Any) -> Started:
         "context": 16,
         "training_tokens": 2700,
         "validation_tokens": 300,
-        "floors": FLOORS,
+        "baselines": FLOORS,
         "characters_per_token": 1.0,
     }
     return Started(**(values | changes))
@@ -118,9 +118,14 @@ def test_everything_is_shown_in_its_order_and_the_last_event_comes_back() -> Non
 def test_a_run_on_answers_tells_problems_and_right_answers() -> None:
     shown, stream = view()
     recorder = Recorder()
-    floors = {"most_frequent_answer": {"answer": "9", "exact_match": 0.1}}
+    baselines = {"most_frequent_answer": {"answer": "9", "exact_match": 0.1}}
     look = Evaluated(10, 0.5, None, True, 0.5, 10, 1.0, exact_match=0.75)
-    problems = {"training_problems": 900, "validation_problems": 100, "characters_per_token": None, "floors": floors}
+    problems = {
+        "training_problems": 900,
+        "validation_problems": 100,
+        "characters_per_token": None,
+        "baselines": baselines,
+    }
     events: list[Event] = [started(**problems), look, Sampled(10, "", "right  1+1=2"), finished()]
     follow(iter(events), shown, lambda: [recorder])
     text = stream.getvalue()

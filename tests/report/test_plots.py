@@ -16,7 +16,7 @@ def run(name="poems", steps=40, **more):
     losses = [1.5 + 2 * math.exp(-step / 10) for step in numbers]
     validation = [(step, losses[step - 1] + 0.1) for step in numbers if step % 10 == 0]
     rates, seconds = [1e-3] * steps, [step * 6.0 for step in numbers]
-    values = {"validation": validation, "characters_per_token": 2.0, "floors": {"count model, order 3": 2.0}} | more
+    values = {"validation": validation, "characters_per_token": 2.0, "baselines": {"count model, order 3": 2.0}} | more
     return RunCurve(name, list(numbers), losses, rates, seconds, **values)
 
 
@@ -41,7 +41,7 @@ def test_either_name_gives_the_same_stem(tmp_path, given, stem):
     assert [file.name for file in plot_runs([run()], tmp_path / given)] == [f"{stem}.png", f"{stem}.svg"]
 
 
-def test_one_run_has_both_units_its_floors_and_its_best(tmp_path):
+def test_one_run_has_both_units_its_baselines_and_its_best(tmp_path):
     texts = comments(plot_runs([run()], tmp_path / "a")[1])
     best = (1.5 + 2 * math.exp(-4) + 0.1) / math.log(2) / 2
     assert {"bits per character", "nats per token", "step", "learning", "rate"} <= set(texts)
@@ -60,7 +60,7 @@ def test_the_plot_says_which_loss_is_whose(tmp_path):
 
 
 def test_several_runs_are_named_and_share_one_unit(tmp_path):
-    other = run("prose", characters_per_token=1.0, floors={"count model, order 3": 2.5})
+    other = run("prose", characters_per_token=1.0, baselines={"count model, order 3": 2.5})
     texts = comments(plot_runs([run(), other], tmp_path / "a", against="seconds")[1])
     assert "nats per token" not in texts
     assert "minutes of training" in texts
@@ -69,12 +69,12 @@ def test_several_runs_are_named_and_share_one_unit(tmp_path):
     assert {"count model, order 3 (poems): 2.000", "count model, order 3 (prose): 2.500"} <= set(texts)
 
 
-def test_a_floor_that_runs_share_is_drawn_once(tmp_path):
+def test_a_baseline_that_runs_share_is_drawn_once(tmp_path):
     texts = comments(plot_runs([run(), run("again")], tmp_path / "a")[1])
     assert texts.count("count model, order 3: 2.000") == 1
 
 
-def test_without_the_unit_the_axis_is_nats_and_no_floor_is_drawn(tmp_path):
+def test_without_the_unit_the_axis_is_nats_and_no_baseline_is_drawn(tmp_path):
     texts = comments(plot_runs([run(), run("old", characters_per_token=None)], tmp_path / "a")[1])
     assert "nats per token" in texts
     assert "bits per character" not in texts
@@ -82,7 +82,7 @@ def test_without_the_unit_the_axis_is_nats_and_no_floor_is_drawn(tmp_path):
 
 
 def test_right_answers_have_their_curve_and_axis(tmp_path):
-    sums = {"characters_per_token": None, "floors": {}, "exact_match": [(10, 0.1), (20, 0.6), (40, 0.9995)]}
+    sums = {"characters_per_token": None, "baselines": {}, "exact_match": [(10, 0.1), (20, 0.6), (40, 0.9995)]}
     texts = comments(plot_runs([run("sums", **sums)], tmp_path / "a")[1])
     assert {"nats per token", "answers right", "answers right: 99.95%", "100%"} <= set(texts)
     both = comments(plot_runs([run("sums", **sums), run()], tmp_path / "b")[1])

@@ -99,7 +99,7 @@ ANSWERS = {
     "problems": 10_000,
     "loss": 0.00071,
     "perplexity": 1.00071,
-    "floors": {"most_frequent_answer": {"answer": "999", "exact_match": 0.0012}},
+    "baselines": {"most_frequent_answer": {"answer": "999", "exact_match": 0.0012}},
     "wrong": [
         {"prompt": "12+34=", "expected": "46", "given": "47"},
         {"prompt": "a\nb", "expected": "[c]", "given": ""},
@@ -108,7 +108,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
-def test_answers_have_their_share_their_floor_and_some_that_are_wrong(width):
+def test_answers_have_their_share_their_baseline_and_some_that_are_wrong(width):
     text = rendered(answers_table(ANSWERS), width)
     for part in ("99.98%", "0.1%", "0.0007", "1.001", "12+34=", "46", "47", "a\u23ceb", "[c]"):
         assert part in text

@@ -89,9 +89,18 @@ def test_a_run_tells_how_many_answers_are_right(tmp_path: Path) -> None:
     assert [row["exact_match"] for row in rows] == [look.exact_match for look in looks]
     evaluation = finished(events).evaluation
     assert evaluation is not None
-    assert evaluation.keys() >= {"exact_match", "right", "problems", "loss", "perplexity", "tokens", "floors", "wrong"}
+    assert evaluation.keys() >= {
+        "exact_match",
+        "right",
+        "problems",
+        "loss",
+        "perplexity",
+        "tokens",
+        "baselines",
+        "wrong",
+    }
     assert evaluation["problems"] == 14
-    assert evaluation["floors"]["most_frequent_answer"].keys() == {"answer", "exact_match"}
+    assert evaluation["baselines"]["most_frequent_answer"].keys() == {"answer", "exact_match"}
     assert len(evaluation["wrong"]) == min(5, 14 - evaluation["right"])
     assert json.loads(files.evaluation.read_text())["exact_match"] == evaluation["exact_match"]
 
@@ -207,7 +216,7 @@ def test_files_of_ones_own_for_both_sides(tmp_path: Path) -> None:
         resolve([str(path)], validation=str(tmp_path / "text.txt"))
 
 
-def test_another_file_is_measured_with_the_floor_of_the_run(tmp_path: Path) -> None:
+def test_another_file_is_measured_with_the_baseline_of_the_run(tmp_path: Path) -> None:
     run(tmp_path / "run", example_recipe(), text=sums())
     writer = load(tmp_path / "run")
     own = evaluate_run(writer, tmp_path / "run")
@@ -218,9 +227,9 @@ def test_another_file_is_measured_with_the_floor_of_the_run(tmp_path: Path) -> N
     }
     report = evaluate_run(writer, tmp_path / "run", str(file_of(tmp_path, "other.jsonl", sums(5))))
     assert report["problems"] == 25
-    commonest = own["floors"]["most_frequent_answer"]["answer"]
+    commonest = own["baselines"]["most_frequent_answer"]["answer"]
     expected = sum(example.answer == commonest for example in sums(5)) / 25
-    assert report["floors"]["most_frequent_answer"] == {"answer": commonest, "exact_match": expected}
+    assert report["baselines"]["most_frequent_answer"] == {"answer": commonest, "exact_match": expected}
     long = file_of(tmp_path, "long.jsonl", gather("long", [Example("1+1=", "2"), Example("1" * 30, "1")]))
     with pytest.raises(CorpusError, match=r"long\.jsonl, line 2 has 32 tokens with its end, and 9 is the most"):
         evaluate_run(writer, tmp_path / "run", str(long))

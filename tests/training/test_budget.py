@@ -15,7 +15,7 @@ from lilliput.runs.folder import RunFolder
 from lilliput.runs.recorder import Recorder
 from lilliput.runtime import Runtime
 from lilliput.training import evaluator, session
-from lilliput.training.budget import LEAST_SCORED, LOOKS_SHARE, Budget, Costs
+from lilliput.training.budget import EVALUATIONS_SHARE, LEAST_SCORED, Budget, Costs
 from lilliput.training.data.training_data import MEASURED, Sample, ValidationResult
 from lilliput.training.evaluator import SAMPLING
 from lilliput.training.events import Evaluated, Stepped
@@ -41,7 +41,7 @@ class Machine:
     """For a gate of the counts alone, in the final evaluation."""
     slower: Callable[[float], float] = lambda now: 1.0
     now: float = 0.0
-    looks: list[float] = field(default_factory=list)
+    evaluations: list[float] = field(default_factory=list)
 
     def clock(self) -> float:
         return self.now
@@ -67,7 +67,7 @@ class Told:
     def validate(self, model: Model, limit: int | None) -> ValidationResult:
         scored = min(limit or self.targets, self.targets)
         self.machine.take(scored * self.machine.scored)
-        self.machine.looks.append(self.machine.now)
+        self.machine.evaluations.append(self.machine.now)
         return ValidationResult(1.0, scored, 1.0, 1.0)
 
     def report_cost(self, model: Model) -> float:
@@ -97,7 +97,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Any
 class Outcome:
     steps: int
     seconds: float
-    looks: list[float]
+    evaluations: list[float]
     shown: list[int]
     """The steps that the run would come to, as told at each step."""
     ended: float | None
@@ -149,9 +149,9 @@ def trained(
         )
         events = list(begun.events())
         last = finished(events)
-        looks = [event for event in events if isinstance(event, Evaluated)]
+        evaluations = [event for event in events if isinstance(event, Evaluated)]
         shown = [event.steps for event in events if isinstance(event, Stepped)]
-        return Outcome(last.step, machine.now, machine.looks[-len(looks) :], shown, begun.progress.ended)
+        return Outcome(last.step, machine.now, machine.evaluations[-len(evaluations) :], shown, begun.progress.ended)
 
     return train
 
@@ -194,23 +194,23 @@ def test_the_worst_moment_to_become_slower_costs_a_bounded_time(
         trained(Machine(seconds / 500, slower=lambda now, at=at: 2.0 if now > at * seconds else 1.0), seconds).seconds
         for at in (0.8, 0.85, 0.9, 0.95)
     ]
-    # What is set aside for the last look, the final evaluation and the end takes twice as long.
+    # What is set aside for the last evaluation, the final evaluation and the end takes twice as long.
     assert max(late) <= 1.15 * seconds
 
 
-def test_the_first_look_comes_after_a_share_of_the_training(trained: Callable[..., Outcome]) -> None:
+def test_the_first_evaluation_comes_after_a_share_of_the_training(trained: Callable[..., Outcome]) -> None:
     machine = Machine(step=0.2, scored=1e-5, beside=0.1)
     found = trained(machine, 120)
     opening = OPENING + MEASURED * (machine.scored + machine.reported)
-    assert len(found.looks) == 10
-    assert found.looks[0] - opening == pytest.approx((found.looks[-1] - opening) / 10, rel=0.1)
+    assert len(found.evaluations) == 10
+    assert found.evaluations[0] - opening == pytest.approx((found.evaluations[-1] - opening) / 10, rel=0.1)
 
 
 def test_looks_on_the_way_take_a_tenth_of_the_training(trained: Callable[..., Outcome]) -> None:
     machine = Machine(beside=3.0)
     found = trained(machine, 120)
-    assert 1 < len(found.looks) < 6
-    assert (len(found.looks) - 1) * 3.4 < 1.1 * LOOKS_SHARE * 110
+    assert 1 < len(found.evaluations) < 6
+    assert (len(found.evaluations) - 1) * 3.4 < 1.1 * EVALUATIONS_SHARE * 110
 
 
 def test_time_is_set_aside_for_what_the_final_evaluation_does_beside_scoring(trained: Callable[..., Outcome]) -> None:
@@ -227,7 +227,7 @@ def test_the_steps_between_looks_may_be_given(trained: Callable[..., Outcome]) -
     steps, _ = promised(machine, 60, **settings)
     found = trained(machine, 60, **settings)
     assert found.steps == pytest.approx(steps, rel=0.1)
-    assert len(found.looks) == found.steps // 100 + 1
+    assert len(found.evaluations) == found.steps // 100 + 1
 
 
 def test_the_final_evaluation_takes_what_time_is_left_for() -> None:

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from lilliput.evaluation.floors import ngram_floor
+from lilliput.evaluation.baselines import ngram_baseline
 from lilliput.evaluation.loss import cut, pieces, targets_of
 from lilliput.evaluation.ngram import NgramModel
 from lilliput.segments import starts_of
 from lilliput.tokenizers import train as train_tokenizer
-from lilliput.training.data.held_out import floors_on_part, held_out_facts
+from lilliput.training.data.held_out import baselines_on_part, held_out_facts
 from tests.conftest import made_up_text
 
 WINDOW, LIMIT = 32, 4500
@@ -20,41 +20,41 @@ def measured(request):
     return learned, text, tokenizer, ids, held_out_facts(tokenizer, ids, [text], [learned], WINDOW)
 
 
-def test_the_floors_of_a_part_are_those_of_its_pieces(measured):
+def test_the_baselines_of_a_part_are_those_of_its_pieces(measured):
     learned, text, tokenizer, ids, facts = measured
     stretches = pieces(targets_of(len(ids)), WINDOW, LIMIT)
-    found = floors_on_part(facts, targets_of(len(ids)), stretches)["ngram"]
+    found = baselines_on_part(facts, targets_of(len(ids)), stretches)["ngram"]
     # Counted by another way: each target's own characters, at the order that is best for the whole text.
-    nats = -NgramModel.fit(learned, facts["floors"]["ngram"]["order"]).log_probabilities(text)
+    nats = -NgramModel.fit(learned, facts["baselines"]["ngram"]["order"]).log_probabilities(text)
     nats[0] = 0
     per_target = 0.0
     for stretch in stretches:
         start = len(tokenizer.decode(ids[: stretch.start + 1].tolist())) if stretch.start else 0
         stop = len(tokenizer.decode(ids[: stretch.stop + 1].tolist()))
         per_target += nats[start:stop].sum() / sum(map(len, stretches))
-    expected = facts["floors"]["ngram"]["bits_per_character"] * per_target / (nats.sum() / (len(ids) - 1))
+    expected = facts["baselines"]["ngram"]["bits_per_character"] * per_target / (nats.sum() / (len(ids) - 1))
     assert found["bits_per_character"] == pytest.approx(expected, rel=1e-3)
     assert found["sampled_share"] == pytest.approx(sum(map(len, stretches)) / (len(ids) - 1), abs=1e-4)
-    assert found["bits_per_character"] != facts["floors"]["ngram"]["bits_per_character"]
+    assert found["bits_per_character"] != facts["baselines"]["ngram"]["bits_per_character"]
 
 
 def test_all_pieces_together_are_the_whole(measured):
     *_, ids, facts = measured
     grid = cut(targets_of(len(ids)), facts["pieces"]["targets"])
-    found = floors_on_part(facts, targets_of(len(ids)), grid)
+    found = baselines_on_part(facts, targets_of(len(ids)), grid)
     for name in ("ngram", "ppmd"):
-        whole = facts["floors"][name]["bits_per_character"]
+        whole = facts["baselines"][name]["bits_per_character"]
         assert found[name]["bits_per_character"] == pytest.approx(whole, abs=1e-4)
 
 
 def test_what_has_no_pieces_says_that_it_was_measured_on_all(measured):
     *_, ids, facts = measured
     stretches = pieces(targets_of(len(ids)), WINDOW, LIMIT)
-    assert floors_on_part(facts, targets_of(len(ids)), stretches)["xz"] == facts["floors"]["xz"] | {
+    assert baselines_on_part(facts, targets_of(len(ids)), stretches)["xz"] == facts["baselines"]["xz"] | {
         "sampled_share": 1.0
     }
-    earlier = {key: facts[key] for key in ("floors", "validation")}
-    assert floors_on_part(earlier, targets_of(len(ids)), stretches)["ngram"] == facts["floors"]["ngram"] | {
+    earlier = {key: facts[key] for key in ("baselines", "validation")}
+    assert baselines_on_part(earlier, targets_of(len(ids)), stretches)["ngram"] == facts["baselines"]["ngram"] | {
         "sampled_share": 1.0
     }
 
@@ -68,15 +68,17 @@ def test_segments_are_measured_as_texts_of_their_own(measured):
     targets = targets_of(len(ids), starts)
     grid = cut(targets, facts["pieces"]["targets"])
     assert all(len(costs) == len(grid) for costs in facts["pieces"]["costs"].values())
-    found = floors_on_part(facts, targets, grid)
+    found = baselines_on_part(facts, targets, grid)
     for name in ("ngram", "ppmd"):
-        assert found[name]["bits_per_character"] == pytest.approx(facts["floors"][name]["bits_per_character"], abs=1e-4)
+        assert found[name]["bits_per_character"] == pytest.approx(
+            facts["baselines"][name]["bits_per_character"], abs=1e-4
+        )
         assert found[name]["sampled_share"] == 1
-    part = floors_on_part(facts, targets, pieces(targets, WINDOW, LIMIT))["ngram"]
+    part = baselines_on_part(facts, targets, pieces(targets, WINDOW, LIMIT))["ngram"]
     assert part["sampled_share"] < 1
     # Its own characters, counted by another way: each segment begins without a context.
-    order = facts["floors"]["ngram"]["order"]
+    order = facts["baselines"]["ngram"]["order"]
     costs = sum(
-        ngram_floor(learned, part, order, starts=((0, 2000), (0,))).losses[-1] * (len(part) - 1) for part in texts
+        ngram_baseline(learned, part, order, starts=((0, 2000), (0,))).losses[-1] * (len(part) - 1) for part in texts
     )
-    assert facts["floors"]["ngram"]["loss"] == pytest.approx(costs / (len(text) - 3), abs=1e-5)
+    assert facts["baselines"]["ngram"]["loss"] == pytest.approx(costs / (len(text) - 3), abs=1e-5)

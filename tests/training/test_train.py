@@ -100,8 +100,8 @@ def test_the_final_evaluation_is_that_of_the_best_weights(tmp_path: Path) -> Non
     assert last.evaluation is not None
     assert last.best_step == best.step
     assert math.isclose(last.evaluation["windows"]["separate"]["loss"], best.validation_loss, abs_tol=1e-5)
-    assert last.evaluation["floors"]["ngram"]["order"] >= 1
-    assert last.evaluation["floors"]["xz"]["bits_per_character"] > 0
+    assert last.evaluation["baselines"]["ngram"]["order"] >= 1
+    assert last.evaluation["baselines"]["xz"]["bits_per_character"] > 0
 
 
 @pytest.mark.parametrize("options", [{}, {"training.precision": "bfloat16"}, {"model.counts": True}])
@@ -326,4 +326,4 @@ def test_of_a_text_in_other_letters_it_is_said_that_none_is_known(tmp_path: Path
     (tmp_path / "other.txt").write_text("\u5929\u5730\u7384\u9ec3" * 50, encoding="utf-8")
     report = evaluate_run(load(tmp_path / "run"), tmp_path / "run", str(tmp_path / "other.txt"))
     assert report["unknown_characters"] == 1.0
-    assert "yet" not in verdict(report["bits_per_character"], report["floors"])
+    assert "yet" not in verdict(report["bits_per_character"], report["baselines"])

@@ -27,7 +27,7 @@ def run(
 
     console = Console(highlight=False)
     steps = f"{chart.done:,} step{'s' * (chart.done != 1)} done"
-    if not chart.looks:
+    if not chart.evaluations:
         console.print("this run has not been measured yet; ask again after the first evaluation", soft_wrap=True)
     elif chart.done < FEW_STEPS:
         console.print(f"{steps}: too few to tell how well it learns, {FEW_STEPS} are needed", soft_wrap=True)

@@ -73,7 +73,7 @@ def run(
 
 
 def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, str]]:
-    from lilliput.evaluation.floors import strongest_floor
+    from lilliput.evaluation.baselines import strongest_baseline
     from lilliput.report.choices import choices, ends, expectation, memory
     from lilliput.report.console import clock
 
@@ -96,11 +96,11 @@ def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, st
             f"{found.parameters:,} parameters; {found.tokens_per_second:,} tokens/s on {found.device} in "
             f"{found.precision}, {found.milliseconds_per_step:g} ms a step{memory(found.memory_bytes)} (measured now)",
         ),
-        ("length", f"about {found.steps:,} steps" + _passes(found.passes)),
+        ("length", f"about {found.steps:,} steps" + _epochs(found.epochs)),
         ("ends", f"{ends(found.seconds)}, {clock(found.seconds)} after it starts"),
     ]
     if found.expected is not None:
-        lines.append(("expected", expectation(found.expected, strongest_floor(found.floors or {}))))
+        lines.append(("expected", expectation(found.expected, strongest_baseline(found.baselines or {}))))
     return lines
 
 
@@ -129,5 +129,5 @@ def _held_out(recipe: "Recipe", found: "Forecast") -> str:
     return f"{size}: {ways[recipe.data.split.by]}"
 
 
-def _passes(passes: float | None) -> str:
-    return "" if passes is None else f", {passes:.1f} times through the text"
+def _epochs(epochs: float | None) -> str:
+    return "" if epochs is None else f", {epochs:.1f} times through the text"

@@ -1,34 +1,34 @@
-"""How good is it? Loss over whole texts in two stated definitions, and the floors that a network has to beat."""
+"""How good is it? Loss over whole texts in two stated definitions, and the baselines that a network has to beat."""
 
-from lilliput.evaluation.floors import (
-    Floors,
-    NgramFloor,
-    PpmdFloor,
-    XzFloor,
-    measure_floors,
-    ngram_floor,
-    ppmd_floor,
-    strongest_floor,
+from lilliput.evaluation.baselines import (
+    Baselines,
+    NgramBaseline,
+    PpmdBaseline,
+    XzBaseline,
+    measure_baselines,
+    ngram_baseline,
+    ppmd_baseline,
+    strongest_baseline,
     verdict,
-    xz_floor,
+    xz_baseline,
 )
 from lilliput.evaluation.loss import Definition, Score, evaluate, score_tokens
 from lilliput.evaluation.ngram import NgramModel
 
 __all__ = [
+    "Baselines",
     "Definition",
-    "Floors",
-    "NgramFloor",
+    "NgramBaseline",
     "NgramModel",
-    "PpmdFloor",
+    "PpmdBaseline",
     "Score",
-    "XzFloor",
+    "XzBaseline",
     "evaluate",
-    "measure_floors",
-    "ngram_floor",
-    "ppmd_floor",
+    "measure_baselines",
+    "ngram_baseline",
+    "ppmd_baseline",
     "score_tokens",
-    "strongest_floor",
+    "strongest_baseline",
     "verdict",
-    "xz_floor",
+    "xz_baseline",
 ]

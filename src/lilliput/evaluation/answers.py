@@ -6,7 +6,7 @@ true beginning, and at the first token that is not the likeliest it writes anoth
 decides it, without writing any. The comparison is one of tokens: where a vocabulary can spell an answer in several
 ways, the tokenizer's own spelling counts. The loss is the mean over the tokens of the answers and their ends.
 
-The floor is to give the commonest answer of the training examples every time. Left out: partial credit.
+The baseline is to give the commonest answer of the training examples every time. Left out: partial credit.
 
 Shapes: B rows, T time, D width, V vocabulary, S scored targets of a batch, N examples.
 """
@@ -102,7 +102,7 @@ def most_frequent_answer(training: Examples) -> str:
     return training[int(first[counts == counts.max()].min())].answer
 
 
-def answer_floors(answer: str, held_out: Examples) -> dict[str, Any]:
+def answer_baselines(answer: str, held_out: Examples) -> dict[str, Any]:
     """Return what giving `answer` every time would reach, for JSON."""
     share = sum(example.answer == answer for example in held_out) / len(held_out)
     return {"most_frequent_answer": {"answer": answer, "exact_match": round(share, 5)}}

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lilliput.evaluation.floors import LEAST_BITS, strongest_floor
+from lilliput.evaluation.baselines import LEAST_BITS, strongest_baseline
 from lilliput.runs.folder import RunFolder
 from lilliput.runs.history import read_history
 from lilliput.runs.outcome import read_evaluation
@@ -48,10 +48,10 @@ class Chart:
 
     steps: Sequence[tuple[int, float]]
     """(step, training loss)."""
-    looks: Sequence[tuple[int, float]]
+    evaluations: Sequence[tuple[int, float]]
     """(step, validation loss) of the whole model."""
     network: Sequence[tuple[int, float, float]]
-    """(step, validation loss, training loss) of the network alone at the same looks, in the same state."""
+    """(step, validation loss, training loss) of the network alone at the same evaluations, in the same state."""
     uniform: float
     """The loss of guessing all tokens alike."""
     spikes: Sequence[int]
@@ -90,7 +90,7 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
     evaluation = read_evaluation(run) if run.evaluation.exists() else {"parts": {}}
     return Chart(
         steps=[(row.step, row.loss) for row in history.steps],
-        looks=[(row.step, row.validation_loss) for row in history.evaluations],
+        evaluations=[(row.step, row.validation_loss) for row in history.evaluations],
         network=[
             (row.step, row.network_validation_loss, row.network_training_loss)
             for row in history.evaluations
@@ -102,7 +102,7 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
         training_tokens=facts["training"]["tokens"],
         validation_tokens=facts["validation"]["tokens"],
         validation_problems=facts["validation"].get("problems"),
-        strongest=strongest_floor(facts["floors"]),
+        strongest=strongest_baseline(facts["baselines"]),
         reached=evaluation.get("bits_per_character"),
         counts=evaluation["parts"].get("counts", {}).get("bits_per_character"),
         over=run.evaluation.exists(),
@@ -179,18 +179,18 @@ def _stuck(chart: Chart) -> Finding | None:
 
 
 def _overfitting(chart: Chart) -> Finding | None:
-    if not chart.looks:
+    if not chart.evaluations:
         return None
-    best = min(range(len(chart.looks)), key=lambda index: chart.looks[index][1])
-    (best_step, lowest), (now_step, now) = chart.looks[best], chart.looks[-1]
-    if len(chart.looks) - best <= 2 or now < lowest + max(RISE * lowest, 0.005):
+    best = min(range(len(chart.evaluations)), key=lambda index: chart.evaluations[index][1])
+    (best_step, lowest), (now_step, now) = chart.evaluations[best], chart.evaluations[-1]
+    if len(chart.evaluations) - best <= 2 or now < lowest + max(RISE * lowest, 0.005):
         return None
     learnt = {step: loss for step, _, loss in chart.network}
     then, last = learnt.get(best_step), learnt.get(now_step)
     if then is None or last is None or last >= then:
         return None
     text = (
-        f"overfitting since step {chart.looks[best + 1][0]:,}: best is step {best_step:,}, kept; since then the "
+        f"overfitting since step {chart.evaluations[best + 1][0]:,}: best is step {best_step:,}, kept; since then the "
         f"validation loss rose from {lowest:.3f} to {now:.3f} while the network's training loss fell from {then:.3f} "
         f"to {last:.3f}"
     )
@@ -205,9 +205,11 @@ def _overfitting(chart: Chart) -> Finding | None:
 
 
 def _underfitting(chart: Chart) -> Finding | None:
-    if len(chart.looks) < 2 or chart.looks[-1] != min(chart.looks, key=lambda look: look[1]):
+    if len(chart.evaluations) < 2 or chart.evaluations[-1] != min(
+        chart.evaluations, key=lambda evaluation: evaluation[1]
+    ):
         return None
-    if chart.done < FEW_STEPS or not chart.network or chart.network[-1][0] != chart.looks[-1][0]:
+    if chart.done < FEW_STEPS or not chart.network or chart.network[-1][0] != chart.evaluations[-1][0]:
         return None
     _, held_out, learnt = chart.network[-1]
     if held_out < LITTLE or held_out - learnt > ALIKE * held_out:
@@ -270,10 +272,10 @@ def _small_validation(chart: Chart) -> Finding | None:
             f"only {chart.validation_problems:,} answers are held out: each is {share:.1%} of the result",
             "more prompts with answers, or --validation with a file of its own",
         )
-    if chart.validation_tokens >= FEW_TOKENS or not chart.looks:
+    if chart.validation_tokens >= FEW_TOKENS or not chart.evaluations:
         return None
     # The losses of single tokens spread about as far as their mean.
-    doubt = 2 * chart.looks[-1][1] / math.sqrt(chart.validation_tokens)
+    doubt = 2 * chart.evaluations[-1][1] / math.sqrt(chart.validation_tokens)
     return Finding(
         "small validation set",
         f"the held-out text has only {chart.validation_tokens:,} tokens: its loss is uncertain by about {doubt:.2f}",

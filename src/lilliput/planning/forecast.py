@@ -56,10 +56,10 @@ class Forecast:
     tokens_per_second: int
     steps: int
     seconds: float
-    passes: float | None
+    epochs: float | None
     """How often the text is read: by steps times tokens, for characters as tokens."""
     memory_bytes: int | None
-    floors: dict[str, Any] | None
+    baselines: dict[str, Any] | None
     """What counting and compressors come to on a part of the text; for a planned model, with characters as tokens."""
     expected: float | None
     """Bits per character that the model will need, about."""
@@ -96,10 +96,10 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
         opening += LARGE_SECONDS_A_MILLION * source.size / 1e6
     steps, seconds = promise(recipe, training_data.targets, opening, throughput.seconds_per_step, costs)
     characters = None if large else len(part.text)
-    passes = None
+    epochs = None
     if characters and recipe.tokenizer.kind == "char":
-        passes = steps * throughput.tokens_per_step / characters
-    floors, expected = _expectation(recipe, training_data, steps * throughput.tokens_per_step)
+        epochs = steps * throughput.tokens_per_step / characters
+    baselines, expected = _expectation(recipe, training_data, steps * throughput.tokens_per_step)
     return Forecast(
         characters=characters,
         bytes=source.size if isinstance(source, LargeText) else None,
@@ -118,9 +118,9 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
         tokens_per_second=round(throughput.tokens_per_second),
         steps=steps,
         seconds=round(seconds, 1),
-        passes=None if passes is None else round(passes, 2),
+        epochs=None if epochs is None else round(epochs, 2),
         memory_bytes=peak_memory(),
-        floors=floors,
+        baselines=baselines,
         expected=expected,
     )
 
@@ -147,12 +147,12 @@ def _rehearse(
 def _expectation(
     recipe: Recipe, training_data: TrainingData, tokens: int
 ) -> tuple[dict[str, Any] | None, float | None]:
-    """Return the floors, and what the model will come to, for a text of which the model was planned."""
-    floors = training_data.facts["floors"]
-    if not tells(recipe) or "ngram" not in floors:
+    """Return the baselines, and what the model will come to, for a text of which the model was planned."""
+    baselines = training_data.facts["baselines"]
+    if not tells(recipe) or "ngram" not in baselines:
         return None, None
-    counting, copying = (floors[name]["bits_per_character"] for name in ("ngram", "xz"))
-    return floors, round(expected_bits(counting, copying, floors["ngram"]["training_characters_used"], tokens), 3)
+    counting, copying = (baselines[name]["bits_per_character"] for name in ("ngram", "xz"))
+    return baselines, round(expected_bits(counting, copying, baselines["ngram"]["training_characters_used"], tokens), 3)
 
 
 def _first_lines(source: Measure) -> list[str]:

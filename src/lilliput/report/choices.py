@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from lilliput.evaluation.floors import strongest_floor
+from lilliput.evaluation.baselines import strongest_baseline
 from lilliput.models import GPTSettings
 from lilliput.planning.expected_loss import expected_bits, tells
 from lilliput.recipe import Recipe
@@ -42,17 +42,17 @@ def outlook(recipe: Recipe, begun: Started, step: Stepped, seconds_per_step: flo
     per_step = recipe.training.batch * recipe.training.accumulation * begun.context
     speed = f"{per_step / seconds_per_step:,.0f} tokens/s, about {step.steps:,} steps, until {ends(step.seconds_left)}"
     lines = [("here", f"{begun.parameters:,} parameters, {speed}{memory(peak_memory())}")]
-    counts = begun.floors.get("ngram")
+    counts = begun.baselines.get("ngram")
     if counts and tells(recipe):
         counting = counts["bits_per_character"]
-        copying = begun.floors["xz"]["bits_per_character"]
+        copying = begun.baselines["xz"]["bits_per_character"]
         bits = expected_bits(counting, copying, counts["training_characters_used"], step.steps * per_step)
-        lines.append(("expected", expectation(bits, strongest_floor(begun.floors))))
+        lines.append(("expected", expectation(bits, strongest_baseline(begun.baselines))))
     return lines
 
 
 def expectation(bits: float, strongest: tuple[str, float] | None) -> str:
-    """Return what a model is to come to, in words, beside name and bits of the floor that is hardest to beat."""
+    """Return what a model is to come to, in words, beside name and bits of the baseline that is hardest to beat."""
     expected = f"about {bits:.2f} bits per character"
     return expected if strongest is None else f"{expected}; to beat: {strongest[0]} {strongest[1]:.2f}"
 

@@ -22,7 +22,7 @@ class RunCurve:
     validation: Sequence[tuple[int, float]] = ()
     """(step, loss) of every evaluation."""
     characters_per_token: float | None = None
-    floors: Mapping[str, float] = field(default_factory=dict)
+    baselines: Mapping[str, float] = field(default_factory=dict)
     """Bits per character by the label that the line gets."""
     exact_match: Sequence[tuple[int, float]] = ()
     """(step, share of the answers that are right) of every evaluation, where answers are learnt."""
@@ -31,11 +31,11 @@ class RunCurve:
 
 
 def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
-    """Read `metrics.jsonl` of a run folder, and from `facts.json`, where it is there, the unit and the floors.
+    """Read `metrics.jsonl` of a run folder, and from `facts.json`, where it is there, the unit and the baselines.
 
     `note` gets a line about damaged rows. Raises RunError for a missing or broken file.
     """
-    from lilliput.evaluation.floors import named_floors  # with it comes torch, which drawing does without
+    from lilliput.evaluation.baselines import named_baselines  # with it comes torch, which drawing does without
 
     file = folder / "metrics.jsonl"
     if not file.exists():
@@ -46,10 +46,10 @@ def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
     facts = _read_facts(folder / "facts.json")
     try:
         characters = facts.get("characters_per_token")
-        floors = named_floors(facts.get("floors") or {})
+        baselines = named_baselines(facts.get("baselines") or facts.get("floors") or {})
         characters_per_token = None if characters is None else float(characters)
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise RunError(f"{folder / 'facts.json'}: characters_per_token or floors are not numbers") from None
+        raise RunError(f"{folder / 'facts.json'}: characters_per_token or baselines are not numbers") from None
     steps, evaluations = history.steps, history.evaluations
     network = [(row.step, row.network_validation_loss, row.validation_loss) for row in evaluations]
     return RunCurve(
@@ -60,7 +60,7 @@ def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
         seconds=[row.seconds for row in steps],
         validation=[(row.step, row.validation_loss) for row in evaluations],
         characters_per_token=characters_per_token,
-        floors=floors,
+        baselines=baselines,
         exact_match=[(row.step, row.exact_match) for row in evaluations if row.exact_match is not None],
         network=[(step, alone) for step, alone, whole in network if alone is not None and alone != whole],
     )
@@ -73,4 +73,6 @@ def _read_facts(file: Path) -> dict[str, Any]:
         return files.read_json(file)
     except (OSError, ValueError) as error:
         reason = files.reason_of(error)
-        raise RunError(f"{file} cannot be read ({reason}): restore it, or remove it to plot without floors") from None
+        raise RunError(
+            f"{file} cannot be read ({reason}): restore it, or remove it to plot without baselines"
+        ) from None

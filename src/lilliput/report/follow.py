@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lilliput.errors import RunError
-from lilliput.evaluation.floors import named_floors
+from lilliput.evaluation.baselines import named_baselines
 from lilliput.report.console import TrainingView, percent
 from lilliput.report.curves import read_curve
 from lilliput.report.tracking import Tracker
@@ -106,18 +106,18 @@ def _started(event: Started, view: TrainingView) -> None:
     view.note(
         f"{event.parameters:,} parameters, vocabulary {event.vocab_size:,}, context {event.context}; {amount}; {length}"
     )
-    view.note(f"to beat{_floor(event.floors)}")
+    view.note(f"to beat{_baseline(event.baselines)}")
     if event.step:
         view.note(f"continuing {event.folder} after step {event.step:,}")
     else:
         view.note(f"writing to {event.folder}")
 
 
-def _floor(floors: Mapping[str, Any]) -> str:
-    if "most_frequent_answer" in floors:
-        share = floors["most_frequent_answer"]["exact_match"]
+def _baseline(baselines: Mapping[str, Any]) -> str:
+    if "most_frequent_answer" in baselines:
+        share = baselines["most_frequent_answer"]["exact_match"]
         return f": {percent(share)} right by giving the commonest answer every time"
-    named = named_floors(floors)
+    named = named_baselines(baselines)
     return ", bits per character: " + ", ".join(
         f"{name} {bits:.3f}" for name, bits in sorted(named.items(), key=_second)
     )

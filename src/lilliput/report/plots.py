@@ -1,8 +1,8 @@
 """Loss curves as PNG and SVG.
 
-The left axis is bits per character where that is known, because it alone compares runs with different tokenizers and is
-the unit of the floors; a single run also gets nats per token on the right. Runs that learn answers have nats per token
-on the left and the share of right answers on the right. Colours are those of Okabe & Ito ("Color
+The left axis is bits per character where that is known: it compares runs with different tokenizers, and is the unit of
+the baselines. A single run also gets nats per token on the right. Runs that learn answers have nats per token on the
+left and the share of right answers on the right. Colours are those of Okabe & Ito ("Color
 Universal Design", 2008), which readers with colour-blindness can tell apart. Left out: interactive windows; figures are
 drawn without pyplot, so no display is ever needed.
 """
@@ -49,7 +49,7 @@ def plot_runs(runs: Sequence[RunCurve], out: Path, *, against: Literal["steps", 
     """Draw the losses of one or more runs and their learning rates; return the two files, PNG and SVG.
 
     `out` names either file; the other has the same stem. Unless every run has `characters_per_token`, the axis is nats
-    per token and no floors are drawn. Raises RunError if there is nothing to draw or the file cannot be written.
+    per token and no baselines are drawn. Raises RunError if there is nothing to draw or the file cannot be written.
     """
     if not runs or any(len(run.steps) == 0 for run in runs):
         raise RunError("there is nothing to plot: give at least one run, and only runs with training steps")
@@ -67,9 +67,9 @@ def plot_runs(runs: Sequence[RunCurve], out: Path, *, against: Literal["steps", 
         curves = [_Drawn.of(run, against, scale, in_bits) for run in runs]
         for index, curve in enumerate(curves):
             _draw_run(upper, lower, curve, COLOURS[index % len(COLOURS)], single=len(runs) == 1)
-        floors = _floors(runs) if in_bits else {}
-        _limit(upper, curves, floors)
-        _draw_floors(upper, floors, max(float(curve.x[-1]) for curve in curves))
+        baselines = _baselines(runs) if in_bits else {}
+        _limit(upper, curves, baselines)
+        _draw_baselines(upper, baselines, max(float(curve.x[-1]) for curve in curves))
         _draw_exact_match(upper, curves)
         _label(upper, lower, runs, curves, in_bits=in_bits)
         lower.set_xlabel(x_label)
@@ -163,22 +163,22 @@ def _draw_exact_match(upper: "Axes", curves: Sequence[_Drawn]) -> None:
         right.plot(curve.exact_match_x, curve.exact_match, color=colour, zorder=4, **marked)
 
 
-def _floors(runs: Sequence[RunCurve]) -> dict[str, float]:
-    """Name every different floor once, and by its run where runs on different texts disagree."""
+def _baselines(runs: Sequence[RunCurve]) -> dict[str, float]:
+    """Name every different baseline once, and by its run where runs on different texts disagree."""
     values: dict[str, set[float]] = {}
     for run in runs:
-        for label, bits in run.floors.items():
+        for label, bits in run.baselines.items():
             values.setdefault(label, set()).add(bits)
     return {
         label if len(values[label]) == 1 else f"{label} ({run.name})": bits
         for run in runs
-        for label, bits in run.floors.items()
+        for label, bits in run.baselines.items()
     }
 
 
-def _limit(upper: "Axes", curves: Sequence[_Drawn], floors: dict[str, float]) -> None:
+def _limit(upper: "Axes", curves: Sequence[_Drawn], baselines: dict[str, float]) -> None:
     """Let the axis show the part where something is decided, not the fall from a random network in the first steps."""
-    lows, highs = list(floors.values()), [value * 1.06 for value in floors.values()]
+    lows, highs = list(baselines.values()), [value * 1.06 for value in baselines.values()]
     for curve in curves:
         settled = np.concatenate([curve.losses[len(curve.losses) // 20 :], curve.validation, curve.network])
         settled = settled[np.isfinite(settled)]
@@ -192,11 +192,11 @@ def _limit(upper: "Axes", curves: Sequence[_Drawn], floors: dict[str, float]) ->
     upper.set_ylim(bottom - margin, top + margin)
 
 
-def _draw_floors(upper: "Axes", floors: dict[str, float], right: float) -> None:
+def _draw_baselines(upper: "Axes", baselines: dict[str, float], right: float) -> None:
     bottom, top = upper.get_ylim()
-    for label, bits in floors.items():
+    for label, bits in baselines.items():
         upper.axhline(bits, color=QUIET, linewidth=1.1, linestyle=(0, (5, 3)), zorder=1.5)
-        crowded = any(0 < other - bits < 0.06 * (top - bottom) for other in floors.values())
+        crowded = any(0 < other - bits < 0.06 * (top - bottom) for other in baselines.values())
         upper.annotate(
             f"{label}: {bits:.3f}",
             (right, bits),

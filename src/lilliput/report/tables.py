@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lilliput.corpus import shortened
-from lilliput.evaluation.floors import bought, named_floors, verdict
+from lilliput.evaluation.baselines import bought, named_baselines, verdict
 from lilliput.report.console import percent
 from lilliput.report.terminal import printable
 
@@ -95,14 +95,14 @@ def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str] | Mapping
 
 
 def print_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
-    """Print the table of an evaluation, the floors and the verdict; of answers also some that are wrong."""
-    floors = evaluation["floors"]
+    """Print the table of an evaluation, the baselines and the verdict; of answers also some that are wrong."""
+    baselines = evaluation["baselines"]
     share = evaluation["sampled_share"]
     if "exact_match" in evaluation:
         console.print(answers_table(evaluation))
     else:
-        sentence = verdict(evaluation["bits_per_character"], floors)
-        console.print(evaluation_table(evaluation["windows"], floors, sentence))
+        sentence = verdict(evaluation["bits_per_character"], baselines)
+        console.print(evaluation_table(evaluation["windows"], baselines, sentence))
         if worth := bought(evaluation.get("parts", {}), evaluation["bits_per_character"]):
             console.print(f"{worth[0].upper()}{worth[1:]}.", soft_wrap=True)
     if unknown := evaluation.get("unknown_characters"):
@@ -121,12 +121,12 @@ def print_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
 
 
 def evaluation_table(
-    windows: Mapping[str, Mapping[str, Any]], floors: Mapping[str, Any] | None = None, verdict: str = ""
+    windows: Mapping[str, Mapping[str, Any]], baselines: Mapping[str, Any] | None = None, verdict: str = ""
 ) -> Group:
-    """Return the figures of a model in each definition, the floors below them, and the verdict.
+    """Return the figures of a model in each definition, the baselines below them, and the verdict.
 
-    `windows` and `floors` have the shape of `lilliput eval --json`: the definitions "separate" and "sliding" with the
-    keys of `Score.as_dict`, and what `Floors.as_dict` gives. Below a model of several parts stands each of them.
+    `windows` and `baselines` have the shape of `lilliput eval --json`: the definitions "separate" and "sliding" with
+    the keys of `Score.as_dict`, and the result of `Baselines.as_dict`. A model of several parts has a row for each.
     """
     rows: list[dict[str, object]] = []
     for definition, score in windows.items():
@@ -137,7 +137,7 @@ def evaluation_table(
         for part, figures in score.get("parts", {}).items():  # runs of earlier versions have none
             row = {"name": f"  {PART_NAMES.get(part, part)}", "loss": _figure(figures["loss"], 4)}
             rows.append(row | {"bits_per_character": _figure(figures["bits_per_character"], 3)})
-    for name, bits in named_floors(floors or {}).items():
+    for name, bits in named_baselines(baselines or {}).items():
         rows.append({"name": name, "bits_per_character": _figure(bits, 3)})
     columns = {
         "name": "",
@@ -155,12 +155,12 @@ def evaluation_table(
 
 
 def answers_table(evaluation: Mapping[str, Any]) -> Group:
-    """Return the figures of a model that answers prompts, the floor below them, the verdict, and some wrong answers.
+    """Return the figures of a model that answers prompts, the baseline below them, the verdict, and some wrong answers.
 
-    `evaluation` has the shape of `lilliput eval --json`: the keys of `AnswerScore.as_dict`, `floors` and `wrong`.
+    `evaluation` has the shape of `lilliput eval --json`: the keys of `AnswerScore.as_dict`, `baselines` and `wrong`.
     """
-    floor = evaluation["floors"]["most_frequent_answer"]
-    ours, theirs = evaluation["exact_match"], floor["exact_match"]
+    baseline = evaluation["baselines"]["most_frequent_answer"]
+    ours, theirs = evaluation["exact_match"], baseline["exact_match"]
     rows: list[dict[str, object]] = [
         {
             "name": "this model",

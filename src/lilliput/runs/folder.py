@@ -5,7 +5,7 @@ model.json             the architecture: its format, settings, vocabulary size, 
 tokenizer/             the tokenizer and its vocabulary for people
 weights.safetensors    the best weights so far
 first.safetensors      the weights that it began with, where they are those of another run
-facts.json             the text (checksum, counts), the floors, the tokens per character
+facts.json             the text (checksum, counts), the baselines, the tokens per character
 manifest.json          the SHA-256 of all that the run depends on, a copy of the recipe, the version of Lilliput
 environment.json       machine and package versions
 tokens/                the encoded text, and where its segments begin if it has several
@@ -313,11 +313,12 @@ class RunFolder:
     def read_facts(self) -> dict[str, Any]:
         """Read what is known of the run's text. Raises RunError if it is missing or broken."""
         facts = self.read_json(self.facts)
+        facts.setdefault("baselines", facts.pop("floors", None))  # their name in earlier versions
         for section, key in (("text", "sha256"), ("training", "tokens"), ("validation", "tokens")):
             if not isinstance(facts.get(section), dict) or key not in facts[section]:
                 raise RunError(f"{self.facts}: broken ({section}.{key} is missing); {_BROKEN}")
-        if not isinstance(facts.get("floors"), dict):
-            raise RunError(f"{self.facts}: broken (floors are missing); {_BROKEN}")
+        if not isinstance(facts.get("baselines"), dict):
+            raise RunError(f"{self.facts}: broken (baselines are missing); {_BROKEN}")
         return facts
 
     def write_json(self, path: Path, values: Mapping[str, Any]) -> None:

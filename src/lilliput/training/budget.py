@@ -15,9 +15,9 @@ from lilliput.recipe import TrainingSettings
 
 EVALUATIONS = 10
 """Evaluations over a run whose recipe does not say how often, the last one included."""
-LOOKS_SHARE = 0.1
+EVALUATIONS_SHARE = 0.1
 """Under a time budget there are fewer where those on the way would take more than this share of the training."""
-LOOK_SHARE = 0.005
+SCORING_SHARE = 0.005
 """Of the budget, what scoring in one evaluation on the way may take; of a text that takes longer a part is scored."""
 FINAL_SHARE = 0.08
 """The same for the final evaluation."""
@@ -49,7 +49,7 @@ class Costs:
     def measured(self, scored: float, beside: float) -> "Costs":
         """Return the costs after an evaluation that took so long; if the machine is slower now, the final one will be.
 
-        One that was faster promises nothing: a look takes half a second, and others may be as busy again in the end.
+        A faster one promises nothing: an evaluation takes half a second, and the machine may be busy again at the end.
         """
         first = self.scored_at_first or self.scored
         before, now = (max(1.0, seconds / first) if first else 1.0 for seconds in (self.scored, scored))
@@ -115,7 +115,7 @@ class Budget:
         """Whether to evaluate after `step` steps; the last evaluation was at `evaluated_seconds`."""
         if self._every is not None:
             return step % self._every == 0
-        parts, training = self._looks() + 1, max(self._training_seconds(), 1e-9)
+        parts, training = self._evaluations() + 1, max(self._training_seconds(), 1e-9)
         before = max(0.0, evaluated_seconds - self.opening_seconds) / training
         return int(self.progress(step) * parts) > int(before * parts)
 
@@ -123,20 +123,20 @@ class Budget:
         """Return how many steps the run comes to at this speed, and how many seconds it takes in all."""
         if self.steps is not None:
             assert self._every is not None
-            looks = math.ceil(self.steps / self._every) - 1
-            training = self.steps * seconds_per_step + looks * self.look_seconds
+            evaluations = math.ceil(self.steps / self._every) - 1
+            training = self.steps * seconds_per_step + evaluations * self.evaluation_seconds
             return self.steps, self.opening_seconds + training + self._reserved()
         assert self.seconds is not None
         training = self._training_seconds()
         if self._every is not None:
-            steps = training / (seconds_per_step + self.look_seconds / self._every)
+            steps = training / (seconds_per_step + self.evaluation_seconds / self._every)
         else:
-            steps = (training - self._looks() * self.look_seconds) / seconds_per_step
+            steps = (training - self._evaluations() * self.evaluation_seconds) / seconds_per_step
         least = self.opening_seconds + seconds_per_step + self._reserved()
         return max(1, int(steps)), max(self.seconds, least)
 
     @property
-    def look_seconds(self) -> float:
+    def evaluation_seconds(self) -> float:
         """Return what an evaluation on the way takes, with its sample and its checkpoint."""
         return min(self._targets, self.limit or self._targets) * self.costs.scored + self.costs.beside
 
@@ -144,7 +144,7 @@ class Budget:
         """Return how many targets an evaluation on the way may score, by what they cost; None is all of them."""
         if self._round_seconds is None:
             return None
-        return self._affordable(self._round_seconds * LOOK_SHARE, self.costs.scored)
+        return self._affordable(self._round_seconds * SCORING_SHARE, self.costs.scored)
 
     def final_limit(self) -> int | None:
         """Return how many targets the final evaluation may score in its share of the time; None is all of them."""
@@ -169,9 +169,9 @@ class Budget:
         affordable = max(int(seconds / cost), LEAST_SCORED)
         return None if affordable >= self._targets else affordable
 
-    def _looks(self) -> int:
+    def _evaluations(self) -> int:
         """Return how many evaluations there are on the way, at even distances, under a time budget."""
-        most = LOOKS_SHARE * self._training_seconds() / max(self.look_seconds, 1e-9)
+        most = EVALUATIONS_SHARE * self._training_seconds() / max(self.evaluation_seconds, 1e-9)
         return max(0, min(EVALUATIONS - 1, int(most)))
 
     def _training_seconds(self) -> float:
@@ -180,9 +180,9 @@ class Budget:
         return self.seconds - self._reserved() - self.opening_seconds
 
     def _reserved(self) -> float:
-        """Return the seconds for what comes after the last step: the last look, the final evaluation, the end."""
+        """Return the seconds for what comes after the last step: the last evaluation, the final evaluation, the end."""
         final = min(self._targets, self.final_limit() or self._targets) * self.costs.reported
-        return self.look_seconds + final + self.costs.report_beside + self._closing()
+        return self.evaluation_seconds + final + self.costs.report_beside + self._closing()
 
     def _closing(self) -> float:
         return CLOSING_SECONDS if self.seconds is None else min(CLOSING_SECONDS, CLOSING_SHARE * self.seconds)

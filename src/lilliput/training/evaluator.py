@@ -79,7 +79,7 @@ def evaluate_run(
     settings: ReadSettings = AUTOMATIC,
     note: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Measure a run on all that it held out, or on another text or file of prompts, with the floors for it.
+    """Measure a run on all that it held out, or on another text or file of prompts, with the baselines for it.
 
     The other is read as `settings` say, and `note` is told how.
 

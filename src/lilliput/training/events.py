@@ -36,7 +36,7 @@ class Started:
     context: int
     training_tokens: int
     validation_tokens: int
-    floors: dict[str, Any]
+    baselines: dict[str, Any]
     characters_per_token: float | None
     training_problems: int | None = None
     """Prompts with their answers, where it is these that are learnt."""
@@ -56,7 +56,7 @@ def started(folder: Path, model: Model, training_data: TrainingData, step: int, 
         context=model.context,
         training_tokens=facts["training"]["tokens"],
         validation_tokens=facts["validation"]["tokens"],
-        floors=facts["floors"],
+        baselines=facts["baselines"],
         characters_per_token=facts.get("characters_per_token"),
         training_problems=facts["training"].get("problems"),
         validation_problems=facts["validation"].get("problems"),

@@ -1,4 +1,4 @@
-"""One session of a run: steps, looks at the validation text, checkpoints, and the final evaluation."""
+"""One session of a run: steps, evaluations, checkpoints, and the final evaluation."""
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -168,7 +168,7 @@ class Session:
 
     def _train(self, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
         """Train until the run is over, and return why; what the detector raises is passed on."""
-        resumed, lost, look, save = self.clock(), self.workers.lost, False, False
+        resumed, lost, evaluate, save = self.clock(), self.workers.lost, False, False
         for step in self._fit(batch_of):
             notes = []
             if step.accumulation != (self.progress.accumulation or self.settings.accumulation):
@@ -178,13 +178,13 @@ class Session:
                 lost = self.workers.lost
                 notes.append(f"a process that shared the steps is gone: going on with {self.workers.processes}")
             events: list[Event] = [self._record(step, self.clock() - resumed)]
-            look = look or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds)
+            evaluate = evaluate or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds)
             save = save or self._save_due(step.number)
             # What may turn out to have gone wrong is neither measured nor saved before that is known.
-            if self.budget.over(step.number) or (look and not self.detector.doubtful):
-                look = save = False
+            if self.budget.over(step.number) or (evaluate and not self.detector.doubtful):
+                evaluate = save = False
                 self.progress.ended = self.budget.seconds if self.budget.over(step.number) else None
-                events += self._look()
+                events += self._evaluate_and_save()
             elif save and not self.detector.doubtful:
                 save = False
                 self._save()
@@ -299,7 +299,7 @@ class Session:
             steps=self.budget.promise(self.seconds_per_step)[0],
         )
 
-    def _look(self) -> list[Event]:
+    def _evaluate_and_save(self) -> list[Event]:
         """Evaluate, keep the weights if they are the best so far, write a sample, save."""
         started = self.clock()
         self._change()

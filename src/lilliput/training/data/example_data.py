@@ -12,7 +12,7 @@ from lilliput.corpus.settings import ReadSettings
 from lilliput.data.batch import Batch
 from lilliput.data.encoded_examples import EncodedExamples, ExampleBatches, encode_examples, read_examples
 from lilliput.errors import RunError
-from lilliput.evaluation.answers import answer_floors, score_answers
+from lilliput.evaluation.answers import answer_baselines, score_answers
 from lilliput.generation.settings import SampleSettings
 from lilliput.models import Model
 from lilliput.recipe import Recipe
@@ -102,7 +102,7 @@ class ExampleData:
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
         """Measure the held-out problems, and show some that are answered wrong."""
-        return self._measured(writer, self._validation, self.facts["floors"], limit)
+        return self._measured(writer, self._validation, self.facts["baselines"], limit)
 
     def report_on(
         self, writer: Writer, target: str, settings: ReadSettings, note: Callable[[str], None]
@@ -112,15 +112,15 @@ class ExampleData:
         for line in other.notes:
             note(line)
         encoded = encode_examples(other, self.tokenizer, writer.model.context)
-        commonest = self.facts["floors"]["most_frequent_answer"]["answer"]
-        return self._measured(writer, encoded, answer_floors(commonest, other), None)
+        commonest = self.facts["baselines"]["most_frequent_answer"]["answer"]
+        return self._measured(writer, encoded, answer_baselines(commonest, other), None)
 
     def _measured(
-        self, writer: Writer, examples: EncodedExamples, floors: dict[str, Any], limit: int | None
+        self, writer: Writer, examples: EncodedExamples, baselines: dict[str, Any], limit: int | None
     ) -> dict[str, Any]:
         score = score_answers(writer.model, examples, limit=limit)
         wrong = [self._answered(writer, examples, place) for place in score.wrong_places[:SHOWN]]
-        return score.as_dict() | {"floors": floors, "wrong": wrong}
+        return score.as_dict() | {"baselines": baselines, "wrong": wrong}
 
     def _answered(self, writer: Writer, examples: EncodedExamples, place: int) -> dict[str, str]:
         prompt = self.tokenizer.decode(examples.prompt(place))

@@ -1,7 +1,7 @@
-"""What is known of a held-out text before a model is measured on it: its size, and what the floors need for it.
+"""The size of a held-out text, and the figures of the baselines for it, before a model is measured on it.
 
-Under a time budget a model may be measured on pieces of the text only. So what each piece costs the floors is kept, and
-model and floors stand side by side on the same part.
+Under a time budget a model may be measured on pieces of the text only. So the cost of each piece for the baselines is
+kept, and model and baselines are compared on the same pieces.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from lilliput.corpus import count_words, unmark
 from lilliput.data.tokens import Tokens
-from lilliput.evaluation.floors import measure_floors, measure_likeness
+from lilliput.evaluation.baselines import measure_baselines, measure_likeness
 from lilliput.evaluation.loss import cut, piece_length, targets_of
 from lilliput.segments import WHOLE, Starts, segments, starts_of
 from lilliput.tokenizers import TextStream, Tokenizer
@@ -26,18 +26,18 @@ def held_out_facts(
     labelled: bool = False,
     progress: Callable[[float], None] = lambda share: None,
 ) -> dict[str, Any]:
-    """Return what `facts.json` holds of a held-out text, of which the tokens are `ids`, and the floors for it.
+    """Return what `facts.json` holds of a held-out text, of which the tokens are `ids`, and the baselines for it.
 
     `texts` are its segments, of which the tokens begin at `starts`, without labels, which the tokens have if they are
     `labelled`. `learned` are the segments of the training text, or of its end, as the tokenizer sees them and without
-    labels. `progress` is called with the share of the floors that is measured.
+    labels. `progress` is called with the share of the baselines that is measured.
     """
     length, text = piece_length(window), "".join(texts)
     pieces = _piece_texts(tokenizer, ids, length, starts)
     if labelled:
         pieces = [unmark(piece) for piece in pieces]
     normalized = [tokenizer.normalized(part) for part in texts]
-    floors = measure_floors(
+    baselines = measure_baselines(
         "".join(learned),
         "".join(normalized),
         pieces=pieces,
@@ -52,8 +52,8 @@ def held_out_facts(
             "tokens": len(ids),
         },
         "characters_per_token": len(text) / len(ids),
-        "floors": floors.as_dict(),
-        "pieces": {"targets": length, "costs": floors.piece_costs()},
+        "baselines": baselines.as_dict(),
+        "pieces": {"targets": length, "costs": baselines.piece_costs()},
     }
 
 
@@ -63,26 +63,26 @@ def likeness_facts(learned: str, text: str) -> dict[str, Any]:
     return {} if likeness is None else {"likeness": likeness.as_dict()}
 
 
-def floors_on_part(facts: dict[str, Any], targets: Sequence[range], stretches: Sequence[range]) -> dict[str, Any]:
-    """Return the floors for a part of the held-out text, which consists of `stretches` of its `targets`.
+def baselines_on_part(facts: dict[str, Any], targets: Sequence[range], stretches: Sequence[range]) -> dict[str, Any]:
+    """Return the baselines for a part of the held-out text, which consists of `stretches` of its `targets`.
 
-    Where the cost of a part is not known, as that of a part in xz, a floor is that of the whole text and says so by its
-    `sampled_share` of 1. Runs of earlier versions know of no part.
+    A baseline without costs by piece, such as xz, keeps its figure for the whole text, with a `sampled_share` of 1.
+    Runs of earlier versions have no costs by piece.
     """
     pieces = facts.get("pieces", {"targets": 0, "costs": {}})
     grid = cut(targets, pieces["targets"]) if pieces["targets"] else []
     places = {piece: place for place, piece in enumerate(grid)}
     on_part: dict[str, Any] = {}
-    for name, floor in facts["floors"].items():
+    for name, baseline in facts["baselines"].items():
         costs = pieces["costs"].get(name, [])
         with_costs = [stretch for stretch in stretches if places.get(stretch, 0) < len(costs)]
-        on_part[name] = floor | {"sampled_share": 1.0}
+        on_part[name] = baseline | {"sampled_share": 1.0}
         if with_costs and all(stretch in places for stretch in with_costs):
             part = sum(costs[places[stretch]] for stretch in with_costs) / sum(map(len, with_costs))
             whole = sum(costs) / sum(map(len, grid[: len(costs)]))
             share = sum(map(len, with_costs)) / sum(map(len, targets))
-            bits = round(floor["bits_per_character"] * part / whole, 5)
-            on_part[name] = floor | {"bits_per_character": bits, "sampled_share": round(share, 5)}
+            bits = round(baseline["bits_per_character"] * part / whole, 5)
+            on_part[name] = baseline | {"bits_per_character": bits, "sampled_share": round(share, 5)}
     return on_part
 
 

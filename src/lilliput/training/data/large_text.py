@@ -13,7 +13,7 @@ from lilliput.corpus import Corpus, LargeSplit, LargeText, Survey, divide, surve
 from lilliput.data.encoding import MOST_LEARNT, encode_stream, spread_sample
 from lilliput.data.tokens import Tokens, read_tokens, write_tokens
 from lilliput.errors import CorpusError, TokenizerError
-from lilliput.evaluation.floors import NGRAM_TRAINING_CHARACTERS
+from lilliput.evaluation.baselines import NGRAM_TRAINING_CHARACTERS
 from lilliput.recipe import Recipe
 from lilliput.runs.folder import FIRST_WEIGHTS, RunFolder
 from lilliput.segments import WHOLE, Starts, segments

@@ -1,6 +1,6 @@
-"""From a text, or from prompts and answers, to tokens on disk: split, train the tokenizer, encode, measure the floors.
+"""From a text, or prompts with answers, to tokens on disk: split, train the tokenizer, encode, measure the baselines.
 
-The floors are what is reached without a network: by counting, or by always giving the most frequent answer.
+The baselines need no network: they count, or always give the most frequent answer.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ from lilliput.corpus import (
 from lilliput.data.encoded_examples import encode_examples, write_examples
 from lilliput.data.tokens import joined, write_segments
 from lilliput.errors import CorpusError, RecipeError
-from lilliput.evaluation.answers import answer_floors, most_frequent_answer
+from lilliput.evaluation.answers import answer_baselines, most_frequent_answer
 from lilliput.recipe import Recipe, differences
 from lilliput.runs.folder import FIRST_WEIGHTS, RunFolder
 from lilliput.runs.weights import best_weights
@@ -166,7 +166,7 @@ def _prepare_examples(
             tokenizer.count([encoded.ids])
             tokenizer.save(run.tokenizer)
         facts[name] = {"problems": len(part), "tokens": len(encoded.ids), "characters": len(part.text)}
-    facts["floors"] = answer_floors(most_frequent_answer(training), held_out)
+    facts["baselines"] = answer_baselines(most_frequent_answer(training), held_out)
     # Problems that are made here are held out by their making.
     if validation is not None and recipe.data.arithmetic is None and (shared := shared_prompts(training, validation)):
         facts["notes"] = [f"{shared:,} of the {len(validation):,} prompts to be measured on are also learnt"]

@@ -15,7 +15,7 @@ from lilliput.data.batch import Batch
 from lilliput.data.tokens import Tokens, joined
 from lilliput.data.windows import Windows
 from lilliput.errors import CorpusError, RunError
-from lilliput.evaluation.floors import measure_floors
+from lilliput.evaluation.baselines import measure_baselines
 from lilliput.evaluation.loss import (
     Definition,
     Score,
@@ -31,7 +31,7 @@ from lilliput.models.counts import MOST_TOKENS
 from lilliput.runs.folder import RunFolder
 from lilliput.segments import WHOLE, Starts, segments, starts_of
 from lilliput.tokenizers import Tokenizer
-from lilliput.training.data.held_out import floors_on_part
+from lilliput.training.data.held_out import baselines_on_part
 from lilliput.training.data.large_text import text_end
 from lilliput.training.data.training_data import LEARNT, MEASURED, Sample, ValidationResult
 from lilliput.writer import Writer
@@ -161,21 +161,21 @@ class TextData:
         return Sample([{"step": step, "prompt": prompt, "text": text}], prompt, text)
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
-        """Measure both definitions over the held-out text, or both and the floors over the same part of it."""
+        """Measure both definitions over the held-out text, or both and the baselines over the same part of it."""
         self._measure_counts_alone(writer.model)
-        floors = self.facts["floors"]
+        baselines = self.facts["baselines"]
         limit = None if limit is None else max(limit, piece_length(self.window))
         if limit is not None and limit < self.targets:
-            floors = floors_on_part(self.facts, self._held_out, pieces(self._held_out, self.window, limit))
+            baselines = baselines_on_part(self.facts, self._held_out, pieces(self._held_out, self.window, limit))
         scores = evaluate_both(
             writer.model, self._validation, self.window, self.facts["validation"], limit, self._held_out_starts
         )
-        return evaluation_report(scores, floors)
+        return evaluation_report(scores, baselines)
 
     def report_on(
         self, writer: Writer, target: str, settings: ReadSettings, note: Callable[[str], None]
     ) -> dict[str, Any]:
-        """Measure both definitions over another text, with the floors that the training text sets it."""
+        """Measure both definitions over another text, with the baselines that the training text sets it."""
         corpus = open_corpus([target], settings=settings)
         for line in corpus.notes:
             note(line)
@@ -194,8 +194,8 @@ class TextData:
         if "labels" in self.facts:
             parts = list(map(unmark, parts))
         learned, normalized = "".join(parts), self.tokenizer.normalized(other)
-        floors = measure_floors(learned, normalized, starts=(starts_of(map(len, parts)), WHOLE)).as_dict()
-        report = evaluation_report(evaluate_both(writer.model, tokens, self.window, facts), floors)
+        baselines = measure_baselines(learned, normalized, starts=(starts_of(map(len, parts)), WHOLE)).as_dict()
+        report = evaluation_report(evaluate_both(writer.model, tokens, self.window, facts), baselines)
         return report | {"unknown_characters": round(_unknown_share(normalized, learned), 5)}
 
     def _measure_counts_alone(self, model: Model) -> None:
@@ -230,11 +230,11 @@ def evaluate_both(
     }
 
 
-def evaluation_report(scores: dict[Definition, Score], floors: dict[str, Any]) -> dict[str, Any]:
-    """Put scores and floors into the object that `eval --json` prints; the top figures are the sliding windows'."""
+def evaluation_report(scores: dict[Definition, Score], baselines: dict[str, Any]) -> dict[str, Any]:
+    """Put scores and baselines into the object that `eval --json` prints; the top figures are the sliding windows'."""
     return scores["sliding"].as_dict() | {
         "windows": {definition: score.as_dict() for definition, score in scores.items()},
-        "floors": floors,
+        "baselines": baselines,
     }
 
 

@@ -39,7 +39,7 @@ PPMD_ORDER, PPMD_MEMORY = 6, 1 << 27
 
 
 @dataclass(frozen=True)
-class NgramFloor:
+class NgramBaseline:
     """The count model of the best order. Every validation character but the first is scored, as with a network, and so
     in every segment.
 
@@ -69,7 +69,7 @@ class NgramFloor:
 
 
 @dataclass(frozen=True)
-class XzFloor:
+class XzBaseline:
     """What the validation text adds to the size of the compressed training text."""
 
     bits_per_character: float
@@ -78,8 +78,8 @@ class XzFloor:
 
 
 @dataclass(frozen=True)
-class PpmdFloor:
-    """What the validation text adds to the size of the training text in PPMd (`ppmd_floor`)."""
+class PpmdBaseline:
+    """What the validation text adds to the size of the training text in PPMd (`ppmd_baseline`)."""
 
     bits_per_character: float
     training_characters_used: int
@@ -89,12 +89,12 @@ class PpmdFloor:
 
 
 @dataclass(frozen=True)
-class Floors:
-    """The floors of one pair of texts."""
+class Baselines:
+    """The baselines of one pair of texts."""
 
-    ngram: NgramFloor
-    ppmd: PpmdFloor
-    xz: XzFloor
+    ngram: NgramBaseline
+    ppmd: PpmdBaseline
+    xz: XzBaseline
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON, rounded."""
@@ -120,12 +120,12 @@ class Floors:
         }
 
     def piece_costs(self) -> dict[str, list[float]]:
-        """Return what each piece of the validation text costs those floors of which that is known, in nats."""
+        """Return what each piece of the validation text costs those baselines of which that is known, in nats."""
         costs = {"ngram": self.ngram.piece_nats, "ppmd": self.ppmd.piece_nats}
         return {name: [round(nats, 3) for nats in pieces] for name, pieces in costs.items()}
 
 
-def measure_floors(
+def measure_baselines(
     training: str,
     validation: str,
     max_order: int = 8,
@@ -133,8 +133,8 @@ def measure_floors(
     pieces: Sequence[str] = (),
     starts: tuple[Starts, Starts] = (WHOLE, WHOLE),
     progress: Callable[[float], None] = lambda share: None,
-) -> Floors:
-    """Measure all floors, and what each of the `pieces` costs, of which the validation text consists.
+) -> Baselines:
+    """Measure all baselines, and what each of the `pieces` costs, of which the validation text consists.
 
     Where the two texts have several segments, `starts` says where they begin. No n-gram reaches from one into another;
     the compressors read one behind the other, and lose a little by it.
@@ -144,9 +144,9 @@ def measure_floors(
     Raises CorpusError for an empty training text or fewer than two validation characters.
     """
     parts = max_order + 1  # the orders, and what the compressors may still take
-    xz = Beside(partial(xz_floor, training, validation))
-    ppmd = Beside(partial(ppmd_floor, training, validation, pieces))
-    ngram = ngram_floor(
+    xz = Beside(partial(xz_baseline, training, validation))
+    ppmd = Beside(partial(ppmd_baseline, training, validation, pieces))
+    ngram = ngram_baseline(
         training,
         validation,
         max_order,
@@ -154,10 +154,10 @@ def measure_floors(
         starts=starts,
         progress=lambda order: progress(order / parts),
     )
-    return Floors(ngram, ppmd.result(), xz.result())
+    return Baselines(ngram, ppmd.result(), xz.result())
 
 
-def ngram_floor(
+def ngram_baseline(
     training: str,
     validation: str,
     max_order: int = 8,
@@ -165,7 +165,7 @@ def ngram_floor(
     pieces: Sequence[str] = (),
     starts: tuple[Starts, Starts] = (WHOLE, WHOLE),
     progress: Callable[[int], None] = lambda order: None,
-) -> NgramFloor:
+) -> NgramBaseline:
     """Fit interpolated n-gram counts and score the validation text with every order up to `max_order`.
 
     Where the validation text comes in `pieces`, the cost of each is kept. Where the two texts have several segments,
@@ -178,10 +178,10 @@ def ngram_floor(
     counted = starts_behind(starts[0], len(training) - len(used))
     costs = costs_by_order(used, pieces or [validation], max_order, progress, (counted, starts[1]))
     losses = costs.sum(axis=1) / (len(validation) - len(starts[1]))
-    return NgramFloor(tuple(losses.tolist()), len(used), tuple(costs[losses.argmin()].tolist()))
+    return NgramBaseline(tuple(losses.tolist()), len(used), tuple(costs[losses.argmin()].tolist()))
 
 
-def xz_floor(training: str, validation: str) -> XzFloor:
+def xz_baseline(training: str, validation: str) -> XzBaseline:
     """Measure how many bits a validation character adds to the training text in xz at its strongest setting.
 
     Of a long validation text the beginning is used. Raises CorpusError for fewer than two validation characters.
@@ -196,10 +196,10 @@ def xz_floor(training: str, validation: str) -> XzFloor:
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": dictionary}]
     alone = Beside(partial(lzma.compress, before, filters=filters))
     together = len(lzma.compress(both, filters=filters))
-    return XzFloor((together - len(alone.result())) * 8 / len(validation), len(training), len(validation))
+    return XzBaseline((together - len(alone.result())) * 8 / len(validation), len(training), len(validation))
 
 
-def ppmd_floor(training: str, validation: str, pieces: Sequence[str] = ()) -> PpmdFloor:
+def ppmd_baseline(training: str, validation: str, pieces: Sequence[str] = ()) -> PpmdBaseline:
     """Measure how many bits a validation character adds to the training text in PPMd, variant H, of order 6.
 
     Prediction by partial matching (Cleary & Witten 1984, "Data Compression Using Adaptive Coding and Partial String
@@ -219,7 +219,7 @@ def ppmd_floor(training: str, validation: str, pieces: Sequence[str] = ()) -> Pp
     sizes = [len(encoder.encode(piece.encode("utf-8", "surrogatepass"))) for piece in used]
     characters = sum(map(len, used))
     nats = tuple(size * 8 * math.log(2) for size in sizes)
-    return PpmdFloor(sum(sizes) * 8 / characters, len(training), characters, nats)
+    return PpmdBaseline(sum(sizes) * 8 / characters, len(training), characters, nats)
 
 
 @dataclass(frozen=True)
@@ -248,51 +248,51 @@ def measure_likeness(training: str, validation: str) -> Likeness | None:
         return None
     first = (len(training) - size) // 2
     rest, middle = training[:first] + training[first + size :], training[first : first + size]
-    return Likeness(*(ppmd_floor(rest, part).bits_per_character for part in (validation[-size:], middle)))
+    return Likeness(*(ppmd_baseline(rest, part).bits_per_character for part in (validation[-size:], middle)))
 
 
-def floor_name(key: str, order: int | None) -> str:
-    """Return what a floor is called where people read; `key` is that of `Floors.as_dict`."""
+def baseline_name(key: str, order: int | None) -> str:
+    """Return what a baseline is called where people read; `key` is that of `Baselines.as_dict`."""
     name = {"ngram": "count model", "ppmd": "PPMd"}.get(key, key)
     return name if order is None else f"{name} (order {order})"
 
 
-def named_floors(floors: Mapping[str, Any]) -> dict[str, float]:
-    """Return the bits per character of each floor by its name, for figures as `Floors.as_dict` gives them.
+def named_baselines(baselines: Mapping[str, Any]) -> dict[str, float]:
+    """Return the bits per character of each baseline by its name, for figures as `Baselines.as_dict` gives them.
 
-    Those of answers have none, and those of runs of earlier versions lack some. Among the floors of a part of the text,
-    one that is known for the whole text only is named so.
+    Baselines for answers have none, and runs of earlier versions lack some. Among baselines for a part of the text, one
+    that is known for the whole text only is named so.
     """
-    figures = {key: figure for key, figure in floors.items() if "bits_per_character" in figure}
+    figures = {key: figure for key, figure in baselines.items() if "bits_per_character" in figure}
     return {
-        floor_name(key, figure.get("order")) + ", whole text" * (figure.get("sampled_share") == 1): float(
+        baseline_name(key, figure.get("order")) + ", whole text" * (figure.get("sampled_share") == 1): float(
             figure["bits_per_character"]
         )
         for key, figure in figures.items()
     }
 
 
-def strongest_floor(floors: Mapping[str, Any]) -> tuple[str, float] | None:
-    """Return name and bits per character of the floor that is the hardest to beat; None if there is none."""
-    return min(named_floors(floors).items(), key=lambda pair: pair[1], default=None)
+def strongest_baseline(baselines: Mapping[str, Any]) -> tuple[str, float] | None:
+    """Return name and bits per character of the baseline that is the hardest to beat; None if there is none."""
+    return min(named_baselines(baselines).items(), key=lambda pair: pair[1], default=None)
 
 
-def verdict(bits_per_character: float | None, floors: Mapping[str, Any]) -> str:
-    """Say in one sentence whether the model is better than the strongest floor, and by how many bits per character.
+def verdict(bits_per_character: float | None, baselines: Mapping[str, Any]) -> str:
+    """Say in one sentence whether the model is better than the strongest baseline, and by how many bits per character.
 
-    Both arguments are as in the JSON of an evaluation: None stands for a loss that is not finite, and `floors` is what
-    `Floors.as_dict` gives.
+    Both arguments are as in the JSON of an evaluation: None stands for a loss that is not finite, and `baselines`
+    is the result of `Baselines.as_dict`.
     """
-    strongest = strongest_floor(floors)
-    assert strongest is not None, "a text always has floors"
-    name, floor = strongest
-    note = "" if len(floors) == 1 else ", the strongest baseline"
+    strongest = strongest_baseline(baselines)
+    assert strongest is not None, "a text always has baselines"
+    name, baseline = strongest
+    note = "" if len(baselines) == 1 else ", the strongest baseline"
     if bits_per_character is None or not math.isfinite(bits_per_character):
-        return f"NOT better than {name}{note}: the loss is not finite, against {bits(floor)}"
-    gap, both = abs(bits_per_character - floor), f"{bits(bits_per_character)} against {bits(floor)}"
+        return f"NOT better than {name}{note}: the loss is not finite, against {bits(baseline)}"
+    gap, both = abs(bits_per_character - baseline), f"{bits(bits_per_character)} against {bits(baseline)}"
     if gap < LEAST_BITS:
         return f"no better and no worse than {name}{note}: {both}"
-    if bits_per_character < floor:
+    if bits_per_character < baseline:
         return f"better than {name}{note}, by {bits(gap)}: {both}"
     return f"NOT better than {name}{note}: {both}, which is {bits(gap)} more"
 
