@@ -154,25 +154,25 @@ Writing = Callable[[int, int], list[int]]
 
 
 def ours(case: str, bits: int, texts: int) -> Writing:
-    from lilliput.generation import EngineReading, load_engine
+    from lilliput.generation import OnnxBackend, load_engine
 
     engine = load_engine(network(case), print, bits, texts)
     assert engine is not None
-    return lambda texts, new: _greedy(EngineReading(engine, texts), texts, new)
+    return lambda texts, new: _greedy(OnnxBackend(engine, texts), texts, new)
 
 
 def eager(case: str) -> Writing:
-    from lilliput.generation import TorchReading
+    from lilliput.generation import TorchBackend
 
     model = network(case)
-    return lambda texts, new: _greedy(TorchReading(model, texts), texts, new)
+    return lambda texts, new: _greedy(TorchBackend(model, texts), texts, new)
 
 
-def _greedy(reading: Any, texts: int, new: int) -> list[int]:
-    latest = [int(reading.begin(row, [FIRST]).argmax()) for row in range(texts)]
+def _greedy(backend: Any, texts: int, new: int) -> list[int]:
+    latest = [int(backend.prefill(row, [FIRST]).argmax()) for row in range(texts)]
     written = [latest[0]]
     for _ in range(new - 1):
-        latest = reading.add(latest).argmax(1).tolist()
+        latest = backend.decode(latest).argmax(1).tolist()
         written.append(latest[0])
     return written
 

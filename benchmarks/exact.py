@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from lilliput.data.tokens import read_tokens
-from lilliput.generation import EngineReading, Reading, ReplayReading, TorchReading, load_engine
+from lilliput.generation import Backend, CudaGraphBackend, OnnxBackend, TorchBackend, load_engine
 from lilliput.models import Model
 from lilliput.runs.folder import RunFolder
 from lilliput.writer import load
@@ -55,10 +55,10 @@ def whole(model: Model, prompts: list[list[int]], new: int) -> tuple[np.ndarray,
     return torch.stack(logits, 1).numpy(), ids_BT[:, len(prompts[0]) :].numpy()
 
 
-def one_by_one(reading: Reading, prompts: list[list[int]], new: int) -> tuple[np.ndarray, np.ndarray]:
-    logits = [np.stack([reading.begin(row, prompt) for row, prompt in enumerate(prompts)])]
+def one_by_one(backend: Backend, prompts: list[list[int]], new: int) -> tuple[np.ndarray, np.ndarray]:
+    logits = [np.stack([backend.prefill(row, prompt) for row, prompt in enumerate(prompts)])]
     for _ in range(new - 1):
-        logits.append(reading.add(logits[-1].argmax(1).tolist()))
+        logits.append(backend.decode(logits[-1].argmax(1).tolist()))
     logits_BTV = np.stack(logits, 1)
     return logits_BTV, logits_BTV.argmax(-1)
 
@@ -71,9 +71,9 @@ def compare(run: Path, count: int, new: int) -> None:
     assert engine is not None
     generator = np.random.default_rng(1)
     ways = {
-        Found("cached"): lambda rows: TorchReading(model, rows),
-        Found("engine"): lambda rows: EngineReading(engine, rows),
-        Found("replay"): lambda rows: ReplayReading(model, rows),
+        Found("cached"): lambda rows: TorchBackend(model, rows),
+        Found("engine"): lambda rows: OnnxBackend(engine, rows),
+        Found("replay"): lambda rows: CudaGraphBackend(model, rows),
     }
     longest = min(model.context, len(tokens) - 1) - new
     for first in range(0, count, AT_ONCE):
@@ -81,8 +81,8 @@ def compare(run: Path, count: int, new: int) -> None:
         starts = generator.integers(0, len(tokens) - length, rows)
         prompts = [tokens[start : start + length].tolist() for start in starts]
         wanted = whole(model, prompts, new)
-        for found, reading in ways.items():
-            found.add(*one_by_one(reading(rows), prompts, new), *wanted)
+        for found, backend in ways.items():
+            found.add(*one_by_one(backend(rows), prompts, new), *wanted)
     print(f"{run}: prompts of 1 to {longest} tokens, {new} new ones each")
     for found in ways:
         print(found.told(), flush=True)

@@ -26,7 +26,7 @@ began = time.perf_counter()
 writer = load(sys.argv[1])
 opened = time.perf_counter() - began
 began = time.perf_counter()
-writer.reading(1)
+writer.backend(1)
 started = time.perf_counter() - began
 list(writer.stream("The ", length=50))
 began = time.perf_counter()

@@ -19,7 +19,7 @@ import torch
 
 from lilliput import LilliputError, corpus, tokenizers
 from lilliput.data.windows import Windows
-from lilliput.generation import SamplingSettings, TorchReading, generate
+from lilliput.generation import SamplingSettings, TorchBackend, generate
 from lilliput.models import GPTSettings, Model, build, count_parameters
 from lilliput.objectives.next_token import next_token
 from lilliput.optimization.optimizers import build_optimizers
@@ -101,7 +101,7 @@ def loss_on(model: Model, windows: Windows, batches: int = 8) -> float:
 def write(model: Model, tokenizer: tokenizers.Tokenizer, prompt: str, length: int) -> str:
     """Return the prompt and `length` tokens that the model draws, one after the other, to continue it."""
     settings = SamplingSettings(temperature=0.7, length=length)
-    (tokens,) = generate(TorchReading(model, rows=1), [tokenizer.encode(prompt).tolist()], settings, seeds=[SEED])
+    (tokens,) = generate(TorchBackend(model, rows=1), [tokenizer.encode(prompt).tolist()], settings, seeds=[SEED])
     return prompt + tokenizer.decode(token.id for token in tokens)
 
 

@@ -14,12 +14,12 @@ from lilliput.corpus import END, mark_prompt, unmark
 from lilliput.corpus.text.cleaning import canonical
 from lilliput.errors import GenerationError, RecipeError, RunError
 from lilliput.generation import (
-    EngineReading,
+    Backend,
+    CudaGraphBackend,
     Filter,
-    Reading,
-    ReplayReading,
-    TorchReading,
-    can_replay,
+    OnnxBackend,
+    TorchBackend,
+    can_record_steps,
     generate,
     load_engine,
     log_probabilities,
@@ -27,7 +27,7 @@ from lilliput.generation import (
 from lilliput.generation.bans import named_bias, never, never_marks
 from lilliput.generation.beam import Beginning, search
 from lilliput.generation.characters import Characters
-from lilliput.generation.decoding import checked
+from lilliput.generation.continuations import checked
 from lilliput.generation.healing import Healed, Healing, Start, drawn, later, log_shares
 from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.settings import SampleSettings
@@ -41,8 +41,8 @@ from lilliput.tokenizers import TextStream, Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A continuation that beam search found, with the logarithm of its probability."""
+class Continuation:
+    """A text that continues a prompt, with the logarithm of its probability."""
 
     text: str
     tokens: int
@@ -58,11 +58,11 @@ AT_ONCE = 32
 class Writer:
     """A model with its tokenizer: text in, text out.
 
-    `settings` are the sampling options used where a call gives none. With `fast`, on a processor, onnxruntime writes in
-    place of torch (`generation.engine`), with weights of 32 or 8 `bits`, and on a GPU steps are replayed
-    (`generation.replay`); `note` is told if that cannot be. The weights must not be changed then. For 8 bits, the
-    arithmetic is chosen that is the faster one for so many `texts` at once, and kept. `labels` are the characters of
-    the kinds of documents that were learnt (`corpus.labels`).
+    `settings` are the sampling options used where a call gives none. With `fast`, onnxruntime writes in place of torch
+    on a processor (`generation.backends.engine`), with weights of 32 or 8 `bits`, and a GPU replays recorded steps
+    (`generation.backends.cuda_graph`); `note` gets a line where that fails. The weights must not change then. For 8
+    bits, the faster arithmetic for this number of `texts` at once is chosen, and kept. `labels` are the characters of
+    the kinds of documents that the model has learnt (`corpus.labels`).
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Writer:
         self._labels = dict(labels or {})
         self._fast = fast
         self._note = note
-        self._open: Callable[[int], Reading] | None = None
+        self._open: Callable[[int], Backend] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs; it opens a reader of its own, and `note` may be any function."""
@@ -143,15 +143,17 @@ class Writer:
         """
         return self.streams([prompt], [seed], filters=filters, **sampling)[0]
 
-    def search(self, prompt: str | None = None, *, filters: Sequence[Filter] = (), **sampling: Any) -> list[Found]:
+    def search(
+        self, prompt: str | None = None, *, filters: Sequence[Filter] = (), **sampling: Any
+    ) -> list[Continuation]:
         """Return the likeliest continuations of `prompt` that beam search finds, `beams` of them, the best first.
 
         Nothing is drawn: of the options those act that forbid or favour tokens or end the text, and `length_penalty`,
         `beam_groups` and `diversity`.
         """
         settings, start = self.sampling(sampling), self.start(prompt)
-        pattern, reading = self._pattern(settings), self.reading(1)
-        starts, own, shares = self._ways(reading, start, settings, pattern, filters, 1.0)
+        pattern, backend = self._pattern(settings), self.backend(1)
+        starts, own, shares = self._ways(backend, start, settings, pattern, filters, 1.0)
 
         def text(number: int, new: Sequence[int]) -> tuple[str, bool]:
             written = TextStream(self.tokenizer, len(starts[number].rest)).push_all(new)
@@ -164,12 +166,12 @@ class Writer:
             Beginning(starts[number].ids, partial(over, number), own[number], shares[number])
             for number in range(len(starts))
         ]
-        found = search(reading, beginnings, settings)
-        return [Found(text(one.beginning, one.ids)[0], len(one.ids), one.log_probability) for one in found]
+        found = search(backend, beginnings, settings)
+        return [Continuation(text(one.beginning, one.ids)[0], len(one.ids), one.log_probability) for one in found]
 
     def fill(
         self, prompt: str | None, suffix: str, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
-    ) -> list[Found]:
+    ) -> list[Continuation]:
         """Return texts that lead from `prompt` to `suffix`, by how likely they make the suffix, the best first.
 
         Several continuations of the prompt are written, and each is tried up to each end of a word;
@@ -180,24 +182,26 @@ class Writer:
         settings, start = self.sampling(sampling), self.start(prompt)
         written = self.write_many([start] * FILLINGS, seed=seed, filters=filters, **sampling)
         ends = {text[:end] for text in written for end in _ends_of_words(text, len(start))}
-        texts, found, reading = sorted(ends), [], self.reading(1)
+        texts, found, backend = sorted(ends), [], self.backend(1)
         for first in range(0, len(texts), AT_ONCE):
             part = texts[first : first + AT_ONCE]
-            prompts, wanted, given = zip(*(self._led(reading, text, suffix, settings) for text in part), strict=True)
-            likely = log_probabilities(self.reading(len(part)), prompts, wanted)
+            prompts, wanted, given = zip(*(self._led(backend, text, suffix, settings) for text in part), strict=True)
+            likely = log_probabilities(self.backend(len(part)), prompts, wanted)
             for text, log_probability, before in zip(part, likely, given, strict=True):
-                found.append(Found(text[len(start) :], len(self._encode(text, settings)), log_probability - before))
+                found.append(
+                    Continuation(text[len(start) :], len(self._encode(text, settings)), log_probability - before)
+                )
         return sorted(found, key=lambda one: -one.log_probability)
 
     def _led(
-        self, reading: Reading, text: str, suffix: str, settings: SampleSettings
+        self, backend: Backend, text: str, suffix: str, settings: SampleSettings
     ) -> tuple[Sequence[int], Sequence[int], float]:
         """Return a prompt and a continuation that together are a text and a suffix.
 
         Also the logarithm of how probable is what of the continuation belongs to the text.
         """
         ids, whole = self._encode(text, settings), self._encode(text + suffix, settings)
-        healed = self._heal(reading, ids)
+        healed = self._heal(backend, ids)
         place = len(ids) - healed.given_back
         if healed.given_back and whole[:place] == ids[:place]:
             return healed.kept, whole[place:], healed.log_probability
@@ -212,16 +216,16 @@ class Writer:
         starts = [self.start(prompt) for prompt in prompts]
         if settings.beams > 1:
             return [self._best(start, filters, sampling) for start in starts]
-        pattern, reading = self._pattern(settings), self.reading(len(prompts))
+        pattern, backend = self._pattern(settings), self.backend(len(prompts))
         temperature = (settings.temperatures or (settings.temperature,))[0]
-        known = {start: self._ways(reading, start, settings, pattern, filters, temperature) for start in set(starts)}
+        known = {start: self._ways(backend, start, settings, pattern, filters, temperature) for start in set(starts)}
         begun, own = [], []
         for start, seed in zip(starts, seeds, strict=True):
             ways, its_own, shares = known[start]
             number = drawn(shares, seed)
             begun.append(ways[number])
             own.append(its_own[number])
-        texts = generate(reading, [way.ids for way in begun], settings, seeds, own)
+        texts = generate(backend, [way.ids for way in begun], settings, seeds, own)
         return [
             ended(self._unlabelled(pieces(tokens, TextStream(self.tokenizer, len(way.rest)))), settings, start, pattern)
             for tokens, way, start in zip(texts, begun, starts, strict=True)
@@ -229,7 +233,7 @@ class Writer:
 
     def _ways(
         self,
-        reading: Reading,
+        backend: Backend,
         start: str,
         settings: SampleSettings,
         pattern: Pattern | None,
@@ -237,35 +241,35 @@ class Writer:
         temperature: float,
     ) -> tuple[Sequence[Start], list[list[Filter]], list[float]]:
         """Return how a text may go on, with the filters and the logarithm of the share of each way."""
-        starts = self._heal(reading, self._encode(start, settings)).starts
+        starts = self._heal(backend, self._encode(start, settings)).starts
         own = self._own(settings, pattern, starts, filters)
         return starts, own, log_shares(starts, settings, own, temperature)
 
-    def _heal(self, reading: Reading, ids: list[int]) -> Healed:
+    def _heal(self, backend: Backend, ids: list[int]) -> Healed:
         # Where answers were learnt, prompts were encoded by themselves.
         if END in self.settings.stop:
             return Healed(ids, [Start(ids)])
-        return self._healing.heal(reading, checked(self.model, ids))
+        return self._healing.heal(backend, checked(self.model, ids))
 
     def _best(self, start: str, filters: Sequence[Filter], sampling: Mapping[str, Any]) -> Iterator[Piece]:
         began = time.perf_counter()
         best = self.search(start, filters=filters, **sampling)[0]
         yield Piece(best.text, best.tokens, tokens_per_second=best.tokens / max(1e-9, time.perf_counter() - began))
 
-    def reading(self, rows: int) -> Reading:
-        """Return what reads so many texts with the model, as fast as can be."""
+    def backend(self, rows: int) -> Backend:
+        """Return the fastest backend for this model and machine, with this many rows."""
         if self._open is None:
             self._open = self._fastest()
         return self._open(rows)
 
-    def _fastest(self) -> Callable[[int], Reading]:
+    def _fastest(self) -> Callable[[int], Backend]:
         if self._fast:
             engine = load_engine(self.model, self._note, self.bits, self._texts)
             if engine is not None:
-                return partial(EngineReading, engine)
-            if can_replay(self.model, self._note):
-                return partial(ReplayReading, self.model)
-        return partial(TorchReading, self.model)
+                return partial(OnnxBackend, engine)
+            if can_record_steps(self.model, self._note):
+                return partial(CudaGraphBackend, self.model)
+        return partial(TorchBackend, self.model)
 
     def start(self, prompt: str | None) -> str:
         """Return the text that a model continues: `prompt`, or the start of the recipe's samples if there is none."""

@@ -30,18 +30,18 @@ def lively(model_settings, vocabulary, context):
     return model.eval()
 
 
-def assert_alike(readings, lengths, vocabulary, tokens, generator):
-    """Two readings give the same logits for rows of these lengths, and for so many tokens behind them."""
+def assert_alike(backends, lengths, vocabulary, tokens, generator):
+    """Two backends give the same logits for rows of these lengths, and for so many tokens behind them."""
     for row, length in enumerate(lengths):
         ids = generator.integers(0, vocabulary, length).tolist()
-        np.testing.assert_allclose(*(reading.begin(row, ids) for reading in readings), atol=1e-4)
-    go_on_alike(readings, vocabulary, tokens, generator)
+        np.testing.assert_allclose(*(backend.prefill(row, ids) for backend in backends), atol=1e-4)
+    go_on_alike(backends, vocabulary, tokens, generator)
 
 
-def go_on_alike(readings, vocabulary, tokens, generator):
-    """Two readings give the same logits for so many tokens more."""
+def go_on_alike(backends, vocabulary, tokens, generator):
+    """Two backends give the same logits for so many tokens more."""
     for _ in range(tokens):
-        new = generator.integers(0, vocabulary, len(readings[0].texts)).tolist()
-        np.testing.assert_allclose(*(reading.add(new) for reading in readings), atol=1e-4)
-        assert readings[0].lengths == readings[1].lengths
-        assert readings[0].texts == readings[1].texts
+        new = generator.integers(0, vocabulary, len(backends[0].texts)).tolist()
+        np.testing.assert_allclose(*(backend.decode(new) for backend in backends), atol=1e-4)
+        assert backends[0].lengths == backends[1].lengths
+        assert backends[0].texts == backends[1].texts

@@ -7,7 +7,7 @@ import torch
 from tests.generation import building
 
 from lilliput.errors import GenerationError
-from lilliput.generation import Engine, EngineReading, SamplingSettings, TorchReading, generate, log_probabilities
+from lilliput.generation import Engine, OnnxBackend, SamplingSettings, TorchBackend, generate, log_probabilities
 from lilliput.generation.beam import Beginning, search
 from lilliput.generation.filters import ban
 from lilliput.models import GPTSettings, RecurrentSettings
@@ -38,12 +38,12 @@ def log_probability(model, prompt, ids):
 
 
 @EVERY
-@pytest.mark.parametrize("reading", [TorchReading, lambda model, rows: EngineReading(Engine(model), rows)])
-def test_enough_beams_find_the_likeliest_of_all(model_settings, reading):
+@pytest.mark.parametrize("backend", [TorchBackend, lambda model, rows: OnnxBackend(Engine(model), rows)])
+def test_enough_beams_find_the_likeliest_of_all(model_settings, backend):
     model, prompt = lively(model_settings), [1, 4]
     every = {ids: log_probability(model, prompt, ids) for ids in itertools.product(range(VOCABULARY), repeat=3)}
     best = sorted(every, key=lambda ids: -every[ids])
-    found = search(reading(model, 1), [Beginning(prompt, never)], SamplingSettings(beams=25, length=3))
+    found = search(backend(model, 1), [Beginning(prompt, never)], SamplingSettings(beams=25, length=3))
     assert [one.ids for one in found] == best[:25]
     assert [one.log_probability for one in found] == pytest.approx([every[ids] for ids in best[:25]], abs=1e-4)
 
@@ -51,8 +51,8 @@ def test_enough_beams_find_the_likeliest_of_all(model_settings, reading):
 @EVERY
 def test_one_beam_takes_the_likeliest_token_every_time_past_the_window(model_settings):
     model = lively(model_settings)
-    (found,) = search(TorchReading(model, 1), [Beginning([1, 4], never)], SamplingSettings(beams=1, length=20))
-    tokens = generate(TorchReading(model, 1), [[1, 4]], SamplingSettings(temperature=0, length=20), [1])[0]
+    (found,) = search(TorchBackend(model, 1), [Beginning([1, 4], never)], SamplingSettings(beams=1, length=20))
+    tokens = generate(TorchBackend(model, 1), [[1, 4]], SamplingSettings(temperature=0, length=20), [1])[0]
     assert list(found.ids) == [token.id for token in tokens]
 
 
@@ -60,7 +60,7 @@ def test_one_beam_takes_the_likeliest_token_every_time_past_the_window(model_set
 def test_more_beams_never_find_less_likely_texts_here(model_settings):
     model = lively(model_settings)
     settings = [SamplingSettings(beams=beams, length=5) for beams in (1, 4, 16, 64)]
-    found = [search(TorchReading(model, 1), [Beginning([2], never)], one)[0] for one in settings]
+    found = [search(TorchBackend(model, 1), [Beginning([2], never)], one)[0] for one in settings]
     best = [round(one.log_probability, 4) for one in found]
     assert best == sorted(best)
 
@@ -75,7 +75,7 @@ def test_texts_that_end_are_ranked_by_length_too():
     ]
     for penalty in (0.0, 1.0, 2.5):
         settings = SamplingSettings(beams=125, length=4, length_penalty=penalty)
-        found = search(TorchReading(model, 1), [Beginning(prompt, lambda ids: ids[-1] == 0)], settings)
+        found = search(TorchBackend(model, 1), [Beginning(prompt, lambda ids: ids[-1] == 0)], settings)
         scores = {ids: log_probability(model, prompt, ids) / len(ids) ** penalty for ids in every}
         assert [one.ids for one in found[:20]] == sorted(scores, key=lambda ids: -scores[ids])[:20]
         assert found[0].score == pytest.approx(scores[found[0].ids], abs=1e-4)
@@ -84,9 +84,9 @@ def test_texts_that_end_are_ranked_by_length_too():
 def test_groups_differ_where_beams_are_alike():
     model = lively(KINDS["gpt"])
     beginning = Beginning([2], never)
-    plain = search(TorchReading(model, 1), [beginning], SamplingSettings(beams=4, length=5))
+    plain = search(TorchBackend(model, 1), [beginning], SamplingSettings(beams=4, length=5))
     grouped = SamplingSettings(beams=4, beam_groups=4, diversity=100, length=5)
-    groups = search(TorchReading(model, 1), [beginning], grouped)
+    groups = search(TorchBackend(model, 1), [beginning], grouped)
     # With so much diversity each group begins with another token.
     assert len({one.ids[0] for one in groups}) == 4
     assert len({one.ids[0] for one in plain}) < 4
@@ -96,17 +96,17 @@ def test_groups_differ_where_beams_are_alike():
 def test_filters_act_and_nothing_left_is_an_error():
     model = lively(KINDS["gpt"])
     settings = SamplingSettings(beams=3, length=4)
-    found = search(TorchReading(model, 1), [Beginning([2], never, [ban([0, 1, 2])])], settings)
+    found = search(TorchBackend(model, 1), [Beginning([2], never, [ban([0, 1, 2])])], settings)
     assert all(set(one.ids) <= {3, 4} for one in found)
     with pytest.raises(GenerationError, match="nothing to go on with"):
-        search(TorchReading(model, 1), [Beginning([2], never, [ban(range(VOCABULARY))])], settings)
+        search(TorchBackend(model, 1), [Beginning([2], never, [ban(range(VOCABULARY))])], settings)
 
 
 @EVERY
-@pytest.mark.parametrize("reading", [TorchReading, lambda model, rows: EngineReading(Engine(model), rows)])
-def test_log_probabilities_behind_prompts_of_different_lengths(model_settings, reading):
+@pytest.mark.parametrize("backend", [TorchBackend, lambda model, rows: OnnxBackend(Engine(model), rows)])
+def test_log_probabilities_behind_prompts_of_different_lengths(model_settings, backend):
     model, prompts, ids = lively(model_settings), [[1], [2, 3, 0], [4, 4]], [1, 0, 3]
-    found = log_probabilities(reading(model, 3), prompts, [ids] * 3)
+    found = log_probabilities(backend(model, 3), prompts, [ids] * 3)
     assert found == pytest.approx([log_probability(model, prompt, ids) for prompt in prompts], abs=1e-4)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from tests.generation.building import assert_alike
 from tests.models.test_models import CONTEXT, VOCABULARY, any_settings, lively
 
-from lilliput.generation import Engine, EngineReading, TorchReading, load_engine
+from lilliput.generation import Engine, OnnxBackend, TorchBackend, load_engine
 from lilliput.models import GPTSettings, RecurrentSettings
 from lilliput.models.graph import Graph, blocks, from_blocks
 
@@ -20,9 +20,9 @@ def test_every_option_comes_to_the_same_logits(model_settings):
     model = lively(model_settings)
     with pytest.MonkeyPatch.context() as patch:
         # So that room has to be made for longer texts.
-        patch.setattr("lilliput.generation.engine._ROOM", 3)
-        readings = TorchReading(model, 2), EngineReading(Engine(model), 2)
-        assert_alike(readings, (2, 5), VOCABULARY, CONTEXT, np.random.default_rng(0))
+        patch.setattr("lilliput.generation.backends.engine._ROOM", 3)
+        backends = TorchBackend(model, 2), OnnxBackend(Engine(model), 2)
+        assert_alike(backends, (2, 5), VOCABULARY, CONTEXT, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("shape", [(5, 32), (7, 40), (3, 1)])
@@ -39,7 +39,7 @@ def test_blocks_are_the_matrix_to_half_a_step(shape):
 def test_eight_bits_are_near_and_half_the_size_is_enough(shape):
     model = lively(GPTSettings(shape=shape, width=64, heads=2))
     exact, rounded = Engine(model), Engine(model, bits=8)
-    found = [EngineReading(engine, 1).begin(0, [1, 2, 3]) for engine in (exact, rounded)]
+    found = [OnnxBackend(engine, 1).prefill(0, [1, 2, 3]) for engine in (exact, rounded)]
     assert 0 < np.linalg.norm(found[0] - found[1]) < 0.1 * np.linalg.norm(found[0])
     sizes = [sum(array.nbytes for array in engine._weights.values()) for engine in (exact, rounded)]
     assert sizes[1] < 0.5 * sizes[0]
@@ -78,14 +78,14 @@ def test_eight_bits_are_multiplied_in_the_faster_arithmetic(in_8, in_32, texts, 
 def test_single_precision_multiplies_the_rounded_weights():
     # A head is as wide as a block, so that blocks end where heads do.
     model = lively(GPTSettings(shape="llama", width=64, heads=2, tied=False))
-    logits_V = EngineReading(Engine(model, bits=8, arithmetic=32), 1).begin(0, [1, 2, 3])
-    exact_V = EngineReading(Engine(model), 1).begin(0, [1, 2, 3])
+    logits_V = OnnxBackend(Engine(model, bits=8, arithmetic=32), 1).prefill(0, [1, 2, 3])
+    exact_V = OnnxBackend(Engine(model), 1).prefill(0, [1, 2, 3])
     with torch.no_grad():
         for name, matrix_OI in model.named_parameters():
             if matrix_OI.ndim == 2 and name != "embedding.weight":
                 rounded_OI = from_blocks(*blocks(matrix_OI.numpy()))[:, : matrix_OI.shape[1]]
                 matrix_OI.copy_(torch.from_numpy(rounded_OI))
-    rounded_V = EngineReading(Engine(model), 1).begin(0, [1, 2, 3])
+    rounded_V = OnnxBackend(Engine(model), 1).prefill(0, [1, 2, 3])
     np.testing.assert_allclose(logits_V, rounded_V, atol=1e-5)
     assert np.abs(exact_V - rounded_V).max() > 1e-3
 

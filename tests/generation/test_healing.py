@@ -12,9 +12,9 @@ from tests.generation.building import lively
 
 from lilliput import tokenizers
 from lilliput.corpus import END
-from lilliput.generation import Engine, EngineReading, Filter, ReplayReading, SamplingSettings, TorchReading
+from lilliput.generation import CudaGraphBackend, Engine, Filter, OnnxBackend, SamplingSettings, TorchBackend
+from lilliput.generation.backends.backend import Backend, LogitsV
 from lilliput.generation.healing import Healing, Start, log_shares
-from lilliput.generation.reading import LogitsV, Reading
 from lilliput.generation.settings import SampleSettings
 from lilliput.models import GPTSettings, Model, RecurrentSettings, build
 from lilliput.tokenizers import TextStream, Tokenizer
@@ -83,7 +83,7 @@ def chances(tokenizer: Tokenizer, ids: tuple[int, ...]) -> LogitsV:
     return logits_V
 
 
-class Toy(Reading):
+class Toy(Backend):
     """Reads with `chances` in place of a network."""
 
     def __init__(self, tokenizer: Tokenizer, rows: int = 1) -> None:
@@ -99,12 +99,12 @@ class Toy(Reading):
     def capacity(self) -> None:
         return None
 
-    def select(self, rows: Sequence[int]) -> None:
+    def reorder(self, rows: Sequence[int]) -> None:
         self.texts = [list(self.texts[row]) for row in rows]
 
-    def begin(self, row: int, ids: Sequence[int]) -> LogitsV:
+    def prefill(self, row: int, ids: Sequence[int]) -> LogitsV:
         self.read.append(list(ids))
-        return super().begin(row, ids)
+        return super().prefill(row, ids)
 
     def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
         return chances(self.tokenizer, tuple(ids))
@@ -121,7 +121,7 @@ class ToyWriter(Writer):
         self.toy = Toy(tokenizer)
         super().__init__(self.toy.model, tokenizer, SampleSettings.model_validate(given | settings))
 
-    def reading(self, rows: int) -> Reading:
+    def backend(self, rows: int) -> Backend:
         """Return the toy for so many texts."""
         return Toy(self.tokenizer, rows)
 
@@ -146,7 +146,7 @@ def ways(
     if "." in text:
         yield text.partition(".")[0] + ".", probability
         return
-    logits_V = toy.begin(0, ids)
+    logits_V = toy.prefill(0, ids)
     for change in filters:
         logits_V = change(logits_V, ids)
     shares_V = np.exp(logits_V - np.logaddexp.reduce(logits_V))
@@ -258,7 +258,7 @@ def test_where_no_token_reaches_over_the_end_nothing_is_given_back(made: dict[st
 def test_what_learnt_answers_reads_a_prompt_as_it_was_learnt(made: dict[str, Tokenizer]) -> None:
     prompt = "the ca"
     whole = ToyWriter(made["bpe"], stop=[".", END])
-    (start,) = whole._heal(whole.reading(1), made["bpe"].encode(prompt).tolist()).starts
+    (start,) = whole._heal(whole.backend(1), made["bpe"].encode(prompt).tolist()).starts
     assert list(start.ids) == made["bpe"].encode(prompt).tolist()
 
 
@@ -266,14 +266,14 @@ def test_what_learnt_answers_reads_a_prompt_as_it_was_learnt(made: dict[str, Tok
 def test_all_readings_find_the_same_starts(kind: str, made: dict[str, Tokenizer]) -> None:
     tokenizer = made[kind]
     model = lively(GPTSettings(width=16, heads=2), tokenizer.vocab_size, 32)
-    readings = [
-        TorchReading(model, 1),
-        TorchReading(model, 3),
-        EngineReading(Engine(model), 1),
-        ReplayReading(model, 2),
+    backends = [
+        TorchBackend(model, 1),
+        TorchBackend(model, 3),
+        OnnxBackend(Engine(model), 1),
+        CudaGraphBackend(model, 2),
     ]
     for cut in ("the ca", "then he came to the ma", "t"):
-        found = [Healing(tokenizer).heal(reading, tokenizer.encode(cut).tolist()) for reading in readings]
+        found = [Healing(tokenizer).heal(backend, tokenizer.encode(cut).tolist()) for backend in backends]
         assert all(len(healed.starts) > 1 for healed in found)
         for healed in found[1:]:
             assert [(list(one.ids), one.rest) for one in healed.starts] == [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from lilliput.writer import Found, Writer
+    from lilliput.writer import Continuation, Writer
 
 CHOICES, SEARCHED, LONGEST = 9, 36, 32
 """Words that are offered, of how many that are looked for, and tokens of the longest."""
@@ -49,7 +49,7 @@ def write_together(writer: "Writer", start: str, seed: int, options: dict[str, A
             texts.append(f"{texts[-1]}{chosen} ")
 
 
-def _words(found: "Sequence[Found]") -> list[tuple[str, float]]:
+def _words(found: "Sequence[Continuation]") -> list[tuple[str, float]]:
     """Return the words that were found, the likeliest first; one that is spelled in several ways is the sum of them."""
     words: dict[str, float] = {}
     for one in found:

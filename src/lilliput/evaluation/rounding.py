@@ -12,7 +12,7 @@ import numpy as np
 
 from lilliput.data.encoded_examples import EncodedExamples, read_examples
 from lilliput.data.tokens import Tokens
-from lilliput.generation import TorchReading, log_probabilities
+from lilliput.generation import TorchBackend, log_probabilities
 from lilliput.runs.folder import RunFolder
 from lilliput.segments import moved_inside, segments
 from lilliput.writer import Writer
@@ -52,8 +52,8 @@ def measure_rounding(writer: Writer) -> Rounding | None:
     rounded, exact, count = 0.0, 0.0, 0
     for prompts, others in groups:
         rows = len(prompts)
-        rounded -= sum(log_probabilities(writer.reading(rows), prompts, others))
-        exact -= sum(log_probabilities(TorchReading(writer.model, rows), prompts, others))
+        rounded -= sum(log_probabilities(writer.backend(rows), prompts, others))
+        exact -= sum(log_probabilities(TorchBackend(writer.model, rows), prompts, others))
         count += rows * len(others[0])
     return Rounding(rounded / count, exact / count, count)
 

@@ -1,6 +1,6 @@
 """From a model and a prompt to new tokens: tokens in, tokens out.
 
-Importing this package, its filters and its sampler does not import torch; what reads with a model is found on first
+Importing this package, its filters and its sampler does not import torch; what runs a model is imported on first
 use.
 """
 
@@ -12,31 +12,31 @@ from lilliput.generation.sampling import Sampler, Token
 from lilliput.generation.settings import SamplingSettings
 
 if TYPE_CHECKING:
-    from lilliput.generation.decoding import generate, log_probabilities
-    from lilliput.generation.engine import Engine, EngineReading, load_engine
-    from lilliput.generation.reading import Reading, TorchReading
-    from lilliput.generation.replay import ReplayReading, can_replay
+    from lilliput.generation.backends.backend import Backend, TorchBackend
+    from lilliput.generation.backends.cuda_graph import CudaGraphBackend, can_record_steps
+    from lilliput.generation.backends.engine import Engine, OnnxBackend, load_engine
+    from lilliput.generation.continuations import generate, log_probabilities
 
 __all__ = [
+    "Backend",
+    "CudaGraphBackend",
     "Engine",
-    "EngineReading",
     "Filter",
-    "Reading",
-    "ReplayReading",
+    "OnnxBackend",
     "Sampler",
     "SamplingSettings",
     "Token",
-    "TorchReading",
-    "can_replay",
+    "TorchBackend",
+    "can_record_steps",
     "generate",
     "load_engine",
     "log_probabilities",
 ]
 _LATER = {
-    **dict.fromkeys(("generate", "log_probabilities"), "decoding"),
-    **dict.fromkeys(("Engine", "EngineReading", "load_engine"), "engine"),
-    **dict.fromkeys(("Reading", "TorchReading"), "reading"),
-    **dict.fromkeys(("ReplayReading", "can_replay"), "replay"),
+    **dict.fromkeys(("Backend", "TorchBackend"), "backends.backend"),
+    **dict.fromkeys(("CudaGraphBackend", "can_record_steps"), "backends.cuda_graph"),
+    **dict.fromkeys(("Engine", "OnnxBackend", "load_engine"), "backends.engine"),
+    **dict.fromkeys(("generate", "log_probabilities"), "continuations"),
 }
 
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import GenerationError
-from lilliput.generation.decoding import checked
+from lilliput.generation.backends.backend import Backend, LogitsV
+from lilliput.generation.continuations import checked
 from lilliput.generation.filters import Filter
-from lilliput.generation.reading import LogitsV, Reading
 from lilliput.generation.sampling import by_token
 from lilliput.generation.settings import SamplingSettings
 
@@ -47,29 +47,29 @@ class Hypothesis:
     beginning: int = 0
 
 
-def search(reading: Reading, beginnings: Sequence[Beginning], settings: SamplingSettings) -> list[Hypothesis]:
-    """Return the `settings.beams` best hypotheses that were found, the best first; `reading` has one row.
+def search(backend: Backend, beginnings: Sequence[Beginning], settings: SamplingSettings) -> list[Hypothesis]:
+    """Return the `settings.beams` best hypotheses that were found, the best first; `backend` has one row.
 
     Raises GenerationError as `generate` does, and where so few tokens are allowed that no hypothesis is left.
     """
-    reading.begin(0, checked(reading.model, beginnings[0].ids))
+    backend.prefill(0, checked(backend.model, beginnings[0].ids))
     if len(beginnings) > 1:
-        reading.select([0] * len(beginnings))
-    texts = [checked(reading.model, beginning.ids) for beginning in beginnings]
-    logits_BV = np.stack([reading.begin(row, ids) for row, ids in enumerate(texts)])
+        backend.reorder([0] * len(beginnings))
+    texts = [checked(backend.model, beginning.ids) for beginning in beginnings]
+    logits_BV = np.stack([backend.prefill(row, ids) for row, ids in enumerate(texts)])
     beams = _Beams(settings, beginnings)
     for _ in range(settings.length):
-        chosen = beams.go_on(reading.texts, logits_BV)
+        chosen = beams.go_on(backend.texts, logits_BV)
         if not chosen or beams.settled():
             break
         if len(beams.open[0].ids) < settings.length:
-            reading.select([parent for parent, _ in chosen])
-            logits_BV = reading.add([token for _, token in chosen])
+            backend.reorder([parent for parent, _ in chosen])
+            logits_BV = backend.decode([token for _, token in chosen])
     return beams.best()
 
 
 class _Beams:
-    """The hypotheses that may go on, in the order of the reading's rows, and those that have ended."""
+    """The hypotheses that may go on, in the order of the backend's rows, and those that have ended."""
 
     def __init__(self, settings: SamplingSettings, beginnings: Sequence[Beginning]) -> None:
         self._settings, self._beginnings = settings, beginnings

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lilliput.generation.backends.backend import Backend, LogitsV
 from lilliput.generation.filters import COLDEST, Filter, Logits, only
-from lilliput.generation.reading import LogitsV, Reading
 from lilliput.generation.sampling import by_token
 from lilliput.generation.settings import SamplingSettings
 from lilliput.tokenizers import Tokenizer
@@ -77,8 +77,8 @@ class Healing:
         self._before = line_end if len(line_end) == 1 else []
         """What is read before a prompt of which all is given back: texts begin as lines do."""
 
-    def heal(self, reading: Reading, prompt: Sequence[int]) -> Healed:
-        """Return the starts for a prompt; the first row of `reading` reads what has to be read for that."""
+    def heal(self, backend: Backend, prompt: Sequence[int]) -> Healed:
+        """Return the starts for a prompt; the first row of `backend` reads what has to be read for that."""
         place = self._place(prompt)
         if place == len(prompt):
             return Healed(prompt, [Start(prompt)])
@@ -94,7 +94,7 @@ class Healing:
             if aside and (others == _MOST or math.exp(-cost) < _LEAST * total):
                 break
             others += aside
-            logits_V = reading.begin(0, start.ids)
+            logits_V = backend.prefill(0, start.ids)
             logs_V = _log_softmax(logits_V)
             longer = self._longer(start.rest)
             if longer.size:

@@ -21,9 +21,9 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from lilliput.generation.mixing import Mixing, steps_of
-from lilliput.generation.prefixes import Prefixes
-from lilliput.generation.reading import LogitsV, Reading, farthest
+from lilliput.generation.backends.backend import Backend, LogitsV, farthest
+from lilliput.generation.backends.mixing import Mixing, steps_of
+from lilliput.generation.backends.prompt_cache import PromptCache
 from lilliput.models import GPTSettings, Model, count_multiplied
 from lilliput.models.graph import Graph
 
@@ -61,7 +61,7 @@ class Engine:
         self.capacity = model.context if transformer else None
         self.learned = isinstance(settings, GPTSettings) and settings.positions == "learned"
         self.caches = graph.caches
-        self.prefixes = Prefixes(transformer)
+        self.prompt_cache = PromptCache(transformer)
         self._weights = graph.weights
         self.session = self._load(graph)
 
@@ -78,8 +78,8 @@ class Engine:
         )
 
 
-class EngineReading(Reading):
-    """Reads with an engine."""
+class OnnxBackend(Backend):
+    """Runs an `Engine`."""
 
     def __init__(self, engine: Engine, rows: int) -> None:
         super().__init__(engine.model, rows)
@@ -92,19 +92,19 @@ class EngineReading(Reading):
 
     @property
     def lengths(self) -> list[int]:
-        """Return the positions that are held of each row."""
+        """Return the number of cached positions of each row."""
         return self._lengths
 
     @property
     def capacity(self) -> int | None:
-        """Return how many can be."""
+        """Return the number of positions that fit; None if there is no limit."""
         return self._engine.capacity
 
-    def select(self, rows: Sequence[int]) -> None:
+    def reorder(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""
         self.texts = [list(self.texts[row]) for row in rows]
         self._lengths = [self._lengths[row] for row in rows]
-        self._mixing.select(rows)
+        self._mixing.reorder(rows)
         self._caches = [array[list(rows)] for array in self._caches]
         self._bind()
 
@@ -131,7 +131,7 @@ class EngineReading(Reading):
     def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
         outputs = self._network(row, ids, begins)
         self._lengths[row] = len(ids)
-        return self._mixing.begin(row, [*before, *ids], outputs[-1][0], outputs[0][0])
+        return self._mixing.prefill(row, [*before, *ids], outputs[-1][0], outputs[0][0])
 
     def _network(self, row: int, ids: Sequence[int], begins: bool) -> tuple[NDArray[np.float32], ...]:
         """Let the network read into an emptied row; return logits_1V and, for a mixture, features_1D."""
@@ -142,7 +142,7 @@ class EngineReading(Reading):
         if engine.capacity is None:
             for array in caches:
                 array[...] = 0
-        held, outputs = engine.prefixes.take(ids, caches)
+        held, outputs = engine.prompt_cache.restore(ids, caches)
         if outputs:
             return outputs
         # A transformer never has more ids than a context; a state is carried from piece to piece.
@@ -154,7 +154,7 @@ class EngineReading(Reading):
             inputs.run(engine, inputs.bind(engine, caches))
         outputs = inputs.outputs(engine)
         if begins:
-            engine.prefixes.put(ids, caches, outputs)
+            engine.prompt_cache.store(ids, caches, outputs)
         return outputs
 
     def _step(self, tokens: Sequence[int]) -> LogitsV:
@@ -167,7 +167,7 @@ class EngineReading(Reading):
         inputs.fill_step(engine, self.texts, tokens, held)
         self._lengths = [length + 1 for length in held]
         inputs.run(engine, self._bound)
-        return self._mixing.add(tokens, inputs.features_BD, inputs.logits_BV)
+        return self._mixing.decode(tokens, inputs.features_BD, inputs.logits_BV)
 
 
 def load_engine(
@@ -186,7 +186,7 @@ def load_engine(
         return None
     try:
         engine = Engine(model) if bits == 32 else _fastest(model, texts, note, clock)
-        off = farthest(EngineReading(engine, 1))
+        off = farthest(OnnxBackend(engine, 1))
     except Exception as error:  # whatever onnxruntime says, of which nothing is documented
         note(f"onnxruntime cannot run this model, writing goes on without: {' '.join(str(error).split())}")
         return None
@@ -199,15 +199,15 @@ def load_engine(
 def _fastest(model: Model, texts: int, note: Callable[[str], None], clock: Callable[[], float]) -> Engine:
     """Return an engine with weights of 8 bits, in the arithmetic that is the faster one for so many texts."""
     engines = [Engine(model, 8, arithmetic) for arithmetic in (8, 32)]
-    readings, seconds = [EngineReading(engine, texts) for engine in engines], [math.inf] * 2
-    for reading in readings:
+    backends, seconds = [OnnxBackend(engine, texts) for engine in engines], [math.inf] * 2
+    for backend in backends:
         for row in range(texts):
-            reading.begin(row, [0])
-        reading.add([0] * texts)
+            backend.prefill(row, [0])
+        backend.decode([0] * texts)
     for _ in range(_TIMED):
-        for place, reading in enumerate(readings):
+        for place, backend in enumerate(backends):
             began = clock()
-            reading.add([0] * texts)
+            backend.decode([0] * texts)
             seconds[place] = min(seconds[place], clock() - began)
     best = int(seconds[0] > _FASTER * seconds[1])
     speeds = [f"{texts / took:,.0f} tokens/s" for took in seconds]

@@ -4,7 +4,7 @@ import torch
 from tests.generation import building
 
 from lilliput.errors import GenerationError
-from lilliput.generation import Engine, EngineReading, ReplayReading, SamplingSettings, TorchReading
+from lilliput.generation import CudaGraphBackend, Engine, OnnxBackend, SamplingSettings, TorchBackend
 from lilliput.generation import generate as generate_together
 from lilliput.generation.filters import softmax
 from lilliput.models import GPTSettings, RecurrentSettings
@@ -16,21 +16,21 @@ MIXTURE = GPTSettings(shape="llama", width=32, counts=True)
 PLANNED = GPTSettings(width=24, heads=2, ngrams=4, ngram_rows=64, members=2, counts=True)
 KINDS = {"gpt2": GPT2, "llama": LLAMA, "lstm": LSTM, "gru": GRU, "mixture": MIXTURE, "planned": PLANNED}
 EVERY = pytest.mark.parametrize("model_settings", KINDS.values(), ids=KINDS)
-READINGS = {
-    "torch": TorchReading,
-    "onnxruntime": lambda model, rows: EngineReading(Engine(model), rows),
-    "replayed": ReplayReading,
+BACKENDS = {
+    "torch": TorchBackend,
+    "onnxruntime": lambda model, rows: OnnxBackend(Engine(model), rows),
+    "replayed": CudaGraphBackend,
 }
-EACH = pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS)
+EACH = pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS)
 
 
 def lively(model_settings, context=CONTEXT):
     return building.lively(model_settings, VOCABULARY, context)
 
 
-def generate(model, prompt, settings, seed, reading=TorchReading):
+def generate(model, prompt, settings, seed, backend=TorchBackend):
     """The tokens of one text."""
-    return generate_together(reading(model, 1), [prompt], settings, [seed])[0]
+    return generate_together(backend(model, 1), [prompt], settings, [seed])[0]
 
 
 def naive(model, prompt, length, pick):
@@ -52,10 +52,10 @@ def naive(model, prompt, length, pick):
 @EVERY
 @EACH
 @pytest.mark.parametrize("prompt_length", [1, 5, CONTEXT, 3 * CONTEXT + 1])
-def test_temperature_zero_is_the_argmax_of_uncached_passes_past_the_window(model_settings, prompt_length, reading):
+def test_temperature_zero_is_the_argmax_of_uncached_passes_past_the_window(model_settings, prompt_length, backend):
     model = lively(model_settings)
     prompt = [id_ % VOCABULARY for id_ in range(3, 3 + prompt_length)]
-    tokens = list(generate(model, prompt, SamplingSettings(temperature=0, length=30), 0, reading))
+    tokens = list(generate(model, prompt, SamplingSettings(temperature=0, length=30), 0, backend))
     expected = list(naive(model, prompt, 30, lambda logits_V: int(np.argmax(logits_V))))
     assert [token.id for token in tokens] == [id_ for id_, _ in expected]
     assert [token.probability for token in tokens] == pytest.approx([probability for _, probability in expected], 1e-4)
@@ -74,11 +74,11 @@ def test_a_seed_gives_the_same_text_alone_and_among_others(model_settings):
 
 @EVERY
 @EACH
-def test_texts_of_a_batch_are_those_written_alone(model_settings, reading):
+def test_texts_of_a_batch_are_those_written_alone(model_settings, backend):
     model, settings = lively(model_settings), SamplingSettings(length=25, temperature=1.0)
     prompts, seeds = [[1, 2], [3], list(range(12)), [5] * 7], [7, 8, 9, 7]
     alone = [list(generate(model, ids, settings, seed)) for ids, seed in zip(prompts, seeds, strict=True)]
-    together = generate_together(reading(model, 4), prompts, settings, seeds)
+    together = generate_together(backend(model, 4), prompts, settings, seeds)
     # Two end early, one of them before it has begun; the others are asked in turn.
     found = [[], [next(together[1]) for _ in range(9)], [], []]
     together[1].close()
@@ -96,12 +96,12 @@ def test_texts_of_a_batch_are_those_written_alone(model_settings, reading):
 @EVERY
 def test_an_engine_gives_the_logits_of_its_model(model_settings):
     model = lively(model_settings)
-    readings = TorchReading(model, 3), EngineReading(Engine(model), 3)
+    backends = TorchBackend(model, 3), OnnxBackend(Engine(model), 3)
     generator = np.random.default_rng(4)
-    building.assert_alike(readings, (1, 10, 19), VOCABULARY, 10, generator)
-    for reading in readings:
-        reading.select([2, 0, 0, 1])
-    building.go_on_alike(readings, VOCABULARY, 2 * CONTEXT, generator)
+    building.assert_alike(backends, (1, 10, 19), VOCABULARY, 10, generator)
+    for backend in backends:
+        backend.reorder([2, 0, 0, 1])
+    building.go_on_alike(backends, VOCABULARY, 2 * CONTEXT, generator)
 
 
 def test_draws_follow_the_probabilities_of_the_model():

@@ -1,6 +1,6 @@
-"""Texts that a model reads, each a row: what comes next in all of them, as tokens are added.
+"""A backend runs a model on several texts, each a row: it gives the logits of what comes next in all of them.
 
-Each row is read from its beginning alone, and from there on all rows go on together by one token at a time. A row whose
+Each row is prefilled alone; from there on all rows are decoded together, one token at a time. A row whose
 cache is full slides by half: its latest context / 2 tokens, the new one included, are read anew into an empty cache, by
 one rule for learned and rotary positions. A network without a capacity (LSTM, GRU) reads all and never slides.
 
@@ -20,8 +20,8 @@ from lilliput.models.protocol import Cache, Model
 LogitsV = NDArray[np.float32]
 
 
-class Reading(ABC):
-    """The rows and what is held of them."""
+class Backend(ABC):
+    """Some rows of text, and what the model has cached of each."""
 
     def __init__(self, model: Model, rows: int) -> None:
         self.model = model
@@ -30,14 +30,14 @@ class Reading(ABC):
     @property
     @abstractmethod
     def lengths(self) -> list[int]:
-        """Return the positions that are held of each row."""
+        """Return the number of cached positions of each row."""
 
     @property
     @abstractmethod
     def capacity(self) -> int | None:
-        """Return how many can be."""
+        """Return the number of positions that fit; None if there is no limit."""
 
-    def begin(self, row: int, ids: Sequence[int]) -> LogitsV:
+    def prefill(self, row: int, ids: Sequence[int]) -> LogitsV:
         """Let a row hold `ids`, one at least, and nothing else; return logits_V of what comes next.
 
         Of more than fit, the latest count; of those before them a model may have some use without reading them
@@ -46,7 +46,7 @@ class Reading(ABC):
         self.texts[row] = list(ids)
         return self._read_latest(row, len(ids) if self.capacity is None else self.capacity, begins=True)
 
-    def add(self, tokens: Sequence[int]) -> LogitsV:
+    def decode(self, tokens: Sequence[int]) -> LogitsV:
         """Add a token to each row and return logits_BV of what comes next."""
         for text, token in zip(self.texts, tokens, strict=True):
             text.append(token)
@@ -63,7 +63,7 @@ class Reading(ABC):
         return logits_BV
 
     @abstractmethod
-    def select(self, rows: Sequence[int]) -> None:
+    def reorder(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""
 
     def _read_latest(self, row: int, count: int, begins: bool = False) -> LogitsV:
@@ -80,8 +80,8 @@ class Reading(ABC):
         """Read one token in each row; what comes of rows that are full does not matter. Return logits_BV."""
 
 
-class TorchReading(Reading):
-    """Reads with the model itself, on whatever device it is."""
+class TorchBackend(Backend):
+    """Runs the torch module itself, on any device."""
 
     def __init__(self, model: Model, rows: int) -> None:
         super().__init__(model, rows)
@@ -89,15 +89,15 @@ class TorchReading(Reading):
 
     @property
     def lengths(self) -> list[int]:
-        """Return the positions that are held of each row."""
+        """Return the number of cached positions of each row."""
         return self._cache.lengths
 
     @property
     def capacity(self) -> int | None:
-        """Return how many can be."""
+        """Return the number of positions that fit; None if there is no limit."""
         return self._cache.capacity
 
-    def select(self, rows: Sequence[int]) -> None:
+    def reorder(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""
         self.texts = [list(self.texts[row]) for row in rows]
         self._cache.reorder(rows)
@@ -152,10 +152,10 @@ _CHECKED = 8
 """Tokens that are read in two ways."""
 
 
-def farthest(reading: Reading) -> float:
-    """Return how far the logits of a reading of one row are from those of its model, over a few tokens."""
-    ids = np.random.default_rng(0).integers(0, reading.model.vocab_size, _CHECKED).tolist()
-    both = reading, TorchReading(reading.model, 1)
-    pairs = [[one.begin(0, ids[: _CHECKED // 2]) for one in both]]
-    pairs += [[one.add([token])[0] for one in both] for token in ids[_CHECKED // 2 :]]
+def farthest(backend: Backend) -> float:
+    """Return how far the logits of a backend with one row are from those of its model, over a few tokens."""
+    ids = np.random.default_rng(0).integers(0, backend.model.vocab_size, _CHECKED).tolist()
+    both = backend, TorchBackend(backend.model, 1)
+    pairs = [[one.prefill(0, ids[: _CHECKED // 2]) for one in both]]
+    pairs += [[one.decode([token])[0] for one in both] for token in ids[_CHECKED // 2 :]]
     return max(float(np.abs(found_V - wanted_V).max()) for found_V, wanted_V in pairs)

@@ -9,7 +9,7 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from lilliput.generation.reading import LogitsV
+from lilliput.generation.backends.backend import LogitsV
 from lilliput.models import Mixture, Model
 from lilliput.models.steps import Before, Steps
 
@@ -26,7 +26,7 @@ class Mixing:
         self._steps = steps
         self._before: list[Before | None] = [None] * rows
 
-    def begin(
+    def prefill(
         self, row: int, ids: Sequence[int], features_D: NDArray[np.float32], logits_V: NDArray[np.float32]
     ) -> LogitsV:
         """Let a row hold `ids`, after which the network gave these; return logits_V of what comes next."""
@@ -36,7 +36,7 @@ class Mixing:
         self._before[row] = before
         return self._steps.mix(features_D, logits_V, before, ids[-1])
 
-    def add(
+    def decode(
         self, tokens: Sequence[int], features_BD: NDArray[np.float32], logits_BV: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Add a token to each row; return logits_BV of what comes next."""
@@ -48,6 +48,6 @@ class Mixing:
             mixed.append(self._steps.mix(features_D, logits_V, before, token))
         return np.stack(mixed)
 
-    def select(self, rows: Sequence[int]) -> None:
+    def reorder(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""
         self._before = [copy(self._before[row]) for row in rows]

@@ -1,7 +1,7 @@
-"""What was read lately, so that a text that begins like an earlier one is read only from where it differs.
+"""The prompt cache: a prompt that begins like an earlier one is read only from where the two differ.
 
-Of a transformer any beginning of what was read can be taken up, since the keys and values of a position follow from the
-tokens up to it; of a state only what was read as a whole.
+For a transformer any common prefix can be reused, since the keys and values of a position follow from the tokens up to
+it. The state of a recurrent network can be reused only where the whole earlier prompt is a prefix of the new one.
 
 Axes: P positions.
 """
@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST = 8
-"""Texts that are held."""
+"""Prompts in the cache."""
 ROOM = 100_000_000
-"""Bytes that they take together; the latest is held whatever it takes."""
+"""Bytes for all of them together; the latest prompt stays whatever it takes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prefix:
-    """A text that was read: its tokens, what the network carries, and what it said of the next token."""
+class CachedPrompt:
+    """A prompt: its tokens, the keys and values or the state behind it, and the outputs for the next token."""
 
     ids_P: NDArray[np.int64]
     caches: list[NDArray[np.float32]]
@@ -29,45 +29,47 @@ class Prefix:
 
     @property
     def bytes(self) -> int:
-        """Return the room that it takes."""
+        """Return the size of all arrays."""
         return sum(array.nbytes for array in (*self.caches, *self.outputs))
 
 
-class Prefixes:
-    """The latest texts, the last one first. With `positions` their caches have one entry for each position."""
+class PromptCache:
+    """The latest prompts, the last one first. With `positions`, their caches have one entry for each position."""
 
     def __init__(self, positions: bool) -> None:
         self._positions = positions
-        self._held: list[Prefix] = []
+        self._held: list[CachedPrompt] = []
 
-    def put(
+    def store(
         self, ids: Sequence[int], caches: Sequence[NDArray[np.float32]], outputs: Sequence[NDArray[np.float32]]
     ) -> None:
-        """Hold a copy of what a row carries after it has read `ids`, and of what came out."""
+        """Keep a copy of the caches of a row that holds `ids`, and of the outputs behind them."""
         if self._positions:
             caches = [array[:, :, : len(ids)] for array in caches]
         read_P = np.array(ids, np.int64)
-        new = Prefix(read_P, [array.copy() for array in caches], tuple(array.copy() for array in outputs))
+        new = CachedPrompt(read_P, [array.copy() for array in caches], tuple(array.copy() for array in outputs))
         # What the new text goes on from is held in it.
         others = [old for old in self._held if not (self._positions and _common(old.ids_P, read_P) == len(old.ids_P))]
         self._held = [new, *others][:MOST]
-        while len(self._held) > 1 and sum(prefix.bytes for prefix in self._held) > ROOM:
+        while len(self._held) > 1 and sum(prompt.bytes for prompt in self._held) > ROOM:
             self._held.pop()
 
-    def take(self, ids: Sequence[int], caches: Sequence[NDArray[Any]]) -> tuple[int, tuple[NDArray[np.float32], ...]]:
-        """Put into a row's caches what is held of the longest beginning of `ids`; return the number of its positions.
+    def restore(
+        self, ids: Sequence[int], caches: Sequence[NDArray[Any]]
+    ) -> tuple[int, tuple[NDArray[np.float32], ...]]:
+        """Fill a row's caches with the longest prefix of `ids` in the cache; return the number of its positions.
 
-        With it, if these are all, comes what was said of the next token.
+        The second part are the outputs for the next token if the prefix is all of `ids`, else it is empty.
         """
         wanted_P = np.array(ids, np.int64)
         best, count = None, 0
-        for prefix in self._held:
-            common = _common(prefix.ids_P, wanted_P)
-            whole = common == len(prefix.ids_P)
+        for prompt in self._held:
+            common = _common(prompt.ids_P, wanted_P)
+            whole = common == len(prompt.ids_P)
             if common == len(wanted_P) and not whole:
                 common -= 1  # what comes after the last one has to be asked for
             if common > count and (whole or self._positions):
-                best, count = prefix, common
+                best, count = prompt, common
         if best is None:
             return 0, ()
         for array, held in zip(caches, best.caches, strict=True):

@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lilliput.generation.mixing import Mixing, steps_of
-from lilliput.generation.reading import LogitsV, Reading, evaluating, farthest
+from lilliput.generation.backends.backend import Backend, LogitsV, evaluating, farthest
+from lilliput.generation.backends.mixing import Mixing, steps_of
 from lilliput.models import Mixture, Model
 from lilliput.models.protocol import StaticCache
 
@@ -32,8 +32,8 @@ _NEAR = 1e-2
 Outputs = tuple[Tensor, Tensor]
 
 
-class ReplayReading(Reading):
-    """Reads with the model, each step of which is the replay of one record.
+class CudaGraphBackend(Backend):
+    """Runs the torch module; each step replays one recorded CUDA graph.
 
     The weights may change meanwhile, but not where they are; what decides about counts has the values of the start.
     """
@@ -49,19 +49,19 @@ class ReplayReading(Reading):
 
     @property
     def lengths(self) -> list[int]:
-        """Return the positions that are held of each row."""
+        """Return the number of cached positions of each row."""
         return self._lengths[: len(self.texts)]
 
     @property
     def capacity(self) -> int | None:
-        """Return how many can be."""
+        """Return the number of positions that fit; None if there is no limit."""
         return self._cache.capacity
 
-    def select(self, rows: Sequence[int]) -> None:
+    def reorder(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; one may be named several times."""
         held = self._cache
         self.texts = [list(self.texts[row]) for row in rows]
-        self._mixing.select(rows)
+        self._mixing.reorder(rows)
         if len(rows) > len(self._lengths):
             self._open(len(rows))
         # Recording takes longer than reading rows that nobody asks for; they hold what the first one held.
@@ -115,7 +115,7 @@ class ReplayReading(Reading):
                 features_1D, logits_1V = self._pass(piece, cache)
             self._cache.copy_row(row, cache)
         self._lengths[row] = len(ids)
-        return self._mixing.begin(row, [*before, *ids], _array(features_1D)[0], _array(logits_1V)[0])
+        return self._mixing.prefill(row, [*before, *ids], _array(features_1D)[0], _array(logits_1V)[0])
 
     def _step(self, tokens: Sequence[int]) -> LogitsV:
         with evaluating(self._network):
@@ -126,10 +126,10 @@ class ReplayReading(Reading):
             self._tokens_B1[: len(tokens)] = torch.tensor(tokens, device=self._device)[:, None]
             features_BD, logits_BV = (outputs[: len(tokens)] for outputs in self._replay())
         self._lengths = [length + 1 for length in self._lengths]
-        return self._mixing.add(tokens, _array(features_BD), _array(logits_BV))
+        return self._mixing.decode(tokens, _array(features_BD), _array(logits_BV))
 
 
-def can_replay(model: Model, note: Callable[[str], None]) -> bool:
+def can_record_steps(model: Model, note: Callable[[str], None]) -> bool:
     """Tell whether steps of a model can be replayed where it is; after a line to `note` if they could not.
 
     A few tokens are read in both ways first: what comes out has to be the same but for rounding.
@@ -137,7 +137,7 @@ def can_replay(model: Model, note: Callable[[str], None]) -> bool:
     if next(model.parameters()).device.type != "cuda":
         return False
     try:
-        off = farthest(ReplayReading(model, 1))
+        off = farthest(CudaGraphBackend(model, 1))
     except Exception as error:  # whatever the driver and its libraries say
         note(f"steps cannot be recorded on this GPU, writing goes on without: {' '.join(str(error).split())}")
         return False

@@ -10,45 +10,45 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lilliput.errors import GenerationError
+from lilliput.generation.backends.backend import Backend, LogitsV
 from lilliput.generation.filters import Filter
-from lilliput.generation.reading import LogitsV, Reading
 from lilliput.generation.sampling import Sampler, Token
 from lilliput.generation.settings import SamplingSettings
 from lilliput.models import Model
 
 
 def generate(
-    reading: Reading,
+    backend: Backend,
     prompts: Sequence[Sequence[int]],
     settings: SamplingSettings,
     seeds: Sequence[int],
     own: Sequence[Sequence[Filter]] | None = None,
 ) -> list[Iterator[Token]]:
-    """Return for each prompt, which has a row of `reading` and a seed, the tokens that continue it.
+    """Return for each prompt, which has a row of `backend` and a seed, the tokens that continue it.
 
     There are `settings.length` at most; `own` are filters of the caller for each (`Sampler`). Asking one text for a
     token lets all go on by one, but those whose iterator was closed. Of a prompt longer than a GPT's context the latest
     `context` tokens count. Raises GenerationError, at the call, for an empty prompt or an id outside the vocabulary,
     and while drawing if the logits are not finite or nothing is allowed any more.
     """
-    texts = [checked(reading.model, prompt) for prompt in prompts]
+    texts = [checked(backend.model, prompt) for prompt in prompts]
     samplers = [
         Sampler(settings, seed, len(ids), filters)
         for seed, ids, filters in zip(seeds, texts, own or [()] * len(texts), strict=True)
     ]
-    together = _Together(reading, texts, samplers)
+    together = _Together(backend, texts, samplers)
     return [together.tokens(text, settings.length) for text in range(len(texts))]
 
 
 def log_probabilities(
-    reading: Reading, prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[int]]
+    backend: Backend, prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[int]]
 ) -> list[float]:
-    """Return the logarithm of the probability of each continuation behind its prompt, which has a row of `reading`.
+    """Return the logarithm of the probability of each continuation behind its prompt, which has a row of `backend`.
 
     Raises GenerationError where one or a prompt is empty or has an id outside the vocabulary.
     """
-    wanted = [checked(reading.model, ids) for ids in continuations]
-    logits_BV = np.stack([reading.begin(row, checked(reading.model, prompt)) for row, prompt in enumerate(prompts)])
+    wanted = [checked(backend.model, ids) for ids in continuations]
+    logits_BV = np.stack([backend.prefill(row, checked(backend.model, prompt)) for row, prompt in enumerate(prompts)])
     totals_B, length = np.zeros(len(prompts)), max(map(len, wanted))
     for place in range(length):
         open_B = np.array([row for row, ids in enumerate(wanted) if place < len(ids)])
@@ -59,7 +59,7 @@ def log_probabilities(
         logs_B = logits_BV[np.arange(len(wanted)), ids_B] - greatest_B1[:, 0] - np.log(sums_B)
         totals_B[open_B] += logs_B[open_B]
         if place + 1 < length:
-            logits_BV = reading.add(ids_B.tolist())
+            logits_BV = backend.decode(ids_B.tolist())
     found: list[float] = totals_B.tolist()
     return found
 
@@ -82,11 +82,11 @@ def checked(model: Model, prompt: Sequence[int]) -> list[int]:
 class _Together:
     """Texts that go on at the same time, by one token each."""
 
-    def __init__(self, reading: Reading, prompts: Sequence[Sequence[int]], samplers: Sequence[Sampler]) -> None:
-        self._reading, self._prompts, self._samplers = reading, prompts, samplers
+    def __init__(self, backend: Backend, prompts: Sequence[Sequence[int]], samplers: Sequence[Sampler]) -> None:
+        self._backend, self._prompts, self._samplers = backend, prompts, samplers
         self._waiting: list[deque[Token]] = [deque() for _ in prompts]
         self._rows = list(range(len(prompts)))
-        """Which text each row of the reading holds."""
+        """Which text each row of the backend holds."""
         self._open = set(self._rows)
         self._latest: dict[int, int] = {}
         """By text, the token that was drawn last."""
@@ -105,7 +105,7 @@ class _Together:
 
     def _go_on(self) -> None:
         logits_BV = self._next()
-        for text, ids, logits_V in zip(self._rows, self._reading.texts, logits_BV, strict=True):
+        for text, ids, logits_V in zip(self._rows, self._backend.texts, logits_BV, strict=True):
             try:
                 token = self._samplers[text].choose(logits_V, ids)
             except GenerationError as error:
@@ -119,9 +119,9 @@ class _Together:
     def _next(self) -> Sequence[LogitsV] | LogitsV:
         """Return the logits of what comes next in every row that is still asked for."""
         if not self._latest:
-            return [self._reading.begin(row, ids) for row, ids in enumerate(self._prompts)]
+            return [self._backend.prefill(row, ids) for row, ids in enumerate(self._prompts)]
         wanted = [row for row, text in enumerate(self._rows) if text in self._open]
         if len(wanted) < len(self._rows):
-            self._reading.select(wanted)
+            self._backend.reorder(wanted)
             self._rows = [self._rows[row] for row in wanted]
-        return self._reading.add([self._latest[text] for text in self._rows])
+        return self._backend.decode([self._latest[text] for text in self._rows])

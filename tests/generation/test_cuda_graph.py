@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from tests.generation.building import assert_alike, go_on_alike
 from tests.models.test_models import CONTEXT, VOCABULARY, any_settings, lively
 
-from lilliput.generation import ReplayReading, SamplingSettings, TorchReading, can_replay, generate
-from lilliput.generation import replay as replaying
+from lilliput.generation import CudaGraphBackend, SamplingSettings, TorchBackend, can_record_steps, generate
+from lilliput.generation.backends import cuda_graph
 from lilliput.models import GPTSettings, RecurrentSettings
 
 
@@ -18,34 +18,34 @@ from lilliput.models import GPTSettings, RecurrentSettings
 @given(any_settings)
 def test_every_option_comes_to_the_same_logits(model_settings):
     model = lively(model_settings)
-    readings, generator = (TorchReading(model, 2), ReplayReading(model, 2)), np.random.default_rng(0)
-    assert_alike(readings, (2, 5), VOCABULARY, CONTEXT, generator)
+    backends, generator = (TorchBackend(model, 2), CudaGraphBackend(model, 2)), np.random.default_rng(0)
+    assert_alike(backends, (2, 5), VOCABULARY, CONTEXT, generator)
     # The same number of rows, then more, then fewer, and some of those that were left over again.
     for rows in ([1, 0], [1, 1, 0], [2], [0, 0]):
-        for reading in readings:
-            reading.select(rows)
-        go_on_alike(readings, VOCABULARY, CONTEXT // 2, generator)
+        for backend in backends:
+            backend.reorder(rows)
+        go_on_alike(backends, VOCABULARY, CONTEXT // 2, generator)
 
 
 @pytest.mark.parametrize("model_settings", [GPTSettings(width=32, ngrams=3), RecurrentSettings(width=16)])
 def test_a_step_reads_and_writes_in_the_same_places(model_settings):
     model = lively(model_settings)
-    reading = ReplayReading(model, 2)
+    backend = CudaGraphBackend(model, 2)
     places = []
     for row in (0, 1):
-        reading.begin(row, [1, 2, 3])
+        backend.prefill(row, [1, 2, 3])
     for _ in range(CONTEXT + 3):
-        reading.add([4, 5])
-        cache = reading._cache
+        backend.decode([4, 5])
+        cache = backend._cache
         held = cache.state if cache.capacity is None else (*cache._keys, *cache._values, cache.latest_BP)
-        places.append([part.data_ptr() for part in (*held, reading._tokens_B1)])
+        places.append([part.data_ptr() for part in (*held, backend._tokens_B1)])
     assert places == [places[0]] * len(places)
 
 
 @pytest.fixture
 def records(monkeypatch):
     """The rows of each record that is made; as on a GPU, what a record returns is always in the same place."""
-    made, plain = [], ReplayReading._recorded
+    made, plain = [], CudaGraphBackend._recorded
 
     def recorded(self):
         made.append(len(self._tokens_B1))
@@ -60,7 +60,7 @@ def records(monkeypatch):
 
         return replay
 
-    monkeypatch.setattr(ReplayReading, "_recorded", recorded)
+    monkeypatch.setattr(CudaGraphBackend, "_recorded", recorded)
     return made
 
 
@@ -69,8 +69,8 @@ def test_texts_that_end_at_different_steps_are_written_with_one_record(model_set
     model = lively(model_settings)
     lengths = np.random.default_rng(0).permutation(32) + 1
     texts = []
-    for reading in (TorchReading(model, 32), ReplayReading(model, 32)):
-        going = dict(enumerate(generate(reading, [[1, 2]] * 32, SamplingSettings(length=40), range(32))))
+    for backend in (TorchBackend(model, 32), CudaGraphBackend(model, 32)):
+        going = dict(enumerate(generate(backend, [[1, 2]] * 32, SamplingSettings(length=40), range(32))))
         written = [[] for _ in going]
         while going:
             for row, tokens in list(going.items()):
@@ -83,32 +83,32 @@ def test_texts_that_end_at_different_steps_are_written_with_one_record(model_set
 
 
 def test_a_search_makes_no_record_for_fewer_hypotheses_and_one_for_more(records):
-    reading = ReplayReading(lively(GPTSettings(width=32)), 1)
-    reading.begin(0, [1, 2])
+    backend = CudaGraphBackend(lively(GPTSettings(width=32)), 1)
+    backend.prefill(0, [1, 2])
     for rows in ([0, 0, 0], [2, 0], [0, 1, 1], [1, 0, 0, 2]):
-        reading.select(rows)
-        assert reading.add([3] * len(rows)).shape == (len(rows), VOCABULARY)
+        backend.reorder(rows)
+        assert backend.decode([3] * len(rows)).shape == (len(rows), VOCABULARY)
     assert records == [1, 3, 4]
 
 
 def test_weights_that_change_meanwhile_are_used():
     model = lively(GPTSettings(width=32))
-    readings = TorchReading(model, 1), ReplayReading(model, 1)
-    for reading in readings:
-        reading.begin(0, [1])
+    backends = TorchBackend(model, 1), CudaGraphBackend(model, 1)
+    for backend in backends:
+        backend.prefill(0, [1])
     with torch.no_grad():
         model.output.weight.mul_(2)
-    go_on_alike(readings, VOCABULARY, 3, np.random.default_rng(0))
+    go_on_alike(backends, VOCABULARY, 3, np.random.default_rng(0))
 
 
 def test_on_a_processor_nothing_is_replayed():
     notes = []
-    assert not can_replay(lively(GPTSettings(width=32)), notes.append)
+    assert not can_record_steps(lively(GPTSettings(width=32)), notes.append)
     assert notes == []
 
 
 class OnGPU:
-    """What `can_replay` looks at of a model on a GPU."""
+    """What `can_record_steps` looks at of a model on a GPU."""
 
     def parameters(self):
         return iter([SimpleNamespace(device=SimpleNamespace(type="cuda"))])
@@ -116,7 +116,7 @@ class OnGPU:
 
 def test_what_cannot_be_recorded_is_told_in_a_line():
     notes = []
-    assert not can_replay(OnGPU(), notes.append)
+    assert not can_record_steps(OnGPU(), notes.append)
     assert len(notes) == 1
     assert notes[0].startswith("steps cannot be recorded on this GPU, writing goes on without: ")
     assert "\n" not in notes[0]
@@ -124,8 +124,8 @@ def test_what_cannot_be_recorded_is_told_in_a_line():
 
 @pytest.mark.parametrize(("off", "usable"), [(1e-4, True), (0.5, False), (float("nan"), False)])
 def test_other_logits_are_told_in_a_line(monkeypatch, off, usable):
-    monkeypatch.setattr(replaying, "ReplayReading", lambda model, rows: None)
-    monkeypatch.setattr(replaying, "farthest", lambda reading: off)
+    monkeypatch.setattr(cuda_graph, "CudaGraphBackend", lambda model, rows: None)
+    monkeypatch.setattr(cuda_graph, "farthest", lambda backend: off)
     notes = []
-    assert can_replay(OnGPU(), notes.append) is usable
+    assert can_record_steps(OnGPU(), notes.append) is usable
     assert [note.partition(" are ")[0] for note in notes] == ([] if usable else ["replayed steps"])
