@@ -27,10 +27,10 @@ from lilliput.generation import (
 from lilliput.generation.bans import named_bias, never, never_marks
 from lilliput.generation.beam import Beginning, search
 from lilliput.generation.characters import Characters
-from lilliput.generation.continuations import checked
 from lilliput.generation.healing import Healed, Healing, Start, drawn, later, log_shares
 from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.settings import SampleSettings
+from lilliput.generation.slots import checked
 from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Model, ModelSettings, build_empty
 from lilliput.recipe import explain, shown

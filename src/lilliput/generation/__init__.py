@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lilliput.generation.backends.cuda_graph import CudaGraphBackend, can_record_steps
     from lilliput.generation.backends.engine import Engine, OnnxBackend, load_engine
     from lilliput.generation.continuations import generate, log_probabilities
+    from lilliput.generation.slots import Slots
 
 __all__ = [
     "Backend",
@@ -25,6 +26,7 @@ __all__ = [
     "OnnxBackend",
     "Sampler",
     "SamplingSettings",
+    "Slots",
     "Token",
     "TorchBackend",
     "can_record_steps",
@@ -37,6 +39,7 @@ _LATER = {
     **dict.fromkeys(("CudaGraphBackend", "can_record_steps"), "backends.cuda_graph"),
     **dict.fromkeys(("Engine", "OnnxBackend", "load_engine"), "backends.engine"),
     **dict.fromkeys(("generate", "log_probabilities"), "continuations"),
+    "Slots": "slots",
 }
 
 

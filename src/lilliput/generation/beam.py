@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from lilliput.errors import GenerationError
 from lilliput.generation.backends.backend import Backend, LogitsV
-from lilliput.generation.continuations import checked
 from lilliput.generation.filters import Filter
 from lilliput.generation.sampling import by_token
 from lilliput.generation.settings import SamplingSettings
+from lilliput.generation.slots import checked
 
 
 @dataclass(frozen=True, slots=True)

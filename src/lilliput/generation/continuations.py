@@ -1,4 +1,4 @@
-"""One token after the other, for one text or for several at once: read the prompts, then draw, add, draw, add.
+"""Continuations of several prompts at once: their tokens as iterators, or the probability of given ones.
 
 A text follows from (weights, prompt, settings, seed) alone: each has a sampler of its own, and what stands beside it in
 a batch changes its logits by no more than the rounding of matrix products. Left out: speculative steps.
@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lilliput.errors import GenerationError
-from lilliput.generation.backends.backend import Backend, LogitsV
+from lilliput.generation.backends.backend import Backend
 from lilliput.generation.filters import Filter
 from lilliput.generation.sampling import Sampler, Token
 from lilliput.generation.settings import SamplingSettings
-from lilliput.models import Model
+from lilliput.generation.slots import Slots, checked
 
 
 def generate(
@@ -64,32 +64,17 @@ def log_probabilities(
     return found
 
 
-def checked(model: Model, prompt: Sequence[int]) -> list[int]:
-    """Return a prompt's ids. Raises GenerationError if there is none or one is outside the vocabulary."""
-    ids = [int(id_) for id_ in prompt]
-    if not ids:
-        raise GenerationError("the prompt is empty: give at least one token to start from")
-    low, high = min(ids), max(ids)
-    if low < 0 or high >= model.vocab_size:
-        wrong = low if low < 0 else high
-        raise GenerationError(
-            f"the prompt holds the id {wrong}, the vocabulary ends at {model.vocab_size - 1}: "
-            "encode the prompt with the tokenizer of this model"
-        )
-    return ids
-
-
 class _Together:
-    """Texts that go on at the same time, by one token each."""
+    """Texts that are drawn one by one and written together, in slots that are freed as their iterators are closed."""
 
     def __init__(self, backend: Backend, prompts: Sequence[Sequence[int]], samplers: Sequence[Sampler]) -> None:
-        self._backend, self._prompts, self._samplers = backend, prompts, samplers
+        self._slots = Slots(backend)
+        self._prompts, self._samplers = prompts, samplers
         self._waiting: list[deque[Token]] = [deque() for _ in prompts]
-        self._rows = list(range(len(prompts)))
-        """Which text each row of the backend holds."""
-        self._open = set(self._rows)
-        self._latest: dict[int, int] = {}
-        """By text, the token that was drawn last."""
+        self._begun = False
+        self._closed: set[int] = set()
+        self._text_of: dict[int, int] = {}
+        """By slot, the text that it holds."""
         self._failed: dict[int, GenerationError] = {}
 
     def tokens(self, text: int, length: int) -> Iterator[Token]:
@@ -101,27 +86,30 @@ class _Together:
                     raise self._failed[text]
                 yield self._waiting[text].popleft()
         finally:
-            self._open.discard(text)
+            self._closed.add(text)
 
     def _go_on(self) -> None:
-        logits_BV = self._next()
-        for text, ids, logits_V in zip(self._rows, self._backend.texts, logits_BV, strict=True):
-            try:
-                token = self._samplers[text].choose(logits_V, ids)
-            except GenerationError as error:
+        if not self._begun:
+            self._begin()
+            return
+        for slot in self._slots.active:
+            if self._text_of[slot] in self._closed:
+                self._slots.free(slot)
+        for slot, token in self._slots.step().items():
+            text = self._text_of[slot]
+            if isinstance(token, Token):
+                self._waiting[text].append(token)
+            else:
                 # Others drew this text on: behind its end nothing may be allowed, and nobody may ask for it.
-                self._failed[text] = error
-                self._open.discard(text)
-                continue
-            self._latest[text] = token.id
-            self._waiting[text].append(token)
+                self._failed[text] = token
 
-    def _next(self) -> Sequence[LogitsV] | LogitsV:
-        """Return the logits of what comes next in every row that is still asked for."""
-        if not self._latest:
-            return [self._backend.prefill(row, ids) for row, ids in enumerate(self._prompts)]
-        wanted = [row for row, text in enumerate(self._rows) if text in self._open]
-        if len(wanted) < len(self._rows):
-            self._backend.reorder(wanted)
-            self._rows = [self._rows[row] for row in wanted]
-        return self._backend.decode([self._latest[text] for text in self._rows])
+    def _begin(self) -> None:
+        self._begun = True
+        for text, (prompt, sampler) in enumerate(zip(self._prompts, self._samplers, strict=True)):
+            try:
+                slot, token = self._slots.add(prompt, sampler)
+            except GenerationError as error:
+                self._failed[text] = error
+                continue
+            self._text_of[slot] = text
+            self._waiting[text].append(token)
