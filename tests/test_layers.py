@@ -165,3 +165,12 @@ def test_the_threads_are_told_how_to_wait_before_torch_is_loaded() -> None:
     for given, expected in (({}, "1000"), ({"GOMP_SPINCOUNT": "5"}, "5")):
         result = subprocess.run([sys.executable, "-c", code], env=environment | given, capture_output=True, text=True)
         assert result.stdout.strip() == expected
+
+
+def test_no_two_classes_have_one_name() -> None:
+    homes: dict[str, Path] = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                assert node.name not in homes, f"{node.name} is in {homes.get(node.name)} and in {path}"
+                homes[node.name] = path

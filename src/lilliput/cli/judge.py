@@ -13,7 +13,7 @@ from lilliput.cli.read_options import Encoding, Field, settings_of
 
 if TYPE_CHECKING:
     from lilliput.report.screen import Console
-    from lilliput.report.tables import Rows
+    from lilliput.report.tables import DataTable
 
 _QUOTED = 300
 """Characters of a copied span that are shown."""
@@ -162,7 +162,7 @@ def _print(report: Mapping[str, Any]) -> None:
     _print_share(console, report)
 
 
-def _item_table(items: Mapping[str, Any]) -> "Rows":
+def _item_table(items: Mapping[str, Any]) -> "DataTable":
     from lilliput.report.tables import table
 
     rows: list[dict[str, object]] = []

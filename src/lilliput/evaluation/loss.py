@@ -57,7 +57,7 @@ class Sums(NamedTuple):
     counts: float | None
 
 
-class Span(NamedTuple):
+class WindowSpan(NamedTuple):
     """One window: its inputs start at `start`, it has `length` targets, of which the first `skip` are not scored.
 
     Its segment of the text begins `behind` tokens before it.
@@ -261,7 +261,7 @@ def targets_of(tokens: int, starts: Starts = WHOLE) -> list[range]:
     return [range(part.start, part.stop - 1) for part in segments(tokens, starts)]
 
 
-def plan(targets: Sequence[range], window: int, definition: Definition, limit: int | None = None) -> list[Span]:
+def plan(targets: Sequence[range], window: int, definition: Definition, limit: int | None = None) -> list[WindowSpan]:
     """Return the windows that score each of the targets (`targets_of`) once, or at most `limit`, in even pieces."""
     stretches = targets if limit is None else pieces(targets, window, limit)
     firsts = [part.start for part in targets]
@@ -299,10 +299,12 @@ def piece_length(window: int) -> int:
     return window * max(1, round(PIECE / window))
 
 
-def _spans(stretch: range, first: int, window: int, definition: Definition) -> Iterator[Span]:
+def _spans(stretch: range, first: int, window: int, definition: Definition) -> Iterator[WindowSpan]:
     """Yield the windows for a stretch of targets in a segment that begins with the token `first`."""
     if definition == "separate":
-        yield from (Span(start, min(window, stretch.stop - start), 0, start - first) for start in stretch[::window])
+        yield from (
+            WindowSpan(start, min(window, stretch.stop - start), 0, start - first) for start in stretch[::window]
+        )
         return
     scored, stride = stretch.start, stride_of(window, definition)
     while scored < stretch.stop:
@@ -310,13 +312,13 @@ def _spans(stretch: range, first: int, window: int, definition: Definition) -> I
         stop = min(stretch.stop, max(first + window, scored + stride))
         # At its end the window is moved back, so that the last targets have a whole one before them as well.
         start = max(first, stop - window)
-        yield Span(start, stop - start, scored - start, start - first)
+        yield WindowSpan(start, stop - start, scored - start, start - first)
         scored = stop
 
 
-def _batches(spans: Sequence[Span], batch: int, memory: int = 0) -> Iterator[list[Span]]:
+def _batches(spans: Sequence[WindowSpan], batch: int, memory: int = 0) -> Iterator[list[WindowSpan]]:
     """Group windows of one shape with as many tokens before them; the first and the last may differ from the rest."""
-    group: list[Span] = []
+    group: list[WindowSpan] = []
     for span in spans:
         if group and (len(group) == batch or _shape(span, memory) != _shape(group[0], memory)):
             yield group
@@ -325,7 +327,7 @@ def _batches(spans: Sequence[Span], batch: int, memory: int = 0) -> Iterator[lis
     yield group
 
 
-def _shape(span: Span, memory: int) -> tuple[int, int, int]:
+def _shape(span: WindowSpan, memory: int) -> tuple[int, int, int]:
     return span.length, span.skip, min(memory, span.behind)
 
 
@@ -340,7 +342,7 @@ def _added(losses: Sequence[_Losses]) -> _Losses:
 
 
 def _group_losses(
-    model: "Model", tokens: NDArray[Any], group: Sequence[Span], known: int, device: torch.device
+    model: "Model", tokens: NDArray[Any], group: Sequence[WindowSpan], known: int, device: torch.device
 ) -> _Losses:
     rows = [tokens[span.start - known : span.start + span.length + 1] for span in group]
     before_BP, ids_BT = torch.from_numpy(np.stack(rows).astype(np.int64)).to(device).tensor_split([known], 1)

@@ -27,7 +27,7 @@ _FACTOR = 0x9E3779B97F4A7C15  # any odd number will do
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class CopiedSpan:
     """A stretch of words that stands in both texts; places are in characters."""
 
     words: int
@@ -47,7 +47,7 @@ class Writing:
     """Share of the words that the training text has."""
     copied: float | None
     """Share of the 5-grams that stand in the training text; None for a text without any."""
-    longest: Span | None
+    longest: CopiedSpan | None
 
 
 class Learnt:
@@ -112,7 +112,7 @@ class Learnt:
         mine, known = hashes.all(COPIED_WORDS), self._hashes.all(COPIED_WORDS)
         return _common(hashes, mine, self._hashes, known, COPIED_WORDS)[0]
 
-    def _longest(self, text: str, hashes: "_Hashes") -> Span | None:
+    def _longest(self, text: str, hashes: "_Hashes") -> CopiedSpan | None:
         low, high = 0, 1
         best = (hashes.all(1), self._hashes.all(1))
         # A part of a copied stretch is copied as well: double the length while there is one, then halve the distance.
@@ -132,7 +132,7 @@ class Learnt:
         source = int(best[1][self._hashes.of(best[1], low) == hashes.of(best[0][:1], low)][0])
         places = list(itertools.islice(places_of(text, self.language), start, start + low))
         begins = next(itertools.islice(places_of(self.text, self.language), source, None))[0]
-        return Span(low, text[places[0][0] : places[-1][1]], places[0][0], begins)
+        return CopiedSpan(low, text[places[0][0] : places[-1][1]], places[0][0], begins)
 
 
 def distinct_pairs(words: Sequence[str], limit: int | None = None) -> float | None:

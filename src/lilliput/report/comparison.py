@@ -9,7 +9,7 @@ from typing import Any
 from lilliput.errors import RunError
 from lilliput.recipe import Recipe, varying
 from lilliput.report.console import percent
-from lilliput.report.tables import PART_NAMES, Rows, table
+from lilliput.report.tables import PART_NAMES, DataTable, table
 from lilliput.runs.folder import RunFolder
 from lilliput.runs.history import read_history
 from lilliput.runs.outcome import read_evaluation
@@ -90,7 +90,7 @@ def compare(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def tables(found: Mapping[str, Any]) -> Iterator[Rows | str]:
+def tables(found: Mapping[str, Any]) -> Iterator[DataTable | str]:
     """Yield what `compare` found as tables and lines for the terminal."""
     rows = [{**row, "minutes": f"{row['seconds'] / 60:.1f}"} for row in found["runs"]]
     answers = "exact_match" in rows[0]

@@ -27,7 +27,7 @@ GAP = 2
 """Blanks between columns; the box draws one of them."""
 
 
-class Rows:
+class DataTable:
     """Rows under headings: a table where it fits, blocks where it does not."""
 
     def __init__(self, rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> None:
@@ -84,14 +84,14 @@ class Rows:
         return Group(*lines)
 
 
-def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str] | Mapping[str, str]) -> Rows:
+def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str] | Mapping[str, str]) -> DataTable:
     """Return rows under headings, to print with rich.
 
     `columns` names the keys to show in order, or maps them to headings. Numbers stand to the right, thousands apart;
     the first column is never folded, so that it can be copied.
     """
     headings = columns if isinstance(columns, Mapping) else {key: key.replace("_", " ") for key in columns}
-    return Rows(rows, headings)
+    return DataTable(rows, headings)
 
 
 def print_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
@@ -146,7 +146,7 @@ def evaluation_table(
         "bits_per_character": "bits per character",
         "bits_per_byte": "bits per byte",
     }
-    shown = Rows(rows, columns)
+    shown = DataTable(rows, columns)
     shown.numeric = set(columns) - {"name"}
     parts: list[RenderableType] = [shown]
     if verdict:
@@ -171,7 +171,7 @@ def answers_table(evaluation: Mapping[str, Any]) -> Group:
         {"name": "the commonest answer every time", "exact_match": percent(theirs)},
     ]
     columns = {"name": "", "exact_match": "answers right", "loss": "nats per token", "perplexity": "perplexity"}
-    shown = Rows(rows, columns)
+    shown = DataTable(rows, columns)
     shown.numeric = set(columns) - {"name"}
     counts = f"{evaluation['right']:,} of {evaluation['problems']:,} answers are right ({percent(ours)})"
     better = "Better than guessing" if ours > theirs else "NOT better than guessing yet"

@@ -37,7 +37,7 @@ from lilliput.training.compiling import compile_or_not
 from lilliput.training.gradient import Scaler, accumulate, trained
 from lilliput.training.workers.alone import Alone
 from lilliput.training.workers.protocol import Workers
-from lilliput.training.workers.shared_memory import Rows, share_memory, values_in, values_size
+from lilliput.training.workers.shared_memory import SharedBatch, share_memory, values_in, values_size
 
 MOST = 4
 """Processes; to add up the gradients of more takes longer than they save."""
@@ -271,17 +271,17 @@ class _Worker:
         """Tell the process what it is to train; it replies when it is ready."""
         size = values_size(parameters)
         try:
-            memory = share_memory(self._file, size + Rows.size(about["positions"]))
+            memory = share_memory(self._file, size + SharedBatch.size(about["positions"]))
         except OSError:  # without a task the process ends, and is noticed by its reply
             self.dismiss()
             return
         self._gradients = values_in(memory, parameters)
-        self._rows = Rows(memory, size, about["positions"])
+        self._batch = SharedBatch(memory, size, about["positions"])
         self._tell(about)
 
     def ask(self, shard: Batch, task: dict[str, Any]) -> None:
         """Let the process do its task for a shard."""
-        self._rows.put(shard)
+        self._batch.put(shard)
         rows, time = shard.inputs_BT.shape
         self._tell(task | {"rows": rows, "time": time})
 

@@ -39,7 +39,7 @@ def values_size(parameters: Sequence[Tensor]) -> int:
     return sum(_room(parameter.numel() * 4) for parameter in parameters)
 
 
-class Rows:
+class SharedBatch:
     """Room for the rows that a process gets, at most `positions` in all, behind `place` in a memory."""
 
     def __init__(self, memory: mmap.mmap, place: int, positions: int) -> None:

@@ -19,7 +19,7 @@ from lilliput.optimization.optimizers import tables_of
 from lilliput.runtime import Runtime, kept_memory, limited_memory
 from lilliput.training.compiling import compile_or_not
 from lilliput.training.gradient import Scaler, accumulate, out_of_memory, trained
-from lilliput.training.workers.shared_memory import Rows, share_memory, values_in, values_size
+from lilliput.training.workers.shared_memory import SharedBatch, share_memory, values_in, values_size
 
 
 def main() -> None:
@@ -43,8 +43,8 @@ def _help(about: dict[str, Any], weights: int, own: int, answers: TextIO) -> Non
     size = values_size(parameters)
     for parameter, value in zip(parameters, values_in(share_memory(weights, size), parameters), strict=True):
         parameter.data = value
-    memory = share_memory(own, size + Rows.size(about["positions"]))
-    gradients, rows = values_in(memory, parameters), Rows(memory, size, about["positions"])
+    memory = share_memory(own, size + SharedBatch.size(about["positions"]))
+    gradients, rows = values_in(memory, parameters), SharedBatch(memory, size, about["positions"])
     runtime = Runtime(torch.device("cpu"), about["precision"], "as told")
     scaler = Scaler(runtime, {})
     tables = set(tables_of(model))
