@@ -169,3 +169,18 @@ def test_nothing_left_is_an_error_with_the_remedy():
 def test_impossible_settings_are_refused(given_settings):
     with pytest.raises(ValidationError):
         SamplingSettings(**given_settings)
+
+
+@pytest.mark.parametrize("size", [5, 400])
+def test_the_likeliest_tokens_come_with_the_model_s_log_probabilities_and_change_no_choice(size):
+    logits_V = np.random.default_rng(0).normal(size=size).astype(np.float32)
+    settings = SamplingSettings(temperature=0.3, top_k=2)
+    plain, telling = Sampler(settings, 5, 1), Sampler(settings, 5, 1, top=7)
+    logs_V = logits_V - np.log(np.exp(logits_V.astype(np.float64)).sum())
+    for _ in range(5):
+        token = telling.choose(logits_V, [0])
+        bare = plain.choose(logits_V, [0])
+        assert (bare.id, bare.probability, bare.top) == (token.id, token.probability, ())
+        assert [id_ for id_, _ in token.top] == np.argsort(-logits_V)[:7].tolist()
+        assert [log for _, log in token.top] == pytest.approx(np.sort(logs_V)[::-1][:7].tolist(), abs=1e-5)
+        assert np.log(token.probability) == pytest.approx(logs_V[token.id], abs=1e-5)

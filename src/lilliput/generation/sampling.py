@@ -48,10 +48,15 @@ _FEW = 128
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A new token and the probability that the model gave it, before all filters."""
+    """A new token and the probability that the model gave it, at temperature 1 and before all filters.
+
+    `top` holds the likeliest tokens by the same measure, as (id, log-probability), the likeliest first: what OpenAI's
+    `logprobs` reports. It is empty unless the sampler was asked for it, and may lack the token that was drawn.
+    """
 
     id: int
     probability: float
+    top: tuple[tuple[int, float], ...] = ()
 
 
 class Numbers:
@@ -72,10 +77,14 @@ class Sampler:
     """Chooses the tokens of one text, of which the first `start` are the prompt; `own` are filters of the caller.
 
     Bias and bans are among these: what they name are texts, and only the caller knows which tokens those are. The
-    choices follow from the logits, the settings and the seed.
+    choices follow from the logits, the settings and the seed. With `top`, each token comes with this many of the
+    likeliest ones (`Token.top`), which changes no choice.
     """
 
-    def __init__(self, settings: SamplingSettings, seed: int, start: int, own: Sequence[Filter] = ()) -> None:
+    def __init__(
+        self, settings: SamplingSettings, seed: int, start: int, own: Sequence[Filter] = (), *, top: int = 0
+    ) -> None:
+        self._top = top
         self._generator = Numbers(seed)
         self._first = by_token(settings, own)
         self._settings, self._start = settings, start
@@ -106,7 +115,13 @@ class Sampler:
                 "filtered out; loosen ban, no_repeat_ngram or your own filters"
             )
         token = self._of_the_allowed(filtered, ids)
-        return Token(token, math.exp(logits_V.item(token) - greatest_logit) / total)
+        probability = math.exp(logits_V.item(token) - greatest_logit) / total
+        if not self._top:
+            return Token(token, probability)
+        size = greatest_logit + math.log(total)
+        likeliest = greatest(logits_V, min(self._top, logits_V.size)).tolist()
+        ranked = sorted(((id_, logits_V.item(id_) - size) for id_ in likeliest), key=lambda one: -one[1])
+        return Token(token, probability, tuple(ranked))
 
     def _sum_of_few(self, logits_V: Logits) -> tuple[float, float]:
         """Return the greatest logit, and the sum of what all weigh beside it; not a number if one is not finite."""
