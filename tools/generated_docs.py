@@ -17,11 +17,11 @@ from lilliput.cli import main as run_lilliput
 from lilliput.cli.application import VERBS
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.recipe import Recipe
-from tools.recorded_results import comparison_table, results_table, writing_table
+from tools.recorded_results import comparison_table, headline_table, results_table, writing_table
 
 DOCS = Path(__file__).parents[1] / "docs"
 README, RECIPES, REFERENCE = DOCS.parent / "README.md", DOCS / "recipes.md", DOCS / "reference.md"
-LOG = DOCS / "log.md"
+LOG, RESULTS = DOCS / "log.md", DOCS / "results.md"
 
 
 def help_text() -> str:
@@ -185,9 +185,12 @@ def log_index(text: str) -> str:
 
 def generated() -> Iterator[tuple[Path, str]]:
     yield RECIPES, settings_page(RECIPES.read_text(encoding="utf-8"))
-    readme = between(README.read_text(encoding="utf-8"), "results", results_table())
-    readme = between(readme, "writing", writing_table())
-    yield README, between(readme, "comparison", comparison_table())
+    yield README, between(README.read_text(encoding="utf-8"), "headlines", headline_table())
+    results = RESULTS.read_text(encoding="utf-8")
+    tables = {"results": results_table(), "comparison": comparison_table(), "writing": writing_table()}
+    for name, table in tables.items():
+        results = between(results, name, table)
+    yield RESULTS, results
     yield REFERENCE, between(REFERENCE.read_text(encoding="utf-8"), "help", help_text())
     log = LOG.read_text(encoding="utf-8")
     yield LOG, between(log, "index", log_index(log))

@@ -1,4 +1,4 @@
-"""What benchmarks recorded: the README's tables, and the figures that recipes say of themselves."""
+"""Tables of the README and of docs/results.md from what benchmarks recorded, and the figures in recipes."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ def recorded() -> dict[str, dict[str, Any]]:
 
 
 def results_table() -> str:
-    """The table of recipes in the README: the original's claim, ours in its measure, and an honest measure."""
+    """The table of recipes in docs/results.md: the original's claim, ours in its measure, and an honest measure."""
     lines = [
         "| recipe | the project that it follows | ours in its measure | bits per character | parameters | minutes |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -33,8 +33,18 @@ def results_table() -> str:
     return "\n".join(lines)
 
 
+def headline_table() -> str:
+    """The short table of recipes in the README: what ours reaches, in how many minutes."""
+    lines = ["| recipe | result | parameters | minutes |", "| --- | --- | --- | --- |"]
+    for name, result in recorded().items():
+        ours = result["ours"]
+        headline = result["headline"].partition("; ")[0]
+        lines.append(f"| `{name}` | {headline} | {ours['parameters']:,} | {ours['seconds'] / 60:.1f} |")
+    return "\n".join(lines)
+
+
 def comparison_table() -> str:
-    """The table of `benchmarks/nanogpt.py` in the README: every side and length, then how much faster each side is."""
+    """The table of `benchmarks/nanogpt.py` in docs/results.md: every side and length, then the speed-up of each."""
     result = json.loads((ROOT / "results" / "nanogpt.json").read_text(encoding="utf-8"))
     sides = result["times_faster_to_its_loss"]
     rows = {"nanoGPT": result["nanogpt"]}
@@ -46,7 +56,7 @@ def comparison_table() -> str:
         lines.append(f"| {' | '.join(cells)} |")
     lines.append(f"| counting, the best order | | | | {result['counting']:.3f} |")
     faster = ", ".join(f"{times:g} times ({side})" for side, times in sides.items() if times > 1)
-    return "\n".join([*lines, "", f"To nanoGPT's loss at least so much faster: {faster}."])
+    return "\n".join([*lines, "", f"Speed-up to nanoGPT's loss, at least: {faster}."])
 
 
 WRITING = {
@@ -58,7 +68,7 @@ PEERS = ("ours", "llama.cpp", "ours 8 bits", "llama.cpp q8_0", "transformers", "
 
 
 def writing_table() -> str:
-    """The table of `benchmarks/decode.py` in the README: tokens per second of every side."""
+    """The table of `benchmarks/decode.py` in docs/results.md: tokens per second of every side."""
     result = json.loads((ROOT / "results" / "decode.json").read_text(encoding="utf-8"))
     lines = [f"| tokens/s | texts | {' | '.join(PEERS)} |", "| --- | --- |" + " --- |" * len(PEERS)]
     for row in result["rows"]:
