@@ -252,7 +252,7 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
     row = next(line for line in REFERENCE.read_text(encoding="utf-8").splitlines() if "tokenizer.json`" in line)
     assert re.findall(r"`(\w+)`", row.split("|")[2]) == list(stored)
     listed = {
-        name for name in re.findall(r"`([\w.]+)", section(GUIDE, "The run's folder")) if (place / run / name).exists()
+        name for name in re.findall(r"`([\w.]+)", section(GUIDE, "The run folder")) if (place / run / name).exists()
     }
     assert {path.name for path in (place / run).iterdir()} - {".lock"} == listed
 
