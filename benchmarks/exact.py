@@ -1,6 +1,6 @@
 """Do caches and the engine write what the model itself says? Greedy texts behind many prompts, four ways.
 
-    lilliput train tinyshakespeare --minutes 1 --out runs/planned
+    lilliput train shakespeare --minutes 1 --out runs/planned
     python benchmarks/exact.py runs/planned [RUN ...] [--prompts 1000] [--new 32]
 
 The prompts are pieces of a run's held-out text, of many lengths. `whole` reads all of a text anew for every token, in
