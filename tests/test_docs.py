@@ -311,7 +311,7 @@ def test_named_texts_are_listed() -> None:
 
 
 def test_the_keys_that_may_change_are_listed() -> None:
-    sentence = section(GUIDE, "Stopping and going on").partition("What may change")[2].partition("everything in")[0]
+    sentence = section(GUIDE, "Stopping and continuing").partition("What may change")[2].partition("everything in")[0]
     assert set(re.findall(r"`([\w.]+)`", sentence)) == _FREE_KEYS
 
 
