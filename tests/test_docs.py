@@ -339,7 +339,7 @@ def test_messages_in_the_guide_are_in_the_source() -> None:
                 strings.append(node.value)
     # This one is pydantic's.
     strings.append("Unable to extract tag using discriminator 'kind'")
-    messages = re.findall(r"^\| `(.*?)` \|", section(GUIDE, "Trouble and remedies"), re.MULTILINE)
+    messages = re.findall(r"^\| `(.*?)` \|", section(GUIDE, "Troubleshooting"), re.MULTILINE)
     assert len(messages) > 20
     for message in messages:
         assert any(message.lower() in string.lower() for string in strings), message
