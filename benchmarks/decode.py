@@ -185,7 +185,7 @@ def whole(case: str) -> Writing:
     tokenizer = tokenizers.train("char", "".join(chr(65 + number) for number in range(CASES[case]["vocabulary"] - 16)))
     assert tokenizer.vocab_size == CASES[case]["vocabulary"]
     writer = Writer(network(case), tokenizer, SampleSettings(temperature=0.8, top_k=50, top_p=0.95), fast=True)
-    return lambda texts, new: [piece.token or 0 for piece in writer.stream("A", length=new)]
+    return lambda texts, new: [piece.token or 0 for piece in writer.stream("A", max_tokens=new)]
 
 
 def llama_cpp(case: str, model: Path, texts: int, exact: bool = False) -> Writing:

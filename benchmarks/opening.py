@@ -28,9 +28,9 @@ opened = time.perf_counter() - began
 began = time.perf_counter()
 writer.backend(1)
 started = time.perf_counter() - began
-list(writer.stream("The ", length=50))
+list(writer.stream("The ", max_tokens=50))
 began = time.perf_counter()
-count = sum(len(list(writer.stream("The ", length=400, seed=seed))) for seed in range(5))
+count = sum(len(list(writer.stream("The ", max_tokens=400, seed=seed))) for seed in range(5))
 print(json.dumps({"import torch": torch_seconds, "load": opened, "engine": started,
                   "tokens per second": count / (time.perf_counter() - began)}))
 """
@@ -43,7 +43,7 @@ def first_character(run: Path) -> float:
         str(run),
         "--prompt",
         PROMPT,
-        "--length",
+        "--max-tokens",
         "20",
     ]
     began = time.perf_counter()

@@ -55,6 +55,11 @@ def command(tree: Path, *arguments: str) -> bytes:
     return done.stdout
 
 
+def length_flag(tree: Path) -> str:
+    """Return the name of the flag for the number of tokens, which earlier commits have under another name."""
+    return "--max-tokens" if "max_tokens" in (tree / "src/lilliput/cli/sample.py").read_text() else "--length"
+
+
 def run(tree: Path, name: str, text: Path, folder: Path) -> dict[str, Any]:
     """Train a recipe, or the plan of the text, and return all that is compared."""
     settings = [f"training.steps={STEPS}"]
@@ -71,7 +76,7 @@ def run(tree: Path, name: str, text: Path, folder: Path) -> dict[str, Any]:
     return {
         "losses": [[value for key, value in row.items() if key != "seconds"] for row in rows],
         "evaluation": values(json.loads((folder / "evaluation.json").read_text())),
-        "text": command(tree, "sample", str(folder), "--length", str(TOKENS), "--temperature", "0.8").decode(),
+        "text": command(tree, "sample", str(folder), length_flag(tree), str(TOKENS), "--temperature", "0.8").decode(),
     }
 
 

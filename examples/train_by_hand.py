@@ -100,7 +100,7 @@ def loss_on(model: Model, windows: Windows, batches: int = 8) -> float:
 
 def write(model: Model, tokenizer: tokenizers.Tokenizer, prompt: str, length: int) -> str:
     """Return the prompt and `length` tokens that the model draws, one after the other, to continue it."""
-    settings = SamplingSettings(temperature=0.7, length=length)
+    settings = SamplingSettings(temperature=0.7, max_tokens=length)
     (tokens,) = generate(TorchBackend(model, rows=1), [tokenizer.encode(prompt).tolist()], settings, seeds=[SEED])
     return prompt + tokenizer.decode(token.id for token in tokens)
 

@@ -19,7 +19,7 @@ TINY: dict[str, Any] = {
     "data": {"window": 16},
     "model": {"layers": 1, "width": 16, "heads": 2},
     "training": {"steps": 6, "batch": 4, "evaluate_every": 3},
-    "sample": {"length": 8},
+    "sample": {"max_tokens": 8},
 }
 
 
@@ -37,9 +37,9 @@ def steps_of(folder: Path) -> list[int]:
 def test_training_returns_a_writer_that_writes(text_file: Path, capfd: pytest.CaptureFixture[str]) -> None:
     model = lilliput.train(text_file, **TINY)
     assert isinstance(model, lilliput.Writer)
-    text = model.write("the", seed=2, length=20)
+    text = model.write("the", seed=2, max_tokens=20)
     assert text.startswith("the")
-    assert text == lilliput.load("runs/story").write("the", seed=2, length=20)
+    assert text == lilliput.load("runs/story").write("the", seed=2, max_tokens=20)
     assert model.tokenizer.decode(model.tokenizer.encode("the lamp")) == "the lamp"
     assert model.tokenizer.vocab_size == model.model.vocab_size
     assert {path.name for path in Path("runs").iterdir()} == {"story"}
@@ -87,7 +87,7 @@ def test_several_texts_and_a_text_to_be_measured_on(text_file: Path, tmp_path: P
     assert recipe.data.validation == "held.txt"
     facts = RunFolder(Path("run")).read_facts()
     assert facts["validation"]["characters"] == 3000
-    assert model.write("a", length=2).startswith("a")
+    assert model.write("a", max_tokens=2).startswith("a")
 
 
 def test_a_recipe_on_another_text(text_file: Path) -> None:
@@ -185,4 +185,4 @@ def test_a_training_in_a_thread_begins_and_ends_after_the_main_thread(
     monkeypatch.setattr("concurrent.futures.thread._shutdown", True)
     with pytest.raises(RuntimeError, match="interpreter shutdown"), ThreadPoolExecutor() as executor:
         executor.submit(print)
-    assert lilliput.train(text_file, **TINY).write("the", length=4)
+    assert lilliput.train(text_file, **TINY).write("the", max_tokens=4)

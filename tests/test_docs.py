@@ -109,7 +109,7 @@ def shortened_train(train: Any) -> Any:
         *targets: Any, minutes: float | None = None, training: Any = None, sample: Any = None, **rest: Any
     ) -> Any:
         return train(
-            *targets, training={**(training or {}), "steps": 1}, sample={"length": 20, **(sample or {})}, **rest
+            *targets, training={**(training or {}), "steps": 1}, sample={"max_tokens": 20, **(sample or {})}, **rest
         )
 
     return short

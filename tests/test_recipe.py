@@ -61,7 +61,7 @@ FULL: dict[str, Any] = {
         "temperature": 0.0,
         "top_k": 4,
         "top_p": 0.5,
-        "length": 9,
+        "max_tokens": 9,
         "stop": ["\n\n"],
     },
 }

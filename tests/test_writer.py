@@ -38,24 +38,24 @@ def copied(trained: Path, tmp_path: Path) -> Path:
 
 
 def test_the_same_seed_writes_the_same_text(trained: Path, writer: Writer) -> None:
-    text = writer.write("the", seed=5, length=40)
-    assert text == writer.write("the", seed=5, length=40)
-    assert text == load(trained).write("the", seed=5, length=40)
-    assert len({writer.write("the", seed=seed, length=40) for seed in range(4)}) == 4
+    text = writer.write("the", seed=5, max_tokens=40)
+    assert text == writer.write("the", seed=5, max_tokens=40)
+    assert text == load(trained).write("the", seed=5, max_tokens=40)
+    assert len({writer.write("the", seed=seed, max_tokens=40) for seed in range(4)}) == 4
 
 
 def test_the_text_is_the_prompt_and_what_is_streamed(writer: Writer) -> None:
-    pieces = list(writer.stream("the", seed=2, length=30))
-    text = writer.write("the", seed=2, length=30)
+    pieces = list(writer.stream("the", seed=2, max_tokens=30))
+    text = writer.write("the", seed=2, max_tokens=30)
     assert text == "the" + "".join(piece.text for piece in pieces)
     assert [piece.tokens for piece in pieces] == sorted(piece.tokens for piece in pieces)
     assert pieces[-1].tokens == 30
 
 
 def test_without_a_prompt_the_recipe_s_is_taken(writer: Writer) -> None:
-    assert writer.write(length=3).startswith("The old")
-    assert writer.write("", length=3).startswith("The old")
-    assert writer.settings.length == 8
+    assert writer.write(max_tokens=3).startswith("The old")
+    assert writer.write("", max_tokens=3).startswith("The old")
+    assert writer.settings.max_tokens == 8
     assert len(list(writer.stream())) <= 9
 
 
@@ -68,12 +68,12 @@ def test_the_prompt_is_kept_as_given_and_read_as_the_tokenizer_reads(writer: Wri
 
 
 def test_texts_are_cleaned_as_the_text_that_was_learnt(writer: Writer) -> None:
-    plain = writer.write("the\nold", seed=3, length=40).removeprefix("the\nold")
+    plain = writer.write("the\nold", seed=3, max_tokens=40).removeprefix("the\nold")
     for prompt in ("the\r\nold", "the\rold", "\ufeffthe\nold"):
-        assert writer.write(prompt, seed=3, length=40) == prompt + plain
+        assert writer.write(prompt, seed=3, max_tokens=40) == prompt + plain
     # Nothing is taken for a frame.
     frame = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\nold"
-    assert writer.write(frame, length=3).startswith(frame)
+    assert writer.write(frame, max_tokens=3).startswith(frame)
     for option, typed, meant in (
         ("stop", "\r\n", "\n"),
         ("stop", "e\u0301", "\u00e9"),
@@ -81,31 +81,31 @@ def test_texts_are_cleaned_as_the_text_that_was_learnt(writer: Writer) -> None:
         ("match", "[a-z]{3}\r\nthe", "[a-z]{3}\nthe"),
         ("allow", "the \r", "the \n"),
     ):
-        first, second = (writer.write("the", seed=2, length=60, **{option: text}) for text in (typed, meant))
+        first, second = (writer.write("the", seed=2, max_tokens=60, **{option: text}) for text in (typed, meant))
         assert first == second
-    leads = [writer.fill("the", suffix, length=10)[0] for suffix in ("\r\nthe", "\nthe")]
+    leads = [writer.fill("the", suffix, max_tokens=10)[0] for suffix in ("\r\nthe", "\nthe")]
     assert leads[0] == leads[1]
 
 
 @pytest.mark.parametrize("prompt", ["é", "日本語", "\U0001f600", "\ud800", "\x00", "\u200b\r\n", "œuvre ﬁn"])
 def test_a_prompt_may_hold_characters_that_training_never_saw(writer: Writer, prompt: str) -> None:
-    text = writer.write(prompt, seed=1, length=5)
+    text = writer.write(prompt, seed=1, max_tokens=5)
     assert text.startswith(prompt)
-    assert text == writer.write(prompt, seed=1, length=5)
+    assert text == writer.write(prompt, seed=1, max_tokens=5)
 
 
 def test_a_prompt_may_be_longer_than_the_context(writer: Writer) -> None:
-    assert writer.write("the old river " * 50, length=40).startswith("the old river " * 50)
+    assert writer.write("the old river " * 50, max_tokens=40).startswith("the old river " * 50)
 
 
 def test_temperature_zero_takes_the_likeliest_whatever_the_seed(writer: Writer) -> None:
-    assert len({writer.write("the", seed=seed, temperature=0, length=30) for seed in range(4)}) == 1
-    assert writer.write("the", temperature=0, length=30) == writer.write("the", top_k=1, length=30)
+    assert len({writer.write("the", seed=seed, temperature=0, max_tokens=30) for seed in range(4)}) == 1
+    assert writer.write("the", temperature=0, max_tokens=30) == writer.write("the", top_k=1, max_tokens=30)
 
 
 def test_writing_leaves_the_model_as_it_is(writer: Writer) -> None:
     before = {name: value.clone() for name, value in writer.model.state_dict().items()}
-    writer.write("the", length=5)
+    writer.write("the", max_tokens=5)
     assert not writer.model.training
     assert all(value.equal(before[name]) for name, value in writer.model.state_dict().items())
 
@@ -121,8 +121,8 @@ def test_writing_leaves_the_model_as_it_is(writer: Writer) -> None:
         {"top_k": 1.5},
         {"top_p": 0},
         {"top_p": 1.1},
-        {"length": 0},
-        {"length": None},
+        {"max_tokens": 0},
+        {"max_tokens": None},
         {"stop": ("",)},
         {"stop": 3},
         {"until": "page"},
@@ -179,24 +179,24 @@ def test_a_writer_that_has_written_can_go_to_another_process(trained: Path, tmp_
         trained = tmp_path / "run"
         run(trained, recipe(**{"model.counts": True, "model.ngrams": 3, "model.ngram_rows": 64, "training.steps": 1}))
     writer = load(trained, note=lambda text: None)
-    text = writer.write("the", seed=4, length=20)
-    assert pickle.loads(pickle.dumps(writer)).write("the", seed=4, length=20) == text
-    assert writer.write("the", seed=4, length=20) == text
+    text = writer.write("the", seed=4, max_tokens=20)
+    assert pickle.loads(pickle.dumps(writer)).write("the", seed=4, max_tokens=20) == text
+    assert writer.write("the", seed=4, max_tokens=20) == text
 
 
 def test_a_writer_stops_before_its_stop_string(writer: Writer) -> None:
-    whole = writer.write("the", seed=1, length=60)
+    whole = writer.write("the", seed=1, max_tokens=60)
     written = whole.removeprefix("the")
     for start, length in ((10, 1), (20, 3), (30, 8)):
         stop = written[start : start + length]
-        text = writer.write("the", seed=1, length=60, stop=("never written", stop))
+        text = writer.write("the", seed=1, max_tokens=60, stop=("never written", stop))
         assert text == "the" + written[: written.find(stop)]
     # What stands in the prompt stops nothing.
-    assert writer.write("the", seed=1, length=3, stop=("the",)) == whole[:6]
+    assert writer.write("the", seed=1, max_tokens=3, stop=("the",)) == whole[:6]
 
 
 def test_pieces_tell_tokens_and_probabilities(writer: Writer) -> None:
-    pieces = list(writer.stream("the", seed=2, length=30, temperature=0))
+    pieces = list(writer.stream("the", seed=2, max_tokens=30, temperature=0))
     ids = [piece.token for piece in pieces if piece.token is not None]
     assert len(ids) == 30
     assert writer.tokenizer.decode(ids) == "".join(piece.text for piece in pieces)
@@ -207,7 +207,7 @@ def test_pieces_tell_tokens_and_probabilities(writer: Writer) -> None:
 def test_a_filter_of_one_s_own(writer: Writer) -> None:
     letter = int(writer.tokenizer.encode("e")[0])
     text = writer.write(
-        "the", length=20, filters=[lambda logits, ids: logits + 99 * (np.arange(logits.size) == letter)]
+        "the", max_tokens=20, filters=[lambda logits, ids: logits + 99 * (np.arange(logits.size) == letter)]
     )
     assert text == "the" + "e" * 20
 

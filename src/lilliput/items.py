@@ -23,7 +23,7 @@ BARREN = 1000
 MOST_TOKENS = 64_000_000
 """Of the training text, from its end, in which an item is looked up: all of a text that is not read as a stream."""
 _LEAST_LENGTH = 16
-_NO_ENDS = {"until": None, "characters": None, "acrostic": None, "beams": 1, "beam_groups": 1}
+_NO_ENDS = {"until": None, "max_characters": None, "acrostic": None, "beams": 1, "beam_groups": 1}
 """An item ends at its separator, and is drawn."""
 
 
@@ -85,7 +85,7 @@ class ItemWriter:
         while True:
             seeds = range(seed, seed + AT_ONCE)
             for stream in writer.streams([self.separator + prompt] * AT_ONCE, seeds, **options):
-                written = _whole(stream, options["length"])
+                written = _whole(stream, options["max_tokens"])
                 item = None if written is None else (prompt + written).strip("\n").rstrip()
                 yield item or None
             seed += AT_ONCE
@@ -132,9 +132,14 @@ class ItemWriter:
 
     def _options(self, sampling: dict[str, Any]) -> dict[str, Any]:
         settings, encode = self._writer.sampling(sampling), self._writer.tokenizer.encode
-        length = sampling.get("length") or max(_LEAST_LENGTH, 2 * len(encode(self._longest)))
+        length = sampling.get("max_tokens") or max(_LEAST_LENGTH, 2 * len(encode(self._longest)))
         # One more than that is written, to see whether the item ends.
-        options = {**sampling, **_NO_ENDS, "length": length + len(encode(self.separator)) + 1, "stop": self.separator}
+        options = {
+            **sampling,
+            **_NO_ENDS,
+            "max_tokens": length + len(encode(self.separator)) + 1,
+            "stop": self.separator,
+        }
         # The model says where an item ends that could go on.
         if settings.match is not None:
             options["match"] = f"(?:{settings.match}){regex.escape(self.separator)}"

@@ -38,7 +38,12 @@ _FREE_KEYS = frozenset(
     }
 )
 
-RENAMED_KEYS = {"training.go_on": "training.extend", "training.track": "training.trackers"}
+RENAMED_KEYS = {
+    "training.go_on": "training.extend",
+    "training.track": "training.trackers",
+    "sample.length": "sample.max_tokens",
+    "sample.characters": "sample.max_characters",
+}
 """Keys of earlier versions. A recipe that has one is refused by name; the recipe of a run is read as if it had the new
 one."""
 
@@ -302,9 +307,10 @@ def shown(value: object) -> str:
 def _explain(item: ErrorDetails, root: type[BaseModel]) -> str:
     path = [shortened(str(part)) for part in item["loc"] if part not in _MODEL_KINDS]
     key = ".".join(path) or "recipe"
+    section = "" if root is Recipe else "sample."
     match item["type"]:
-        case "extra_forbidden" if root is Recipe and key in RENAMED_KEYS:
-            return f"{key}: the key is {RENAMED_KEYS[key]} now"
+        case "extra_forbidden" if section + key in RENAMED_KEYS:
+            return f"{key}: the key is {RENAMED_KEYS[section + key].removeprefix(section)} now"
         case "extra_forbidden":
             return f"{key}: unknown key{_did_you_mean(path[-1], _known_keys(root, item['loc'][:-1]))}"
         case "missing":

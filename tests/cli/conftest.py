@@ -19,7 +19,7 @@ PROGRAM = Path(sys.executable).with_name("lilliput")
 TINY = (
     *("--set", "training.steps=6", "--set", "training.evaluate_every=3", "--set", "training.batch=4"),
     *("--set", "model.layers=1", "--set", "model.width=16", "--set", "model.heads=2"),
-    *("--set", "data.window=16", "--set", "sample.length=8"),
+    *("--set", "data.window=16", "--set", "sample.max_tokens=8"),
 )
 """Settings that make a training take half a second."""
 

@@ -168,7 +168,7 @@ def test_a_refusal_leaves_the_run_as_it_was(
 ) -> None:
     assert_refused(lilliput("train", "story.txt", *TINY, *arguments), *words)
     assert files(RUN) == trained
-    assert lilliput("sample", str(RUN), "--length", "3").code == 0
+    assert lilliput("sample", str(RUN), "--max-tokens", "3").code == 0
 
 
 def test_a_run_in_use(lilliput: Lilliput, trained: dict[str, bytes | None]) -> None:
@@ -178,7 +178,7 @@ def test_a_run_in_use(lilliput: Lilliput, trained: dict[str, bytes | None]) -> N
             assert_refused(lilliput("train", "story.txt", *TINY, *more), "in use by another process", "--out")
             assert files(RUN) == trained
         # Reading it is free.
-        assert lilliput("sample", str(RUN), "--length", "3").code == 0
+        assert lilliput("sample", str(RUN), "--max-tokens", "3").code == 0
         assert lilliput("eval", str(RUN)).code == 0
     finally:
         lock.release()

@@ -93,7 +93,7 @@ def test_a_model_that_knows_nothing_new_ends(lilliput: Lilliput, names: Path, mo
     [
         (("--until", "line"), "--until"),
         (("--stop", "x"), "--stop"),
-        (("--characters", "5"), "--characters"),
+        (("--max-characters", "5"), "--max-characters"),
         (("--acrostic", "abc"), "--acrostic"),
         (("--beams", "3"), "--beams"),
         (("--suffix", "x"), "--suffix"),
@@ -165,7 +165,7 @@ def test_judging_names_tells_copies_from_new_ones(lilliput: Lilliput, names: Pat
 
 
 def test_names_of_one_word_are_seen_to_be_copied(lilliput: Lilliput, names: Path) -> None:
-    outcome = lilliput("sample", str(names), "--novelty", "--length", "200", "--temperature", "0.3")
+    outcome = lilliput("sample", str(names), "--novelty", "--max-tokens", "200", "--temperature", "0.3")
     copied = re.findall(r"\[\[(.*?)\]\]", outcome.out)
     assert copied
     assert set(copied) <= set(NAMES)

@@ -38,7 +38,19 @@ def test_a_label_chooses_what_is_written(lilliput: Lilliput, kinds: Path, tokeni
     assert lilliput("train", str(kinds), "--out", "run", *SETTINGS, *tokenizer).code == 0
     for name, letters in LETTERS.items():
         outcome = lilliput(
-            *("sample", "run", "--label", name, "--prompt", "\n", "--length", "100", "--temperature", "0.5", "--json")
+            *(
+                "sample",
+                "run",
+                "--label",
+                name,
+                "--prompt",
+                "\n",
+                "--max-tokens",
+                "100",
+                "--temperature",
+                "0.5",
+                "--json",
+            )
         )
         assert outcome.code == 0
         row = json.loads(outcome.out)
@@ -50,9 +62,9 @@ def test_a_label_chooses_what_is_written(lilliput: Lilliput, kinds: Path, tokeni
     writer = load("run")
     assert writer.labels == ["first", "second"]
     for options in ({}, {"beams": 2}, {"match": "[a-z \n]{20}"}, {"label": "second", "match": "[x-z \n]{20}"}):
-        text = writer.write("\n", length=60, **options)
+        text = writer.write("\n", max_tokens=60, **options)
         assert unmark(text) == text
-    found = writer.fill("abc", "cab", label="first", length=10)[0].text
+    found = writer.fill("abc", "cab", label="first", max_tokens=10)[0].text
     assert unmark(found) == found
 
 
@@ -65,7 +77,7 @@ def test_labels_are_no_characters_of_the_text(lilliput: Lilliput, kinds: Path) -
     texts = read_texts(Path("run"))
     assert texts.held_out == files[-1].read_text()
     assert texts.training == "\n\n".join(file.read_text() for file in files[:-1])
-    text = load("run").write(label="first", length=60)
+    text = load("run").write(label="first", max_tokens=60)
     assert unmark(text) == text
 
 

@@ -40,7 +40,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cut_prompt_is_shown_once(
     lilliput: Lilliput, subword: Path, prompt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ("sample", str(subword), "--prompt", prompt, "--length", "12")
+    arguments = ("sample", str(subword), "--prompt", prompt, "--max-tokens", "12")
     for more in ((), ("--beams", "3"), ("--match", "[a-z. ]+"), ("--temperature", "0")):
         text = lilliput(*arguments, *more).out
         assert text.startswith(prompt)
@@ -59,7 +59,7 @@ def test_words_are_offered_once(lilliput: Lilliput, subword: Path, monkeypatch: 
 
 
 def test_escapes_are_line_ends_and_tabulators(lilliput: Lilliput, finished: Path) -> None:
-    arguments = ("sample", str(finished), "--length", "60", "--temperature", "1.5")
+    arguments = ("sample", str(finished), "--max-tokens", "60", "--temperature", "1.5")
     whole = lilliput(*arguments, "--prompt", "a\nThe").out
     assert lilliput(*arguments, "--prompt", r"a\nThe").out == whole
     assert lilliput(*arguments, "--prompt", r"a\\nThe").out.startswith(r"a\nThe")
@@ -88,7 +88,7 @@ def test_a_terminal_gets_no_control_characters(
     run = shutil.copytree(finished, Path("runs") / f"{ESCAPE}run")
     prompt = f"The {ESCAPE}\x07river\r\n"
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
-    arguments = ("sample", str(run), "--prompt", prompt, "--length", "3")
+    arguments = ("sample", str(run), "--prompt", prompt, "--max-tokens", "3")
     for more in ((), ("--count", "2"), ("--novelty",), ("--beams", "2"), ("--suffix", ESCAPE), ("--interactive",)):
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
         outcome = lilliput(*arguments, *more)
@@ -102,7 +102,7 @@ def test_a_terminal_gets_no_control_characters(
 
 
 def test_a_program_gets_written_text_as_it_is(lilliput: Lilliput, finished: Path) -> None:
-    out = lilliput("sample", str(finished), "--prompt", f"The {ESCAPE}", "--length", "3").out
+    out = lilliput("sample", str(finished), "--prompt", f"The {ESCAPE}", "--max-tokens", "3").out
     assert out.startswith(f"The {ESCAPE}")
 
 

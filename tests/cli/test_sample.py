@@ -12,8 +12,26 @@ import pytest
 from tests.cli.conftest import PROGRAM, Lilliput, Outcome, assert_refused, process, start
 
 
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        (("--length", "5"), "--length is --max-tokens now"),
+        (("--characters", "5"), "--characters is --max-characters now"),
+        (("--set", "length=5"), "length: the key is max_tokens now"),
+        (("--set", "characters=5"), "characters: the key is max_characters now"),
+    ],
+)
+def test_words_of_earlier_versions_are_refused_by_name(
+    lilliput: Lilliput, finished: Path, former: tuple[str, str], now: str
+) -> None:
+    outcome = lilliput("sample", str(finished), *former)
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 1
+    assert now in outcome.err
+
+
 def test_a_seed_writes_its_text_and_several_are_told_apart(lilliput: Lilliput, finished: Path) -> None:
-    arguments = ("sample", str(finished), "--prompt", "The", "--length", "20")
+    arguments = ("sample", str(finished), "--prompt", "The", "--max-tokens", "20")
     first, second = lilliput(*arguments).out, lilliput(*arguments, "--seed", "2").out
     assert first == lilliput(*arguments).out
     assert first != second
@@ -23,7 +41,7 @@ def test_a_seed_writes_its_text_and_several_are_told_apart(lilliput: Lilliput, f
 def test_whoever_reads_along_is_told_of_the_seed(
     lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ("sample", str(finished), "--prompt", "The", "--length", "5")
+    arguments = ("sample", str(finished), "--prompt", "The", "--max-tokens", "5")
     assert "--seed" not in lilliput(*arguments).err
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert "--seed 5 writes another text" in lilliput(*arguments, "--seed", "3", "--count", "2").err
@@ -32,7 +50,7 @@ def test_whoever_reads_along_is_told_of_the_seed(
 
 
 def test_options_reach_the_sampler(lilliput: Lilliput, finished: Path) -> None:
-    arguments = ("sample", str(finished), "--prompt", "The", "--length", "30")
+    arguments = ("sample", str(finished), "--prompt", "The", "--max-tokens", "30")
     likeliest = lilliput(*arguments, "--temperature", "0").out
     assert lilliput(*arguments, "--top-k", "1", "--seed", "3").out == likeliest
     assert lilliput(*arguments, "--top-p", "0.000001", "--seed", "4").out == likeliest
@@ -42,8 +60,8 @@ def test_options_reach_the_sampler(lilliput: Lilliput, finished: Path) -> None:
 
 
 def test_where_a_text_ends_and_what_it_may_not_hold(lilliput: Lilliput, finished: Path) -> None:
-    arguments = ("sample", str(finished), "--prompt", "The", "--length", "60")
-    assert len(lilliput(*arguments, "--characters", "7").out) == len("The") + 7 + 1
+    arguments = ("sample", str(finished), "--prompt", "The", "--max-tokens", "60")
+    assert len(lilliput(*arguments, "--max-characters", "7").out) == len("The") + 7 + 1
     whole = lilliput(*arguments, "--temperature", "1.5").out
     first = whole.rstrip("\n").split("\n")[0]
     assert lilliput(*arguments, "--temperature", "1.5", "--until", "line").out.rstrip() == first.rstrip()
@@ -55,7 +73,7 @@ def test_where_a_text_ends_and_what_it_may_not_hold(lilliput: Lilliput, finished
 
 
 def test_beams_find_likelier_texts_than_the_likeliest_tokens(lilliput: Lilliput, finished: Path) -> None:
-    arguments = ("sample", str(finished), "--prompt", "The", "--length", "12", "--json")
+    arguments = ("sample", str(finished), "--prompt", "The", "--max-tokens", "12", "--json")
     rows = [json.loads(line) for line in lilliput(*arguments, "--beams", "8", "--count", "3").out.splitlines()]
     assert [row["tokens"] for row in rows] == [12, 12, 12]
     likely = [row["log_probability"] for row in rows]
@@ -64,14 +82,14 @@ def test_beams_find_likelier_texts_than_the_likeliest_tokens(lilliput: Lilliput,
     assert likely[0] >= one["log_probability"]
     shown = lilliput(*arguments[:-1], "--beams", "8", "--count", "3").out
     assert shown.startswith(f"-------- 1, probability e^{likely[0]:.1f}\n{rows[0]['text']}\n")
-    ended = lilliput(*arguments[:-1], "--beams", "4", "--until", "sentence", "--length", "40").out
+    ended = lilliput(*arguments[:-1], "--beams", "4", "--until", "sentence", "--max-tokens", "40").out
     assert ended.startswith("The")
     assert_refused(lilliput(*arguments, "--beams", "2", "--count", "3"), "--count 3")
     assert_refused(lilliput(*arguments, "--beams", "4", "--set", "beam_groups=3"), "beam_groups")
 
 
 def test_a_text_leads_to_its_suffix(lilliput: Lilliput, finished: Path) -> None:
-    arguments = ("sample", str(finished), "--prompt", "The ", "--suffix", " river.", "--length", "20", "--json")
+    arguments = ("sample", str(finished), "--prompt", "The ", "--suffix", " river.", "--max-tokens", "20", "--json")
     rows = [json.loads(line) for line in lilliput(*arguments, "--count", "3").out.splitlines()]
     assert all(row["text"].startswith("The ") and row["text"].endswith(" river.") for row in rows)
     likely = [row["log_probability"] for row in rows]
@@ -84,7 +102,17 @@ def test_a_text_leads_to_its_suffix(lilliput: Lilliput, finished: Path) -> None:
 
 
 def test_what_is_copied_is_marked(lilliput: Lilliput, finished: Path) -> None:
-    arguments = ("sample", str(finished), "--prompt", "The ", "--length", "300", "--temperature", "0.3", "--novelty")
+    arguments = (
+        "sample",
+        str(finished),
+        "--prompt",
+        "The ",
+        "--max-tokens",
+        "300",
+        "--temperature",
+        "0.3",
+        "--novelty",
+    )
     outcome = lilliput(*arguments)
     plain = lilliput(*arguments[:-1]).out
     assert outcome.out.replace("[[", "").replace("]]", "") == plain
@@ -116,7 +144,7 @@ def test_writing_together(lilliput: Lilliput, finished: Path, monkeypatch: pytes
 
 
 def test_eight_bits_say_what_they_cost(lilliput: Lilliput, finished: Path) -> None:
-    outcome = lilliput("sample", str(finished), "--prompt", "The", "--length", "20", "--quant", "8")
+    outcome = lilliput("sample", str(finished), "--prompt", "The", "--max-tokens", "20", "--quant", "8")
     assert outcome.code == 0
     assert outcome.out.startswith("The")
     used, costs = outcome.err.splitlines()
@@ -126,15 +154,15 @@ def test_eight_bits_say_what_they_cost(lilliput: Lilliput, finished: Path) -> No
     )
     assert costs.startswith("8 bits: ")
     assert "nats per token" in costs
-    together = lilliput("sample", str(finished), "--prompt", "The", "--length", "2", "--quant", "8", "--count", "3")
+    together = lilliput("sample", str(finished), "--prompt", "The", "--max-tokens", "2", "--quant", "8", "--count", "3")
     assert together.err.startswith("8 bits: 3 texts at once: ")
     assert_refused(lilliput("sample", str(finished), "--quant", "4"), "--quant 4")
 
 
 def test_a_text_keeps_to_its_pattern(lilliput: Lilliput, finished: Path) -> None:
-    arguments = ("sample", str(finished), "--prompt", "The ", "--temperature", "1", "--length", "60")
+    arguments = ("sample", str(finished), "--prompt", "The ", "--temperature", "1", "--max-tokens", "60")
     assert re.fullmatch(r"The (river|moon) [a-f]{3}\n", lilliput(*arguments, "--match", "(river|moon) [a-f]{3}").out)
-    lines = lilliput(*arguments, "--acrostic", "ash", "--set", "line_length=30", "--length", "900").out
+    lines = lilliput(*arguments, "--acrostic", "ash", "--set", "line_length=30", "--max-tokens", "900").out
     letters = [re.sub(r"\W+", "", line)[0].lower() for line in lines.removeprefix("The ").strip().split("\n")]
     assert letters == ["a", "s", "h"]
     assert max(map(len, lines.split("\n"))) <= 30 + len("The ")
@@ -142,9 +170,9 @@ def test_a_text_keeps_to_its_pattern(lilliput: Lilliput, finished: Path) -> None
     best = lilliput(*arguments, "--match", "(river|moon|stone)", "--beams", "3").out
     assert best in ("The river\n", "The moon\n", "The stone\n")
     assert_refused(lilliput(*arguments, "--match", "(river"), "match")
-    outcome = lilliput(*arguments, "--match", "[a-z]+!", "--ban", "!", "--length", "9")
+    outcome = lilliput(*arguments, "--match", "[a-z]+!", "--ban", "!", "--max-tokens", "9")
     assert outcome.code == 2
-    assert "greater length" in outcome.err
+    assert "raise max_tokens" in outcome.err
 
 
 def test_texts_of_different_lengths_match_together(lilliput: Lilliput, finished: Path) -> None:
@@ -156,7 +184,7 @@ def test_texts_of_different_lengths_match_together(lilliput: Lilliput, finished:
 
 def test_a_prompt_from_standard_input(lilliput: Lilliput, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"A child")))
-    assert lilliput("sample", str(finished), "--prompt", "-", "--length", "3").out.startswith("A child")
+    assert lilliput("sample", str(finished), "--prompt", "-", "--max-tokens", "3").out.startswith("A child")
 
 
 @pytest.mark.parametrize(
@@ -170,14 +198,14 @@ def test_a_prompt_from_standard_input(lilliput: Lilliput, finished: Path, monkey
         ("--min-p", "2"),
         ("--repetition-penalty", "0"),
         ("--until", "page"),
-        ("--characters", "0"),
+        ("--max-characters", "0"),
         ("--beams", "0"),
         ("--ban", ""),
         ("--set", "typical=2"),
         ("--set", "typicle=0.5"),
         ("--set", "bias.the=1"),
         ("--set", "typical"),
-        ("--length", "0"),
+        ("--max-tokens", "0"),
         ("--count", "0"),
         ("--seed", "-1"),
         ("--stop", ""),
@@ -198,7 +226,7 @@ def test_impossible_options_print_nothing_but_their_error(
 
 @pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(finished: Path) -> None:
-    running = start("sample", str(finished), "--count", "50", "--length", "3000")
+    running = start("sample", str(finished), "--count", "50", "--max-tokens", "3000")
     assert running.stdout is not None
     assert running.stderr is not None
     assert running.stdin is not None
@@ -218,7 +246,7 @@ def test_a_reader_that_goes_away_is_no_error(finished: Path) -> None:
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8:strict"])
 def test_a_terminal_that_lacks_a_character_gets_another(finished: Path, encoding: str) -> None:
     outcome = process(
-        *("sample", str(finished), "--prompt", "日本 \udcff!", "--length", "200", "--temperature", "5"),
+        *("sample", str(finished), "--prompt", "日本 \udcff!", "--max-tokens", "200", "--temperature", "5"),
         PYTHONIOENCODING=encoding,
     )
     assert outcome.code == 0, outcome.err
@@ -229,7 +257,7 @@ def test_a_terminal_that_lacks_a_character_gets_another(finished: Path, encoding
 @pytest.mark.slow
 def test_a_prompt_in_another_encoding_is_read(finished: Path) -> None:
     outcome = subprocess.run(
-        [PROGRAM, "sample", finished, "--prompt", "-", "--length", "3", "--json"],
+        [PROGRAM, "sample", finished, "--prompt", "-", "--max-tokens", "3", "--json"],
         input="été".encode("latin-1"),
         capture_output=True,
         timeout=60,

@@ -10,7 +10,7 @@ import pytest
 from lilliput.runs.folder import RunFolder
 from tests.cli.conftest import TINY, Lilliput, start
 
-LONG = (*TINY, "--set", "training.steps=500", "--set", "training.evaluate_every=250", "--set", "sample.length=3")
+LONG = (*TINY, "--set", "training.steps=500", "--set", "training.evaluate_every=250", "--set", "sample.max_tokens=3")
 
 
 def interrupted(sent: signal.Signals, *arguments: str) -> tuple[subprocess.Popen[str], str, str]:

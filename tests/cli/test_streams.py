@@ -43,7 +43,7 @@ def test_a_text_from_standard_input_that_is_closed(
 def test_a_prompt_from_standard_input_that_is_closed(
     lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch, finished: Path
 ) -> None:
-    for more in (("--prompt", "-", "--length", "3"), ("--interactive",)):
+    for more in (("--prompt", "-", "--max-tokens", "3"), ("--interactive",)):
         monkeypatch.setattr(sys, "stdin", None)
         assert lilliput("sample", str(finished), *more).code == 0
 

@@ -32,7 +32,7 @@ def test_train_sample_eval_and_plot(lilliput: Lilliput) -> None:
         assert word in trained.err
     assert "\r" not in trained.err
     assert "\x1b" not in trained.err
-    sampled = lilliput("sample", "runs/story", "--prompt", "The old", "--length", "12")
+    sampled = lilliput("sample", "runs/story", "--prompt", "The old", "--max-tokens", "12")
     assert sampled.code == 0
     assert sampled.out.startswith("The old")
     assert sampled.err == ""
@@ -70,7 +70,7 @@ def test_json_is_all_that_stands_on_standard_output(lilliput: Lilliput) -> None:
     assert report["loss"] == pytest.approx(summary["validation_loss"], abs=1e-5)
     assert report["bits_per_character"] == pytest.approx(summary["bits_per_character"], abs=1e-5)
 
-    sampled = lilliput("sample", "runs/story", "--count", "3", "--length", "9", "--seed", "5", "--json")
+    sampled = lilliput("sample", "runs/story", "--count", "3", "--max-tokens", "9", "--seed", "5", "--json")
     rows = [json.loads(line) for line in sampled.out.splitlines()]
     assert [row["seed"] for row in rows] == [5, 6, 7]
     for row in rows:
@@ -143,7 +143,7 @@ def test_damaged_weights_of_a_finished_run_can_be_made_again(lilliput: Lilliput,
     shutil.copytree(finished, RUN)
     weights = (RUN / "weights.safetensors").read_bytes()
     (RUN / "weights.safetensors").write_bytes(weights[:-1])
-    sampled = lilliput("sample", "runs/story", "--length", "5")
+    sampled = lilliput("sample", "runs/story", "--max-tokens", "5")
     assert sampled.code == 0
     assert "using the checkpoint of step 6" in sampled.err
     assert lilliput("train", "story.txt", *TINY).code == 0
@@ -219,7 +219,7 @@ def test_a_very_short_text_trains_too(lilliput: Lilliput) -> None:
     outcome = lilliput("train", "short.txt", "--set", "training.steps=2", "--set", "data.window=500")
     assert outcome.code == 0
     assert "the context shrinks from 500 to" in outcome.err
-    assert lilliput("sample", "runs/short", "--length", "5").code == 0
+    assert lilliput("sample", "runs/short", "--max-tokens", "5").code == 0
 
 
 @pytest.mark.parametrize("kind", ["byte", "bpe", "wordpiece", "unigram", "word"])
@@ -228,7 +228,7 @@ def test_every_tokenizer_goes_the_whole_way(lilliput: Lilliput, kind: str) -> No
     outcome = lilliput("train", "story.txt", *TINY, "--set", f"tokenizer.kind={kind}", *vocabulary)
     assert outcome.code == 0, outcome.err
     assert lilliput("eval", "runs/story", "--text", "story.txt").code == 0
-    sampled = lilliput("sample", "runs/story", "--prompt", "日本 é", "--length", "5", "--json")
+    sampled = lilliput("sample", "runs/story", "--prompt", "日本 é", "--max-tokens", "5", "--json")
     assert json.loads(sampled.out)["text"].startswith("日本 é")
 
 

@@ -48,7 +48,7 @@ def partly_trained(model: GPTSettings | RecurrentSettings) -> tuple[Model, Encod
 def test_one_pass_decides_what_greedy_decoding_would_write(model: GPTSettings | RecurrentSettings) -> None:
     network, known, tokenizer = partly_trained(model)
     score = score_answers(network, known)
-    writer = Writer(network, tokenizer, SampleSettings(temperature=0.0, length=9, stop=(END,)))
+    writer = Writer(network, tokenizer, SampleSettings(temperature=0.0, max_tokens=9, stop=(END,)))
     written = [writer.write(example.prompt) == example.prompt + example.answer for example in EXAMPLES]
     assert [place for place, right in enumerate(written) if not right] == list(score.wrong_places)
     assert 0 < score.right < score.problems == len(EXAMPLES)

@@ -106,7 +106,7 @@ def test_a_text_without_line_ends_counts_as_one_line() -> None:
 def test_a_text_is_about_as_long_as_the_context(context: int, length: int) -> None:
     script = Script("one\ntwo\n", context=context)
     written(script, 1)
-    assert script.asked[0]["length"] == length
+    assert script.asked[0]["max_tokens"] == length
 
 
 def test_a_run_that_writes_nothing_is_told() -> None:

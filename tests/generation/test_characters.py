@@ -104,7 +104,7 @@ def test_a_writer_draws_no_escapes(options: dict[str, Any]) -> None:
     tokenizer = counted("byte", "abc\n")
     torch.manual_seed(0)
     model = build(GPTSettings(layers=1, width=16, heads=2), tokenizer.vocab_size, 32).eval()
-    text = Writer(model, tokenizer, SampleSettings(temperature=2)).write("a", length=60, **options)
+    text = Writer(model, tokenizer, SampleSettings(temperature=2)).write("a", max_tokens=60, **options)
     assert text.isascii()
     assert all(character.isprintable() or character in "\t\r\n" for character in text)
 
@@ -113,4 +113,4 @@ def test_a_character_that_the_end_cuts_off_is_left_out() -> None:
     tokenizer = counted("char", "日本", 17)
     model = build(GPTSettings(layers=1, width=16, heads=2), tokenizer.vocab_size, 32).eval()
     for length in range(1, 8):
-        assert "\ufffd" not in Writer(model, tokenizer, SampleSettings(temperature=1)).write("日", length=length)
+        assert "\ufffd" not in Writer(model, tokenizer, SampleSettings(temperature=1)).write("日", max_tokens=length)

@@ -55,7 +55,7 @@ def naive(model, prompt, length, pick):
 def test_temperature_zero_is_the_argmax_of_uncached_passes_past_the_window(model_settings, prompt_length, backend):
     model = lively(model_settings)
     prompt = [id_ % VOCABULARY for id_ in range(3, 3 + prompt_length)]
-    tokens = list(generate(model, prompt, SamplingSettings(temperature=0, length=30), 0, backend))
+    tokens = list(generate(model, prompt, SamplingSettings(temperature=0, max_tokens=30), 0, backend))
     expected = list(naive(model, prompt, 30, lambda logits_V: int(np.argmax(logits_V))))
     assert [token.id for token in tokens] == [id_ for id_, _ in expected]
     assert [token.probability for token in tokens] == pytest.approx([probability for _, probability in expected], 1e-4)
@@ -63,7 +63,7 @@ def test_temperature_zero_is_the_argmax_of_uncached_passes_past_the_window(model
 
 @EVERY
 def test_a_seed_gives_the_same_text_alone_and_among_others(model_settings):
-    model, settings = lively(model_settings), SamplingSettings(length=25, temperature=1.0)
+    model, settings = lively(model_settings), SamplingSettings(max_tokens=25, temperature=1.0)
     alone = list(generate(model, [1, 2], settings, seed=7))
     first, second = generate(model, [1, 2], settings, seed=7), generate(model, [3], settings, seed=8)
     interleaved = [(a, b) for a, b in zip(first, second, strict=True)]
@@ -75,7 +75,7 @@ def test_a_seed_gives_the_same_text_alone_and_among_others(model_settings):
 @EVERY
 @EACH
 def test_texts_of_a_batch_are_those_written_alone(model_settings, backend):
-    model, settings = lively(model_settings), SamplingSettings(length=25, temperature=1.0)
+    model, settings = lively(model_settings), SamplingSettings(max_tokens=25, temperature=1.0)
     prompts, seeds = [[1, 2], [3], list(range(12)), [5] * 7], [7, 8, 9, 7]
     alone = [list(generate(model, ids, settings, seed)) for ids, seed in zip(prompts, seeds, strict=True)]
     together = generate_together(backend(model, 4), prompts, settings, seeds)
@@ -105,7 +105,7 @@ def test_an_engine_gives_the_logits_of_its_model(model_settings):
 
 
 def test_draws_follow_the_probabilities_of_the_model():
-    model, settings = lively(GPT2), SamplingSettings(temperature=1, length=1)
+    model, settings = lively(GPT2), SamplingSettings(temperature=1, max_tokens=1)
     with torch.no_grad():
         expected_V = model(torch.tensor([[4, 2]]))[0, -1].softmax(-1).numpy() * 2000
     counts_V = np.bincount([next(generate(model, [4, 2], settings, seed)).id for seed in range(2000)], minlength=17)
@@ -117,7 +117,7 @@ def test_top_k_bounds_what_is_drawn():
     model = lively(GPT2)
     with torch.no_grad():
         likeliest = model(torch.tensor([[4, 2]]))[0, -1].topk(2).indices.tolist()
-    settings = SamplingSettings(temperature=1, top_k=2, length=1)
+    settings = SamplingSettings(temperature=1, top_k=2, max_tokens=1)
     assert {next(generate(model, [4, 2], settings, seed)).id for seed in range(60)} == set(likeliest)
 
 
@@ -126,16 +126,16 @@ def test_the_mode_of_the_model_and_the_global_generator_are_left_alone(training)
     model = lively(GPTSettings(width=32, dropout=0.5)).train(training)
     state = torch.get_rng_state()
     tokens = []
-    for token in generate(model, [1], SamplingSettings(length=12), 3):
+    for token in generate(model, [1], SamplingSettings(max_tokens=12), 3):
         assert all(module.training == training for module in model.modules())
         tokens.append(token)
     assert torch.equal(torch.get_rng_state(), state)
-    assert tokens == list(generate(model.eval(), [1], SamplingSettings(length=12), seed=3))
+    assert tokens == list(generate(model.eval(), [1], SamplingSettings(max_tokens=12), seed=3))
 
 
 def test_the_model_still_learns_between_two_tokens():
     model = lively(GPT2).train()
-    tokens = generate(model, [1], SamplingSettings(length=3), seed=3)
+    tokens = generate(model, [1], SamplingSettings(max_tokens=3), seed=3)
     next(tokens)
     model(torch.tensor([[1, 2]])).sum().backward()
     assert model.embedding.weight.grad is not None
@@ -143,7 +143,7 @@ def test_the_model_still_learns_between_two_tokens():
 
 
 def test_only_the_latest_context_of_a_long_prompt_counts_for_a_gpt_and_all_of_it_for_an_lstm():
-    settings = SamplingSettings(length=4, temperature=0)
+    settings = SamplingSettings(max_tokens=4, temperature=0)
     tail = [1, 2, 3, 4, 5, 6, 7, 8]
     texts = {}
     for model_settings in (GPT2, LSTM):
@@ -154,7 +154,7 @@ def test_only_the_latest_context_of_a_long_prompt_counts_for_a_gpt_and_all_of_it
 
 
 def test_a_context_of_one_still_generates():
-    assert len(list(generate(lively(GPT2, context=1), [1, 2], SamplingSettings(length=5), seed=0))) == 5
+    assert len(list(generate(lively(GPT2, context=1), [1, 2], SamplingSettings(max_tokens=5), seed=0))) == 5
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,6 @@ def test_a_network_with_broken_weights_is_an_error():
 
 
 def test_numpy_ids_are_a_prompt():
-    model, settings = lively(GPT2), SamplingSettings(length=3)
+    model, settings = lively(GPT2), SamplingSettings(max_tokens=3)
     prompt = np.array([1, 2], dtype=np.uint16)
     assert list(generate(model, prompt, settings, 0)) == list(generate(model, [1, 2], settings, 0))

@@ -70,7 +70,7 @@ def test_texts_that_end_at_different_steps_are_written_with_one_record(model_set
     lengths = np.random.default_rng(0).permutation(32) + 1
     texts = []
     for backend in (TorchBackend(model, 32), CudaGraphBackend(model, 32)):
-        going = dict(enumerate(generate(backend, [[1, 2]] * 32, SamplingSettings(length=40), range(32))))
+        going = dict(enumerate(generate(backend, [[1, 2]] * 32, SamplingSettings(max_tokens=40), range(32))))
         written = [[] for _ in going]
         while going:
             for row, tokens in list(going.items()):

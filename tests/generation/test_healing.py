@@ -117,7 +117,7 @@ class ToyWriter(Writer):
     """Writes with the toy in place of a model."""
 
     def __init__(self, tokenizer: Tokenizer, **settings: Any) -> None:
-        given = {"temperature": 1.0, "stop": ".", "length": 200}
+        given = {"temperature": 1.0, "stop": ".", "max_tokens": 200}
         self.toy = Toy(tokenizer)
         super().__init__(self.toy.model, tokenizer, SampleSettings.model_validate(given | settings))
 
@@ -204,10 +204,10 @@ def test_beam_search_knows_how_probable_each_text_is(kind: str, made: dict[str, 
 @EVERY
 def test_a_text_that_leads_to_a_suffix_begins_with_the_prompt(kind: str, made: dict[str, Tokenizer]) -> None:
     writer = ToyWriter(made[kind])
-    best = writer.fill("the cat ", "mat", length=60)[0]
+    best = writer.fill("the cat ", "mat", max_tokens=60)[0]
     assert best.text == "sat on the "
     assert math.exp(best.log_probability) == pytest.approx(1, abs=1e-2)
-    assert writer.fill("the ca", " sat", length=60)[0].text == "t"
+    assert writer.fill("the ca", " sat", max_tokens=60)[0].text == "t"
 
 
 # The others lack letters, and what is spelled in parts matches nothing.
@@ -238,7 +238,7 @@ def test_a_ban_reaches_the_token_that_begins_with_the_rest(kind: str, made: dict
 @EVERY
 def test_filters_of_the_caller_cannot_break_the_prompt(kind: str, made: dict[str, Tokenizer]) -> None:
     writer = ToyWriter(made[kind])
-    text = writer.write("the ca", filters=[lambda logits_V, ids: np.zeros_like(logits_V)], length=4, stop=())
+    text = writer.write("the ca", filters=[lambda logits_V, ids: np.zeros_like(logits_V)], max_tokens=4, stop=())
     assert text.startswith("the ca")
 
 

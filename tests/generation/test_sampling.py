@@ -159,7 +159,7 @@ def test_nothing_left_is_an_error_with_the_remedy():
         {"bias": {"": 1}},
         {"bias": {"a": float("inf")}},
         {"ban": ("",)},
-        {"length": 0},
+        {"max_tokens": 0},
         {"characters": 0},
         {"until": "page"},
         {"stop": ("",)},

@@ -131,7 +131,7 @@ def test_a_text_ends_after_its_first_unit(unit: str, prompt: str, text: str, exp
 def test_chunks_do_not_matter(
     text: str, prompt: str, sizes: tuple[int, ...], unit: str, characters: int | None, stops: tuple[str, ...]
 ) -> None:
-    options = {"until": unit, "characters": characters, "stop": stops}
+    options = {"until": unit, "max_characters": characters, "stop": stops}
     whole = end(text, (len(text),), prompt, **options)
     assert end(text, sizes, prompt, **options) == whole
     assert text.startswith(whole)
@@ -139,6 +139,6 @@ def test_chunks_do_not_matter(
 
 
 def test_characters_are_counted_and_no_more_are_drawn() -> None:
-    pieces = list(ended(cut("abcdef", [1, 1, 2]), SamplingSettings(characters=3)))
+    pieces = list(ended(cut("abcdef", [1, 1, 2]), SamplingSettings(max_characters=3)))
     assert [piece.text for piece in pieces] == ["a", "b", "c"]
     assert pieces[-1].tokens == 3

@@ -153,9 +153,9 @@ def test_a_recipe_that_is_nowhere_is_that_of_the_command_if_the_model_is(copied:
 
 def test_sampling_options_may_be_edited(copied: Path) -> None:
     text = (copied / "recipe.toml").read_text()
-    (copied / "recipe.toml").write_text(text.replace("length = 8", "length = 9"))
+    (copied / "recipe.toml").write_text(text.replace("max_tokens = 8", "max_tokens = 9"))
     told: list[str] = []
-    assert load(copied, told.append).settings.length == 9
+    assert load(copied, told.append).settings.max_tokens == 9
     assert told == [
         f"{copied / 'recipe.toml'}: its [sample] section was edited after the training; it is used as it stands"
     ]
@@ -221,7 +221,7 @@ FORMATS = sorted(Path(__file__).parent.glob("format-*"))
 def test_runs_of_earlier_formats_are_used_and_go_on(path: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(path, tmp_path / "run"))
     writer = load(folder, pytest.fail)
-    assert writer.write(length=4)
+    assert writer.write(max_tokens=4)
     evaluation = json.loads((folder / "evaluation.json").read_text())
     assert evaluate_run(writer, folder)["loss"] == pytest.approx(evaluation["loss"])
     assert read_chart(RunFolder(folder)).over

@@ -42,7 +42,7 @@ def recipe(**settings: Any) -> Recipe:
         "data": {"window": 16},
         "model": {"kind": "gpt", "shape": "modern", "layers": 1, "width": 16, "heads": 2, "dropout": 0.1},
         "training": {"steps": 12, "batch": 4, "evaluate_every": 4, "learning_rate": 0.01},
-        "sample": {"length": 8},
+        "sample": {"max_tokens": 8},
     }
     if "training.minutes" in settings:
         del values["training"]["steps"]

@@ -235,7 +235,7 @@ def test_a_tiny_text_trains_with_a_smaller_context(tmp_path: Path, characters: i
     started = next(event for event in events if isinstance(event, Started))
     assert started.context < characters
     assert any(isinstance(event, Note) and "the context shrinks from 512" in event.text for event in events)
-    assert load(tmp_path / "run").write("The", length=5).startswith("The")
+    assert load(tmp_path / "run").write("The", max_tokens=5).startswith("The")
 
 
 def test_a_text_of_nothing_is_refused(tmp_path: Path) -> None:

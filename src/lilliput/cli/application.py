@@ -11,6 +11,8 @@ from typer.exceptions import TyperException
 
 from lilliput.errors import LilliputError
 
+RENAMED_FLAGS = {"--length": "--max-tokens", "--characters": "--max-characters"}
+"""Flags of earlier versions."""
 VERBS = ("train", "plan", "sample", "eval", "judge", "doctor", "compare", "sweep", "plot", "recipes", "corpora", "demo")
 
 
@@ -71,6 +73,9 @@ def _run(app: typer.Typer, arguments: list[str], debug: bool) -> int:
             raise
         verb = arguments[0] + " " if arguments and arguments[0] in VERBS else ""
         message = " ".join(error.format_message().split()).rstrip(".")
+        former = getattr(error, "option_name", "")
+        if former in RENAMED_FLAGS:
+            message = f"{former} is {RENAMED_FLAGS[former]} now"
         return _refuse(f"{message}. See lilliput {verb}--help.")
     except LilliputError as error:
         if debug:

@@ -22,7 +22,7 @@ def write_together(writer: "Writer", start: str, seed: int, options: dict[str, A
         "beams": SEARCHED,
         "beam_groups": 1,
         "until": "word",
-        "length": LONGEST,
+        "max_tokens": LONGEST,
         "length_penalty": 0.0,
     }
     typer.echo(HELP)
@@ -40,7 +40,7 @@ def write_together(writer: "Writer", start: str, seed: int, options: dict[str, A
         if chosen == "-":
             del texts[max(1, len(texts) - 1) :]
         elif chosen == "+":
-            drawing = options | {"until": "word", "length": LONGEST}
+            drawing = options | {"until": "word", "max_tokens": LONGEST}
             texts.append(writer.write(texts[-1], seed=seed + len(texts), **drawing))
         elif chosen.isdecimal() and 1 <= int(chosen) <= len(found):
             texts.append(texts[-1] + found[int(chosen) - 1][0])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _REFUSED = {
     "until": "an item ends where the next one begins",
     "stop": "an item ends where the next one begins",
-    "characters": "an item that is cut off is none; give --match '.{1,9}' for short ones",
+    "max_characters": "an item that is cut off is none; give --match '.{1,9}' for short ones",
     "acrostic": "an item is one text",
     "beams": "items are drawn",
     "suffix": "items are drawn",
@@ -28,7 +28,7 @@ def refuse(given: Mapping[str, Any]) -> None:
     """Raise GenerationError for options that have no meaning beside `--items`."""
     for name, reason in _REFUSED.items():
         if given.get(name):
-            raise GenerationError(f"--items and --{name} do not go together: {reason}")
+            raise GenerationError(f"--items and --{name.replace('_', '-')} do not go together: {reason}")
     if given["count"] > 1:
         raise GenerationError("--items and --count do not go together: --items says how many")
 

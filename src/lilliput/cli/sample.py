@@ -60,8 +60,8 @@ def run(
     prompt: Annotated[str | None, typer.Option(help="Text to continue; - reads it from standard input.")] = None,
     suffix: Suffix = None,
     count: Annotated[int, typer.Option(min=1, help="How many texts.")] = 1,
-    length: Annotated[int | None, typer.Option(help="Greatest length in tokens.")] = None,
-    characters: Annotated[int | None, typer.Option(help="Greatest length in characters.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Greatest length in tokens.")] = None,
+    max_characters: Annotated[int | None, typer.Option(help="Greatest length in characters.")] = None,
     until: Until = None,
     stop: Annotated[list[str] | None, typer.Option(help="End before this text (may be given more than once).")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token; 1 follows the model.")] = None,
@@ -86,9 +86,10 @@ def run(
     from lilliput.corpus.text.byte_decoding import decode
 
     stop, ban = ([unescaped(text) for text in texts or []] for texts in (stop, ban))
-    given: dict[str, Any] = {"length": length, "characters": characters, "until": until, "temperature": temperature}
-    given |= {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition_penalty": repetition_penalty, "beams": beams}
-    given |= {"match": match, "acrostic": acrostic, "stop": stop or None, "ban": ban or None, "label": label}
+    given: dict[str, Any] = {"max_tokens": max_tokens, "max_characters": max_characters, "until": until}
+    given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "beams": beams}
+    given |= {"repetition_penalty": repetition_penalty, "match": match, "acrostic": acrostic, "label": label}
+    given |= {"stop": stop or None, "ban": ban or None}
     options = _options(set_ or [], given)
     if items is not None:
         refuse(options | {"suffix": suffix, "count": count, "novelty": novelty, "interactive": interactive})
@@ -196,7 +197,7 @@ class _Show:
             found = self.writer.fill(self.start, suffix, seed=seed, **self.options)
         seconds = time.perf_counter() - began
         if count > len(found):
-            remedy = f"give --beams {count}" if suffix is None else "give a greater --length"
+            remedy = f"give --beams {count}" if suffix is None else "give a greater --max-tokens"
             raise GenerationError(f"--count {count}: only {len(found)} texts were found; {remedy}")
         for number, best in enumerate(found[:count], 1):
             if not self.json and count > 1:

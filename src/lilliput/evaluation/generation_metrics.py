@@ -87,7 +87,7 @@ def write_lines(
     texts: list[str] = []
     done = empty = 0
     while done < lines:
-        pieces = writer.stream(seed=seed, length=length, temperature=temperature)
+        pieces = writer.stream(seed=seed, max_tokens=length, temperature=temperature)
         text, count = _first_lines(_finished(writer.start(None), "".join(piece.text for piece in pieces)), lines - done)
         seed += 1
         done += count

@@ -58,11 +58,11 @@ def search(backend: Backend, beginnings: Sequence[Beginning], settings: Sampling
     texts = [checked(backend.model, beginning.ids) for beginning in beginnings]
     logits_BV = np.stack([backend.prefill(row, ids) for row, ids in enumerate(texts)])
     beams = _Beams(settings, beginnings)
-    for _ in range(settings.length):
+    for _ in range(settings.max_tokens):
         chosen = beams.go_on(backend.texts, logits_BV)
         if not chosen or beams.settled():
             break
-        if len(beams.open[0].ids) < settings.length:
+        if len(beams.open[0].ids) < settings.max_tokens:
             backend.reorder([parent for parent, _ in chosen])
             logits_BV = backend.decode([token for _, token in chosen])
     return beams.best()

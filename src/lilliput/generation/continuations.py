@@ -26,7 +26,7 @@ def generate(
 ) -> list[Iterator[Token]]:
     """Return for each prompt, which has a row of `backend` and a seed, the tokens that continue it.
 
-    There are `settings.length` at most; `own` are filters of the caller for each (`Sampler`). Asking one text for a
+    There are `settings.max_tokens` at most; `own` are filters of the caller for each (`Sampler`). Asking one text for a
     token lets all go on by one, but those whose iterator was closed. Of a prompt longer than a GPT's context the latest
     `context` tokens count. Raises GenerationError, at the call, for an empty prompt or an id outside the vocabulary,
     and while drawing if the logits are not finite or nothing is allowed any more.
@@ -37,7 +37,7 @@ def generate(
         for seed, ids, filters in zip(seeds, texts, own or [()] * len(texts), strict=True)
     ]
     together = _Together(backend, texts, samplers)
-    return [together.tokens(text, settings.length) for text in range(len(texts))]
+    return [together.tokens(text, settings.max_tokens) for text in range(len(texts))]
 
 
 def log_probabilities(

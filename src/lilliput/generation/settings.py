@@ -20,7 +20,7 @@ Text = Annotated[str, BeforeValidator(_canonical), Field(min_length=1)]
 
 
 class SamplingSettings(Settings):
-    """Say how tokens are drawn: `length` in tokens, `characters` in characters, both the greatest.
+    """How tokens are drawn. A text has at most `max_tokens` tokens and `max_characters` characters.
 
     `temperature` 0 takes the likeliest token every time; `temperatures` are used in turn in its place. `stop` strings
     end a text before they appear in it, `until` after its first word, line, sentence, paragraph or stanza. `bias` and
@@ -45,8 +45,8 @@ class SamplingSettings(Settings):
     no_repeat_ngram: int | None = Field(default=None, ge=1)
     bias: dict[Text, float] = Field(default_factory=dict)
     ban: tuple[Text, ...] = ()
-    length: int = Field(default=500, ge=1)
-    characters: int | None = Field(default=None, ge=1)
+    max_tokens: int = Field(default=500, ge=1)
+    max_characters: int | None = Field(default=None, ge=1)
     stop: tuple[Text, ...] = ()
     until: Unit | None = None
     match: Text | None = None

@@ -85,7 +85,7 @@ def ended(
         yield replace(last, text=rest, token=None, probability=None)
     if pattern is not None and not pattern.matches(written):
         raise GenerationError(
-            f"after {settings.length} tokens the text may still become a match, and is none: give it a greater length"
+            f"after {settings.max_tokens} tokens the text does not match yet, but still could: raise max_tokens"
         )
 
 
@@ -113,7 +113,7 @@ class _Ending:
     def add(self, text: str) -> str:
         """Return what is sure to belong to the text."""
         settings = self._settings
-        if settings.until is None and settings.characters is None and not settings.stop:
+        if settings.until is None and settings.max_characters is None and not settings.stop:
             return text
         self._held += text
         ends, limit = self._ends()
@@ -140,9 +140,9 @@ class _Ending:
     def _ends(self) -> tuple[list[int], bool]:
         """Return where in what is held the text would end, and whether it has as many characters as it may."""
         settings, ends, full = self._settings, [], False
-        if settings.characters is not None and self._shown + len(self._held) >= settings.characters:
+        if settings.max_characters is not None and self._shown + len(self._held) >= settings.max_characters:
             full = True
-            self._held = self._held[: settings.characters - self._shown]
+            self._held = self._held[: settings.max_characters - self._shown]
             ends.append(len(self._held))
         stops = [(place, place + len(stop)) for stop in settings.stop if (place := self._held.find(stop)) >= 0]
         ends += [place for place, _ in stops]

@@ -125,6 +125,6 @@ class ExampleData:
     def _answered(self, writer: Writer, examples: EncodedExamples, place: int) -> dict[str, str]:
         prompt = self.tokenizer.decode(examples.prompt(place))
         longest = int(examples.answer_lengths_N.max())
-        pieces = writer.stream(prompt, temperature=0.0, length=longest, stop=(END,))
+        pieces = writer.stream(prompt, temperature=0.0, max_tokens=longest, stop=(END,))
         expected = self.tokenizer.decode(examples.answer(place)).removesuffix(END)
         return {"prompt": prompt, "expected": expected, "given": "".join(piece.text for piece in pieces)}

@@ -154,7 +154,7 @@ class TextData:
         """Continue the recipe's first prompt."""
         prompt = writer.settings.prompts[0]
         text = prompt
-        for piece in writer.stream(prompt, seed=step, length=min(writer.settings.length, SAMPLE_LENGTH)):
+        for piece in writer.stream(prompt, seed=step, max_tokens=min(writer.settings.max_tokens, SAMPLE_LENGTH)):
             text += piece.text
             if piece.tokens >= SAMPLE_LEAST and time.monotonic() > deadline:
                 break
