@@ -83,8 +83,6 @@ def run(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
 ) -> None:
     """Write text with a trained model. The text appears while the model writes it."""
-    from lilliput.corpus.text.byte_decoding import decode
-
     stop, ban = ([unescaped(text) for text in texts or []] for texts in (stop, ban))
     given: dict[str, Any] = {"max_tokens": max_tokens, "max_characters": max_characters, "until": until}
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "beams": beams}
@@ -95,10 +93,7 @@ def run(
         refuse(options | {"suffix": suffix, "count": count, "novelty": novelty, "interactive": interactive})
     writer = _open(run, quant, suffix is not None, items or beams or count)
     suffix = None if suffix is None else unescaped(suffix)
-    if prompt == "-":
-        prompt = decode(sys.stdin.buffer.read(), "standard input").text
-    elif prompt is not None:
-        prompt = unescaped(prompt)
+    prompt = _read_prompt(prompt)
     if items is not None:
         write_items(writer, items, (prompt or "").rstrip("\n"), seed, options, json_)
         return
@@ -116,6 +111,15 @@ def run(
         # Whoever reads along may wonder why it is the same again; a program need not be told.
         if sys.stderr.isatty() and not json_ and writer.sampling(options).temperature > 0:
             typer.echo(f"(the same each time; --seed {seed + count} writes another text)", err=True)
+
+
+def _read_prompt(prompt: str | None) -> str | None:
+    """Return the prompt with its escapes replaced, or standard input for a prompt of `-`."""
+    from lilliput.corpus.text.byte_decoding import decode
+
+    if prompt == "-":
+        return decode(sys.stdin.buffer.read(), "standard input").text
+    return None if prompt is None else unescaped(prompt)
 
 
 def _options(settings: list[str], given: dict[str, Any]) -> dict[str, Any]:
