@@ -40,7 +40,7 @@ SOURCE = ROOT / "src" / "lilliput"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 GUIDE = ROOT / "docs" / "guide.md"
 TEXTS = ("poems.txt", "letters.txt", "diary.md", "heldout.txt", "stories/first.txt", "stories/second.txt")
-SHORT = {"training.steps": 1, "sample.length": 20}
+SHORT = {"training.steps": 1, "sample.max_tokens": 20}
 
 
 class Block(NamedTuple):
