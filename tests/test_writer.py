@@ -323,7 +323,7 @@ def test_a_model_file_without_a_key_is_one_line(copied: Path, key: str) -> None:
 def test_weights_of_another_model_are_refused(copied: Path, change: dict[str, Any]) -> None:
     model = json.loads((copied / "model.json").read_text())
     RunFolder(copied).write_model(model | change)
-    with pytest.raises(CheckpointError, match="do not belong to this model") as caught:
+    with pytest.raises(CheckpointError, match="do not fit this model") as caught:
         load(copied)
     assert "\n" not in str(caught.value)
 
@@ -353,7 +353,7 @@ def test_counts_need_the_tokens_of_their_run(tmp_path: Path, tokens: Any) -> Non
 
 
 def test_what_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="there is no such run"):
+    with pytest.raises(RunError, match="no run at"):
         load(tmp_path / "none")
     with pytest.raises(RunError, match="not a run"):
         load(tmp_path)

@@ -4,7 +4,7 @@ LilliputError
 ├── CorpusError        a text cannot be found, read, decoded or split
 ├── TokenizerError     an impossible vocabulary, a broken tokenizer folder
 ├── RecipeError        an unknown key, a wrong type, an impossible value or size
-├── RunError           a run folder that is missing, in use or belongs to another recipe
+├── RunError           a run folder that is missing, in use, or of a different recipe
 │   └── CheckpointError    a checkpoint that is broken
 ├── GenerationError    impossible sampling options
 └── DependencyError    an optional package that is not installed, or broken
@@ -30,7 +30,7 @@ class RecipeError(LilliputError):
 
 
 class RunError(LilliputError):
-    """A run folder is missing, in use by another process, or belongs to another recipe."""
+    """A run folder is missing, in use by another process, or of a different recipe."""
 
 
 class CheckpointError(RunError):

@@ -65,7 +65,7 @@ def files(folder: Path) -> dict[str, bytes | None]:
         (("date.toml",), ("description",)),
         (("no-text.toml",), ("data.corpus names no text", "--corpus FILE")),
         (("no-text.toml", "--corpus", "none.txt"), ("none.txt",)),
-        (("story.txt", "--corpus", "story.txt"), ("--corpus", "under a recipe")),
+        (("story.txt", "--corpus", "story.txt"), ("--corpus", "the text of a recipe")),
         (("story.txt", "--validation", "none.txt"), ("none.txt",)),
         (("story.txt", "--validation", "empty.txt"), ("empty.txt",)),
         (("story.txt", "--set", "model.layers"), ("KEY=VALUE",)),
@@ -156,7 +156,7 @@ def trained(finished: Path) -> dict[str, bytes | None]:
     [
         (("--set", "model.width=32"), ("model.width: 16 -> 32", "--fresh", "--out")),
         (("--set", "data.window=8", "--seed", "2"), ("data.window: 16 -> 8", "seed: 1 -> 2")),
-        (("--validation", "story.txt"), ("another text", "--fresh")),
+        (("--validation", "story.txt"), ("a different text", "--fresh")),
         (("--set", "training.trackers=['tensorboard']", "--set", "training.batch=5"), ("training.batch: 4 -> 5",)),
         (("--fresh", "--set", "model.heads=3"), ("heads = 3 does not divide",)),
         (("--fresh", "--set", "tokenizer.vocabulary=5"), ("vocabulary 5 is too small",)),

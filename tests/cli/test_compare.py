@@ -59,9 +59,9 @@ def test_a_run_that_is_not_finished_is_refused(lilliput: Lilliput, finished: Pat
     shutil.copytree(finished, "runs/half")
     Path("runs/half/evaluation.json").unlink()
     assert_refused(lilliput("compare", "runs/half"), "runs/half: not finished")
-    assert_refused(lilliput("compare", "runs/nothing"), "there is no such run")
+    assert_refused(lilliput("compare", "runs/nothing"), "no run at")
     Path("runs/half/evaluation.json").write_text("{}")
-    assert_refused(lilliput("compare", "runs/half"), "damaged, its SHA-256 is not the one in manifest.json")
+    assert_refused(lilliput("compare", "runs/half"), "damaged (its SHA-256 does not match manifest.json)")
 
 
 @pytest.mark.parametrize("content", [{}, {"step": "x"}, {"step": 1, "loss": [1]}, {"step": 1, "parts": {"network": 1}}])

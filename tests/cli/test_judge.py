@@ -74,7 +74,7 @@ def test_languages(lilliput: Lilliput, finished: Path) -> None:
 
 
 def test_a_missing_run(lilliput: Lilliput) -> None:
-    assert_refused(lilliput("judge", "nowhere"), "nowhere", "there is no such run")
+    assert_refused(lilliput("judge", "nowhere"), "nowhere", "no run at")
 
 
 @pytest.mark.parametrize("verb", ["eval", "judge"])

@@ -128,5 +128,5 @@ def test_only_matrices_decay(kind: str) -> None:
 
 def test_a_foreign_state_is_refused() -> None:
     optimizers = build_optimizers(small(), settings("adamw"))
-    with pytest.raises(CheckpointError, match="which this model does not have"):
+    with pytest.raises(CheckpointError, match="which is not in this model"):
         optimizers.load_state({"other.weight/exp_avg": torch.zeros(2)})

@@ -64,7 +64,7 @@ def test_other_tokens_are_refused(copied: Path, name: str, damage: str) -> None:
     else:
         np.save(path, np.ones_like(np.load(path)))
     with pytest.raises(
-        RunError, match=rf"{name}\.npy: damaged, its SHA-256 is not the one in manifest\.json; .*--fresh"
+        RunError, match=rf"{name}\.npy: damaged \(its SHA-256 does not match manifest\.json\); .*--fresh"
     ):
         on(copied, **{"training.steps": 3})
     with pytest.raises(RunError, match=rf"{name}\.npy: damaged"):
@@ -84,7 +84,7 @@ def test_other_bounds_of_answers_are_refused(tmp_path: Path) -> None:
 def test_another_tokenizer_or_model_is_refused(copied: Path, name: str) -> None:
     values = json.loads((copied / name).read_text())
     (copied / name).write_text(json.dumps(values, indent=3))  # the same with other spaces
-    with pytest.raises(RunError, match="damaged, its SHA-256"):
+    with pytest.raises(RunError, match=r"damaged \(its SHA-256"):
         load(copied)
 
 
@@ -137,7 +137,7 @@ def test_a_run_goes_on_without_its_recipe_file(copied: Path, content: bytes | No
         on(copied, **{"training.batch": 5})
     events = on(copied)
     assert finished(events).step == 2
-    assert any("recipe.toml: not as it was written" in note for note in notes(events))
+    assert any("recipe.toml: changed since it was written" in note for note in notes(events))
     assert (copied / "recipe.toml").read_bytes() == whole
 
 
@@ -147,7 +147,7 @@ def test_a_recipe_that_is_nowhere_is_that_of_the_command_if_the_model_is(copied:
     with pytest.raises(RunError, match=r"model\.width: 16 -> 32"):
         on(copied, **{"model.width": 32})
     events = on(copied)
-    assert any("goes on with the recipe of this command" in note for note in notes(events))
+    assert any("continues with this command's recipe" in note for note in notes(events))
     assert read_recipe(copied / "recipe.toml") == recipe(**STEPS)
 
 
@@ -157,9 +157,9 @@ def test_sampling_options_may_be_edited(copied: Path) -> None:
     told: list[str] = []
     assert load(copied, told.append).settings.max_tokens == 9
     assert told == [
-        f"{copied / 'recipe.toml'}: its [sample] section was edited after the training; it is used as it stands"
+        f"{copied / 'recipe.toml'}: its [sample] section was edited after training; the edited values are used"
     ]
-    assert any("recipe.toml: not as it was written" in note for note in notes(on(copied)))
+    assert any("recipe.toml: changed since it was written" in note for note in notes(on(copied)))
     assert (copied / "recipe.toml").read_text() == text
 
 
@@ -234,7 +234,7 @@ def test_runs_of_earlier_formats_are_used_and_go_on(path: Path, tmp_path: Path) 
 def test_a_format_of_the_future_is_told(copied: Path) -> None:
     assert json.loads((copied / "model.json").read_text())["format"] == 2
     RunFolder(copied).write_model({"format": 3})
-    with pytest.raises(RunError, match=r"model\.json: in a format that this version does not know; upgrade"):
+    with pytest.raises(RunError, match=r"model\.json: in a format that this version cannot read; upgrade"):
         RunFolder(copied).model_format()
 
 

@@ -145,9 +145,9 @@ def test_what_the_recipe_says_about_sampling_stays(tmp_path: Path) -> None:
 
 def test_changes_are_refused_as_for_texts(tmp_path: Path) -> None:
     run(tmp_path / "run", example_recipe(), text=sums(), stop=stop_after(3))
-    with pytest.raises(RunError, match="another text"):
+    with pytest.raises(RunError, match="a different text"):
         run(tmp_path / "run", example_recipe(), text=sums(11))
-    with pytest.raises(RunError, match="another text"):
+    with pytest.raises(RunError, match="a different text"):
         run(tmp_path / "run", example_recipe(), text=corpus())
 
 
@@ -160,9 +160,9 @@ def test_an_example_too_long_leaves_an_earlier_run_alone(tmp_path: Path) -> None
 
 
 def test_texts_and_examples_are_not_measured_on_one_another(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="give two of a kind"):
+    with pytest.raises(CorpusError, match="must be of the same kind"):
         list(train(example_recipe(), sums(), corpus(), tmp_path / "run"))
-    with pytest.raises(CorpusError, match="give two of a kind"):
+    with pytest.raises(CorpusError, match="must be of the same kind"):
         list(train(example_recipe(), corpus(), sums(), tmp_path / "run"))
 
 
@@ -174,7 +174,7 @@ def test_counts_are_refused(tmp_path: Path) -> None:
 def test_prompts_that_are_also_learnt_are_told(tmp_path: Path) -> None:
     events = list(train(example_recipe(), sums(), sums(3), tmp_path / "run"))
     notes = [event.text for event in events if isinstance(event, Note)]
-    assert "9 of the 9 prompts to be measured on are also learnt" in notes
+    assert "9 of the 9 validation prompts are also in the training data" in notes
 
 
 @pytest.mark.parametrize("kind", ["byte", "bpe", "word"])

@@ -62,7 +62,7 @@ def test_a_model_without_blocks_is_trained_as_it_is(tmp_path: Path) -> None:
     lstm = {"model": {"kind": "lstm", "width": 16, "layers": 1}}
     run(tmp_path / "plain", recipe(**lstm))
     events = run(tmp_path / "run", recipe(**lstm, **{"training.compile": True}))
-    assert Note("only transformers are compiled: going on without it") in events
+    assert Note("only transformers can be compiled: continuing without") in events
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() == (
         tmp_path / "plain" / "weights.safetensors"
     ).read_bytes()

@@ -129,7 +129,7 @@ def test_unchanged_files_are_not_read_again(tmp_path: Path, text: Path, monkeypa
     os.utime(text, (1, 1))  # other times, the same text
     assert finished(run(tmp_path / "run", recipe(**{"training.steps": 15}), text=open_large([text]))).step == 15
     text.write_text(text.read_text(encoding="utf-8") + "more\n", encoding="utf-8")
-    with pytest.raises(RunError, match="another text"):
+    with pytest.raises(RunError, match="a different text"):
         run(tmp_path / "run", recipe(**{"training.steps": 16}), text=open_large([text]))
 
 

@@ -1,4 +1,4 @@
-"""A step that goes wrong: noticed, undone, gone around; and memory that does not suffice."""
+"""A step that goes wrong: noticed, undone, gone around; and memory that is not enough."""
 
 import json
 import math
@@ -242,7 +242,7 @@ def test_where_memory_ends_the_micro_batches_shrink(
     no_memory_for(monkeypatch, most, CPU_FULL if most == 1 else GPU_FULL)
     events = run(tmp_path / "run", recipe(**options))
     notes = [event.text for event in events if isinstance(event, Note)]
-    assert f"the memory did not suffice: each step is done in {parts} parts now" in notes
+    assert f"out of memory: each step now takes {parts} micro-batches" in notes
     assert sum("memory" in note for note in notes) == 1
     losses = [[row["loss"] for row in rows(tmp_path / name) if "loss" in row] for name in ("plain", "run")]
     assert np.allclose(*losses, atol=1e-4)
@@ -258,7 +258,7 @@ def test_what_the_memory_allows_is_known_when_the_run_goes_on(tmp_path: Path, mo
 
 def test_too_little_memory_for_one_row_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_memory_for(monkeypatch, 0)
-    with pytest.raises(RunError, match=r"does not suffice for a single row; take a smaller data\.window"):
+    with pytest.raises(RunError, match=r"not even one row fits\. Lower data\.window"):
         run(tmp_path / "run", recipe())
 
 

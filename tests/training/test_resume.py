@@ -131,7 +131,7 @@ def test_a_changed_recipe_is_refused_with_the_difference(tmp_path: Path) -> None
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     with pytest.raises(RunError, match=r"model\.width: 16 -> 32.*training\.batch: 4 -> 5.*--fresh"):
         run(tmp_path / "run", recipe(**{"training.batch": 5, "model.width": 32}))
-    with pytest.raises(RunError, match="another text"):
+    with pytest.raises(RunError, match="a different text"):
         run(tmp_path / "run", recipe(), text=corpus(seed=2))
     assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     fresh = finished(run(tmp_path / "run", recipe(**{"training.batch": 5}), fresh=True))
@@ -167,7 +167,7 @@ def test_falling_back_in_a_run_that_was_made_longer_says_what_that_changes(
     run(tmp_path / "whole", recipe(**options, **{"training.steps": 16}))
     events = run(tmp_path / "run", recipe(**options, **{"training.steps": 16}))
     (line,) = [event.text for event in events if isinstance(event, Note) and "step 12 is broken" in event.text]
-    assert "the run's length is another one since step 8" in line
+    assert "the length of the run has changed since step 8" in line
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "run")]
     assert (weights[0] == weights[1]) == same
 

@@ -149,7 +149,7 @@ def test_a_run_tells_that_a_process_is_gone(tmp_path: Path, monkeypatch: pytest.
         events.append(event)
         if isinstance(event, Stepped) and event.step == 5:
             os.kill(pools[0].workers[0].process.pid, signal.SIGKILL)
-    assert Note("a process that shared the steps is gone: going on with 1") in events
+    assert Note("a worker process has ended: continuing with 1") in events
     assert finished(events).step == 12
 
 

@@ -29,7 +29,9 @@ def run(
     include: Include = None,
     exclude: Exclude = None,
     field: Field = None,
-    corpus: Annotated[str | None, typer.Option(help="Put another text or file of answers under the recipe.")] = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="Use this text or file of answers in place of the recipe's.")
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="Write the recipe into this file, which must be new.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:

@@ -29,7 +29,9 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting in all runs.")
     ] = None,
-    corpus: Annotated[str | None, typer.Option(help="Put another text or file of answers under the recipe.")] = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="Use this text or file of answers in place of the recipe's.")
+    ] = None,
     validation: Annotated[str | None, typer.Option(help="Measure on this text or file.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> int:

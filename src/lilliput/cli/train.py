@@ -33,7 +33,9 @@ def run(
     include: Include = None,
     exclude: Exclude = None,
     field: Field = None,
-    corpus: Annotated[str | None, typer.Option(help="Put another text or file of answers under the recipe.")] = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="Use this text or file of answers in place of the recipe's.")
+    ] = None,
     validation: Annotated[
         str | None, typer.Option(help="Measure on this text or file instead of a part of the other.")
     ] = None,

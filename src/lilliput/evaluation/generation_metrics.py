@@ -57,7 +57,7 @@ def read_texts(run: Path, most_tokens: int | None = None) -> RunTexts:
         )
     training = folder.read_tokens(folder.training_tokens)
     if len(training) != facts["training"]["tokens"]:
-        raise RunError(f"{folder.training_tokens}: not the tokens that facts.json names; start over with --fresh")
+        raise RunError(f"{folder.training_tokens}: does not match facts.json; start over with --fresh")
     tokenizer = folder.load_tokenizer()
     most_tokens = most_tokens or MOST_TOKENS
     used, before = training[-most_tokens:], training[:-most_tokens]

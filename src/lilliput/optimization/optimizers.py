@@ -69,7 +69,7 @@ class Optimizers:
             parameter_name, _, entry = name.rpartition("/")
             entries.setdefault(parameter_name, {})[entry] = value
         for name in entries.keys() - self._names.values():
-            raise CheckpointError(f"the optimiser state names {name!r}, which this model does not have")
+            raise CheckpointError(f"the optimiser state has {name!r}, which is not in this model")
         for part in self.parts:
             parameters = [parameter for group in part.param_groups for parameter in group["params"]]
             numbered = {number: entries.get(self._names[parameter]) for number, parameter in enumerate(parameters)}

@@ -73,7 +73,7 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     """Take some steps of the recipe on this machine, and say what the run would come to.
 
     `before` are the seconds since the command began, which training will need as well. Raises what training raises
-    before its first step, and RecipeError or RunError if the memory does not suffice for a single row.
+    before its first step, and RecipeError or RunError if not even one row fits into memory.
     """
     require_memory(recipe, source)
     started, large = time.monotonic(), isinstance(source, LargeText)

@@ -70,7 +70,7 @@ def resolve(
 ) -> Task:
     """Find out what `targets` are (texts, or one recipe) and open everything that training needs.
 
-    `corpus` puts another text under a recipe; `settings` are dotted keys and values laid over the recipe.
+    `corpus` replaces the text of a recipe; `settings` are dotted keys and values laid over the recipe.
     Raises RecipeError or CorpusError for what does not exist or does not fit.
     """
     task = _resolve(targets, corpus, validation, settings, progress)
@@ -93,14 +93,14 @@ def _resolve(
     progress: ReadProgress | None,
 ) -> Task:
     if not targets:
-        raise RecipeError("no text and no recipe was given; name a file, a known corpus or a recipe")
+        raise RecipeError("no text or recipe given; name a file, a known corpus or a recipe")
     values = dict(settings or {})
     if validation is not None:
         values["data.validation"] = validation
     if _is_recipe(targets):
         return _from_recipe(targets[0], corpus, values, progress)
     if corpus is not None:
-        raise RecipeError(f"--corpus puts another text under a recipe, and {targets[0]} is a text; give one")
+        raise RecipeError(f"--corpus replaces the text of a recipe, but {targets[0]} is a text; give only one of them")
     values["data.corpus"] = [str(target) for target in targets]
     source = _open(targets, progress, read_settings(values))
     name = _run_name(targets[0])
@@ -144,7 +144,7 @@ def _open(targets: Sequence[str], progress: ReadProgress | None, settings: ReadS
     first = Path(targets[0])
     if _exists(first / "tokenizer") and _exists(first / "facts.json"):
         raise RecipeError(
-            f"{first} is a run, not a text: give again the command that made it to go on, or lilliput sample {first}"
+            f"{first} is a run, not a text: repeat the command that made it to continue, or run lilliput sample {first}"
         )
     names = {info.name for info in known_corpora()}
     if len(targets) == 1 and targets[0] not in names and not _exists(first):
@@ -177,7 +177,7 @@ def _labelled(task: Task) -> Task:
     if kind is None:
         return task
     if isinstance(task.corpus, Examples):
-        raise RecipeError("data.labels is for texts: put into the prompts what tells them apart")
+        raise RecipeError("data.labels works on texts only: put the label into the prompts")
     if isinstance(task.corpus, LargeText):  # its labels are found, and put in, while it is read
         return replace(task, corpus=replace(task.corpus, label_kind=kind))
     corpus = label_documents(task.corpus, kind)

@@ -64,7 +64,7 @@ def measure_throughput(
 ) -> Throughput:
     """Take one step of the recipe and then `steps` more, and as many as `seconds` are enough for.
 
-    Raises RunError if the memory does not suffice for a single row.
+    Raises RunError if not even one row fits into memory.
     """
     training = recipe.training
     torch.manual_seed(recipe.seed)

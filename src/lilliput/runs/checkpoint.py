@@ -64,7 +64,7 @@ class Progress:
     spikes: Annotated[list[int], _either("spikes", "troubles")] = field(default_factory=list)
     """The steps that went wrong, oldest first; each has halved the learning rate."""
     accumulation: int | None = None
-    """Micro-batches of a shard of a step, where the memory did not suffice for those of the recipe."""
+    """Micro-batches of a shard of a step, if those of the recipe did not fit into memory."""
     ended: float | None = None
     """The length in seconds to whose end training came by the clock; what it comes to now is not to be asked again."""
     length: float | None = None
@@ -153,8 +153,8 @@ def newest_checkpoint(folder: Path, note: Callable[[str], None], length: float |
             continue
         if broken and length is not None and checkpoint.progress.length not in (None, length):
             broken[-1] += (
-                f": the run's length is another one since step {step}, and its schedule with it, so the steps after it "
-                "may come out otherwise than before"
+                f": the length of the run has changed since step {step}, and with it the schedule, so later steps "
+                "may differ"
             )
         for line in broken:
             note(line)

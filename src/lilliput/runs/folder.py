@@ -166,7 +166,7 @@ class RunFolder:
         try:
             self.manifest()
         except CheckpointError as error:
-            note(f"{error}; the run's other files are taken as they are")
+            note(f"{error}; the run's other files are used unchecked")
             files.remove(self.path / MANIFEST)
         self.list_files()
 
@@ -191,7 +191,7 @@ class RunFolder:
         if not path.exists():
             return  # who reads it words that better
         if not manifest.knows(self.path, name):
-            raise RunError(f"{path}: damaged, its SHA-256 is not the one in manifest.json; {remedy}")
+            raise RunError(f"{path}: damaged (its SHA-256 does not match manifest.json); {remedy}")
         self._checked.add(path)
 
     def _replace(self, path: Path, content: bytes) -> None:
@@ -251,7 +251,7 @@ class RunFolder:
     def read_sampling(self, note: Callable[[str], None]) -> SampleSettings:
         """Return the run's sampling options: those of recipe.toml, else those of its copy, else the defaults.
 
-        Whatever is not as it was written is told to `note`; it never stops the use of a run.
+        `note` gets a line about each changed file; changes never prevent the use of a run.
         """
         copy, kept = self._recipe_copy(), None
         with suppress(ValueError):
@@ -263,7 +263,7 @@ class RunFolder:
             note(f"{self.recipe}: {self.advice() or files.reason_of(error)}; {instead}")
             return kept or SampleSettings()
         if kept is not None and given != kept:
-            note(f"{self.recipe}: its [sample] section was edited after the training; it is used as it stands")
+            note(f"{self.recipe}: its [sample] section was edited after training; the edited values are used")
         return given
 
     # The other files.
@@ -298,9 +298,9 @@ class RunFolder:
     def read_json(self, path: Path, remedy: str = _BROKEN) -> dict[str, Any]:
         """Read one of the folder's JSON files. Raises RunError, with the remedy, if it is missing or broken."""
         if self.path.is_file():
-            raise RunError(f"{self.path}: a file, and not a run folder; lilliput train makes one")
+            raise RunError(f"{self.path}: a file, not a run folder. Create a run: lilliput train TEXT")
         if not self.path.is_dir():
-            raise RunError(f"{self.path}: there is no such run; lilliput train TEXT --out {self.path} makes one")
+            raise RunError(f"no run at {self.path}. Create one: lilliput train TEXT --out {self.path}")
         try:
             values = files.read_json(path)
         except FileNotFoundError:
@@ -335,7 +335,7 @@ class RunFolder:
         except RunError:
             return _MODEL_FORMAT
         if found not in range(1, _MODEL_FORMAT + 1):
-            unknown = "in a format that this version does not know; upgrade with pip install --upgrade lilliput"
+            unknown = "in a format that this version cannot read; upgrade with pip install --upgrade lilliput"
             raise RunError(f"{self.model}: {self.advice() or unknown}")
         return int(found)
 
@@ -376,7 +376,7 @@ class RunFolder:
         if name not in manifest.sums:
             raise CheckpointError(f"{path}: {'not listed in ' + MANIFEST if path.exists() else 'missing'}")
         if not manifest.knows(self.path, name):
-            raise CheckpointError(f"{path}: damaged, its SHA-256 is not the one in manifest.json")
+            raise CheckpointError(f"{path}: damaged (its SHA-256 does not match manifest.json)")
         try:
             return load_file(path)
         except (OSError, SafetensorError) as error:

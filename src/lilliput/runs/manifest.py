@@ -45,7 +45,7 @@ class Manifest:
         # The first versions wrote no sum of the manifest, and not their name either.
         checksum = content.pop("checksum", None)
         if (checksum is not None or "lilliput" in content) and checksum != _checksum_of(content):
-            raise CheckpointError(f"{path}: damaged, it is not as it was written")
+            raise CheckpointError(f"{path}: damaged (it has changed since it was written)")
         found = cls(content.get("sha256", {}), content.get("former", {}), content.get("recipe"))
         found.version = content.get("lilliput", "")
         tables = isinstance(found.sums, dict) and isinstance(found.former, dict) and isinstance(found.version, str)
@@ -64,7 +64,7 @@ class Manifest:
         files.write(folder / MANIFEST, _as_json(content, indent=2) + b"\n")
 
     def knows(self, folder: Path, name: str) -> bool:
-        """Tell whether a file is as it was written. Raises CheckpointError if it cannot be read."""
+        """Tell whether a file is unchanged. Raises CheckpointError if it cannot be read."""
         try:
             found = sum_of(folder / name)
         except FileNotFoundError:
@@ -81,13 +81,13 @@ def write_manifest(folder: Path) -> None:
 
 
 def check_manifest(folder: Path) -> Manifest:
-    """Return the manifest. Raises CheckpointError unless every listed file is there as it was written."""
+    """Return the manifest. Raises CheckpointError unless every listed file is there, unchanged."""
     manifest = Manifest.read(folder)
     if not manifest.sums:
         raise CheckpointError(f"{folder / MANIFEST}: damaged, it lists nothing")
     for name in manifest.sums:
         if not manifest.knows(folder, name):
-            raise CheckpointError(f"{folder / name}: damaged, its SHA-256 is not the one in manifest.json")
+            raise CheckpointError(f"{folder / name}: damaged (its SHA-256 does not match manifest.json)")
     return manifest
 
 

@@ -6,7 +6,7 @@ from lilliput.errors import RunError
 from lilliput.runs.folder import RunFolder
 
 _FIGURES = ("step", "exact_match", "bits_per_character", "loss", "sampled_share")
-_REMEDY = "the command that made the run measures it again"
+_REMEDY = "repeat the command that made the run to measure it again"
 
 
 def read_evaluation(run: RunFolder) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def read_evaluation(run: RunFolder) -> dict[str, Any]:
     tables = [found, *parts.values()] if isinstance(parts, dict) else [parts]
     for table in tables:
         if not isinstance(table, dict):
-            raise RunError(f"{run.evaluation}: broken (its parts are no tables); {_REMEDY}")
+            raise RunError(f"{run.evaluation}: broken (its parts are not tables); {_REMEDY}")
         for key in _FIGURES:
             # A loss that is not finite stands there as null.
             if key in table and type(table[key]) not in (int, float, type(None)):

@@ -28,14 +28,14 @@ def put_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> None:
     if parameters.keys() != weights.keys():
         odd = sorted(parameters.keys() ^ weights.keys())
         raise CheckpointError(
-            f"the weights do not belong to this model: {odd[0]} is on one side only; "
-            "if another version of Lilliput made them, train anew with --fresh"
+            f"the weights do not fit this model: only one of them has {odd[0]}; "
+            "if another version of Lilliput made them, train again with --fresh"
         )
     with torch.no_grad():
         for name, parameter in parameters.items():
             if parameter.shape != weights[name].shape:
                 raise CheckpointError(
-                    f"the weights do not belong to this model: {name} is {tuple(weights[name].shape)}, "
+                    f"the weights do not fit this model: {name} is {tuple(weights[name].shape)}, "
                     f"the model has {tuple(parameter.shape)}"
                 )
             parameter.copy_(weights[name])

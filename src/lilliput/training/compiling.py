@@ -25,7 +25,7 @@ def compile_or_not(model: Model, objective: Objective, example: Batch, runtime: 
     """
     blocks = [module for module in model.modules() if isinstance(module, Block)]
     if not blocks:
-        return "only transformers are compiled: going on without it"
+        return "only transformers can be compiled: continuing without"
     os.environ.setdefault(_CACHE_VARIABLE, str(cache_folder() / "compiled"))
     kept = [(parameter, parameter.grad) for parameter in model.parameters()]
     model.train()
@@ -39,7 +39,7 @@ def compile_or_not(model: Model, objective: Objective, example: Batch, runtime: 
         for block in blocks:
             block.compiled = None
         reason = str(error).strip().splitlines()
-        return f"torch.compile fails here, going on without it ({reason[0][:120] if reason else 'no reason given'})"
+        return f"torch.compile failed, continuing without it ({reason[0][:120] if reason else 'no reason given'})"
     finally:
         for parameter, gradient in kept:
             parameter.grad = None if gradient is None else gradient.zero_()

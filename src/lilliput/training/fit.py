@@ -33,7 +33,7 @@ class Step:
     rate_factor: float
     tokens: int
     accumulation: int
-    """Micro-batches of the step: more than were asked for if the memory did not suffice."""
+    """Micro-batches of the step: more than the recipe asks for if memory was short."""
 
 
 def fit(
@@ -55,7 +55,7 @@ def fit(
     """Train from step number `first` on, yielding after every step, until `rate_factor(step)` is None.
 
     `batch_of(step)` returns all rows of a step. Each of the workers' shards of them is cut into `accumulation`
-    micro-batches, and into smaller ones for good where the memory does not suffice for these. The loss is the sum over
+    micro-batches, and from then on into smaller ones if these do not fit into memory. The loss is the sum over
     all micro-batches over the sum of all their weights. `updating` is called before anything of the weights or of the
     optimisers' state changes in a step.
     """
@@ -88,7 +88,5 @@ def fit(
 def _more_parts(rows: int, parts: int) -> int:
     """Return the least number of equal parts that is at least twice as many. Raises RunError if rows run out."""
     if parts >= rows:
-        raise RunError(
-            "the memory does not suffice for a single row; take a smaller data.window or model, or free some memory"
-        )
+        raise RunError("out of memory: not even one row fits. Lower data.window or the model size, or free some memory")
     return next(more for more in range(min(2 * parts, rows), rows + 1) if rows % more == 0)

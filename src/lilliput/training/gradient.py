@@ -79,5 +79,5 @@ def trained(model: nn.Module) -> list[nn.Parameter]:
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether the memory did not suffice; on a CPU there is no class of its own for it."""
+    """Tell whether an error means out of memory; on a CPU there is no separate class for it."""
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

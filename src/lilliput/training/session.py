@@ -143,7 +143,7 @@ class Session:
         rows = self.settings.batch * self.settings.accumulation
         batch_of = self.training_data.batches(rows, self.recipe.seed)
         if self.settings.compile:
-            yield Note("compiling the model: about a minute, or less where it is kept from an earlier run")
+            yield Note("compiling the model: about a minute, or less if an earlier run has compiled it")
             yield Note(
                 self.workers.compile(self.model, self.objective, batch_of(0), self.settings.accumulation, self.runtime)
             )
@@ -173,10 +173,10 @@ class Session:
             notes = []
             if step.accumulation != (self.progress.accumulation or self.settings.accumulation):
                 self.progress.accumulation = step.accumulation
-                notes.append(f"the memory did not suffice: each step is done in {step.accumulation} parts now")
+                notes.append(f"out of memory: each step now takes {step.accumulation} micro-batches")
             if self.workers.lost > lost:
                 lost = self.workers.lost
-                notes.append(f"a process that shared the steps is gone: going on with {self.workers.processes}")
+                notes.append(f"a worker process has ended: continuing with {self.workers.processes}")
             events: list[Event] = [self._record(step, self.clock() - resumed)]
             evaluate = evaluate or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds)
             save = save or self._save_due(step.number)
@@ -192,7 +192,7 @@ class Session:
             yield from (Note(note) for note in notes)
             yield from events
             if self._stale():
-                return f"stopped early: no better for {self.settings.patience} evaluations"
+                return f"stopped early: no improvement in {self.settings.patience} evaluations"
             if self.stop():
                 if self.saved_step != step.number:
                     self._save()
@@ -208,7 +208,9 @@ class Session:
         costs = self.budget.costs
         self._begin(elapsed - self.progress.seconds)
         self._keep_costs(costs)
-        back = f"going back to step {self.progress.step}, with half the learning rate and another batch at that step"
+        back = (
+            f"going back to step {self.progress.step}, with half the learning rate and a different batch at that step"
+        )
         self.metrics.write({"step": self.progress.step, "loss_spike": spike.reason, "at_step": spike.step})
         self._save()
         self.whole = True
@@ -238,12 +240,12 @@ class Session:
         if self.budget.seconds and not self.progress.step and self.budget.elapsed() > self.budget.seconds / 2:
             yield Note(
                 f"preparing took {self.budget.elapsed():.0f} of the {self.budget.seconds:.0f} seconds; "
-                "with more --minutes there is more time to train"
+                "give more --minutes for more training"
             )
         if self.budget.over(self.progress.step):
-            yield Note("this run is finished; more training.steps, or more --minutes, make it go on")
+            yield Note("this run is finished; raise training.steps or --minutes to continue")
         elif self._stale():
-            yield Note("this run was stopped early; a greater training.patience makes it go on")
+            yield Note("this run was stopped early; raise training.patience to continue")
 
     def _fit(self, batch_of: Callable[[int], Batch]) -> Iterator[Step]:
         spikes, scale = self.progress.spikes, 0.5 ** len(self.progress.spikes)

@@ -40,9 +40,9 @@ def require_memory(recipe: Recipe, source: Corpus | Examples | LargeText) -> Non
     need = values * _SINGLE + blocks * _BLOCK + rows * window * _ROW
     if have is not None and need > have:
         raise RecipeError(
-            f"this recipe needs {_gigabytes(need)} of memory at least ({_count(weights)} parameters, "
+            f"this recipe needs {_gigabytes(need)} of memory or more ({_count(weights)} parameters, "
             f"{_count(rows)} rows a step, {_count(window)} tokens each), and this machine has {_gigabytes(have)}: "
-            "make [model], training.batch, training.accumulation or data.window smaller"
+            "lower the size of [model], training.batch, training.accumulation or data.window"
         )
 
 
@@ -55,9 +55,7 @@ def memory_told(processes: int = 1) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not out_of_memory(error):
             raise
-        raise RunError(
-            "the memory does not suffice for this model and its training; take a smaller [model], or free some memory"
-        ) from error
+        raise RunError("out of memory: this model does not fit. Make [model] smaller, or free some memory") from error
 
 
 def least_weights(model: ModelSettings, vocabulary: int, window: int) -> int:

@@ -81,16 +81,16 @@ def _refuse_changes(
     try:
         changes = differences(run.read_recipe(), recipe)
         if run.lost_recipe():
-            note(f"{run.recipe}: not as it was written; it is written anew as this command has it")
+            note(f"{run.recipe}: changed since it was written; replaced by the recipe of this command")
     except RunError as error:
         if run.advice():
             raise
         changes = _changed_model(run, recipe)
-        note(f"{error}; the run's model is the one of this command, so it goes on with the recipe of this command")
+        note(f"{error}; the model is that of this command, so the run continues with this command's recipe")
     if changes:
-        raise RunError(f"{run.path} holds a run with another recipe ({'; '.join(changes)}); {remedy}")
+        raise RunError(f"{run.path} holds a run with a different recipe ({'; '.join(changes)}); {remedy}")
     if not is_same_source(run.read_facts(), source, validation):
-        raise RunError(f"{run.path} holds a run on another text; {remedy}")
+        raise RunError(f"{run.path} holds a run on a different text; {remedy}")
 
 
 def _changed_model(run: RunFolder, recipe: Recipe) -> list[str]:

@@ -55,7 +55,7 @@ class ExampleData:
         """Open what `prepare` wrote. Raises RunError if a file is missing or broken."""
         training = read_examples(run.training_tokens, run.read_tokens)
         if len(training) != facts["training"]["problems"]:
-            raise RunError(f"{run.training_tokens}: not the examples that facts.json names; start over with --fresh")
+            raise RunError(f"{run.training_tokens}: does not match facts.json; start over with --fresh")
         return cls(tokenizer, training, read_examples(run.validation_tokens, run.read_tokens), facts)
 
     def notes(self) -> list[str]:

@@ -86,7 +86,7 @@ def prepare(
         facts |= {"sha256": source.sha256, "notes": [*source.notes, *facts.pop("notes", [])]}
     else:
         raise CorpusError(
-            "a text is measured on a text, and prompts with answers on prompts with answers: give two of a kind"
+            "the training and validation data must be of the same kind: two texts, or two files of prompts with answers"
         )
     text |= {"sha256": _checksum(facts.pop("sha256"), validation), "notes": facts.pop("notes")}
     run.write_json(run.facts, {"text": text} | facts)
@@ -142,7 +142,7 @@ def _prepare_text(
     if parts.items is not None:
         facts["items"] = {"kind": parts.items.kind, "number": len(parts.items.texts), "in_order": parts.items.in_order}
     if len(held_out) > 1:
-        notes.append(f"held out: {len(held_out)} pieces from all over the text, at even distances")
+        notes.append(f"held out: {len(held_out)} pieces, evenly spread over the text")
     return facts | {"notes": notes} | ({"labels": corpus.labels} if corpus.labels else {})
 
 
@@ -154,7 +154,7 @@ def _prepare_examples(
     make_tokenizer: MakeTokenizer,
 ) -> dict[str, Any]:
     if recipe.model.counts:
-        raise RecipeError("model.counts counts what follows what in a text; for prompts with answers leave it out")
+        raise RecipeError("model.counts works on texts only; remove it for prompts with answers")
     training, held_out = split_examples(examples, recipe.data.split.fraction, validation)
     tokenizer = make_tokenizer(_tokenizer_texts(training, recipe.tokenizer.kind))
     facts: dict[str, Any] = {}
@@ -169,7 +169,7 @@ def _prepare_examples(
     facts["baselines"] = answer_baselines(most_frequent_answer(training), held_out)
     # Problems that are made here are held out by their making.
     if validation is not None and recipe.data.arithmetic is None and (shared := shared_prompts(training, validation)):
-        facts["notes"] = [f"{shared:,} of the {len(validation):,} prompts to be measured on are also learnt"]
+        facts["notes"] = [f"{shared:,} of the {len(validation):,} validation prompts are also in the training data"]
     return facts
 
 
@@ -178,7 +178,9 @@ def _require_alike(base: RunFolder, recipe: Recipe) -> None:
     sections = ("model.", "tokenizer.", "data.window")
     changes = [line for line in differences(base.read_recipe(), recipe) if line.startswith(sections)]
     if changes:
-        raise RecipeError(f"{base.path} has another model than the recipe ({'; '.join(changes)}); make these equal")
+        raise RecipeError(
+            f"{base.path} has a different model from the recipe ({'; '.join(changes)}); use the same settings"
+        )
 
 
 def _tokenizer_of(base: RunFolder, texts: Iterable[str]) -> Tokenizer:

@@ -86,7 +86,7 @@ class TextData:
         """
         training = run.read_tokens(run.training_tokens, tokenizer.vocab_size)
         if len(training) != facts["training"]["tokens"]:
-            raise RunError(f"{run.training_tokens}: not the tokens that facts.json names; start over with --fresh")
+            raise RunError(f"{run.training_tokens}: does not match facts.json; start over with --fresh")
         validation = run.read_tokens(run.validation_tokens, tokenizer.vocab_size)
         files = ((run.training_tokens, training), (run.validation_tokens, validation))
         learned, held_out = (run.read_starts(path, len(tokens)) for path, tokens in files)

@@ -165,7 +165,7 @@ class WorkerPool:
         """Add the gradient of a batch to the parameters' and return the mean loss.
 
         Each shard is cut into `parts` micro-batches; `seed` gives the seed of its dropout. Raises
-        torch.OutOfMemoryError if the memory does not suffice for one of the other processes.
+        torch.OutOfMemoryError if one of the other processes is out of memory.
         """
         weight = batch.weights_BT.sum()
         shards = batch.split(min(self.shards, len(batch.inputs_BT)))
@@ -186,7 +186,7 @@ class WorkerPool:
             wait = _patience(began)
             replies = [worker.reply(wait) for worker in workers]
         if any(reply is not None and "loss" not in reply for reply in replies):
-            raise torch.OutOfMemoryError("the memory of another process does not suffice")
+            raise torch.OutOfMemoryError("another process is out of memory")
         for number in range(1, len(shards)):
             reply = replies[number - 1] if number <= len(workers) else None
             if reply is None:
