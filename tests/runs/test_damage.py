@@ -102,7 +102,7 @@ def test_other_facts_are_refused_where_they_are_needed(copied: Path) -> None:
 def test_a_model_file_is_written_anew_when_the_run_goes_on(copied: Path) -> None:
     whole = (copied / "model.json").read_bytes()
     (copied / "model.json").write_bytes(b"{")
-    with pytest.raises(RunError, match="the command that made the run writes it anew"):
+    with pytest.raises(RunError, match="repeat the command that made the run"):
         load(copied)
     on(copied)
     assert (copied / "model.json").read_bytes() == whole
