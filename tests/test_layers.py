@@ -24,7 +24,7 @@ LAYERS = [
     {"evaluation"},
     {"training"},
     {"planning"},
-    {"items"},
+    {"item_writer"},
     {"report"},
     {"api"},
     {"sweep"},

@@ -13,7 +13,7 @@ from lilliput.recipe import Recipe
 from lilliput.report.choices import choices, outlook
 from lilliput.report.console import TrainingView
 from lilliput.report.follow import draw_curves, follow
-from lilliput.report.tables import print_evaluation
+from lilliput.report.terminal_tables import print_evaluation
 from lilliput.report.tracking import open_trackers, require_trackers
 from lilliput.runs.folder import RunFolder
 from lilliput.training.events import Event, Finished, Note, Started, Stepped

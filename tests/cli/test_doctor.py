@@ -12,7 +12,7 @@ def test_the_verb_says_it_for_people_and_programs(lilliput: Lilliput) -> None:
     assert shown.code == 0
     assert shown.out.startswith("2 steps done: too few to tell how well it learns")
     assert "small validation set: the held-out text has only" in shown.out
-    assert "what helps: a longer text" in shown.out
+    assert "remedy: a longer text" in shown.out
     found = json.loads(lilliput("doctor", "runs/story", "--json").out)
     assert (found["run"], found["steps"]) == ("runs/story", 2)
     assert {"kind", "text", "remedy"} == found["findings"][0].keys()

@@ -166,7 +166,7 @@ def test_a_run_says_once_that_it_learns_by_heart(tmp_path: Path) -> None:
     events = run(tmp_path / "run", recipe(**OVERFIT), text=corpus(700))
     notes = [event.text for event in events if isinstance(event, Note)]
     assert sum(note.startswith("overfitting since step") for note in notes) == 1
-    assert any("parameters are many for" in note and "what helps: a smaller model.width" in note for note in notes)
+    assert any("parameters are many for" in note and "remedy: a smaller model.width" in note for note in notes)
     assert any(note.startswith("the held-out text has only") for note in notes)
 
 

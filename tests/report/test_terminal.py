@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lilliput.report.screen import Console
-from lilliput.report.tables import table
 from lilliput.report.terminal import Guarded, guarded, printable
+from lilliput.report.terminal_tables import table
 
 SOURCE = Path(__file__).parents[2] / "src" / "lilliput"
 

@@ -26,7 +26,7 @@ def list_corpora(
             typer.echo(json.dumps(row, ensure_ascii=False, default=str))
         return
     from lilliput.report.screen import Console
-    from lilliput.report.tables import table
+    from lilliput.report.terminal_tables import table
 
     columns = ["name", "description", "language", "licence", "characters", "where"]
     Console(highlight=False).print(table(rows, columns))

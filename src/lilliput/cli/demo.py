@@ -21,7 +21,7 @@ def run(
     from lilliput.interrupts import Interrupts
     from lilliput.planning.resolve import Task, resolve
     from lilliput.report.screen import Console
-    from lilliput.report.tables import print_evaluation
+    from lilliput.report.terminal_tables import print_evaluation
 
     def find() -> Task:
         settings = {"training.minutes": minutes}

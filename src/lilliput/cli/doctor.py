@@ -1,4 +1,4 @@
-"""`lilliput doctor`: what is wrong with a run, and what helps."""
+"""`lilliput doctor`: what is wrong with a run, with the remedy."""
 
 import json
 from dataclasses import asdict
@@ -37,4 +37,4 @@ def run(
         console.print(f"{steps}:", soft_wrap=True)
     for finding in found:
         console.print(f"{finding.kind}: {finding.text}", soft_wrap=True, markup=False)
-        console.print(f"  what helps: {finding.remedy}", soft_wrap=True, markup=False)
+        console.print(f"  remedy: {finding.remedy}", soft_wrap=True, markup=False)

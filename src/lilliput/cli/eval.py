@@ -20,7 +20,7 @@ def run(
 
     Prints loss, perplexity, bits per character and byte, or the share of right answers.
     """
-    from lilliput.report.tables import print_evaluation
+    from lilliput.report.terminal_tables import print_evaluation
     from lilliput.training.evaluator import evaluate_run
     from lilliput.writer import load
 

@@ -13,7 +13,7 @@ from lilliput.cli.read_options import Encoding, Field, settings_of
 
 if TYPE_CHECKING:
     from lilliput.report.screen import Console
-    from lilliput.report.tables import DataTable
+    from lilliput.report.terminal_tables import DataTable
 
 _QUOTED = 300
 """Characters of a copied span that are shown."""
@@ -37,7 +37,7 @@ def run(
     from lilliput.corpus import open_corpus
     from lilliput.evaluation.agreement import DETERMINERS
     from lilliput.evaluation.generation_metrics import judge, read_texts, write_lines
-    from lilliput.items import ItemWriter
+    from lilliput.item_writer import ItemWriter
     from lilliput.writer import load
 
     _refuse_existing(out)
@@ -117,7 +117,7 @@ def _progress(lines: int) -> Iterator[Callable[[int], None]]:
 
 def _print(report: Mapping[str, Any]) -> None:
     from lilliput.report.screen import Console
-    from lilliput.report.tables import table
+    from lilliput.report.terminal_tables import table
 
     console = Console(highlight=False)
     if "items" in report:
@@ -163,7 +163,7 @@ def _print(report: Mapping[str, Any]) -> None:
 
 
 def _item_table(items: Mapping[str, Any]) -> "DataTable":
-    from lilliput.report.tables import table
+    from lilliput.report.terminal_tables import table
 
     rows: list[dict[str, object]] = []
     for name in ("written", "held_out"):

@@ -32,7 +32,7 @@ def list_recipes(
             typer.echo(json.dumps(row))
         return
     from lilliput.report.screen import Console
-    from lilliput.report.tables import table
+    from lilliput.report.terminal_tables import table
 
     Console(highlight=False).print(table(rows, ["name", "description", "minutes"]))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lilliput.cli.escapes import unescaped
-from lilliput.cli.items import refuse, write_items
+from lilliput.cli.new_items import refuse, write_items
 from lilliput.cli.novelty import learnt_by, show_marked, told
 from lilliput.errors import GenerationError
 

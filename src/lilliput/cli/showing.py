@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def show_evaluation(finished: "Finished") -> None:
     """Print the evaluation table of a finished run, and where its picture and its next words are."""
     from lilliput.report.screen import Console
-    from lilliput.report.tables import print_evaluation
+    from lilliput.report.terminal_tables import print_evaluation
 
     assert finished.evaluation is not None
     console = Console(highlight=False)

@@ -75,7 +75,7 @@ def _announce(turn: "Turn") -> None:
 
 def _print(rows: Sequence[Mapping[str, Any]], pictures: Sequence[Path]) -> None:
     from lilliput.report.screen import Console
-    from lilliput.report.tables import table
+    from lilliput.report.terminal_tables import table
 
     console = Console(highlight=False)
     answers = "exact_match" in rows[0]

@@ -9,7 +9,7 @@ from typing import Any
 from lilliput.errors import RunError
 from lilliput.recipe import Recipe, varying
 from lilliput.report.console import percent
-from lilliput.report.tables import PART_NAMES, DataTable, table
+from lilliput.report.terminal_tables import PART_NAMES, DataTable, table
 from lilliput.runs.folder import RunFolder
 from lilliput.runs.history import read_history
 from lilliput.runs.outcome import read_evaluation

@@ -338,7 +338,7 @@ class Session:
         for finding in diagnose(read_chart(self.run, self.notes.append)):
             if finding.kind not in self.told:
                 self.told.add(finding.kind)
-                yield Note(f"{finding.text}; what helps: {finding.remedy}")
+                yield Note(f"{finding.text}; remedy: {finding.remedy}")
 
     def _keep_costs(self, costs: Costs) -> None:
         """Let the time that is left be divided by these costs; the part that is scored stays what it was at first."""

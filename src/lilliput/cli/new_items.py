@@ -37,7 +37,7 @@ def write_items(
     writer: "Writer", count: int, prompt: str, seed: int, options: Mapping[str, Any], as_json: bool
 ) -> None:
     """Print new items as they are found; say on the standard error what was thrown away."""
-    from lilliput.items import ItemWriter
+    from lilliput.item_writer import ItemWriter
 
     items = ItemWriter(writer)
     if items.training_share < 1:

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from lilliput.report.tables import PART_NAMES, answers_table, evaluation_table, table
+from lilliput.report.terminal_tables import PART_NAMES, answers_table, evaluation_table, table
 
 SEPARATE = {"loss": 1.68812, "perplexity": 5.4097, "bits_per_character": 2.4354, "bits_per_byte": 2.4301}
 SLIDING = {"loss": 1.61012, "perplexity": 5.0031, "bits_per_character": 2.3228, "bits_per_byte": 2.3101}

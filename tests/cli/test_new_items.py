@@ -78,7 +78,7 @@ def test_a_text_that_is_no_list_gives_new_lines(lilliput: Lilliput, finished: Pa
 
 
 def test_a_model_that_knows_nothing_new_ends(lilliput: Lilliput, names: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lilliput.items.BARREN", 40)
+    monkeypatch.setattr("lilliput.item_writer.BARREN", 40)
     outcome = lilliput("sample", str(names), "--items", "9", "--temperature", "0")
     assert outcome.code == 2
     number = outcome.out.count("\n")
