@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lilliput.models import Mixture, build
+from lilliput.models import build
+from lilliput.models.protocol import TrainingText
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 KINDS: dict[str, Any] = {
@@ -25,8 +26,8 @@ def lively(model_settings, vocabulary, context):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)
-    if isinstance(model, Mixture):
-        model.learn(np.random.default_rng(1).integers(0, vocabulary, 300), [chr(97 + id_) for id_ in range(vocabulary)])
+    ids = np.random.default_rng(1).integers(0, vocabulary, 300)
+    model.learn(lambda: TrainingText(ids, [chr(97 + id_) for id_ in range(vocabulary)]))
     return model.eval()
 
 

@@ -7,6 +7,7 @@ import torch
 
 from lilliput.models import GPTSettings, RecurrentSettings, build
 from lilliput.models.committee import Committee
+from lilliput.models.protocol import TrainingText
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.settings import OptimizerSettings
 
@@ -74,7 +75,7 @@ def test_one_member_is_no_committee() -> None:
 def test_the_counts_stand_beside_all_of_them() -> None:
     torch.manual_seed(1)
     model = build(GPTSettings(layers=1, width=8, heads=2, members=2, counts=True), 4, 24)
-    model.learn(drawn(200).numpy() % 4, list("abcd"))  # type: ignore[operator]
+    model.learn(lambda: TrainingText(drawn(200).numpy() % 4, list("abcd")))
     with torch.no_grad():
         logits_BTV = model.eval()(drawn(2, 20) % 4)
     torch.testing.assert_close(logits_BTV.exp().sum(-1), torch.ones(2, 20))

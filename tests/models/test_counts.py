@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build, counts
+from lilliput.models import GPTSettings, RecurrentSettings, build, counts
 from lilliput.models.counts import LEVELS, LONGEST, Counts
 from lilliput.models.matches import Matches
+from lilliput.models.mixture import Mixture
 from lilliput.models.orders import count_orders
+from lilliput.models.protocol import CalibrationBatch, TrainingText
 from lilliput.models.words import CONTEXTS, Words
 from lilliput.segments import segments
 
@@ -195,7 +197,7 @@ def mixture(kind: str = "gpt") -> Mixture:
     torch.manual_seed(1)
     model = build(settings, VOCABULARY, 24)
     assert isinstance(model, Mixture)
-    model.learn(drawn(400), TEXTS)
+    model.learn(lambda: TrainingText(drawn(400), TEXTS))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -295,16 +297,16 @@ def test_the_network_learns_as_if_it_were_alone() -> None:
         torch.testing.assert_close(part.grad, found[name])
 
 
-def batches() -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+def batches() -> list[CalibrationBatch]:
     rows_BT = torch.from_numpy(drawn(400)[-252:].reshape(12, 21))
     parts = (rows_BT[:4], rows_BT[4:])
-    return [(part_BT[:, :0], part_BT[:, :-1], part_BT[:, 1:]) for part_BT in parts]
+    return [CalibrationBatch(part_BT[:, :0], part_BT[:, :-1], part_BT[:, 1:]) for part_BT in parts]
 
 
 def test_the_gate_is_fitted_to_what_is_left_out() -> None:
     model = mixture().train()
     network = {name: part.clone() for name, part in model.network.named_parameters()}
-    model.fit_gate(batches())
+    model.calibrate(batches())
     assert model.training
     assert all(torch.equal(part, network[name]) for name, part in model.network.named_parameters())
     model.eval()
@@ -318,12 +320,34 @@ def test_the_gate_is_fitted_to_what_is_left_out() -> None:
     assert mixed.item() < entropy + 0.1 < own.item()
 
 
+@pytest.mark.parametrize("counts_alone", [False, True])
+def test_without_batches_nothing_is_fitted(counts_alone: bool) -> None:
+    model = mixture()
+    before = [value.clone() for value in model.gate.parameters()]
+    model.calibrate([], counts_alone=counts_alone)
+    assert all(torch.equal(value, former) for value, former in zip(model.gate.parameters(), before, strict=True))
+    ids_BT = torch.from_numpy(drawn(21)[None])
+    losses = model.part_losses(model.features(ids_BT[:, :-1]).flatten(0, 1), ids_BT[0, 1:])
+    assert losses.counts_N is None
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_network_without_counts_neither_reads_the_text_nor_is_fitted_to_it(members: int) -> None:
+    model = build(GPTSettings(layers=1, width=8, heads=2, members=members), VOCABULARY, 24)
+    before = [value.clone() for value in model.parameters()]
+    model.learn(lambda: pytest.fail("the text is read"))
+    for counts_alone in (False, True):
+        model.calibrate(batches(), counts_alone=counts_alone)
+    assert all(torch.equal(value, former) for value, former in zip(model.parameters(), before, strict=True))
+    assert model.steps() is None
+
+
 def test_a_gate_that_cannot_be_fitted_stays() -> None:
     model = mixture()
     with torch.no_grad():
         model.network.output.weight.fill_(torch.nan)
     before = [value.clone() for value in model.gate.parameters()]
-    model.fit_gate(batches())
+    model.calibrate(batches())
     assert all(torch.equal(value, former) for value, former in zip(model.gate.parameters(), before, strict=True))
     assert not any(value.requires_grad for value in model.gate.parameters())
 
@@ -338,7 +362,7 @@ def test_the_parts_of_a_mixture_are_measured_each_alone() -> None:
     torch.testing.assert_close(found.network_N, own)
     assert torch.equal(found.whole_N, model.losses(features_ND, targets_N))
     assert found.counts_N is None
-    model.measure_counts_alone(batches())
+    model.calibrate(batches(), counts_alone=True)
     whole_N, network_N, counts_N = model.part_losses(features_ND, targets_N)
     assert torch.equal(whole_N, found.whole_N) and torch.equal(network_N, found.network_N)
     assert [name for name, _ in model.named_parameters()] == names  # nothing that would be saved

@@ -8,8 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lilliput.models import GPTSettings, Mixture, RecurrentSettings, build
+from lilliput.models import GPTSettings, RecurrentSettings, build
 from lilliput.models.counts import Counts
+from lilliput.models.mixture import Mixture
+from lilliput.models.protocol import TrainingText
 from lilliput.models.words import REACH, Words
 
 TEXTS = ["a", " ", "b", "B", "A", ".", "\n", " the", "'", "中", ""]
@@ -55,7 +57,8 @@ def test_predictions_as_they_come(kind: GPTSettings | RecurrentSettings) -> None
     generator = np.random.default_rng(0)
     model = build(kind, VOCABULARY, 48).eval()
     assert isinstance(model, Mixture)
-    model.learn(generator.integers(0, VOCABULARY, 500), TEXTS)
+    ids = generator.integers(0, VOCABULARY, 500)
+    model.learn(lambda: TrainingText(ids, TEXTS))
     with torch.no_grad():
         for value in model.parameters():
             value.add_(torch.randn_like(value) * 0.3)
@@ -76,7 +79,7 @@ def test_predictions_as_they_come(kind: GPTSettings | RecurrentSettings) -> None
 def test_a_copy_goes_its_own_way() -> None:
     model = build(GPTSettings(counts=True, width=16, heads=2), VOCABULARY, 48)
     assert isinstance(model, Mixture)
-    model.learn(np.arange(200) % VOCABULARY, TEXTS)
+    model.learn(lambda: TrainingText(np.arange(200) % VOCABULARY, TEXTS))
     before = model.steps().begin(range(9))
     other = copy(before)
     assert other.add(9) == copy(before).add(9)

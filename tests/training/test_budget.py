@@ -64,6 +64,9 @@ class Told:
     def batches(self, rows: int, seed: int) -> Callable[[int], None]:
         return lambda step: None
 
+    def aside(self, rows: int, memory: int) -> list[Any]:
+        return []
+
     def validate(self, model: Model, limit: int | None) -> ValidationResult:
         scored = min(limit or self.targets, self.targets)
         self.machine.take(scored * self.machine.scored)

@@ -21,14 +21,14 @@ def training_data(tokens: int, fits: bool = True) -> TextData:
 @pytest.mark.parametrize(("tokens", "aside"), [(2_000, 125), (50_000, 2_048), (1_000_000, ASIDE)])
 def test_the_end_of_the_text_is_set_aside_with_what_stands_before(tokens: int, aside: int) -> None:
     text = training_data(tokens)
-    pairs = text.aside(5, MEMORY)
-    assert all(len(batch.inputs_BT) == 5 for _, batch in pairs[:-1]) and len(pairs[-1][1].inputs_BT) <= 5
-    for before_BP, batch in pairs:
+    batches = text.aside(5, MEMORY)
+    assert all(len(batch.inputs_BT) == 5 for batch in batches[:-1]) and len(batches[-1].inputs_BT) <= 5
+    for batch in batches:
         firsts = batch.inputs_BT[:, :1]
-        assert (before_BP == firsts + torch.arange(-MEMORY, 0)).all()
+        assert (batch.before_BP == firsts + torch.arange(-MEMORY, 0)).all()
         assert (batch.inputs_BT == firsts + torch.arange(WINDOW)).all()
         assert (batch.targets_BT == batch.inputs_BT + 1).all()
-    starts = [int(start) for _, batch in pairs for start in batch.inputs_BT[:, 0]]
+    starts = [int(start) for batch in batches for start in batch.inputs_BT[:, 0]]
     assert starts == list(range(tokens - aside, tokens - WINDOW, WINDOW))
     batch_of = text.batches(8, 1)
     learned = max(int(batch_of(step).targets_BT.max()) for step in range(4 * tokens // (8 * WINDOW)))
@@ -45,11 +45,11 @@ def test_of_segments_the_ends_of_several_are_set_aside_and_nothing_reaches_over_
     text = TextData(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)
     kept: set[int] = set()
     used: set[int] = set()
-    for before_BP, batch in text.aside(5, MEMORY):
-        row_BT = torch.cat((before_BP, batch.inputs_BT, batch.targets_BT[:, -1:]), 1)
+    for part in text.aside(5, MEMORY):
+        row_BT = torch.cat((part.before_BP, part.inputs_BT, part.targets_BT[:, -1:]), 1)
         assert (row_BT.diff() == 1).all()
         assert (numbers[row_BT] == numbers[row_BT[:, :1]]).all()
-        kept |= set(batch.targets_BT.flatten().tolist())
+        kept |= set(part.targets_BT.flatten().tolist())
         used |= set(numbers[row_BT[:, 0]].tolist())
     assert len(used) == aside
     assert len(lengths) - 1 in used
@@ -65,7 +65,7 @@ def test_what_is_set_aside_lies_where_the_counts_are(monkeypatch: pytest.MonkeyP
     places = np.arange(60_000, dtype=np.uint32)
     starts = (list(range(0, 60_000, 3_000)), [0])
     text = TextData(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)
-    assert min(int(batch.inputs_BT.min()) for _, batch in text.aside(5, MEMORY)) >= 40_000
+    assert min(int(batch.inputs_BT.min()) for batch in text.aside(5, MEMORY)) >= 40_000
 
 
 def test_of_a_text_for_a_network_alone_nothing_is_set_aside() -> None:
@@ -74,5 +74,5 @@ def test_of_a_text_for_a_network_alone_nothing_is_set_aside() -> None:
 
 
 def test_before_the_beginning_stands_nothing() -> None:
-    ((before_BP, _),) = training_data(2_000).aside(5, 10_000)
-    assert before_BP[0].tolist() == list(range(2_000 - 125))
+    (batch,) = training_data(2_000).aside(5, 10_000)
+    assert batch.before_BP[0].tolist() == list(range(2_000 - 125))

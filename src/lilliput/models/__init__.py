@@ -11,13 +11,11 @@ from lilliput.models.settings import GPTSettings, ModelSettings, RecurrentSettin
 
 if TYPE_CHECKING:
     from lilliput.models.building import build, build_empty, count_multiplied, count_parameters
-    from lilliput.models.mixture import Mixture
     from lilliput.models.protocol import Cache, Model
 
 __all__ = [
     "Cache",
     "GPTSettings",
-    "Mixture",
     "Model",
     "ModelSettings",
     "RecurrentSettings",
@@ -28,7 +26,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Mixture": "mixture",
     **dict.fromkeys(("Cache", "Model"), "protocol"),
     **dict.fromkeys(("build", "build_empty", "count_multiplied", "count_parameters"), "building"),
 }

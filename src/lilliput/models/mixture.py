@@ -12,7 +12,7 @@ Axes: B batch, T new positions, P positions before them, N places, D width, K le
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -26,10 +26,9 @@ from torch import Tensor, nn
 from lilliput.models.counts import LEVELS, Counts
 from lilliput.models.gate import Gate, Place
 from lilliput.models.matches import MEMORY, Matches
-from lilliput.models.protocol import Cache, Model, PartLosses
+from lilliput.models.protocol import Cache, CalibrationBatch, Model, PartLosses, TrainingText
 from lilliput.models.steps import Steps
 from lilliput.models.words import REACH, Words
-from lilliput.segments import WHOLE, Starts
 
 if TYPE_CHECKING:
     from lilliput.models.graph import Graph
@@ -108,34 +107,32 @@ class Mixture(Model):
         """Return the output matrices of the network."""
         return self.network.outputs()
 
-    def learn(self, ids: NDArray[Any], texts: Sequence[str], starts: Starts = WHOLE, *, capitals: bool = True) -> None:
-        """Count the training text, of a long one the end; `texts` are what the tokens decode to, by id (`Words`).
-
-        Its segments begin at `starts`.
-        """
-        self._counts = Counts(ids, Words(texts, capitals=capitals), self.vocab_size, starts)
+    def learn(self, read: Callable[[], TrainingText]) -> None:
+        """Count the training text that `read` returns, of a long one the end."""
+        text = read()
+        self._counts = Counts(text.ids, Words(text.texts, capitals=text.capitals), self.vocab_size, text.starts)
 
     @torch.no_grad()
-    def fit_gate(self, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
-        """Fit the gate to parts of the counted text, given as before_BP, ids_BT and the tokens that follow these."""
-        self._fit(self.gate, batches)
+    def calibrate(self, batches: Sequence[CalibrationBatch], *, counts_alone: bool = False) -> None:
+        """Fit the gate to parts of the counted text.
 
-    @torch.no_grad()
-    def measure_counts_alone(self, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
-        """Let `part_losses` tell what counts and guesses come to without the network, which then knows nothing.
-
-        They get a gate of their own, which is fitted to the same parts as that of the whole.
+        With `counts_alone`, counts and guesses get a second gate, beside a network to which all tokens are alike. It
+        is fitted to the same parts, and from then on `part_losses` measures with it what they come to alone.
         """
-        gate = Gate(0).to(self.gate.shares.device)
+        if not batches:
+            return
+        gate = Gate(0).to(self.gate.shares.device) if counts_alone else self.gate
         self._fit(gate, batches)
-        self._without_network = (gate,)
+        if counts_alone:
+            self._without_network = (gate,)
 
-    def _fit(self, gate: Gate, batches: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
+    def _fit(self, gate: Gate, batches: Sequence[CalibrationBatch]) -> None:
         training, found, targets, own = self.training, [], [], []
+        device = self.gate.shares.device
         self.eval()
-        for before_BP, ids_BT, targets_BT in batches:
-            found.append(self._split(self.features(ids_BT, before_BP=before_BP).flatten(0, 1)))
-            targets.append(targets_BT.flatten())
+        for before_BP, inputs_BT, targets_BT in batches:
+            found.append(self._split(self.features(inputs_BT.to(device), before_BP=before_BP).flatten(0, 1)))
+            targets.append(targets_BT.flatten().to(device))
             own.append(self._own(gate, found[-1].features_ND, targets[-1]))
         features_ND, guesses_N, lengths_N = (
             torch.cat([getattr(parts, name) for parts in found]) for name in ("features_ND", "guesses_N", "lengths_N")
@@ -202,7 +199,7 @@ class Mixture(Model):
         return self.part_losses(features_ND, targets_N).whole_N
 
     def part_losses(self, features_ND: Tensor, targets_N: Tensor) -> PartLosses:
-        """Return those of the whole and of the network, and of the counts if `measure_counts_alone` was called."""
+        """Return those of the whole and of the network, and of the counts once they are calibrated alone."""
         parts = self._split(features_ND)
         counts_NK, totals_NK, types_NK, lowest_N = self._followed(parts.ranks_NK, targets_N, leave_out=False)
         guessed_N1 = (parts.guesses_N == targets_N)[:, None]

@@ -6,21 +6,25 @@ the same logits as one whole pass, in every model and at every option.
 What a token costs is the model's to say, since not every model needs all of its logits for that. Left out on purpose:
 what is minimised, optimiser, sampling.
 
-Axes: B batch, T time, N places, D width, V vocabulary.
+Axes: B batch, T time, P positions before them, N places, D width, V vocabulary.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import numpy as np
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lilliput.models.output_loss import output_loss
 from lilliput.models.settings import GPTSettings, RecurrentSettings
+from lilliput.segments import WHOLE, Starts
 
 if TYPE_CHECKING:
     from lilliput.models.graph import Graph
+    from lilliput.models.steps import Steps
 
 
 class Cache(Protocol):
@@ -46,6 +50,29 @@ class Cache(Protocol):
 
     def reorder(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; a row may be named several times."""
+
+
+class TrainingText(NamedTuple):
+    """The text that a model is trained on, for a model that counts it."""
+
+    ids: NDArray[np.generic]
+    """The tokens of the text."""
+    texts: Sequence[str]
+    """What each token of the vocabulary decodes to, by id."""
+    starts: Starts = WHOLE
+    """Where the segments of the text begin."""
+    capitals: bool = True
+    """Whether contexts of words tell whether the latest letter is a capital (`models.words`)."""
+
+
+class CalibrationBatch(NamedTuple):
+    """A part of the training text that is set aside for `Model.calibrate`."""
+
+    before_BP: Tensor
+    """The tokens before each row."""
+    inputs_BT: Tensor
+    targets_BT: Tensor
+    """The tokens that follow the inputs."""
 
 
 class PartLosses(NamedTuple):
@@ -112,6 +139,20 @@ class Model(nn.Module, ABC):
     def network_alone(self) -> "Model":
         """Return the network without what is beside it."""
         return self
+
+    def learn(self, read: Callable[[], TrainingText]) -> None:
+        """Count the training text, which `read` returns. A network without counts does not read it."""
+
+    def calibrate(self, batches: Sequence[CalibrationBatch], *, counts_alone: bool = False) -> None:
+        """Fit what decides how much the counts weigh beside the network; without batches it stays as it is.
+
+        With `counts_alone`, fit what the counts need to be measured without the network, in `part_losses`. A network
+        without counts does nothing.
+        """
+
+    def steps(self) -> "Steps | None":
+        """Return what mixes counts into the network's predictions token by token; None if there are no counts."""
+        return None
 
     def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
         """Return the sum of weight x negative log-likelihood in nats, to be minimised."""

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from safetensors import SafetensorError, safe_open
 
 from lilliput.errors import CheckpointError
-from lilliput.models import Mixture, Model
+from lilliput.models import Model
+from lilliput.models.protocol import TrainingText
 from lilliput.runs.checkpoint import newest_checkpoint
 from lilliput.runs.folder import WEIGHTS, RunFolder
 from lilliput.tokenizers import Tokenizer
@@ -15,11 +17,14 @@ from lilliput.tokenizers import Tokenizer
 
 def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:
     """Let a model that has counts beside it count the training text of its run."""
-    if isinstance(model, Mixture):
-        ids = run.read_tokens(run.training_tokens, model.vocab_size)
-        texts = [tokenizer.decode([id]) for id in range(tokenizer.vocab_size)]
-        starts = run.read_starts(run.training_tokens, len(ids))
-        model.learn(ids, texts, starts, capitals=run.model_format() > 1)
+    model.learn(partial(_training_text, run, tokenizer))
+
+
+def _training_text(run: RunFolder, tokenizer: Tokenizer) -> TrainingText:
+    ids = run.read_tokens(run.training_tokens, tokenizer.vocab_size)
+    texts = [tokenizer.decode([id]) for id in range(tokenizer.vocab_size)]
+    starts = run.read_starts(run.training_tokens, len(ids))
+    return TrainingText(ids, texts, starts, capitals=run.model_format() > 1)
 
 
 def put_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lilliput.corpus.settings import AUTOMATIC, ReadSettings
-from lilliput.models import Mixture, Model
+from lilliput.models import Model
 from lilliput.runs.folder import RunFolder
 from lilliput.runtime import Runtime
 from lilliput.training.budget import Costs
@@ -34,13 +34,8 @@ class Evaluator:
     def calibrate(self) -> None:
         """Fit what is fitted beside the network, on the part of the text that is set aside for it."""
         model = self._writer.model
-        if not isinstance(model, Mixture):
-            return
-        pairs = self._training_data.aside(self._rows, model.memory)
-        moved = [(before_BP, batch.to(self._runtime.device)) for before_BP, batch in pairs]
-        if moved:
-            with self._runtime.autocast():
-                model.fit_gate((before_BP, batch.inputs_BT, batch.targets_BT) for before_BP, batch in moved)
+        with self._runtime.autocast():
+            model.calibrate(self._training_data.aside(self._rows, model.memory))
 
     def validate(self, limit: int | None) -> ValidationResult:
         """Measure the model on the held-out part, on about `limit` targets of it if that is given."""
@@ -85,5 +80,5 @@ def evaluate_run(
 
     Raises CorpusError if the text cannot be read or is too short, RunError if the run's files are broken.
     """
-    training_data = open_training_data(RunFolder(run), writer.model.context, isinstance(writer.model, Mixture))
+    training_data = open_training_data(RunFolder(run), writer.model.context, writer.model.settings.counts)
     return training_data.report(writer, None) if text is None else training_data.report_on(writer, text, settings, note)

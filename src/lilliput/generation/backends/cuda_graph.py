@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lilliput.generation.backends.backend import Backend, LogitsV, evaluating, farthest
-from lilliput.generation.backends.mixing import Mixing, steps_of
-from lilliput.models import Mixture, Model
+from lilliput.generation.backends.mixing import Mixing
+from lilliput.models import Model
 from lilliput.models.protocol import StaticCache
 
 _WARMING = 3
@@ -40,9 +40,9 @@ class CudaGraphBackend(Backend):
 
     def __init__(self, model: Model, rows: int) -> None:
         super().__init__(model, rows)
-        self._network = model.network if isinstance(model, Mixture) else model
+        self._network = model.network_alone()
         self._device = next(model.parameters()).device
-        self._mixing = Mixing(steps_of(model), rows)
+        self._mixing = Mixing(model.steps(), rows)
         self._open(rows)
         self._lengths = [0] * rows
         """Of all rows of the record, the texts first."""

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from lilliput.generation.backends.backend import Backend, LogitsV, farthest
-from lilliput.generation.backends.mixing import Mixing, steps_of
+from lilliput.generation.backends.mixing import Mixing
 from lilliput.generation.backends.prompt_cache import PromptCache
 from lilliput.models import GPTSettings, Model, count_multiplied
 from lilliput.models.graph import Graph
@@ -51,7 +51,7 @@ class Engine:
         self.arithmetic = graph.arithmetic
         features, logits = model.emit(graph)
         graph.output("logits", logits, ["B", model.vocab_size])
-        self.steps = steps_of(model)
+        self.steps = model.steps()
         if self.steps is not None:
             width = sum(output.in_features for output in model.outputs())
             graph.output("features", features, ["B", width])

@@ -10,13 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.generation.backends.backend import LogitsV
-from lilliput.models import Mixture, Model
 from lilliput.models.steps import Before, Steps
-
-
-def steps_of(model: Model) -> Steps | None:
-    """Return what mixes counts into a model's predictions, with the values of now; None if it has no counts."""
-    return model.steps() if isinstance(model, Mixture) else None
 
 
 class Mixing:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from lilliput.corpus import END, Examples, require_examples, shortened
 from lilliput.corpus.settings import ReadSettings
@@ -15,6 +14,7 @@ from lilliput.errors import RunError
 from lilliput.evaluation.answers import answer_baselines, score_answers
 from lilliput.generation.settings import SampleSettings
 from lilliput.models import Model
+from lilliput.models.protocol import CalibrationBatch
 from lilliput.recipe import Recipe
 from lilliput.runs.folder import RunFolder
 from lilliput.tokenizers import Tokenizer
@@ -66,7 +66,7 @@ class ExampleData:
         """Return the function that gives the examples of a step."""
         return ExampleBatches(self._training, rows, seed).batch
 
-    def aside(self, rows: int, memory: int) -> list[tuple[Tensor, Batch]]:
+    def aside(self, rows: int, memory: int) -> list[CalibrationBatch]:
         """Return nothing: beside a network for answers nothing is fitted."""
         return []
 

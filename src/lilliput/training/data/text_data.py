@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from lilliput.corpus import count_words, open_corpus, unmark
 from lilliput.corpus.settings import ReadSettings
@@ -26,8 +25,9 @@ from lilliput.evaluation.loss import (
     score_tokens,
     targets_of,
 )
-from lilliput.models import Mixture, Model
+from lilliput.models import Model
 from lilliput.models.counts import MOST_TOKENS
+from lilliput.models.protocol import CalibrationBatch
 from lilliput.runs.folder import RunFolder
 from lilliput.segments import WHOLE, Starts, segments, starts_of
 from lilliput.tokenizers import Tokenizer
@@ -103,7 +103,7 @@ class TextData:
         """Return the function that gives the random windows of a step."""
         return Windows(self._learned, self.window, rows, seed, self._learned_starts).batch
 
-    def aside(self, rows: int, memory: int) -> list[tuple[Tensor, Batch]]:
+    def aside(self, rows: int, memory: int) -> list[CalibrationBatch]:
         """Return what was set aside in windows of which at most `rows` stand together, and what stands before them."""
         if not self.fitted:
             return []
@@ -117,8 +117,7 @@ class TextData:
             places = np.array(firsts)[:, None] + np.arange(-history, length + 1)
             for some in np.split(self._training[places].astype(np.int64), range(rows, len(firsts), rows)):
                 before_BP, ids_BT = torch.from_numpy(some).tensor_split([history], 1)
-                targets_BT = ids_BT[:, 1:]
-                batches.append((before_BP, Batch(ids_BT[:, :-1], targets_BT, torch.ones(targets_BT.shape))))
+                batches.append(CalibrationBatch(before_BP, ids_BT[:, :-1], ids_BT[:, 1:]))
         return batches
 
     def validate(self, model: Model, limit: int | None) -> ValidationResult:
@@ -162,7 +161,7 @@ class TextData:
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
         """Measure both definitions over the held-out text, or both and the baselines over the same part of it."""
-        self._measure_counts_alone(writer.model)
+        self._calibrate_counts(writer.model)
         baselines = self.facts["baselines"]
         limit = None if limit is None else max(limit, piece_length(self.window))
         if limit is not None and limit < self.targets:
@@ -180,7 +179,7 @@ class TextData:
         for line in corpus.notes:
             note(line)
         other = corpus.text
-        self._measure_counts_alone(writer.model)
+        self._calibrate_counts(writer.model)
         tokens = self.tokenizer.encode(other)
         if len(tokens) < 2:
             raise CorpusError(f"{target}: {len(tokens)} tokens, and at least 2 are needed to measure anything")
@@ -198,11 +197,9 @@ class TextData:
         report = evaluation_report(evaluate_both(writer.model, tokens, self.window, facts), baselines)
         return report | {"unknown_characters": round(_unknown_share(normalized, learned), 5)}
 
-    def _measure_counts_alone(self, model: Model) -> None:
-        if isinstance(model, Mixture) and (pairs := self.aside(_ROWS, model.memory)):
-            device = next(model.parameters()).device
-            moved = ((before_BP, batch.to(device)) for before_BP, batch in pairs)
-            model.measure_counts_alone((before_BP, batch.inputs_BT, batch.targets_BT) for before_BP, batch in moved)
+    def _calibrate_counts(self, model: Model) -> None:
+        """Let counts beside the network be measured without it."""
+        model.calibrate(self.aside(_ROWS, model.memory), counts_alone=True)
 
 
 def evaluate_both(

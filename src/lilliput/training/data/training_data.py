@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from torch import Tensor
-
 from lilliput.corpus.settings import ReadSettings
 from lilliput.data.batch import Batch
 from lilliput.models import Model
+from lilliput.models.protocol import CalibrationBatch
 from lilliput.tokenizers import Tokenizer
 from lilliput.writer import Writer
 
@@ -73,8 +72,8 @@ class TrainingData(Protocol):
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
         """Return the function that gives the batch of a step."""
 
-    def aside(self, rows: int, memory: int) -> list[tuple[Tensor, Batch]]:
-        """Return the part that is set aside for fitting the gate, as pairs (tokens before each row, batch).
+    def aside(self, rows: int, memory: int) -> list[CalibrationBatch]:
+        """Return the part that is set aside for fitting the gate, or nothing.
 
         A batch has at most `rows` rows. At most `memory` tokens before each row are given, shape (rows, memory).
         """
