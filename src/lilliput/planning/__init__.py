@@ -1,1 +1,1 @@
-"""Before the first step: which recipe to train on which text, and what the run will come to on this machine."""
+"""Before the first step: which recipe to train on which text, and a forecast of the run on this machine."""

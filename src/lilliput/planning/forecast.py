@@ -70,7 +70,7 @@ class Forecast:
 
 
 def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, before: float = 0.0) -> Forecast:
-    """Take some steps of the recipe on this machine, and say what the run would come to.
+    """Take some steps of the recipe on this machine, and predict the run.
 
     `before` are the seconds since the command began, which training will need as well. Raises what training raises
     before its first step, and RecipeError or RunError if not even one row fits into memory.
@@ -126,7 +126,7 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
 
 
 def promise(recipe: Recipe, targets: int, opening: float, seconds_per_step: float, costs: Costs) -> tuple[int, float]:
-    """Return how many steps a run comes to, and its seconds, if its first step comes after `opening` seconds."""
+    """Return the number of steps of a run and its seconds, if the first step comes after `opening` seconds."""
     budget = Budget(recipe.training, opening, targets=targets)
     budget.opening_seconds, budget.costs = opening, costs
     budget.limit = budget.choose_limit()

@@ -1,10 +1,9 @@
-"""A recipe for a text that comes without one: sizes by the length of the text.
+"""Plans a recipe for a text without one, by the length of the text and the time.
 
-A text of its own gets characters as tokens, the modern shape with embeddings of n-grams and counts mixed in, and Muon;
-the shorter the text, the smaller the model and the stronger the dropout, or it would learn by heart; where there is
-much time for the text, several networks share it. What a minute is worth depends on the machine's speed. What follows
-from a length in steps is the same on every machine and at every time. Prompts with answers are treated alike, without
-n-grams and counts and with as many to a step as make up about the same number of tokens.
+The plan has characters as tokens, the modern shape with n-gram embeddings and counts, and Muon. A shorter text gets a
+smaller model and more dropout, against memorising; with much time for the text, the plan is an ensemble. Minutes are
+weighed by the speed of the machine. A length in steps gives the same plan on every machine. Prompts with answers get
+the same plan without n-grams and counts, with about the same number of tokens per step.
 """
 
 import math
@@ -53,13 +52,13 @@ trained: what one would learn by heart is left."""
 
 @dataclass(frozen=True)
 class Plan:
-    """What was chosen for a text, and what was set by hand, which has the last word."""
+    """The planned values for a text, and the settings given by hand, which take precedence."""
 
     values: dict[str, Any]
     settings: dict[str, Any]
 
     def recipe(self, begun: Recipe | None = None) -> Recipe:
-        """Return the recipe; for a run that was `begun` with an earlier plan, with what that one chose."""
+        """Return the recipe; a run that was `begun` keeps its earlier plan."""
         values = self.values
         if begun is not None:
             # The description tells what the earlier plan came from.
@@ -68,10 +67,10 @@ class Plan:
 
 
 def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callable[[], float] = lambda: 1.0) -> Plan:
-    """Choose a recipe for a text or for examples; `settings` (dotted key -> value) have the last word.
+    """Plan a recipe for a text or for examples; `settings` (dotted key -> value) take precedence.
 
-    `speed` tells how many times as fast this machine is as the one that plans were measured on. It is asked only where
-    something depends on it.
+    `speed` returns the speed of this machine as a multiple of the reference machine. It is called only if the plan
+    depends on it.
     """
     # Of a large text its beginning stands for the whole.
     text = "".join(islice(source.pieces(), _PIECES_SEEN)) if isinstance(source, LargeText) else source.text

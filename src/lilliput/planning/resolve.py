@@ -1,4 +1,4 @@
-"""What is to be trained on what: a text, prompts and answers, or a recipe's name or file, and the settings."""
+"""From the arguments of a command to a task: a text, prompts with answers, or a recipe, and the settings."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ from lilliput.training.data.prepare import Measure, Source
 
 @dataclass(frozen=True)
 class Task:
-    """A recipe, what to learn, what to be measured on (None: a part of the former), and a name for the run."""
+    """A recipe, its training data, its validation data (None: a part of the former), and a name for the run."""
 
     name: str
     recipe: Recipe
@@ -46,7 +46,7 @@ class Task:
     """Whether the recipe left it open how the text is split."""
 
     def recipe_for(self, folder: Path) -> Recipe:
-        """Return the recipe to train in a folder: a run that is there goes on as it was planned, and split."""
+        """Return the recipe to train in a folder; a run in it keeps its plan and its split."""
         begun = RunFolder(folder)
         if not _exists(begun.facts):
             return self.recipe
@@ -68,7 +68,7 @@ def resolve(
     settings: Mapping[str, Any] | None = None,
     progress: ReadProgress | None = None,
 ) -> Task:
-    """Find out what `targets` are (texts, or one recipe) and open everything that training needs.
+    """Find out whether `targets` are texts or a recipe, and open everything that training needs.
 
     `corpus` replaces the text of a recipe; `settings` are dotted keys and values laid over the recipe.
     Raises RecipeError or CorpusError for what does not exist or does not fit.
@@ -110,7 +110,7 @@ def _resolve(
 
 
 def read_settings(settings: Mapping[str, Any]) -> ReadSettings:
-    """Return how the texts are to be read, before there is a recipe."""
+    """Return the settings for reading the texts, before there is a recipe."""
     given = {key: value for key, value in settings.items() if key.split(".")[0] == "data"}
     return make_recipe({"name": "text", "training": {"steps": 1}}, given).data
 
@@ -158,7 +158,7 @@ def _open(targets: Sequence[str], progress: ReadProgress | None, settings: ReadS
 def _validation(
     recipe: Recipe, source: Source, targets: Sequence[str], progress: ReadProgress | None
 ) -> Measure | None:
-    """Open what is to be measured on: what the recipe names, or the text that a named corpus brings along."""
+    """Open the validation data: that of the recipe, or of the named corpus."""
     if recipe.data.validation is not None and isinstance(source, Examples):
         return require_examples(recipe.data.validation, recipe.data)
     if recipe.data.validation is not None:

@@ -1,7 +1,7 @@
-"""How fast this machine trains: a recipe, by taking some of its steps; a block, beside the machine of the plans.
+"""Training throughput of this machine: the steps of a recipe, and one block compared with the reference machine.
 
-Steps are taken with random tokens, which cost the same as any. What is planned by minutes was measured on two cores
-with bfloat16 units; a machine that is three times as fast learns in one minute what those learn in three.
+The steps use random tokens, which take as long as any others. Plans by minutes were measured on a reference machine
+(two cores with bfloat16); a machine three times as fast does in one minute what the reference does in three.
 """
 
 import statistics
@@ -33,7 +33,7 @@ REFERENCE_SECONDS = 0.050
 
 @dataclass(frozen=True)
 class Throughput:
-    """What the steps of a recipe cost here; `step_seconds` are those of each step but the first."""
+    """The throughput of a recipe on this machine; `step_seconds` has every step but the first."""
 
     model: Model
     """As it is after these steps."""
@@ -62,7 +62,7 @@ class Throughput:
 def measure_throughput(
     recipe: Recipe, workers: Workers, vocabulary: int, window: int, steps: int = 3, seconds: float = 1.0
 ) -> Throughput:
-    """Take one step of the recipe and then `steps` more, and as many as `seconds` are enough for.
+    """Take one step of the recipe, then at least `steps` more, for at least `seconds`.
 
     Raises RunError if not even one row fits into memory.
     """
@@ -106,12 +106,12 @@ def measure_throughput(
 
 @cache
 def machine_speed() -> float:
-    """Return how many times as fast as that machine this one trains a block of a planned model; takes half a second."""
+    """Return the speed of this machine as a multiple of the reference machine; takes half a second."""
     return REFERENCE_SECONDS / block_seconds()
 
 
 def block_seconds() -> float:
-    """Return the median time of forward and back of a block of a planned model with a step's rows."""
+    """Return the median seconds of a forward and backward pass of one block of a planned model."""
     settings = GPTSettings(shape="modern", layers=1)
     runtime = choose_runtime("auto", _PARAMETERS, _ROWS * _WINDOW)
     block = Block(settings, 0).to(runtime.device).train()

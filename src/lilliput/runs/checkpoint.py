@@ -26,13 +26,13 @@ _NAME = re.compile(r"step-(\d{8,})")
 
 
 def _either(name: str, former: str) -> Any:
-    """Let checkpoints of earlier versions have the former name of a field."""
+    """Accept the former name of a field, in checkpoints of earlier versions."""
     return Field(validation_alias=AliasChoices(name, former))
 
 
 @dataclass
 class Progress:
-    """Where a run stands; the part of a checkpoint that is not tensors."""
+    """The progress of a run: the part of a checkpoint that is not tensors."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
 
@@ -136,10 +136,10 @@ def checkpoint_steps(folder: Path) -> list[int]:
 
 
 def newest_checkpoint(folder: Path, note: Callable[[str], None], length: float | None = None) -> Checkpoint | None:
-    """Return the newest checkpoint that is whole, telling `note` of every broken one; None if there never was one.
+    """Return the newest intact checkpoint, None if there never was one; `note` gets a line about each broken one.
 
-    With the `length` that the run is to have now, in steps or minutes, `note` is told too if it is another one than at
-    the checkpoint: then the steps after it do not come out as they did.
+    `length` is the present length of the run, in steps or minutes. If it differs from that at the checkpoint, `note`
+    gets a warning that later steps may differ.
 
     Raises CheckpointError if there are checkpoints and all are broken.
     """
@@ -169,7 +169,7 @@ def newest_checkpoint(folder: Path, note: Callable[[str], None], length: float |
 def prune_checkpoints(folder: Path, best: int, keep: Callable[[int], bool]) -> None:
     """Delete all checkpoints but the last two, the best, and those that `keep` (step -> bool) wants.
 
-    One that cannot be deleted now is left for the next call: nothing is lost by it.
+    A checkpoint that cannot be deleted now is left for the next call.
     """
     for step in checkpoint_steps(folder)[2:]:
         if step != best and not keep(step):

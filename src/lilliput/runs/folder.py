@@ -1,10 +1,10 @@
-"""The run folder: everything that a run is, in files that other programs can read.
+"""The run folder: a complete run, in files that other programs can read.
 
 recipe.toml            the recipe as it was resolved
 model.json             the architecture: its format, settings, vocabulary size, context
 tokenizer/             the tokenizer and its vocabulary for people
 weights.safetensors    the best weights so far
-first.safetensors      the weights that it began with, where they are those of another run
+first.safetensors      the initial weights, if they come from another run
 facts.json             the text (checksum, counts), the baselines, the tokens per character
 manifest.json          the SHA-256 of all that the run depends on, a copy of the recipe, the version of Lilliput
 environment.json       machine and package versions
@@ -79,9 +79,9 @@ class RunFolder:
     # Who has the folder, and how a run begins.
 
     def claim(self) -> FileLock:
-        """Make the folder, lock it against other processes, and mend what an interruption left; release it when done.
+        """Create the folder, lock it, and repair it after an interruption; `release` it when done.
 
-        Raises RunError if another process holds it, or if the folder holds something that is not a run.
+        Raises RunError if another process has locked it, or if the folder has other files but no run.
         """
         if self.path.is_dir() and not self._is_run() and any(self.path.iterdir()):
             raise RunError(f"{self.path}: not empty and not a run; choose another folder with --out")
@@ -106,7 +106,7 @@ class RunFolder:
         return ours or all(path.exists() for path in (self.facts, self.tokenizer))
 
     def release(self, lock: FileLock) -> None:
-        """Let go of the folder; one in which nothing came to be is taken away."""
+        """Release the folder, and delete it if there is no run in it."""
         lock.release()
         if not self.facts.exists() and not self.has_learnt():
             with suppress(OSError):
@@ -116,14 +116,14 @@ class RunFolder:
                     self.path.rmdir()
 
     def has_learnt(self) -> bool:
-        """Tell whether there are weights, which nobody wants to lose."""
+        """Return whether there are weights."""
         return (self.path / WEIGHTS).exists() or self.checkpoints.exists()
 
     @contextmanager
     def staged(self, keep: bool = False) -> Iterator["RunFolder"]:
-        """Yield a folder for the beginnings of a run, which take the place of the earlier run if all goes well.
+        """Yield a folder in which to prepare a new run; it replaces the earlier run if the block succeeds.
 
-        With `keep` an interruption leaves the beginnings there, and the next call finds them.
+        With `keep`, an interrupted preparation stays, and the next call continues it.
         """
         aside = RunFolder(self.aside)
         if not keep or aside.path.is_symlink():
@@ -143,26 +143,26 @@ class RunFolder:
                     files.remove(aside.path)
 
     def _mend(self) -> None:
-        """Put right what an interruption left; the beginnings of a large text are left for `staged`."""
+        """Repair the folder after an interruption; the preparation of a large text is left to `staged`."""
         settle_run(self.path)
         for folder in (self.path, self.tokenizer, self.training_tokens.parent, self.checkpoints):
             files.mend_folder(folder)
 
     def forget_beginnings(self) -> None:
-        """Remove what was prepared for another run that never began."""
+        """Remove the preparation of a run that never started."""
         with suppress(OSError):
             files.remove(self.aside)
 
     # What it vouches for.
 
     def manifest(self) -> Manifest:
-        """Return the manifest, an empty one where there is none. Raises CheckpointError if it is damaged."""
+        """Return the manifest, an empty one if there is none. Raises CheckpointError if it is damaged."""
         if not (self.path / MANIFEST).exists():
             return Manifest()
         return Manifest.read(self.path)
 
     def mend_manifest(self, note: Callable[[str], None]) -> None:
-        """Replace a damaged manifest by one of the files as they are, and tell; list what is not yet listed."""
+        """Replace a damaged manifest, with a line to `note`, and list the files that are not listed yet."""
         try:
             self.manifest()
         except CheckpointError as error:
@@ -171,7 +171,7 @@ class RunFolder:
         self.list_files()
 
     def list_files(self) -> None:
-        """List the files in the manifest that are not yet there; the weights are listed where they are written."""
+        """Add missing files to the manifest; weights are added when they are written."""
         manifest = self.manifest()
         found = [path for pattern in _LISTED for path in sorted(self.path.glob(pattern))]
         names = {path.relative_to(self.path).as_posix(): path for path in found}
@@ -181,7 +181,7 @@ class RunFolder:
             manifest.write(self.path)
 
     def check(self, path: Path, remedy: str = _BROKEN) -> None:
-        """Raise RunError if a file is not the one that the manifest lists; one that it does not list is not checked."""
+        """Raise RunError if a file does not match the manifest; files that are not listed are not checked."""
         name = path.relative_to(self.path).as_posix()
         try:
             if path in self._checked or name not in (manifest := self.manifest()).sums:
@@ -207,7 +207,7 @@ class RunFolder:
         files.write(path, content)
 
     def advice(self) -> str | None:
-        """Return the advice to upgrade where a later version wrote the run."""
+        """Return the advice to upgrade, if a later version wrote the run."""
         try:
             return upgrade(self.manifest().version)
         except CheckpointError:
@@ -224,7 +224,7 @@ class RunFolder:
         recipe.write(self.recipe)
 
     def read_recipe(self) -> Recipe:
-        """Return the recipe that the run was trained by. Raises RunError if nothing holds it."""
+        """Return the recipe of the run. Raises RunError if it is lost."""
         copy = self._recipe_copy()
         where = self.recipe if copy is None else self.path / MANIFEST
         try:
@@ -239,7 +239,7 @@ class RunFolder:
         return None
 
     def lost_recipe(self) -> bool:
-        """Tell whether recipe.toml does not say what the copy in the manifest does."""
+        """Return whether recipe.toml differs from the copy in the manifest."""
         try:
             copy = self.manifest().recipe
             return copy is not None and files.read_toml(self.recipe) != copy
@@ -274,7 +274,7 @@ class RunFolder:
         return read_tokens(path, vocab_size)
 
     def read_starts(self, path: Path, tokens: int) -> Starts:
-        """Return where the segments of the text in a token file begin. Raises RunError if that is lost or damaged."""
+        """Return the starts of the segments in a token file. Raises RunError if they are lost or damaged."""
         file = starts_file(path)
         if not file.exists():
             listed = False
@@ -311,7 +311,7 @@ class RunFolder:
         return values
 
     def read_facts(self) -> dict[str, Any]:
-        """Read what is known of the run's text. Raises RunError if it is missing or broken."""
+        """Read facts.json. Raises RunError if it is missing or broken."""
         facts = self.read_json(self.facts)
         facts.setdefault("baselines", facts.pop("floors", None))  # their name in earlier versions
         for section, key in (("text", "sha256"), ("training", "tokens"), ("validation", "tokens")):
@@ -326,9 +326,9 @@ class RunFolder:
         files.write(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode("utf-8", _ESCAPE))
 
     def model_format(self) -> int:
-        """Return the format of the model: its own where the run was begun, else that of this version.
+        """Return the format of model.json, or that of this version for a new run.
 
-        Raises RunError if this version does not know it.
+        Raises RunError if this version cannot read it.
         """
         try:
             found = self.read_json(self.model).get("format", 1)
@@ -358,17 +358,17 @@ class RunFolder:
         return read_rows(path, note)
 
     def cut_lines(self, path: Path, last_step: int, note: Callable[[str], None] = print) -> None:
-        """Drop the rows after `last_step`: the steps that a crash left without a checkpoint are done again."""
+        """Drop the rows after `last_step`: steps after the last checkpoint are repeated."""
         kept = [row for row in read_rows(path, note) if row["step"] <= last_step]
         if path.exists():
             files.write(path, "".join(map(_line, kept)).encode("utf-8", _ESCAPE))
 
     def write_weights(self, weights: Mapping[str, Tensor], name: str = WEIGHTS) -> None:
-        """Replace the weights that the run is used with, or those that it begins with."""
+        """Replace the best weights, or the initial ones."""
         self._replace(self.path / name, save({key: tensor.cpu().contiguous() for key, tensor in weights.items()}))
 
     def read_weights(self, name: str = WEIGHTS) -> dict[str, Tensor]:
-        """Read the best weights, or those that the run began with.
+        """Read the best weights, or the initial ones.
 
         Raises CheckpointError if they are missing or damaged.
         """

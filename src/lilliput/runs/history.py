@@ -1,4 +1,4 @@
-"""What `metrics.jsonl` holds: the steps of a run, its evaluations, and the loss spikes that made it roll back."""
+"""The contents of `metrics.jsonl`: the steps of a run, its evaluations, and the loss spikes that made it roll back."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from lilliput.rows import read_rows
 
 @dataclass(frozen=True, slots=True)
 class StepMetrics:
-    """The row of a training step. What the row does not have is not a number, or 0 tokens."""
+    """The row of a training step. Values that the row lacks are NaN, or 0 tokens."""
 
     step: int
     loss: float
@@ -49,8 +49,8 @@ class History:
 def read_history(metrics: Path, note: Callable[[str], None] = print) -> History:
     """Read a run's `metrics.jsonl`; a missing file has no rows.
 
-    A step that stands there twice, because the run was continued from before it, counts as it stands last. Damaged
-    lines are left out; `note` gets a line about them. Raises RunError if the file cannot be read.
+    If a step was repeated after a continuation, its last row counts. Damaged lines are left out, with a line to
+    `note`. Raises RunError if the file cannot be read.
     """
     rows = read_rows(metrics, note)
     steps = {row["step"]: _step(row) for row in rows if "loss" in row}

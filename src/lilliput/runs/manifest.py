@@ -1,7 +1,8 @@
-"""What a folder vouches for: the SHA-256 of its files, and the version of Lilliput that wrote them.
+"""The manifest of a folder: the SHA-256 of its files, and the version of Lilliput that wrote them.
 
-A file that is replaced is listed with both sums before it is written, so an interruption leaves one that is known. The
-manifest holds a sum of itself: where it is damaged, the files it lists need not be.
+Before a file is replaced, the manifest lists its old and its new sum, so that an interruption leaves a file that
+matches one of them. The manifest has a sum of itself: if that is wrong, the manifest is damaged, and the files may be
+intact.
 """
 
 import errno

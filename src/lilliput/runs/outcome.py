@@ -1,4 +1,4 @@
-"""The final evaluation of a run, checked before anything is said of it."""
+"""The final evaluation of a run, read with checks."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Everything that a training session writes into the folder of its run."""
+"""All writing of a training session to its run folder."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -14,8 +14,8 @@ from lilliput.runtime import describe_environment
 class Recorder:
     """Writes a session's model, metrics, samples, checkpoints, weights and evaluation.
 
-    Where several processes train one model, each has a recorder, and only that of the first is not `silent`.
-    `keep_every` is the number of steps between the checkpoints that are kept for good.
+    If several processes train one model, each has a recorder, and all but that of the first are `silent`.
+    `keep_every` is the number of steps between checkpoints that are never deleted.
     """
 
     def __init__(self, run: RunFolder, keep_every: int | None = None, silent: bool = False) -> None:
@@ -24,7 +24,7 @@ class Recorder:
         self._silent = silent
 
     def begin(self, recipe: Recipe) -> None:
-        """Write the recipe, and what machine and packages the session has."""
+        """Write the recipe, and the machine and package versions of the session."""
         if not self._silent:
             self._run.write_recipe(recipe)
             self._run.write_json(self._run.environment, describe_environment())
@@ -57,18 +57,18 @@ class Recorder:
             self.prune(checkpoint.progress.best_step)
 
     def prune(self, best_step: int) -> None:
-        """Delete all checkpoints but the last two, the best, and those that are kept for good."""
+        """Delete all checkpoints but the last two, the best, and those of every `keep_every` steps."""
         every = self._keep_every
         if not self._silent:
             prune_checkpoints(self._run.checkpoints, best_step, lambda step: every is not None and step % every == 0)
 
     def weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Write the weights that the run is used with."""
+        """Write the best weights."""
         if not self._silent:
             self._run.write_weights(weights)
 
     def evaluation(self, values: Mapping[str, Any] | None) -> None:
-        """Write the final evaluation; None removes that of a shorter run, which says nothing about this one."""
+        """Write the final evaluation; None removes an earlier one, of a shorter run."""
         if self._silent:
             return
         if values is None:

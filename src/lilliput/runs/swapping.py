@@ -1,7 +1,7 @@
-"""One run takes the place of another in a folder, and an interruption leaves one of the two.
+"""Replaces the run in a folder by another; an interruption leaves one of the two complete.
 
-The earlier run is moved into `.old`, its facts.json last; then the new one comes, its facts.json last. So the place of
-the two facts.json says how far that was.
+The earlier run is moved into `.old`, its facts.json last; then the new run is moved in, its facts.json last. So the
+places of the two facts.json show how far an interrupted replacement got.
 """
 
 from contextlib import suppress

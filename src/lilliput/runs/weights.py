@@ -1,4 +1,4 @@
-"""What a run's folder puts into a model: weights, and counts of the text that was learnt."""
+"""Loads a run's weights into a model, and counts its training text."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ def put_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> None:
 
 
 def best_weights(folder: RunFolder, note: Callable[[str], None]) -> Mapping[str, torch.Tensor]:
-    """Return a run's best weights, or after a line to `note` those of a checkpoint.
+    """Return a run's best weights, or those of a checkpoint, with a line to `note`.
 
     Raises CheckpointError if there are neither.
     """

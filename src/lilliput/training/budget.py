@@ -1,9 +1,9 @@
-"""How long a run is, so many steps or so many minutes, and how the minutes are divided.
+"""The length of a run, in steps or minutes, and the division of the minutes.
 
-Under a time budget the schedule runs on the clock, so the run ends on time whatever else the machine does. Everything
-counts: preparing the text, training with the evaluations on the way, the last of these, and the final evaluation, for
-which time is set aside. The schedule begins with the first step, however long preparing took, or there would be no
-warm-up. `lilliput plan` asks the same `Budget` how many steps the time comes to.
+With a time budget the schedule follows the clock, so a run ends on time on a busy machine too. The budget covers
+everything: preparation, training with its evaluations, and the final evaluation, for which it reserves time. The
+schedule starts at the first step, however long the preparation took, so that there is a warm-up. `lilliput plan` uses
+the same `Budget` to predict the number of steps.
 """
 
 import math
@@ -32,7 +32,7 @@ to set aside for it."""
 
 @dataclass(frozen=True)
 class Costs:
-    """What evaluations take on this machine, in seconds."""
+    """The seconds that evaluations take on this machine."""
 
     scored: float = 0.0
     """For each target of an evaluation on the way."""
@@ -58,10 +58,10 @@ class Costs:
 
 
 class Budget:
-    """The share of a run that is done, by steps or by the clock, and the time for everything in it.
+    """The progress of a run, by steps or by the clock, and the time for each of its parts.
 
-    `seconds` were spent on the run before now; `rounds` says how many times its whole length the run is to be;
-    `targets` is how many targets the held-out part has.
+    `seconds` is the time spent on the run so far. The run is `rounds` times as long as its settings say. `targets` is
+    the number of held-out targets.
     """
 
     def __init__(
@@ -94,19 +94,19 @@ class Budget:
         return self._clock() - self._started
 
     def progress(self, step: int) -> float:
-        """Return the share of the run that is done when `step` steps are; 1 or more means that it is over."""
+        """Return the progress after `step` steps, as a share of the run; 1 or more means that it has ended."""
         if self.steps is not None:
             return step / self.steps
         return (self.elapsed() - self.opening_seconds) / max(self._training_seconds(), 1e-9)
 
     def over(self, step: int) -> bool:
-        """Whether the run is over after `step` steps; a time budget grants at least one."""
+        """Return whether the run has ended after `step` steps; a time budget allows at least one."""
         if self.seconds is not None and self.ended is not None and self.seconds <= self.ended:
             return True
         return self.progress(step) >= 1 and (self.steps is not None or step > 0)
 
     def seconds_left(self, step: int, seconds_per_step: float) -> float:
-        """Return the seconds until training ends, at the present speed."""
+        """Return the seconds until training ends, at the current speed."""
         if self.steps is not None:
             return (self.steps - step) * seconds_per_step
         return max(0.0, self.opening_seconds + self._training_seconds() - self.elapsed())
@@ -120,7 +120,7 @@ class Budget:
         return int(self.progress(step) * parts) > int(before * parts)
 
     def promise(self, seconds_per_step: float) -> tuple[int, float]:
-        """Return how many steps the run comes to at this speed, and how many seconds it takes in all."""
+        """Return the number of steps at this speed, and the seconds of the whole run."""
         if self.steps is not None:
             assert self._every is not None
             evaluations = math.ceil(self.steps / self._every) - 1
@@ -137,30 +137,30 @@ class Budget:
 
     @property
     def evaluation_seconds(self) -> float:
-        """Return what an evaluation on the way takes, with its sample and its checkpoint."""
+        """Return the seconds of an evaluation during training, including its sample and checkpoint."""
         return min(self._targets, self.limit or self._targets) * self.costs.scored + self.costs.beside
 
     def choose_limit(self) -> int | None:
-        """Return how many targets an evaluation on the way may score, by what they cost; None is all of them."""
+        """Return the number of targets to score in an evaluation during training; None means all."""
         if self._round_seconds is None:
             return None
         return self._affordable(self._round_seconds * SCORING_SHARE, self.costs.scored)
 
     def final_limit(self) -> int | None:
-        """Return how many targets the final evaluation may score in its share of the time; None is all of them."""
+        """Return the number of targets that fit into the time of the final evaluation; None means all."""
         if self._round_seconds is None:
             return None
         return self._affordable(self._round_seconds * FINAL_SHARE, self.costs.reported)
 
     def limit_left(self) -> int | None:
-        """Return the same for now, when training is over: no more than there is time left for."""
+        """Return the number of targets that fit into the time left after training; None means all."""
         if self.seconds is None or self._round_seconds is None:
             return None
         left = self.seconds - self._closing() - self.costs.report_beside - self.elapsed()
         return self._affordable(min(self._round_seconds * FINAL_SHARE, left), self.costs.reported)
 
     def sample_seconds(self) -> float:
-        """Return how long a sample on the way may take."""
+        """Return the seconds for a sample during training."""
         return math.inf if self._round_seconds is None else self._round_seconds * SAMPLE_SHARE
 
     def _affordable(self, seconds: float, cost: float) -> int | None:
@@ -170,17 +170,17 @@ class Budget:
         return None if affordable >= self._targets else affordable
 
     def _evaluations(self) -> int:
-        """Return how many evaluations there are on the way, at even distances, under a time budget."""
+        """Return the number of evaluations during training, evenly spaced, with a time budget."""
         most = EVALUATIONS_SHARE * self._training_seconds() / max(self.evaluation_seconds, 1e-9)
         return max(0, min(EVALUATIONS - 1, int(most)))
 
     def _training_seconds(self) -> float:
-        """Return the seconds from the first step to the last, the evaluations between them included."""
+        """Return the seconds from the first step to the last, including evaluations."""
         assert self.seconds is not None
         return self.seconds - self._reserved() - self.opening_seconds
 
     def _reserved(self) -> float:
-        """Return the seconds for what comes after the last step: the last evaluation, the final evaluation, the end."""
+        """Return the seconds reserved after the last step: the last evaluation, the final one, the shutdown."""
         final = min(self._targets, self.final_limit() or self._targets) * self.costs.reported
         return self.evaluation_seconds + final + self.costs.report_beside + self._closing()
 

@@ -1,7 +1,7 @@
-"""`torch.compile` as an option that never stands in the way.
+"""`torch.compile`, with a fallback to the uncompiled model.
 
-The blocks of a transformer are compiled, all by the same code, since they differ in their weights only. The code is
-kept in the cache, so that the next run of the same sizes has it after a few seconds, whatever its text.
+All blocks of a transformer share one compiled function, since they differ only in their weights. The compiled code is
+cached: the next run of the same size loads it within seconds, for any text.
 """
 
 import os
@@ -21,7 +21,7 @@ _CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 def compile_or_not(model: Model, objective: Objective, example: Batch, runtime: Runtime) -> str:
     """Compile the model's blocks for training and try them on one micro-batch, forward and backward.
 
-    Where that fails the model stays as it was. Returns one line that says what came of it.
+    If that fails, the model stays uncompiled. Returns a line about the outcome.
     """
     blocks = [module for module in model.modules() if isinstance(module, Block)]
     if not blocks:

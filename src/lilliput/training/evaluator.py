@@ -1,4 +1,4 @@
-"""What a session measures on the way and at the end, and the evaluation of a finished run."""
+"""Evaluation during training and at its end, and the evaluation of a finished run."""
 
 import time
 from collections.abc import Callable
@@ -20,9 +20,9 @@ fitted to, and for a sample and a checkpoint. It holds until the first evaluatio
 
 
 class Evaluator:
-    """Measures a model that is being trained, and lets it write, in the number format of its training.
+    """Evaluates and samples a model during training, in the number format of the training.
 
-    `rows` is how many windows go through the model at once while something is fitted beside the network.
+    `rows` is the number of windows per batch while the gate is fitted.
     """
 
     def __init__(self, training_data: TrainingData, writer: Writer, runtime: Runtime, rows: int) -> None:
@@ -32,32 +32,32 @@ class Evaluator:
         self._rows = rows
 
     def calibrate(self) -> None:
-        """Fit what is fitted beside the network, on the part of the text that is set aside for it."""
+        """Fit the gate, if the model has one, on the text that is set aside for it."""
         model = self._writer.model
         with self._runtime.autocast():
             model.calibrate(self._training_data.aside(self._rows, model.memory))
 
     def validate(self, limit: int | None) -> ValidationResult:
-        """Measure the model on the held-out part, on about `limit` targets of it if that is given."""
+        """Measure the model on held-out data, on about `limit` targets if given."""
         with self._runtime.autocast():
             return self._training_data.validate(self._writer.model, limit)
 
     def sample(self, step: int, seconds: float) -> Sample:
-        """Let the model write something, which takes about `seconds` at most."""
+        """Sample from the model for about `seconds` at most."""
         with self._runtime.autocast():
             return self._training_data.sample(self._writer, step, time.monotonic() + seconds)
 
     def report(self, limit: int | None) -> dict[str, Any]:
-        """Return the final evaluation, in single precision, over about `limit` targets if that is given."""
+        """Return the final evaluation, in single precision, on about `limit` targets if given."""
         return self._training_data.report(self._writer, limit)
 
     def costs(self) -> Costs:
-        """Measure what evaluations take."""
+        """Measure the seconds that evaluations take."""
         return measure_costs(self._training_data, self._writer.model, self._runtime)
 
 
 def measure_costs(training_data: TrainingData, model: Model, runtime: Runtime) -> Costs:
-    """Time parts of an evaluation on the way and of the final one, which is in single precision; guess the rest."""
+    """Time parts of an evaluation during training and of the final one (single precision); estimate the rest."""
     with runtime.autocast():
         training_data.validate(model, 1)  # what is slow the first time only
         started = time.monotonic()
@@ -74,9 +74,9 @@ def evaluate_run(
     settings: ReadSettings = AUTOMATIC,
     note: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Measure a run on all that it held out, or on another text or file of prompts, with the baselines for it.
+    """Evaluate a run on all its held-out data, or on another text or file of prompts, beside the baselines.
 
-    The other is read as `settings` say, and `note` is told how.
+    `settings` say how to read that text; `note` gets lines about the reading.
 
     Raises CorpusError if the text cannot be read or is too short, RunError if the run's files are broken.
     """

@@ -1,6 +1,6 @@
-"""What a training run tells its caller, in the order in which it happens.
+"""The events of a training run, in order.
 
-There are no callbacks: console, plots and trackers are the body of the caller's loop over these.
+There are no callbacks: console, plots and trackers are the body of the caller's loop over the events.
 """
 
 import math
@@ -25,7 +25,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Everything is ready; training starts or goes on after `step` steps."""
+    """Preparation has ended; training starts, or continues after `step` steps."""
 
     folder: Path
     step: int
@@ -44,7 +44,7 @@ class Started:
 
 
 def started(folder: Path, model: Model, training_data: TrainingData, step: int, budget: Budget) -> Started:
-    """Return what there is to tell of a run that starts or goes on after `step` steps."""
+    """Return the event of a run that starts, or continues after `step` steps."""
     facts = training_data.facts
     return Started(
         folder=folder,
@@ -79,11 +79,11 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """The model was measured on the validation text (nats per token); `share` of the text was looked at.
+    """The model was evaluated on a `share` of the validation data; losses are in nats per token.
 
-    Where answers are learnt, the loss is over their tokens, and `exact_match` is the share of them that are right.
-    `network_loss` is that of the network alone, over the same tokens, and `network_training_loss` that of the network
-    alone over a part of what is learnt: the two can be compared.
+    For answers, the loss is over their tokens, and `exact_match` is the share of right answers. `network_loss` is the
+    loss of the network alone over the same tokens, `network_training_loss` that over a part of the training data. The
+    two can be compared.
     """
 
     step: int
@@ -99,7 +99,7 @@ class Evaluated:
 
 
 def evaluated(progress: Progress, result: ValidationResult, training_data: TrainingData) -> Evaluated:
-    """Return the event of an evaluation that is already part of the progress."""
+    """Return the event of an evaluation; `progress` includes it already."""
     characters = training_data.facts.get("characters_per_token")
     return Evaluated(
         step=progress.step,
@@ -117,7 +117,7 @@ def evaluated(progress: Progress, result: ValidationResult, training_data: Train
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """The model wrote something, or solved some of the held-out problems (then without one prompt)."""
+    """The model wrote a sample, or answered some held-out prompts (then `prompt` is empty)."""
 
     step: int
     prompt: str

@@ -1,8 +1,8 @@
-"""The training loop: a generator of one report per step.
+"""The training loop: a generator that yields after every step.
 
 A step is a function of (weights, optimiser state, objective state, recipe, step number): its batch and its dropout
-follow from (seed, step) alone. So a run that was stopped and continued equals one that was not, to the bit, and nothing
-that happens between two steps can change what is learnt.
+follow from (seed, step) alone. So a continued run equals an uninterrupted one to the bit, and nothing between two
+steps can change the training.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from lilliput.training.workers.protocol import Workers
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step did: `number` steps are done now; `loss` is the mean over the step's weighted targets, in nats."""
+    """The result of a step, the `number`-th one; `loss` is the mean over its weighted targets, in nats."""
 
     number: int
     loss: Tensor
@@ -55,9 +55,9 @@ def fit(
     """Train from step number `first` on, yielding after every step, until `rate_factor(step)` is None.
 
     `batch_of(step)` returns all rows of a step. Each of the workers' shards of them is cut into `accumulation`
-    micro-batches, and from then on into smaller ones if these do not fit into memory. The loss is the sum over
-    all micro-batches over the sum of all their weights. `updating` is called before anything of the weights or of the
-    optimisers' state changes in a step.
+    micro-batches, and from then on into smaller ones if these do not fit into memory. The loss is the sum over all
+    micro-batches over the sum of all their weights. `updating` is called in each step before weights or optimiser
+    state change.
     """
     parameters = trained(model)
     for step in count(first):
@@ -86,7 +86,7 @@ def fit(
 
 
 def _more_parts(rows: int, parts: int) -> int:
-    """Return the least number of equal parts that is at least twice as many. Raises RunError if rows run out."""
+    """Return the smallest number of equal parts that is at least twice `parts`. Raises RunError if rows run out."""
     if parts >= rows:
         raise RunError("out of memory: not even one row fits. Lower data.window or the model size, or free some memory")
     return next(more for more in range(min(2 * parts, rows), rows + 1) if rows % more == 0)

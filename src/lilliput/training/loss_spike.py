@@ -1,13 +1,11 @@
-"""Notices the step at which training goes wrong: a loss or gradient that is no number, a loss that leaps, or one that
-is worse than that of a network that knows nothing.
+"""Detects the step at which training fails: a loss or gradient that is NaN or infinite, a loss spike, or a loss worse
+than that of an untrained network.
 
-A leap is a loss far above its running mean, in units of its own running deviation and in nats, that stays there for
-several steps: a passage that is like nothing else in the text, a table or another script, makes a step as bad, and
-clipping its gradient is all that it needs. A loss that stays above its own first value, or above what guessing all
-tokens alike would have, is that of a network that training has destroyed, however slowly it got there; in the first
-steps a loss may rise for a moment. What is no number is told at once. The detector sees the losses in the order of
-the steps and nothing else; what it knows goes into the checkpoint, so a run that was stopped and continued is judged as
-one that was not.
+A spike is a loss far above its running mean (in running deviations and in nats) for several steps in a row. A single
+bad step is normal: an unusual passage, such as a table, causes it, and clipping the gradient is enough. A loss that
+stays above its first value, or above that of guessing uniformly, means that training has destroyed the network; a loss
+may rise briefly in the first steps. The detector sees only the losses, in order. Its state is part of the checkpoint,
+so a continued run gets the same verdicts as an uninterrupted one.
 """
 
 import math
@@ -58,9 +56,9 @@ class SpikeDetector:
         return max(self.high, self.worse)
 
     def check(self, loss: float, norm: float | None) -> str | None:
-        """Take in a step's loss and gradient norm; return what is wrong with them, or None.
+        """Add a step's loss and gradient norm; return what is wrong with them, or None.
 
-        `norm` is None where it may be infinite by rights, with a loss scaler.
+        `norm` is None with a loss scaler, where an infinite norm is normal.
         """
         if not math.isfinite(loss):
             return f"the training loss became {loss}"

@@ -1,7 +1,7 @@
 """The log of a run: one line of metrics.jsonl per step and per evaluation.
 
-On a GPU, losses stay there until a few seconds' worth is read at once, so that logging never makes it wait. What the
-detector finds in them is then found a little late, and still before anything of it is saved or measured.
+On a GPU, losses are copied in batches every few seconds, so that logging never stalls it. A loss spike is then noticed
+a little late, but still before the next checkpoint or evaluation.
 """
 
 import math
@@ -18,7 +18,7 @@ FLUSH_SECONDS = 2.0
 
 
 class MetricsLog:
-    """Collects rows for metrics.jsonl, shows them to the spike detector, and writes them in portions."""
+    """Collects rows for metrics.jsonl, passes them to the spike detector, and writes them in batches."""
 
     def __init__(self, recorder: Recorder, detector: SpikeDetector, scaled: bool) -> None:
         self._recorder = recorder
@@ -29,7 +29,7 @@ class MetricsLog:
         self._flushed = time.monotonic()
 
     def step(self, row: dict[str, Any], loss: Tensor, norm: Tensor) -> None:
-        """Log one step. Raises LossSpike if it, or one that has not been looked at, went wrong."""
+        """Log a step. Raises LossSpike if it, or an earlier step that was not checked yet, went wrong."""
         self._waiting.append((row, torch.stack([loss, norm])))
         if loss.device.type == "cpu":
             self._check()
@@ -37,12 +37,12 @@ class MetricsLog:
             self.flush()
 
     def write(self, row: dict[str, Any]) -> None:
-        """Log something else than a step, as an evaluation."""
+        """Log another row, such as an evaluation."""
         self.flush()
         self._recorder.metrics([row])
 
     def flush(self) -> None:
-        """Write what is waiting. Raises LossSpike at the first step that went wrong."""
+        """Write the waiting rows. Raises LossSpike at the first step that went wrong."""
         self._check()
         self._recorder.metrics(self._rows)
         self._rows = []

@@ -1,4 +1,4 @@
-"""One session of a run: steps, evaluations, checkpoints, and the final evaluation."""
+"""A training session: steps, evaluations, checkpoints, and the final evaluation."""
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -43,7 +43,7 @@ ELSEWHERE = 1 << 30
 
 
 class Session:
-    """Trains from where the run folder stands; `started` is when the session began, by the `clock`."""
+    """Continues training from the newest checkpoint; `started` is the start of the session, by the `clock`."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class Session:
     def events(self) -> Iterator[Event]:
         """Train to the end, or until the caller wants to stop.
 
-        Whatever else ends it, the caller's loop that is left or an exception in a step, what is whole is saved first.
+        If the caller leaves the loop or a step raises an exception, the last complete state is saved first.
         """
         try:
             yield from self._events()
@@ -167,7 +167,7 @@ class Session:
             yield from self._closing(reason)
 
     def _train(self, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
-        """Train until the run is over, and return why; what the detector raises is passed on."""
+        """Train until the run ends, and return the reason. Raises LossSpike."""
         resumed, lost, evaluate, save = self.clock(), self.workers.lost, False, False
         for step in self._fit(batch_of):
             notes = []
@@ -201,7 +201,7 @@ class Session:
         return "complete"
 
     def _roll_back(self, spike: LossSpike) -> str:
-        """Go back to the last checkpoint; from there on the rate is halved and the step has another batch."""
+        """Go back to the last checkpoint, halve the learning rate, and give the failed step a different batch."""
         spikes, elapsed = [*self.progress.spikes, spike.step], self.budget.elapsed()
         self.state.restore()
         self.progress.spikes = spikes

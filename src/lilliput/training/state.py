@@ -1,4 +1,4 @@
-"""Where a run stands: weights, optimiser, objective and progress, put on the disk and taken from there."""
+"""The state of a run: weights, optimiser, objective and progress, saved to and restored from checkpoints."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,9 +16,9 @@ from lilliput.runs.weights import put_weights
 
 
 class State:
-    """The state of a run in memory; it begins with what the folder's newest checkpoint holds.
+    """The state of a run in memory, restored from the newest checkpoint.
 
-    `first_weights` returns the weights of step 0. What was found broken is told to `note`.
+    `first_weights` returns the weights of step 0. `note` gets a line about each damaged file.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class State:
         recorder.prune(self.progress.best_step)  # an interruption may have left more than are kept
 
     def restore(self) -> None:
-        """Put the newest whole checkpoint in place, or the beginning of the run; drop the log of what came after."""
+        """Restore the newest intact checkpoint, or the start of the run, and drop later rows of the logs."""
         checkpoint = newest_checkpoint(self._run.checkpoints, self._note, self._length)
         self.progress = Progress() if checkpoint is None else checkpoint.progress
         put_weights(self._model, self._first_weights() if checkpoint is None else checkpoint.weights)
@@ -53,24 +53,24 @@ class State:
         self._recorder.rewind(self.progress.step, self._note)
 
     def save(self) -> None:
-        """Write a checkpoint and delete those that are no longer needed."""
+        """Write a checkpoint, and delete those that are no longer needed."""
         weights = dict(self._model.named_parameters())
         self.progress.length = self._length
         self._recorder.checkpoint(Checkpoint(self.progress, weights, self.optimizers.state(), self._objective.state()))
 
     def keep_best(self) -> None:
-        """Make the weights those that the run is used with."""
+        """Store the current weights as the best ones."""
         self._recorder.weights(dict(self._model.named_parameters()))
 
     def put_best(self) -> None:
-        """Put the best weights in place. Raises CheckpointError if they are nowhere to be had."""
+        """Load the best weights. Raises CheckpointError if no file has them."""
         put_weights(self._model, self._best())
 
     def _best(self) -> Mapping[str, Tensor]:
         try:
             return self._run.read_weights()
         except CheckpointError:
-            # The best checkpoint holds the same weights; with them the file is made anew.
+            # The best checkpoint holds the same weights; write the file again.
             weights = load_checkpoint(self._run.checkpoints / f"step-{self.progress.best_step:08d}").weights
             self._recorder.weights(weights)
             return weights

@@ -1,7 +1,7 @@
 """From a recipe and a text, or prompts and answers, to a run folder.
 
-`train` is a generator of events; the caller's loop shows them, plots them, tracks them. What is on the disk at any
-moment is enough to go on: the same command continues where the last checkpoint was written.
+`train` is a generator of events; the caller's loop shows, plots and tracks them. The run folder is enough to continue
+at any time: the same command continues from the last checkpoint.
 """
 
 import time
@@ -35,14 +35,14 @@ def train(
     started: float | None = None,
     base: Path | None = None,
 ) -> Generator[Event, None, None]:
-    """Train `recipe` on `corpus` into `folder`, or continue what is there, yielding events.
+    """Train `recipe` on `corpus` into `folder`, or continue the run in it, and yield events.
 
-    `fresh` deletes an earlier run in the folder. When `stop()` turns true the step is finished, the state saved, and
-    the last event is an interrupted `Finished`. While a large text is prepared, `preparing` is told how far it is; what
-    it raises ends the preparation, and the next call goes on from there. A time budget counts from `started`
-    (`time.monotonic`), by default from now. A new run begins with the weights and the tokenizer of the run in `base`,
-    if that is given; both are copied. Raises RunError if the folder is in use or holds a run with another recipe or
-    text; what it holds is then left as it was.
+    `fresh` deletes an earlier run in the folder. Once `stop()` returns true, the current step is finished and the state
+    saved; the last event is then an interrupted `Finished`. `preparing` gets the progress of preparing a large text; an
+    exception that it raises ends the preparation, and the next call continues from there. A time budget counts from
+    `started` (`time.monotonic`), by default from now. A new run begins with the weights and the tokenizer of the run in
+    `base`, if given; both are copied. Raises RunError if the folder is in use or has a run with a different recipe or
+    text; that run is left unchanged.
     """
     started = time.monotonic() if started is None else started
     choose_runtime(recipe.training.precision)  # what the device cannot do is told before anything is touched

@@ -1,1 +1,1 @@
-"""What a run learns from and is measured on: a text, a stream, or prompts with answers."""
+"""The training and validation data of a run: a text, a large text, or prompts with answers."""

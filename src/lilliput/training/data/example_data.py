@@ -1,4 +1,4 @@
-"""A run on prompts and answers: only the answer counts, and it counts as right or wrong."""
+"""Training data of prompts with answers: only the answers count, each as right or wrong."""
 
 import time
 from collections.abc import Callable

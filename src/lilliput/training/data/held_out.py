@@ -26,11 +26,11 @@ def held_out_facts(
     labelled: bool = False,
     progress: Callable[[float], None] = lambda share: None,
 ) -> dict[str, Any]:
-    """Return what `facts.json` holds of a held-out text, of which the tokens are `ids`, and the baselines for it.
+    """Return the part of `facts.json` about a held-out text with the tokens `ids`, including the baselines.
 
-    `texts` are its segments, of which the tokens begin at `starts`, without labels, which the tokens have if they are
-    `labelled`. `learned` are the segments of the training text, or of its end, as the tokenizer sees them and without
-    labels. `progress` is called with the share of the baselines that is measured.
+    `texts` are its segments without labels, with tokens from `starts` on; `labelled` says whether the tokens have
+    labels. `learned` are the segments of the training text, or of its end, as the tokenizer sees them and without
+    labels. `progress` gets the share of the baselines that is measured.
     """
     length, text = piece_length(window), "".join(texts)
     pieces = _piece_texts(tokenizer, ids, length, starts)
@@ -58,7 +58,7 @@ def held_out_facts(
 
 
 def likeness_facts(learned: str, text: str) -> dict[str, Any]:
-    """Return what `facts.json` holds of how like a held-out end is to the middle, both as the tokenizer sees them."""
+    """Return the part of `facts.json` about how similar the held-out end is to the middle of the text."""
     likeness = measure_likeness(learned, text)
     return {} if likeness is None else {"likeness": likeness.as_dict()}
 

@@ -1,6 +1,6 @@
-"""A text that is too large for the memory, to tokens on disk: surveyed, divided and encoded as a stream.
+"""A text that is too large for memory, to tokens on disk: surveyed, divided and encoded as a stream.
 
-What was encoded before an interruption is kept in the run's folder and not done again, if text, split and tokenizer are
+Tokens that were encoded before an interruption are kept in the run folder and reused, if text, split and tokenizer are
 the same. The count model and xz see the end of the training text only, as everywhere.
 """
 
@@ -122,7 +122,7 @@ def _tokenizer(
     text_survey: Survey,
     train_tokenizer: Callable[[Iterable[str]], Tokenizer],
 ) -> Tokenizer:
-    """Train the tokenizer, or take the one of an earlier beginning of the same work."""
+    """Train the tokenizer, or load that of an interrupted preparation."""
     identity = {"text": parts.identity, "tokenizer": recipe.tokenizer.model_dump()}
     if (run.path / FIRST_WEIGHTS).exists():
         return train_tokenizer(())  # that of another run

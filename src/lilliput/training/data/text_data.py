@@ -1,4 +1,4 @@
-"""A run on one long text: windows to learn from, both definitions of the loss, and what counting reaches."""
+"""Training data of one long text: random windows, both definitions of the loss, and the baselines."""
 
 import time
 from collections import Counter

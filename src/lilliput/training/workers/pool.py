@@ -1,15 +1,14 @@
-"""Several processes at one step: each computes the gradient of a shard of its rows, over weights that all of them see.
+"""A pool of processes for the steps: each computes the gradient of one shard, with weights in shared memory.
 
-PyTorch's own threads meet at every operation. In a tiny model there are a thousand to a step, and waiting for one
-another takes as long as the work, and many times as long where something else wants a core too. Processes meet once in
-a step.
+PyTorch's own threads synchronise at every operation. A step of a tiny model has about a thousand of them, and the
+waiting takes as long as the work, or many times as long on a busy machine. Processes synchronise once per step.
 
-The number of shards decides what is learnt, since each has dropout of its own; how many processes there are for them
-does not, but for rounding. A process that is lost costs time and nothing else: the run goes on without it. One that
-does not answer for far longer than this process took for its own shard is lost too.
+The number of shards is part of the training, since each has its own dropout. The number of processes is not, apart from
+rounding. If a process ends, or does not answer for much longer than this process needed for its own shard, the run
+continues without it and loses only time.
 
-Weights and gradients lie in memory that the processes share (`memfd_create`, Linux); where the system has none, this
-process takes all shards. Left out: several machines, and GPUs.
+Weights and gradients lie in shared memory (`memfd_create`, Linux). On other systems this process takes all shards. Left
+out: several machines, and GPUs.
 """
 
 import json
@@ -78,9 +77,9 @@ def _possible() -> bool:
 
 
 class WorkerPool:
-    """One process for each shard of a step; this process always takes the first.
+    """One process for each shard of a step; this process takes the first.
 
-    The others start at once, so that they are there when training begins. They have nothing to do before `begin`.
+    The others start at once, to be ready when training begins. They wait for `begin`.
     """
 
     def __init__(self, shards: int) -> None:
@@ -104,9 +103,9 @@ class WorkerPool:
         return 1 + len(self.workers)
 
     def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shards: int | None = None) -> int:
-        """Put the model's weights where all processes see them, and let these build the model around them.
+        """Move the model's weights into shared memory; each process builds the model around them.
 
-        A run that was begun with so many `shards` keeps them, whatever the processes. Returns their number.
+        A run keeps the number of `shards` that it started with. Returns the number of shards.
         """
         self.shards = shards or self.shards
         if not self.workers:
@@ -114,7 +113,7 @@ class WorkerPool:
         parameters = trained(model)
         try:
             memory = share_memory(self._weights, values_size(parameters))
-        except OSError:  # so much memory cannot be had
+        except OSError:  # there is not enough memory
             self.dismiss()
             return self.shards
         for parameter, value in zip(parameters, values_in(memory, parameters), strict=True):
@@ -136,9 +135,9 @@ class WorkerPool:
         return self.shards
 
     def compile(self, model: Model, objective: Objective, batch: Batch, parts: int, runtime: Runtime) -> str:
-        """Compile the model, in all processes, for steps of such batches in so many parts.
+        """Compile the model in all processes, for such batches in `parts` micro-batches.
 
-        Returns one line that says what came of it.
+        Returns a line about the outcome.
         """
         shards = batch.split(min(self.shards, len(batch.inputs_BT)))
         workers = self.workers[: len(shards) - 1]

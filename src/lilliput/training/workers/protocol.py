@@ -1,7 +1,7 @@
-"""What takes the steps of a run: the gradient of a batch, wherever it is computed.
+"""Workers compute the gradient of a batch, in this process or in others.
 
-The rows of a step are cut into shards, each with dropout of its own. The number of shards is part of what is learnt,
-where they are computed is not, but for rounding.
+The rows of a step are cut into shards, each with its own dropout. The number of shards is part of the training; where
+they are computed is not, apart from rounding.
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ _ALIGNED = 64
 
 
 def share_memory(file: int, size: int) -> mmap.mmap:
-    """Give an anonymous file so many bytes and return them; other processes that map the file see the same."""
+    """Resize an anonymous file and map it; other processes that map the file share the memory."""
     os.ftruncate(file, size)
     return mmap.mmap(file, size)
 

@@ -1,7 +1,7 @@
-"""A process that helps another one to train: it computes the gradients of the rows that it is given.
+"""A worker process: it computes the gradients of the rows that it gets.
 
-It is told the model and then, line by line, what to do (`workers`), over its standard input; it answers by one line for
-each. It ends when there is nothing more to read, so it never outlives the process that it helps.
+Its standard input has the model's settings, then one task per line (see `pool`); it answers each with one line. It ends
+with its input, so it never outlives the process that started it.
 """
 
 import json
@@ -23,7 +23,7 @@ from lilliput.training.workers.shared_memory import SharedBatch, share_memory, v
 
 
 def main() -> None:
-    """Help until there is nothing more to read; the arguments are the files of the two memories and the threads."""
+    """Work until the input ends; the arguments are the files of both memories and the number of threads."""
     weights, own, threads = map(int, sys.argv[1:])
     # What libraries print does not belong among the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
