@@ -1,4 +1,4 @@
-"""What a planned model comes to before it is trained: counting on the same text, times what such runs have made of it.
+"""The expected loss of a planned model: that of counting on the same text, times a factor fitted to earlier runs.
 
 A model is better than counting by a share that depends on how much is learnt, from how long a text, on how hard the
 text is for counting, and on how much of it stood in the text before, which xz finds and counting does not. The share is
@@ -30,5 +30,5 @@ def expected_bits(counting: float, copying: float, characters: int, tokens: floa
 
 
 def tells(recipe: Recipe) -> bool:
-    """Tell whether a recipe is one for which there is an expectation: with the model that is planned for a text."""
+    """Return whether there is an expectation for a recipe: its model is the one planned for a text."""
     return "model.layers" in recipe.planned and "model.counts" in recipe.planned and recipe.tokenizer.kind == "char"

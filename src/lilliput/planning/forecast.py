@@ -1,4 +1,4 @@
-"""What a run would be, before it is one: the choices, what the machine makes of them, how far the time goes.
+"""A forecast of a run: its settings, its speed on this machine, its length.
 
 The text is prepared as it would be for training, into a folder that is removed again, some steps are taken, and a part
 of the evaluations. So what is told of a text is what training finds, and `Budget` divides the time as it will.
@@ -27,25 +27,25 @@ from lilliput.training.sizes import memory_told, require_memory
 from lilliput.training.workers.pool import worker_count, workers_for
 
 LARGE_SECONDS_A_MILLION = 0.25
-"""Of a large text the beginning is prepared here; the rest takes about so long for a million bytes."""
+"""Only the beginning of a large text is prepared here; the rest takes about this long per million bytes."""
 _PIECES_SEEN = 4
 _CHARACTERS_SEEN, _LINES_SHOWN = 10_000, 3
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The figures of `lilliput plan`; what is not known before the run is None."""
+    """The figures of `lilliput plan`; None where a figure is unknown before the run."""
 
     characters: int | None
     bytes: int | None
     problems: int | None
     documents: int | None
     begins: list[str]
-    """The first lines, as they were read."""
+    """The first lines, as read."""
     notes: list[str]
     """How the texts were read, and what was left out."""
     held_out: int
-    """Characters, or problems, to measure on; of a large text, only those of its beginning."""
+    """Held-out characters, or problems; of a large text, only those of its beginning."""
     vocabulary: int
     context: int
     parameters: int
@@ -57,12 +57,12 @@ class Forecast:
     steps: int
     seconds: float
     epochs: float | None
-    """How often the text is read: by steps times tokens, for characters as tokens."""
+    """Number of times that training reads the text, for characters as tokens."""
     memory_bytes: int | None
     baselines: dict[str, Any] | None
-    """What counting and compressors come to on a part of the text; for a planned model, with characters as tokens."""
+    """The baselines on a part of the text; for a planned model with characters as tokens."""
     expected: float | None
-    """Bits per character that the model will need, about."""
+    """Expected bits per character, approximately."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
@@ -147,7 +147,7 @@ def _rehearse(
 def _expectation(
     recipe: Recipe, training_data: TrainingData, tokens: int
 ) -> tuple[dict[str, Any] | None, float | None]:
-    """Return the baselines, and what the model will come to, for a text of which the model was planned."""
+    """Return the baselines and the expected bits per character, for a planned model of a text."""
     baselines = training_data.facts["baselines"]
     if not tells(recipe) or "ngram" not in baselines:
         return None, None

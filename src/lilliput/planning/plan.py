@@ -21,9 +21,9 @@ DEFAULT_MINUTES = 5.0
 
 _TEXT_ROWS = 12
 _EXAMPLE_TOKENS = 2048
-"""Tokens of examples in a step, about; of short ones, 256 examples at most."""
+"""Approximate tokens per step for examples; at most 256 examples."""
 _TOKENS_A_CHARACTER = 8
-"""What a character takes that is not in the vocabulary: four bytes of two nibbles."""
+"""Tokens of a character outside the vocabulary: four bytes of two nibbles."""
 
 _PIECES_SEEN = 8
 # Characters of text (less than) -> layers, width, heads, window, dropout, rows of an n-gram table.
@@ -38,13 +38,13 @@ _COMPILED_MINUTES = 3.0
 """From which on a model is compiled: it saves a quarter of the time, and takes half a minute when it is not kept from
 an earlier run."""
 _BRIEF_MINUTES, _BRIEF_WINDOW = 0.5, 128
-"""In less time than this, more steps of shorter windows teach more."""
+"""Below this, more steps with shorter windows are better."""
 _MEASURED_MINUTES = 0.2
-"""From which on the machine's speed is measured, which takes half a second."""
+"""From this length on, the speed of the machine is measured, which takes half a second."""
 _TOKENS_A_MINUTE = 1e6
-"""What the machine that plans were measured on learns from, with a planned model; so steps become minutes."""
+"""Throughput of the reference machine with a planned model; it converts steps into minutes."""
 _MOST_COUNTED = 2**53
-"""A number from which on a float does not hold it."""
+"""The smallest integer beyond which a float is inexact."""
 _MEMBERS = (9.0, 30.0, 80.0)
 """Minutes of the machine that plans were measured on, for a million characters, from which on one more network is
 trained: what one would learn by heart is left."""
@@ -61,7 +61,7 @@ class Plan:
         """Return the recipe; a run that was `begun` keeps its earlier plan."""
         values = self.values
         if begun is not None:
-            # The description tells what the earlier plan came from.
+            # The description is that of the earlier plan.
             values = plan_again(values, self.settings, begun) | {"description": begun.description}
         return make_recipe(values, self.settings, where=f"plan for {self.values['name']}")
 
@@ -72,7 +72,7 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
     `speed` returns the speed of this machine as a multiple of the reference machine. It is called only if the plan
     depends on it.
     """
-    # Of a large text its beginning stands for the whole.
+    # The beginning of a large text stands for the whole.
     text = "".join(islice(source.pieces(), _PIECES_SEEN)) if isinstance(source, LargeText) else source.text
     layers, width, heads, window, dropout, table_rows = next(
         size for bound, size in _SIZES if bound is None or len(text) < bound
@@ -84,7 +84,7 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
     if isinstance(source, LargeText):
         description = f"planned for a large text, {source.size:,} bytes on the disk"
     elif isinstance(source, Examples):
-        # The context becomes that of the longest example; this is only its upper bound.
+        # The context will be that of the longest example; this is an upper bound.
         window = _TOKENS_A_CHARACTER * (source.longest + 1)
         rows = max(1, min(256, _EXAMPLE_TOKENS * len(source) // len(text)))
         description = f"planned for {len(source):,} prompts with their answers"
@@ -93,7 +93,7 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
     model: dict[str, Any] = {"kind": "gpt", "layers": layers, "width": width, "dropout": dropout}
     if settings.get("model.kind", "gpt") == "gpt":
         model |= {"shape": "modern", "heads": heads}
-        # The other shapes are those of published networks, which have neither such embeddings nor counts.
+        # The other shapes are published networks, without n-gram embeddings or counts.
         if settings.get("model.shape", "modern") == "modern" and not isinstance(source, Examples):
             length = source.size if isinstance(source, LargeText) else len(text)
             model |= {"ngrams": _LONGEST_NGRAM, "ngram_rows": table_rows, "counts": True}
@@ -118,37 +118,37 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
     }
     sections = ((section, part) for section, part in values.items() if isinstance(part, dict))
     chosen = (f"{section}.{key}" for section, part in sections for key in part)
-    # The length is the user's dial, chosen or not.
+    # The length is up to the user.
     values["planned"] = [key for key in chosen if key not in settings and key != "training.minutes"]
     return Plan(values, settings)
 
 
 @dataclass(frozen=True)
 class _Time:
-    """The minutes of a run, and how fast this machine is, None where it was not measured."""
+    """The minutes of a run, and the speed of this machine; None if it was not measured."""
 
     minutes: float
     speed: float | None
 
     @property
     def worth(self) -> float:
-        """Return how many minutes of the machine that plans were measured on these are."""
+        """Return the minutes as minutes of the reference machine."""
         return self.minutes * (self.speed or 1.0)
 
 
 def _time(settings: dict[str, Any], speed: Callable[[], float]) -> _Time | None:
-    """Return the time of a run; None of one whose length is in steps, which asks no clock."""
+    """Return the time of a run; None if its length is in steps."""
     if settings.get("training.steps") is not None:
         return None
     minutes = settings.get("training.minutes")
-    # What the recipe will refuse is not judged here.
+    # The recipe refuses impossible values later.
     if not isinstance(minutes, int | float) or not 0 < minutes < math.inf:
         minutes = DEFAULT_MINUTES
     return _Time(minutes, speed() if minutes >= _MEASURED_MINUTES else None)
 
 
 def _whole(settings: dict[str, Any], key: str, otherwise: int) -> int:
-    """Return a number that is set, unless the recipe will refuse it."""
+    """Return the number under a key, or `otherwise` if it is missing or invalid."""
     value = settings.get(key)
     return value if isinstance(value, int) and 1 <= value < _MOST_COUNTED else otherwise
 
@@ -168,14 +168,14 @@ def _by_time(characters: int, settings: dict[str, Any], time: _Time | None, toke
         minutes = tokens_a_step * _whole(settings, "training.steps", 1) / _TOKENS_A_MINUTE
     per_million = max(1e-9, minutes * 1e6 / max(1, characters))
     if not isinstance(members, int) or members < 1:
-        # With several a step takes several times as long: a length in steps leaves their number to the user.
+        # An ensemble multiplies the time of a step: with a length in steps its size is up to the user.
         members = 1 if time is None else 1 + sum(per_million >= bound for bound in _MEMBERS)
-    # Each network takes its own share of the time, but all of them take every step.
+    # Each network gets its share of the time, but all of them take part in every step.
     return {"members": members, "ngram_dropout": _ngram_dropout(per_million / (1 if time is None else members))}
 
 
 def _ngram_dropout(minutes_per_million: float) -> float:
-    """Return how much of the n-grams to leave out: the more often a text is read, the more of it they know by heart.
+    """Return the dropout of the n-grams: the more epochs, the more they memorise.
 
     The line goes near what was best of a few values for plays of 0.9 million characters in 1.8 minutes and for verse of
     0.2 million in two; its slope is a guess between the two.

@@ -28,7 +28,7 @@ _ROWS, _WINDOW = 12, 256
 _PARAMETERS = 600_000
 _WARMING, _TURNS = 3, 5
 REFERENCE_SECONDS = 0.050
-"""For forward and back of the block below, on the machine that plans were measured on (`docs/log.md`)."""
+"""For a forward and backward pass of the block below on the reference machine (`docs/log.md`)."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Throughput:
     """The throughput of a recipe on this machine; `step_seconds` has every step but the first."""
 
     model: Model
-    """As it is after these steps."""
+    """The model after these steps."""
     runtime: Runtime
     tokens_per_step: int
     step_seconds: tuple[float, ...]
     note: str = ""
-    """Whether the model is compiled, if that was asked for."""
+    """The outcome of compiling, if the recipe asks for it."""
 
     @property
     def parameters(self) -> int:

@@ -38,7 +38,7 @@ class Progress:
 
     step: int = 0
     seconds: float = 0.0
-    """Time spent on the run so far, over all its sessions."""
+    """Time spent on the run so far, in all sessions."""
     opening_seconds: float = 0.0
     """The `seconds` before the first step."""
     tokens: int = 0
@@ -46,31 +46,31 @@ class Progress:
     best_loss: float | None = None
     """The validation loss at the best step."""
     best_score: float | None = None
-    """What the best step is chosen by: the higher, the better."""
+    """The score of the best step; higher is better."""
     stale_evaluations: int = 0
     """Evaluations since the best one."""
     evaluated_seconds: float = 0.0
     """The `seconds` at the last evaluation."""
     seconds_per_reported_token: float = 0.0
-    """Cost of the final evaluation, as measured once in the run."""
+    """Cost of the final evaluation, measured once per run."""
     evaluation_limit: int | None = None
-    """How many validation tokens an evaluation on the way looks at; None is all of them."""
+    """Number of validation tokens to score in an evaluation during training; None means all."""
     rounds: int = 1
-    """How many times its whole length the run is to be."""
+    """The run is this many times as long as its settings say."""
     scaler: dict[str, int | float] = field(default_factory=dict)
     """State of the float16 loss scaler."""
     spike_detector: Annotated[dict[str, int | float], _either("spike_detector", "guard")] = field(default_factory=dict)
-    """What the detector of loss spikes knows of the losses so far."""
+    """State of the detector of loss spikes."""
     spikes: Annotated[list[int], _either("spikes", "troubles")] = field(default_factory=list)
     """The steps that went wrong, oldest first; each has halved the learning rate."""
     accumulation: int | None = None
     """Micro-batches of a shard of a step, if those of the recipe did not fit into memory."""
     ended: float | None = None
-    """The length in seconds to whose end training came by the clock; what it comes to now is not to be asked again."""
+    """The length in seconds that the run completed by the clock; it is not continued for the same length."""
     length: float | None = None
-    """The length that the run was to have, in steps or minutes; its schedule depends on it."""
+    """The planned length of the run, in steps or minutes; the schedule depends on it."""
     shards: Annotated[int | None, _either("shards", "shares")] = None
-    """Into how many shards a step is cut, each with its own dropout; what the run began with stays."""
+    """Number of shards of a step, each with its own dropout; fixed at the start of the run."""
 
     def __post_init__(self) -> None:
         """In checkpoints of earlier versions the best was always the lowest loss."""
@@ -95,7 +95,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint into its own folder below `folder` and return that. Raises OSError, which names a path."""
     path = folder / f"step-{checkpoint.progress.step:08d}"
     with files.filling(path) as inner:
-        # The library's own writing of files has errors that name no path.
+        # Errors of the library's own file writing name no path.
         files.write(inner / "weights.safetensors", save(_plain(checkpoint.weights)))
         files.write(inner / "optimizer.safetensors", save(_plain(checkpoint.optimizer)))
         if checkpoint.objective:

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from lilliput.recipe import TrainingSettings
 
 EVALUATIONS = 10
-"""Evaluations over a run whose recipe does not say how often, the last one included."""
+"""Default number of evaluations in a run, including the last one."""
 EVALUATIONS_SHARE = 0.1
-"""Under a time budget there are fewer where those on the way would take more than this share of the training."""
+"""With a time budget, there are fewer if they would take more than this share of the training."""
 SCORING_SHARE = 0.005
-"""Of the budget, what scoring in one evaluation on the way may take; of a text that takes longer a part is scored."""
+"""Share of the budget for the scoring of one evaluation during training; of a longer text, a part is scored."""
 FINAL_SHARE = 0.08
 """The same for the final evaluation."""
 LEAST_SCORED = 8192
-"""Targets that an evaluation scores whatever it takes."""
+"""Minimum number of targets to score."""
 SAMPLE_SHARE = 0.003
-"""Of the budget, what one sample on the way may take."""
+"""Share of the budget for one sample during training."""
 CLOSING_SECONDS, CLOSING_SHARE = 3.0, 0.15
 """What is left to do after the final evaluation, curves, tables and the end of the process, and the most of the budget
 to set aside for it."""
@@ -35,16 +35,16 @@ class Costs:
     """The seconds that evaluations take on this machine."""
 
     scored: float = 0.0
-    """For each target of an evaluation on the way."""
+    """Per target of an evaluation during training."""
     beside: float = 0.0
     """For the rest of it: fitting the gate, a sample, a checkpoint."""
     reported: float = 0.0
-    """For each target of the final evaluation."""
+    """Per target of the final evaluation."""
     report_beside: float = 0.0
-    """For the rest of that: fitting a gate for the counts alone."""
+    """For the rest of it: fitting a gate for the counts alone."""
 
     scored_at_first: float = 0.0
-    """For each target of an evaluation at the time when the final one was measured; 0 if that is `scored`."""
+    """`scored` at the time when `reported` was measured; 0 if unchanged."""
 
     def measured(self, scored: float, beside: float) -> "Costs":
         """Return the costs after an evaluation that took so long; if the machine is slower now, the final one will be.
@@ -75,12 +75,12 @@ class Budget:
         self.steps = None if settings.steps is None else settings.steps * rounds
         self.seconds = None if settings.minutes is None else settings.minutes * 60 * rounds
         self.opening_seconds = 0.0
-        """What preparing took before the first step, where the schedule begins."""
+        """Seconds of preparation before the first step, where the schedule starts."""
         self.ended: float | None = None
-        """The length in seconds to whose end an earlier session came."""
+        """The length in seconds that an earlier session completed."""
         self.costs = Costs()
         self.limit: int | None = None
-        """Targets that an evaluation on the way may score; None is all of them."""
+        """Targets to score in an evaluation during training; None means all."""
         self._round_seconds = None if settings.minutes is None else settings.minutes * 60
         self._targets = targets
         self._every = settings.evaluate_every
@@ -112,7 +112,7 @@ class Budget:
         return max(0.0, self.opening_seconds + self._training_seconds() - self.elapsed())
 
     def evaluation_due(self, step: int, evaluated_seconds: float) -> bool:
-        """Whether to evaluate after `step` steps; the last evaluation was at `evaluated_seconds`."""
+        """Return whether to evaluate after `step` steps; the last evaluation was at `evaluated_seconds`."""
         if self._every is not None:
             return step % self._every == 0
         parts, training = self._evaluations() + 1, max(self._training_seconds(), 1e-9)

@@ -16,22 +16,22 @@ from typing import Any
 from lilliput.evaluation.doctor import clearly_above
 
 MEMORY = 0.05
-"""Share of the newest loss in the running means."""
+"""Weight of the newest loss in the running means."""
 WARM = 30
-"""Steps before a leap can be told."""
+"""Steps before a spike can be detected."""
 DEVIATIONS = 10.0
 NATS = 1.0
 STAYS = 3
-"""Steps in a row that a leap takes."""
+"""Steps in a row that make a spike."""
 WORSE_STAYS = 10
-"""Steps in a row that a loss has to be clearly worse."""
+"""Steps in a row with a clearly worse loss."""
 ROLLBACKS = 3
-"""How often a run goes back to a checkpoint before it is stopped."""
+"""Number of rollbacks after which the run stops."""
 
 
 @dataclass
 class SpikeDetector:
-    """Running mean and mean absolute deviation of the loss after `seen` steps; `high` are the latest that leapt.
+    """Running mean and mean absolute deviation of the loss after `seen` steps; `high` counts the latest high losses.
 
     `uniform` is the loss of guessing all tokens alike, `limit` what the loss has to stay below, and `worse` are the
     latest steps that were above it.

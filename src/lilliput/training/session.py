@@ -37,9 +37,9 @@ from lilliput.training.workers.protocol import Workers
 from lilliput.writer import Writer
 
 SAVE_SECONDS = 300
-"""At most so much work is lost in a crash."""
+"""The most work that a crash can lose."""
 ELSEWHERE = 1 << 30
-"""Added to the number of a step that went wrong, it gives the batch that the step takes instead."""
+"""Added to the number of a failed step, it gives the number of its replacement batch."""
 
 
 class Session:
@@ -68,7 +68,7 @@ class Session:
         self.model = self._first_model()
         self.runtime = training_runtime(recipe, self.model, training_data.window)
         self.model.to(self.runtime.device)
-        # Counting leaves the interpreter to the rest for most of its time.
+        # Counting releases the interpreter most of the time.
         counting = Beside(partial(learn_counts, self.model, run, training_data.tokenizer))
         self.objective = build_objective(recipe.objective)
         self.state = State(
@@ -91,7 +91,7 @@ class Session:
         self.saved = clock()
         self.saved_step = self.progress.step
         self.whole = True
-        """Whether weights, optimiser and progress are those of one step: not while they change."""
+        """Whether weights, optimiser and progress belong to the same step; false while they change."""
         self.steps_timed, self.seconds_per_step = 0, 0.0
 
     @property
@@ -110,7 +110,7 @@ class Session:
         return dict(self._first_model().named_parameters())
 
     def _begin(self, seconds: float) -> None:
-        """Set up what follows from the progress, `seconds` of which have passed since it was saved."""
+        """Set up everything that depends on the progress, `seconds` after it was saved."""
         self.scaler = Scaler(self.runtime, self.progress.scaler)
         self.detector = SpikeDetector.restored(self.progress.spike_detector, self.model.vocab_size)
         self.metrics = MetricsLog(self.recorder, self.detector, self.runtime.needs_scaler)
@@ -133,7 +133,7 @@ class Session:
             yield from self._events()
         except BaseException:
             if self.whole and self.saved_step != self.progress.step:
-                # What the detector finds only now is not to be kept.
+                # A step that turns out to be bad now is not saved.
                 with suppress(LossSpike):
                     self._save()
             raise
@@ -180,7 +180,7 @@ class Session:
             events: list[Event] = [self._record(step, self.clock() - resumed)]
             evaluate = evaluate or self.budget.evaluation_due(step.number, self.progress.evaluated_seconds)
             save = save or self._save_due(step.number)
-            # What may turn out to have gone wrong is neither measured nor saved before that is known.
+            # A step that may turn out to be bad is neither evaluated nor saved yet.
             if self.budget.over(step.number) or (evaluate and not self.detector.doubtful):
                 evaluate = save = False
                 self.progress.ended = self.budget.seconds if self.budget.over(step.number) else None
@@ -188,7 +188,7 @@ class Session:
             elif save and not self.detector.doubtful:
                 save = False
                 self._save()
-            # Told when all of it is done: the caller may leave its loop at any event.
+            # Yielded after the work is done: the caller may leave its loop at any event.
             yield from (Note(note) for note in notes)
             yield from events
             if self._stale():
@@ -279,7 +279,7 @@ class Session:
     def _record(self, step: Step, seconds: float) -> Stepped:
         self.progress.step = step.number
         self.progress.tokens += step.tokens
-        # A running mean over twenty steps; the first step of a session, which is slow, counts only until the second.
+        # A running mean over twenty steps; the slow first step of a session counts only until the second.
         self.steps_timed += 1
         self.seconds_per_step += max(0.05, 1 / max(1, self.steps_timed - 1)) * (seconds - self.seconds_per_step)
         rate = self.settings.learning_rate * step.rate_factor
@@ -302,7 +302,7 @@ class Session:
         )
 
     def _evaluate_and_save(self) -> list[Event]:
-        """Evaluate, keep the weights if they are the best so far, write a sample, save."""
+        """Evaluate, keep the weights if they are the best so far, write a sample, and save."""
         started = self.clock()
         self._change()
         event, scoring = self._evaluate()
@@ -314,7 +314,7 @@ class Session:
         return [*events, *self._diagnosis()]
 
     def _evaluate(self) -> tuple[Evaluated, float]:
-        """Measure the model; return also the seconds that scoring took."""
+        """Evaluate the model; return also the seconds of the scoring."""
         self.metrics.flush()
         progress = self.progress
         self.evaluator.calibrate()
@@ -334,14 +334,14 @@ class Session:
         return event, scoring
 
     def _diagnosis(self) -> Iterator[Event]:
-        """Say what is wrong, each kind of thing once in a session."""
+        """Yield notes on problems of the run, each kind once per session."""
         for finding in diagnose(read_chart(self.run, self.notes.append)):
             if finding.kind not in self.told:
                 self.told.add(finding.kind)
                 yield Note(f"{finding.text}; remedy: {finding.remedy}")
 
     def _keep_costs(self, costs: Costs) -> None:
-        """Let the time that is left be divided by these costs; the part that is scored stays what it was at first."""
+        """Divide the remaining time by these costs; the part of the text that is scored stays the same."""
         self.budget.costs, self.progress.seconds_per_reported_token = costs, costs.reported
         if not self.progress.step:
             self.progress.evaluation_limit = self.budget.choose_limit()
@@ -368,7 +368,7 @@ class Session:
         self.saved, self.saved_step = self.clock(), self.progress.step
 
     def _closing(self, reason: str) -> Iterator[Event]:
-        """Measure the best weights on all that was held out, in single precision whatever they were trained in."""
+        """Evaluate the best weights on all held-out data, in single precision."""
         self.workers.dismiss()
         self._change()
         self.state.put_best()

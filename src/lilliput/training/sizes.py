@@ -1,4 +1,4 @@
-"""The least memory that a recipe needs, counted from its settings, so that the impossible is refused before it begins.
+"""The minimum memory of a recipe, computed from its settings, to refuse impossible sizes before training.
 
 Counted are weights, gradients and the optimiser's state, what one row leaves behind for the way back, and the rows of a
 step. Norms, biases and everything else are left out: what is refused here fails, and what passes may still not fit.
@@ -17,14 +17,14 @@ from lilliput.runtime import limited_memory, machine_memory
 from lilliput.training.gradient import out_of_memory
 
 _SINGLE, _ROW = 4, 12
-"""Bytes of a value, and of a token of a step: its id, which may stand for the target beside it, and its weight."""
+"""Bytes of a value, and of a token of a step: its id (shared with the target before it) and its weight."""
 _BLOCK = 8192
-"""Bytes that a block or layer takes beside its weights, as Python objects."""
+"""Bytes of a block or layer beside its weights, as Python objects."""
 _OPTIMIZER_VALUES = {"sgd": 0, "rmsprop": 1, "muon": 1, "adam": 2, "adamw": 2}
-"""For each weight, at least."""
+"""Minimum number of values per weight."""
 _MOST_TOLD = 10**15
 _LONGEST_TOKEN = 16
-"""Characters, on average, more than any tokenizer reaches."""
+"""Characters per token, more than any tokenizer reaches on average."""
 
 
 def require_memory(recipe: Recipe, source: Corpus | Examples | LargeText) -> None:
@@ -82,7 +82,7 @@ def parameters_of(recipe: Recipe) -> int | None:
 
 
 def _row_values(model: ModelSettings, window: int) -> int:
-    """Return how many values of one row are kept for the way back, at least."""
+    """Return the minimum number of activations of one row that the backward pass needs."""
     if isinstance(model, GPTSettings):
         return model.members * window * model.layers * (model.width + model.feed_forward)
     return model.members * window * (model.embedding + model.layers * model.width)

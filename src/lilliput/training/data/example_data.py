@@ -22,7 +22,7 @@ from lilliput.training.data.training_data import LEARNT, MEASURED, Sample, Valid
 from lilliput.writer import Writer
 
 SHOWN = 5
-"""Problems in a sample on the way, and wrong answers in a report."""
+"""Number of problems in a sample during training, and of wrong answers in a report."""
 
 
 def for_answers(recipe: Recipe, examples: Examples) -> Recipe:

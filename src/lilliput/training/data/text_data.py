@@ -37,14 +37,14 @@ from lilliput.training.data.training_data import LEARNT, MEASURED, Sample, Valid
 from lilliput.writer import Writer
 
 SAMPLE_LENGTH = 200
-"""Most tokens of a sample on the way."""
+"""Maximum tokens of a sample during training."""
 SAMPLE_LEAST = 60
-"""What a sample has at least, however short the budget."""
+"""Minimum tokens of a sample, even with a short budget."""
 ASIDE, ASIDE_SHARE = 12_288, 0.02
 """Tokens at the end of the training text, or at the ends of several of its segments, that are set aside for what is
 fitted beside the network; of a short text the share of it, but for one of a few thousand tokens more than that."""
 _ROWS = 32
-"""Windows at a time of what is set aside."""
+"""Windows per batch of the text that is set aside."""
 DEFINITIONS: tuple[Definition, ...] = ("separate", "sliding")
 
 
@@ -110,7 +110,7 @@ class TextData:
         length = min(self.window, min(map(len, self._aside.values())) - 1)
         starts: dict[int, list[int]] = {}
         for start, part in self._aside.items():
-            # Windows stand together that know as much of what is before them.
+            # Windows with the same number of tokens before them share a batch.
             starts.setdefault(min(memory, part.start - start), []).extend(range(part.start, part.stop - length, length))
         batches = []
         for history, firsts in starts.items():
@@ -139,7 +139,7 @@ class TextData:
         return ValidationResult(whole, scored, network=alone, learnt=learnt / targets)
 
     def report_cost(self, model: Model) -> float:
-        """Measure both definitions, which the report has."""
+        """Measure the cost of both definitions, which are in the report."""
         seconds = 0.0
         for definition in DEFINITIONS:
             started = time.monotonic()
@@ -160,7 +160,7 @@ class TextData:
         return Sample([{"step": step, "prompt": prompt, "text": text}], prompt, text)
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
-        """Measure both definitions over the held-out text, or both and the baselines over the same part of it."""
+        """Evaluate both definitions on the held-out text, or both and the baselines on the same part of it."""
         self._calibrate_counts(writer.model)
         baselines = self.facts["baselines"]
         limit = None if limit is None else max(limit, piece_length(self.window))
@@ -174,7 +174,7 @@ class TextData:
     def report_on(
         self, writer: Writer, target: str, settings: ReadSettings, note: Callable[[str], None]
     ) -> dict[str, Any]:
-        """Measure both definitions over another text, with the baselines that the training text sets it."""
+        """Evaluate both definitions and the baselines on another text."""
         corpus = open_corpus([target], settings=settings)
         for line in corpus.notes:
             note(line)
@@ -188,7 +188,7 @@ class TextData:
             "bytes": len(other.encode("utf-8", "surrogatepass")),
             "words": count_words(other),
         }
-        # The tokens hold the training text as the tokenizer sees it, so the counts need no other copy.
+        # The tokens give the training text as the tokenizer sees it; no other copy is needed.
         parts = text_end(self._training, self.tokenizer, self._starts)
         if "labels" in self.facts:
             parts = list(map(unmark, parts))
@@ -254,7 +254,7 @@ def _set_aside(parts: Sequence[range], window: int) -> dict[int, range]:
     number = max(1, min(len(counted), wanted // (window + 1)))
     size = wanted // number
     chosen = [counted[place] for place in np.linspace(len(counted) - 1, 0, number).astype(int)]
-    # Most of a segment is there to be learnt from.
+    # Most of each segment stays in the training data.
     return {part.start: part[-min(size, len(part) // 2) :] for part in sorted(chosen, key=lambda part: part.start)}
 
 

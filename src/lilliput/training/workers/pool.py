@@ -39,15 +39,15 @@ from lilliput.training.workers.protocol import Workers
 from lilliput.training.workers.shared_memory import SharedBatch, share_memory, values_in, values_size
 
 MOST = 4
-"""Processes; to add up the gradients of more takes longer than they save."""
+"""Maximum number of processes; summing the gradients of more takes longer than they save."""
 LEAST_MINUTES, LEAST_OPERATIONS = 1 / 3, 2e11
-"""A shorter run is over before the other processes are there."""
+"""A shorter run ends before the other processes are ready."""
 MOST_PARAMETERS = 10_000_000
-"""Of the blocks; in a larger model the operations are long enough for threads, and each process takes memory."""
+"""In the blocks. In a larger model the operations are long enough for threads, and each process needs memory."""
 _PATIENCE = 5.0
-"""Seconds for a process to end by itself."""
+"""Seconds that a process gets to end."""
 LEAST_WAIT, WAIT_TIMES = 60.0, 20
-"""Seconds to wait for an answer at least, and how many times as long as this process took for the same work."""
+"""Minimum seconds to wait for an answer, and the wait as a multiple of this process's time for the same work."""
 _PARAMETERS, _OPERATIONS = 12, 6
 """About so many parameters for a layer and a value of the squared width, and operations for a parameter and a token
 (Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
@@ -85,13 +85,13 @@ class WorkerPool:
     def __init__(self, shards: int) -> None:
         self.shards = shards
         self.lost = 0
-        """Processes that have ended before their time."""
+        """Number of processes that ended early."""
         self._threads = torch.get_num_threads()
         self.workers: list[_Worker] = []
         self._dismissed: list[_Worker] = []
         self._weights = -1
         if shards > 1 and _possible():
-            # A system that forbids any of it is one on which this process is alone.
+            # If the system forbids any of this, this process works alone.
             with suppress(OSError):
                 self._weights = os.memfd_create("weights")
                 for _ in range(1, shards):
@@ -144,7 +144,7 @@ class WorkerPool:
         for number, worker in enumerate(workers, 1):
             worker.ask(shards[number], {"parts": parts, "compile": True})
         began = time.monotonic()
-        # The number of threads becomes part of the code.
+        # The number of threads is part of the compiled code.
         with self._fewer_threads():
             note = compile_or_not(model, objective, shards[0].split(min(parts, len(shards[0].inputs_BT)))[0], runtime)
         wait = _patience(began)
@@ -181,7 +181,7 @@ class WorkerPool:
             with self._fewer_threads():
                 loss = own(0)
         finally:
-            # Whatever happens here, the others are done with this step.
+            # Whatever happens here, wait until the others have finished this step.
             wait = _patience(began)
             replies = [worker.reply(wait) for worker in workers]
         if any(reply is not None and "loss" not in reply for reply in replies):
@@ -197,7 +197,7 @@ class WorkerPool:
         return loss
 
     def _keep(self, replies: list[dict[str, Any] | None]) -> None:
-        """Leave out the workers that gave no reply; they are asked in their order, so these come first."""
+        """Drop the workers without a reply. Replies are in the order of the workers."""
         gone = [worker for worker, reply in zip(self.workers, replies, strict=False) if reply is None]
         for worker in gone:
             worker.kill()
@@ -207,7 +207,7 @@ class WorkerPool:
 
     @contextmanager
     def _fewer_threads(self) -> Iterator[None]:
-        """Leave the cores of the other processes to them."""
+        """Use fewer threads while the other processes work."""
         if not self.workers:
             yield
             return
@@ -218,14 +218,14 @@ class WorkerPool:
             torch.set_num_threads(self._threads)
 
     def dismiss(self) -> None:
-        """Let the other processes end, without waiting for that; from now on this one takes all shards."""
+        """End the other processes without waiting; from now on this process takes all shards."""
         self._dismissed += self.workers
         self.workers = []
         for worker in self._dismissed:
             worker.dismiss()
 
     def close(self) -> None:
-        """Let the other processes end, and wait for that."""
+        """End the other processes, and wait for them."""
         self.dismiss()
         for worker in self._dismissed:
             worker.close()
@@ -240,11 +240,11 @@ def _patience(began: float) -> float:
 
 
 class _Worker:
-    """One of the other processes, as this one sees it (`worker` is what it does)."""
+    """The near end of another process (`worker` is the far end)."""
 
     def __init__(self, weights: int, threads: int) -> None:
         self._file = os.memfd_create("gradients")
-        # Nothing from the working folder is to be imported, and no other copy of this package.
+        # Import nothing from the working folder, and no other copy of this package.
         command = [
             sys.executable,
             "-P",
@@ -262,16 +262,16 @@ class _Worker:
             stderr=subprocess.DEVNULL,
             pass_fds=(weights, self._file),
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "OMP_NUM_THREADS": str(threads)},
-            # Ctrl-C is for this process, which tells the others.
+            # Ctrl-C goes to this process only; it ends the others.
             start_new_session=True,
         )
 
     def begin(self, about: dict[str, Any], parameters: list[Parameter]) -> None:
-        """Tell the process what it is to train; it replies when it is ready."""
+        """Send the process its model; it replies when it is ready."""
         size = values_size(parameters)
         try:
             memory = share_memory(self._file, size + SharedBatch.size(about["positions"]))
-        except OSError:  # without a task the process ends, and is noticed by its reply
+        except OSError:  # without a task the process ends, and its reply is missing
             self.dismiss()
             return
         self._gradients = values_in(memory, parameters)
@@ -279,36 +279,36 @@ class _Worker:
         self._tell(about)
 
     def ask(self, shard: Batch, task: dict[str, Any]) -> None:
-        """Let the process do its task for a shard."""
+        """Send the process a task for a shard."""
         self._batch.put(shard)
         rows, time = shard.inputs_BT.shape
         self._tell(task | {"rows": rows, "time": time})
 
     def reply(self, seconds: float) -> dict[str, Any] | None:
-        """Wait for the process to be done, and return what it says; None if it is no more or takes longer."""
+        """Wait for the reply of the process and return it; None if it has ended or takes longer."""
         assert self.process.stdout is not None
         answers = select.poll()
         answers.register(self.process.stdout, select.POLLIN)
-        # In two halves: while this process is itself stopped, the time of one may run out.
+        # In two halves: one may run out while this process itself is stopped.
         if not any(answers.poll(seconds * 500) for _ in range(2)):
             return None
         line = self.process.stdout.readline()
         return json.loads(line) if line.endswith(b"\n") else None
 
     def add_gradients(self, parameters: list[Parameter]) -> None:
-        """Add what the process has computed to the gradients of these parameters."""
+        """Add the gradients of the process to those of these parameters."""
         for parameter, gradient in zip(parameters, self._gradients, strict=True):
             if parameter.grad is not None:
                 parameter.grad += gradient
 
     def dismiss(self) -> None:
-        """Let the process end."""
+        """End the process."""
         assert self.process.stdin is not None
         with suppress(OSError):
             self.process.stdin.close()
 
     def kill(self) -> None:
-        """End a process that does not answer."""
+        """Kill a process that does not answer."""
         self.process.kill()
         self.dismiss()
 
@@ -325,7 +325,7 @@ class _Worker:
 
     def _tell(self, what: dict[str, Any]) -> None:
         assert self.process.stdin is not None
-        # One that is no more is noticed by its reply.
+        # If the process has ended, its reply is missing.
         with suppress(OSError):
             self.process.stdin.write(json.dumps(what).encode("ascii") + b"\n")
             self.process.stdin.flush()
@@ -333,7 +333,7 @@ class _Worker:
 
 @contextmanager
 def workers_for(recipe: Recipe) -> Iterator[Workers]:
-    """Keep the processes that share the steps of a recipe."""
+    """Yield the workers for the steps of a recipe, and close them at the end."""
     shards = worker_count(recipe)
     workers: Workers = Alone() if shards == 1 else WorkerPool(shards)
     try:
