@@ -9,8 +9,9 @@ from tests.training.building import recipe, run
 
 from lilliput.errors import CorpusError, GenerationError, RunError
 from lilliput.evaluation.generation_metrics import LENGTHS, RunTexts, judge, read_texts, write_lines
+from lilliput.generation.text import Piece
 from lilliput.runs.folder import RunFolder
-from lilliput.writer import Piece, Writer
+from lilliput.writer import Writer
 
 TEXT = made_up_text(3000)
 

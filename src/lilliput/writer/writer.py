@@ -1,4 +1,4 @@
-"""A trained model opened for use, at the level of text."""
+"""A model with its tokenizer: text in, text out."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from lilliput.corpus import END, mark_prompt, unmark
 from lilliput.corpus.text.cleaning import canonical
-from lilliput.errors import GenerationError, RecipeError, RunError
+from lilliput.errors import GenerationError
 from lilliput.generation import (
     Backend,
     CudaGraphBackend,
@@ -32,11 +32,8 @@ from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.settings import SampleSettings
 from lilliput.generation.slots import checked
 from lilliput.generation.text import Piece, cut, ended, pieces
-from lilliput.models import Model, ModelSettings, build_empty
+from lilliput.models import Model
 from lilliput.recipe import explain, shown
-from lilliput.runs.folder import RunFolder
-from lilliput.runs.weights import best_weights, learn_counts, put_weights
-from lilliput.runtime import choose_device
 from lilliput.tokenizers import TextStream, Tokenizer
 
 
@@ -357,41 +354,3 @@ def _ends_of_words(text: str, start: int) -> list[int]:
     """Return where from `start` on a text could break off: at either end of white space, and at its own end."""
     spaces = [place for place in range(start, len(text)) if text[place].isspace()]
     return sorted({start, len(text), *spaces, *(place + 1 for place in spaces)})
-
-
-def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32, 8] = 32, *, texts: int = 1) -> Writer:
-    """Open a run folder for use. It needs nothing but the folder and runs no code from it.
-
-    With 8 `bits`, on a processor, it writes with weights that are rounded (`evaluation.rounding`), in the arithmetic
-    that is the faster one for so many `texts` at once; `note` is told which one. It is also told if something is
-    damaged that can be done without. Then a checkpoint's weights are used, or default sampling options, or labels
-    without their names. Raises RunError or CheckpointError if the folder is no run or nothing in it can be used.
-    """
-    folder = RunFolder(Path(run))
-    facts = folder.read_json(folder.model, "repeat the command that made the run to write it again")
-    try:
-        settings = TypeAdapter[ModelSettings](ModelSettings).validate_python(facts["settings"])
-        model = build_empty(settings, int(facts["vocab_size"]), int(facts["context"]))
-    except (KeyError, TypeError, ValueError, OverflowError, RecipeError) as error:
-        reason = " ".join(str(error).split())
-        if advice := folder.advice():
-            raise RunError(f"{folder.path}: {advice}") from None
-        raise RunError(f"{folder.model}: does not describe a model this version knows ({reason})") from None
-    put_weights(model, best_weights(folder, note))
-    tokenizer = folder.load_tokenizer()
-    learn_counts(model, folder, tokenizer)
-    sampling = folder.read_sampling(note)
-    model.to(choose_device()).eval()
-    labels = _labels(folder, note)
-    return Writer(model, tokenizer, sampling, folder.path, fast=True, bits=bits, texts=texts, note=note, labels=labels)
-
-
-def _labels(folder: RunFolder, note: Callable[[str], None]) -> dict[str, str]:
-    if not folder.facts.exists():
-        return {}
-    try:
-        labels = folder.read_facts().get("labels", {})
-        return dict(TypeAdapter(dict[str, str]).validate_python(labels, strict=True))
-    except (RunError, ValidationError) as error:
-        note(f"{error if isinstance(error, RunError) else folder.facts}; labels are not known by name")
-        return {}
