@@ -10,7 +10,7 @@ def test_the_verb_says_it_for_people_and_programs(lilliput: Lilliput) -> None:
     assert lilliput("train", "story.txt", *settings).code == 0
     shown = lilliput("doctor", "runs/story")
     assert shown.code == 0
-    assert shown.out.startswith("2 steps done: too few to tell how well it learns")
+    assert shown.out.startswith("2 steps done: too few for a diagnosis")
     assert "small validation set: the held-out text has only" in shown.out
     assert "remedy: a longer text" in shown.out
     found = json.loads(lilliput("doctor", "runs/story", "--json").out)

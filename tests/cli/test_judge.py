@@ -32,7 +32,7 @@ def test_judge_another_text(lilliput: Lilliput, finished: Path) -> None:
         assert word in outcome.out
     assert "gender" not in outcome.out
     read = "read other.txt as ASCII, LF, 2,000 bytes\n"
-    assert outcome.err == f"{read}agreement is measured for these languages only: fr (--language)\n"
+    assert outcome.err == f"{read}agreement is measured for these languages only: fr. Choose one with --language\n"
     french = lilliput("judge", str(finished), "--text", "other.txt", "--language", "fr")
     assert "gender" in french.out
     assert french.err == read
@@ -70,7 +70,7 @@ def test_languages(lilliput: Lilliput, finished: Path) -> None:
     Path("other.txt").write_text(made_up_text(2000, seed=9))
     assert "gender" in lilliput("judge", str(finished), "--text", "other.txt", "--language", "FR").out
     outcome = lilliput("judge", str(finished), "--text", "other.txt", "--language", "xx")
-    assert_refused(outcome, "--language xx: no determiners are known for it; choose fr")
+    assert_refused(outcome, "--language xx: unsupported language. Choose fr")
 
 
 def test_a_missing_run(lilliput: Lilliput) -> None:

@@ -36,7 +36,7 @@ def test_so_many_new_names_and_nothing_else(lilliput: Lilliput, names: Path) -> 
     assert len(set(found)) == len(found) == 20
     assert not set(found) & {*NAMES, ""}
     told = re.fullmatch(
-        r"20 new; thrown away: (\d+) copied \((\d+) learnt, (\d+) held out\), \d+ written before, \d+ without an end\n",
+        r"20 new; discarded: (\d+) copied \((\d+) training, (\d+) held out\), \d+ repeated, \d+ unfinished\n",
         outcome.err,
     )
     assert told is not None
@@ -83,7 +83,7 @@ def test_a_model_that_knows_nothing_new_ends(lilliput: Lilliput, names: Path, mo
     assert outcome.code == 2
     number = outcome.out.count("\n")
     assert number < 2
-    assert outcome.err.splitlines()[0].startswith(f"{number} new; thrown away: ")
+    assert outcome.err.splitlines()[0].startswith(f"{number} new; discarded: ")
     assert outcome.err.splitlines()[1].startswith(f"error: {number} of 9 items were found")
     assert len(outcome.err.splitlines()) == 2
 

@@ -1,7 +1,6 @@
 """The command line: one file per verb, which parses, calls and prints.
 
-A verb's module imports nothing heavy at its top, so that `--help` answers at once; what it needs is imported where it
-runs.
+A verb's module imports nothing heavy at the top, so that `--help` answers at once. Heavy imports are inside `run`.
 """
 
 import os
@@ -12,7 +11,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run `lilliput` with `arguments` (default: those of the process) and exit."""
     try:
         _open_closed_streams()
-        # Imported here, where Ctrl-C finds somebody: it takes a tenth of a second.
+        # Imported here, so that Ctrl-C is caught: the import takes a tenth of a second.
         from lilliput.cli.application import run
 
         code = run(sys.argv[1:] if arguments is None else arguments)
@@ -22,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Let standard streams that are closed (`>&-`, services) be empty ones, or files would be opened in their place."""
+    """Replace closed standard streams (`>&-`, services) by empty ones; the next file opened would take their place."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)

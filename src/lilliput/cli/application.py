@@ -1,4 +1,4 @@
-"""The verbs put together, and how all of them end: an exit code, and at most one line of what went wrong."""
+"""The application: registers the verbs and turns every error into an exit code and at most one line."""
 
 import importlib
 import io
@@ -20,7 +20,7 @@ def run(arguments: list[str]) -> int:
     """Run `lilliput` with `arguments` and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A model may write what the terminal's encoding lacks; that is no reason to stop.
+            # A model may write characters that the terminal's encoding lacks.
             stream.reconfigure(errors="replace")
     from lilliput.report.terminal import guarded
 
@@ -53,7 +53,9 @@ def build_app(verbs: tuple[str, ...] | list[str] = VERBS) -> typer.Typer:
 def _options(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error (may stand anywhere)."),
+    debug: bool = typer.Option(
+        False, "--debug", help="Show the traceback of an error (allowed anywhere in the command)."
+    ),
 ) -> None:
     if version:
         from importlib.metadata import version as installed
@@ -97,24 +99,24 @@ def _run(app: typer.Typer, arguments: list[str], debug: bool) -> int:
             return _refuse(f"{error.filename}: {reason}")
         # A stream's error has no name.
         _forget(1)
-        return _refuse(f"the output cannot be written ({reason})")
+        return _refuse(f"cannot write the output ({reason})")
 
 
 def _refuse(message: str) -> int:
     try:
         typer.echo(f"error: {' '.join(message.split())}", err=True)
-    except OSError:  # nobody can be told
+    except OSError:  # standard error is closed
         _forget(2)
     return 2
 
 
 def _reader_gone() -> int:
-    """The reader of our output went away (`lilliput sample RUN | head`); that is no error of ours."""
+    """Return the exit code for a reader that closed the pipe (`lilliput sample RUN | head`), which is no error."""
     _forget(1)
     return 0
 
 
 def _forget(number: int) -> None:
-    """Let what is still to be written to a standard stream go nowhere, or it would fail at the interpreter's end."""
+    """Send the rest of a standard stream to the null device; flushing it at exit would fail otherwise."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), number)

@@ -9,7 +9,7 @@ import typer
 
 def run(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs.")],
-    out: Annotated[Path | None, typer.Option(help="Draw their loss curves into this picture (PNG and SVG).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Draw the loss curves to this file (PNG and SVG).")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
     """Compare finished runs: results, cost, and different settings."""

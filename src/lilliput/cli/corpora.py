@@ -1,4 +1,4 @@
-"""`lilliput corpora`: the texts that Lilliput knows by name."""
+"""`lilliput corpora`: list and fetch the known corpora."""
 
 import json
 from dataclasses import asdict
@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="List the known texts, or fetch one.", invoke_without_command=True, rich_markup_mode=None)
+app = typer.Typer(help="List the known corpora, or fetch one.", invoke_without_command=True, rich_markup_mode=None)
 
 
 @app.callback()
 def list_corpora(
     context: typer.Context,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per corpus, for programs.")] = False,
 ) -> None:
-    """List the known texts with their licences, and where each would come from."""
+    """List the known corpora with their licences and sources."""
     if context.invoked_subcommand is not None:
         return
     from lilliput.corpus import known_corpora
@@ -34,12 +34,10 @@ def list_corpora(
 
 @app.command()
 def get(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a known text.")],
-    file: Annotated[
-        Path | None, typer.Option("--from", help="Take the text from this file, or folder, of yours.")
-    ] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of a known corpus.")],
+    file: Annotated[Path | None, typer.Option("--from", help="Use your own copy: a file or a folder.")] = None,
 ) -> None:
-    """Fetch a text into the cache and print where it lies."""
+    """Fetch a corpus into the cache and print its path."""
     from lilliput.cli.showing import download_progress
     from lilliput.corpus import fetch
 

@@ -1,4 +1,4 @@
-"""`lilliput demo`: see a model learn, in two minutes."""
+"""`lilliput demo`: watch a model learn, in two minutes."""
 
 import shlex
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 TEXTS = ("shakespeare-plays", "python-docs")
-"""Best first; the last is always there."""
+"""Best first; the last one is always available."""
 
 
 def run(
-    minutes: Annotated[float, typer.Option(help="Time budget of the training.")] = 2.0,
+    minutes: Annotated[float, typer.Option(help="Time budget in minutes.")] = 2.0,
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("runs/demo"),
 ) -> int:
-    """Train for two minutes on a known text, and show the result."""
+    """Train for two minutes on a known corpus, and show the result."""
     from lilliput.api import run_task
     from lilliput.cli.showing import download_progress
     from lilliput.errors import CorpusError
@@ -30,11 +30,11 @@ def run(
                 with download_progress() as progress:
                     return resolve([name], settings=settings, progress=progress)
             except CorpusError as error:
-                typer.echo(f"{name} cannot be had ({error}); taking another text", err=True)
+                typer.echo(f"{name} is not available ({error}); using another text", err=True)
         return resolve([TEXTS[-1]], settings=settings)
 
     task = find()
-    typer.echo(f"A model is born: {minutes:g} minutes on {task.name}.", err=True)
+    typer.echo(f"Training a new model: {minutes:g} minutes on {task.name}.", err=True)
     with Interrupts() as interrupts:
         finished = run_task(task, out, fresh=True, stop=interrupts.wanted)
     if finished.evaluation is None:

@@ -1,4 +1,4 @@
-"""`lilliput doctor`: what is wrong with a run, with the remedy."""
+"""`lilliput doctor`: find problems of a run and suggest remedies."""
 
 import json
 from dataclasses import asdict
@@ -12,7 +12,7 @@ def run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
-    """Find what is wrong with a run, and suggest remedies."""
+    """Find problems with a run, and suggest remedies."""
     from lilliput.evaluation.doctor import FEW_STEPS, diagnose, read_chart
     from lilliput.runs.folder import RunFolder
 
@@ -28,11 +28,11 @@ def run(
     console = Console(highlight=False)
     steps = f"{chart.done:,} step{'s' * (chart.done != 1)} done"
     if not chart.evaluations:
-        console.print("this run has not been measured yet; ask again after the first evaluation", soft_wrap=True)
+        console.print("no evaluation yet: try again after the first one", soft_wrap=True)
     elif chart.done < FEW_STEPS:
-        console.print(f"{steps}: too few to tell how well it learns, {FEW_STEPS} are needed", soft_wrap=True)
+        console.print(f"{steps}: too few for a diagnosis, which needs {FEW_STEPS}", soft_wrap=True)
     elif not found:
-        console.print(f"{steps}: nothing is wrong with this run", soft_wrap=True)
+        console.print(f"{steps}: no problems found", soft_wrap=True)
     else:
         console.print(f"{steps}:", soft_wrap=True)
     for finding in found:

@@ -1,4 +1,4 @@
-"""Line ends and tabulators in texts that are typed: a shell passes `'\\n'` on as a backslash and a letter."""
+"""Escapes in typed texts: a shell passes `'\\n'` on as a backslash and a letter."""
 
 import re
 
@@ -7,5 +7,5 @@ _MEANT = {"n": "\n", "t": "\t", "\\": "\\"}
 
 
 def unescaped(text: str) -> str:
-    r"""Return a text with what `\n`, `\t` and `\\` stand for; any other backslash stays."""
+    r"""Replace `\n`, `\t` and `\\` by a line end, a tab and a backslash; keep any other backslash."""
     return _ESCAPE.sub(lambda found: _MEANT[found[1]], text)

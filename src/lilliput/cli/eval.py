@@ -1,4 +1,4 @@
-"""`lilliput eval`: how good is a run, over all that was held out."""
+"""`lilliput eval`: measure a run on the whole held-out text."""
 
 import json
 from pathlib import Path
@@ -11,14 +11,15 @@ from lilliput.cli.read_options import Encoding, Field, settings_of
 
 def run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    text: Annotated[str | None, typer.Option(help="Measure on this text, or file of answers, instead.")] = None,
+    text: Annotated[str | None, typer.Option(help="Measure on this text or file of answers instead.")] = None,
     encoding: Encoding = None,
     field: Field = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
-    """Measure a run on held-out text, beside the baselines.
+    """Measure a run on held-out text, and compare it with baselines.
 
-    Prints loss, perplexity, bits per character and byte, or the share of right answers.
+    Prints loss, perplexity, and bits per character and byte. For prompts with
+    answers, prints the share of correct answers.
     """
     from lilliput.report.terminal_tables import print_evaluation
     from lilliput.training.evaluator import evaluate_run

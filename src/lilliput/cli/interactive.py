@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from lilliput.writer import Continuation, Writer
 
 CHOICES, SEARCHED, LONGEST = 9, 36, 32
-"""Words that are offered, of how many that are looked for, and tokens of the longest."""
-HELP = "a number takes a word, + lets the model draw one, - takes the last back, other text is written; empty ends"
+"""Words offered, beams searched for them, and the maximum tokens of a word."""
+HELP = "number: take a word; +: let the model choose; -: undo; text: write it yourself; empty line: finish"
 
 
 def write_together(writer: "Writer", start: str, seed: int, options: dict[str, Any]) -> None:
-    """Offer the likeliest next words, and go on with what is chosen, until nothing is."""
+    """Offer the most likely next words and append the chosen one, until an empty line."""
     texts = [start]
     searching = options | {
         "beams": SEARCHED,
@@ -30,7 +30,7 @@ def write_together(writer: "Writer", start: str, seed: int, options: dict[str, A
         found = _words(writer.search(texts[-1], **searching))[:CHOICES]
         typer.echo(f"\n{texts[-1]}\N{LOWER ONE QUARTER BLOCK}")
         for number, (word, probability) in enumerate(found, 1):
-            typer.echo(f"  {number}  {word.strip() or '(the word ends)':<24} {probability:6.1%}")
+            typer.echo(f"  {number}  {word.strip() or '(end of the word)':<24} {probability:6.1%}")
         typer.echo("> ", nl=False)
         answer = sys.stdin.readline()
         if not answer.strip():
@@ -45,12 +45,12 @@ def write_together(writer: "Writer", start: str, seed: int, options: dict[str, A
         elif chosen.isdecimal() and 1 <= int(chosen) <= len(found):
             texts.append(texts[-1] + found[int(chosen) - 1][0])
         else:
-            # What ends a line is not part of it, but a word that is written whole is one.
+            # The line end is dropped; a space completes the typed word.
             texts.append(f"{texts[-1]}{chosen} ")
 
 
 def _words(found: "Sequence[Continuation]") -> list[tuple[str, float]]:
-    """Return the words that were found, the likeliest first; one that is spelled in several ways is the sum of them."""
+    """Return the words found, most likely first; sums the probabilities of a word's different tokenisations."""
     words: dict[str, float] = {}
     for one in found:
         words[one.text] = words.get(one.text, 0.0) + math.exp(one.log_probability)

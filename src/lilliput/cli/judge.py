@@ -1,4 +1,4 @@
-"""`lilliput judge`: how a run writes, beside real text that it has never seen and the same words shuffled."""
+"""`lilliput judge`: measure the writing of a run, beside held-out text and the same words shuffled."""
 
 import json
 import sys
@@ -16,24 +16,26 @@ if TYPE_CHECKING:
     from lilliput.report.terminal_tables import DataTable
 
 _QUOTED = 300
-"""Characters of a copied span that are shown."""
+"""Longest quotation of a copied span, in characters."""
 
 
 def run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    text: Annotated[str | None, typer.Option(help="Judge this text instead of one that the run writes.")] = None,
+    text: Annotated[str | None, typer.Option(help="Judge this text instead of text written by the run.")] = None,
     encoding: Encoding = None,
     field: Field = None,
-    lines: Annotated[int, typer.Option(min=1, help="How many lines, or items of a list, the run writes.")] = 2000,
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token; 1 follows the model.")] = 0.7,
+    lines: Annotated[int, typer.Option(min=1, help="Number of lines, or list items, to write.")] = 2000,
+    temperature: Annotated[
+        float, typer.Option(help="Sampling temperature; 0 always takes the most likely token.")
+    ] = 0.7,
     language: Annotated[
-        str | None, typer.Option(help="Code of the language, as fr; a named corpus brings its own.")
+        str | None, typer.Option(help="Language code, such as fr. Known corpora set it themselves.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Keep the judged text in this file, which must be new.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed writes the same text.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Save the judged text to this new file.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
-    """Measure what a run writes: real words, agreement, copies."""
+    """Measure the writing of a run: real words, agreement, copies."""
     from lilliput.corpus import open_corpus
     from lilliput.evaluation.agreement import DETERMINERS
     from lilliput.evaluation.generation_metrics import judge, read_texts, write_lines
@@ -65,7 +67,7 @@ def run(
         _keep(out, written)
     if language not in DETERMINERS:
         known = ", ".join(DETERMINERS)
-        typer.echo(f"agreement is measured for these languages only: {known} (--language)", err=True)
+        typer.echo(f"agreement is measured for these languages only: {known}. Choose one with --language", err=True)
     if json_:
         how = {"text": text} if text is not None else {"lines": lines, "temperature": temperature, "seed": seed}
         typer.echo(json.dumps(report | how))
@@ -80,7 +82,7 @@ def _known(language: str | None) -> str | None:
     if language is None:
         return None
     if language.lower() not in DETERMINERS:
-        raise RunError(f"--language {language}: no determiners are known for it; choose {' or '.join(DETERMINERS)}")
+        raise RunError(f"--language {language}: unsupported language. Choose {' or '.join(DETERMINERS)}")
     return language.lower()
 
 
@@ -88,9 +90,9 @@ def _refuse_existing(out: Path | None) -> None:
     from lilliput.errors import RunError
 
     if out is not None and out.exists():
-        raise RunError(f"{out}: is there already; give --out a new name")
+        raise RunError(f"{out}: the file exists already. Give --out a new name")
     if out is not None and not out.parent.is_dir():
-        raise RunError(f"{out}: there is no folder {out.parent}; make it, or give --out another name")
+        raise RunError(f"{out}: no folder {out.parent}. Create it, or give --out another name")
 
 
 def _keep(out: Path, written: str) -> None:
@@ -100,7 +102,7 @@ def _keep(out: Path, written: str) -> None:
         with out.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(written)
     except OSError as error:
-        raise RunError(f"{out}: cannot be written ({error.strerror}); give --out another name") from None
+        raise RunError(f"{out}: cannot write the file ({error.strerror}). Give --out another name") from None
 
 
 @contextmanager
@@ -122,7 +124,7 @@ def _print(report: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     if "items" in report:
         console.print(_item_table(report["items"]))
-        # Neighbouring lines of a list have nothing to do with one another.
+        # Neighbouring lines of a list are unrelated.
         if report["items"]["kind"] == "line":
             _print_share(console, report)
             return
@@ -144,7 +146,7 @@ def _print(report: Mapping[str, Any]) -> None:
         "distinct_pairs": "distinct pairs",
     }
     if "items" in report:
-        # What is copied has real words: of items only the share of new ones is a praise.
+        # Copied items consist of real words, so for items only the share of new ones shows quality.
         del columns["real_words"]
     if report["written"]["gender_pairs"] is None:
         columns = {key: heading for key, heading in columns.items() if key not in ("gender", "number")}

@@ -1,4 +1,4 @@
-"""`lilliput sample --items`: so many new items of a list or a collection, and nothing else."""
+"""`lilliput sample --items`: write new items of a list or a collection."""
 
 import json
 import sys
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 _REFUSED = {
     "until": "an item ends where the next one begins",
     "stop": "an item ends where the next one begins",
-    "max_characters": "an item that is cut off is none; give --match '.{1,9}' for short ones",
+    "max_characters": "it would cut items off. For short items use --match '.{1,9}'",
     "acrostic": "an item is one text",
     "beams": "items are drawn",
     "suffix": "items are drawn",
-    "novelty": "none of the items stands in the training text",
+    "novelty": "no item is in the training text",
     "interactive": "it writes one text",
 }
 
 
 def refuse(given: Mapping[str, Any]) -> None:
-    """Raise GenerationError for options that have no meaning beside `--items`."""
+    """Raise GenerationError for options that cannot be combined with `--items`."""
     for name, reason in _REFUSED.items():
         if given.get(name):
-            raise GenerationError(f"--items and --{name.replace('_', '-')} do not go together: {reason}")
+            raise GenerationError(f"--items cannot be combined with --{name.replace('_', '-')}: {reason}")
     if given["count"] > 1:
-        raise GenerationError("--items and --count do not go together: --items says how many")
+        raise GenerationError("--items cannot be combined with --count: --items is the number of texts")
 
 
 def write_items(
     writer: "Writer", count: int, prompt: str, seed: int, options: Mapping[str, Any], as_json: bool
 ) -> None:
-    """Print new items as they are found; say on the standard error what was thrown away."""
+    """Print new items as they are found; report the discarded ones on standard error."""
     from lilliput.item_writer import ItemWriter
 
     items = ItemWriter(writer)
@@ -48,8 +48,8 @@ def write_items(
             if as_json:
                 typer.echo(json.dumps({"text": item, "prompt": prompt}))
             else:
-                # Between items, not behind the last one.
-                # Not by `echo`, which takes out what looks like a colour.
+                # Between items, not after the last one.
+                # Not with `echo`, which removes anything that resembles a colour code.
                 sys.stdout.write((items.separator[1:] if number else "") + item + "\n")
             sys.stdout.flush()
             number += 1
@@ -60,6 +60,6 @@ def write_items(
 def _tell(number: int, found: Mapping[str, int]) -> None:
     if number or any(found.values()):
         copies = found["copied"] + found["held_out"]
-        copied = f"{copies:,} copied ({found['copied']:,} learnt, {found['held_out']:,} held out)"
-        others = f"{found['twice']:,} written before, {found['unfinished']:,} without an end"
-        typer.echo(f"{number:,} new; thrown away: {copied}, {others}", err=True)
+        copied = f"{copies:,} copied ({found['copied']:,} training, {found['held_out']:,} held out)"
+        others = f"{found['twice']:,} repeated, {found['unfinished']:,} unfinished"
+        typer.echo(f"{number:,} new; discarded: {copied}, {others}", err=True)

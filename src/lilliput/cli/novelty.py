@@ -1,4 +1,4 @@
-"""`lilliput sample --novelty`: what of a written text stands in the training text too."""
+"""`lilliput sample --novelty`: mark the parts of a text that are copied from the training text."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def learnt_by(run: Path) -> "Learnt":
-    """Return the index of what a run has learnt, told on the standard error where that is not all of its text."""
+    """Return an index of a run's training text; says on standard error if the index covers only a part."""
     from lilliput.evaluation.generation_metrics import read_texts
     from lilliput.evaluation.writing import Learnt
 
@@ -23,14 +23,14 @@ def learnt_by(run: Path) -> "Learnt":
 
 
 def show_marked(start: str, text: str, spans: Sequence[tuple[int, int]]) -> None:
-    """Print a text behind its start, with these spans underlined, or in double brackets where no terminal reads."""
+    """Print a text after its start, with these spans underlined, or in double brackets if not on a terminal."""
     parts, place = [(start, False)], 0
     for begins, ends in spans:
         parts += [(text[place:begins], False), (text[begins:ends], True)]
         place = ends
     parts.append((text[place:], False))
     if not sys.stdout.isatty():
-        # Not by `echo`, which takes out what looks like a colour.
+        # Not with `echo`, which removes anything that resembles a colour code.
         sys.stdout.write("".join(f"[[{part}]]" if copied else part for part, copied in parts) + "\n")
         return
     from rich.text import Text
@@ -43,9 +43,9 @@ def show_marked(start: str, text: str, spans: Sequence[tuple[int, int]]) -> None
 
 
 def told(learnt: "Learnt", text: str) -> dict[str, Any]:
-    """Return the share of groups of five words that are copied, and the words of the longest copied stretch.
+    """Return the share of copied 5-grams of words, and the length of the longest copied span in words.
 
-    Of a list or a collection, return the share of items that are copied as well.
+    For a list or a collection, add the share of copied items.
     """
     items = learnt.copied_items(text)
     if items is not None:

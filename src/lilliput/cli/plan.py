@@ -1,4 +1,4 @@
-"""`lilliput plan`: what would be trained on a text in a given time, and what this machine makes of it."""
+"""`lilliput plan`: show the settings, speed and expected result of a training run, without training."""
 
 import json
 import time
@@ -18,10 +18,8 @@ _LINE = 60
 
 
 def run(
-    target: Annotated[
-        list[str], typer.Argument(metavar="TARGET", help="What lilliput train would get: texts, or a recipe.")
-    ],
-    minutes: Annotated[float | None, typer.Option(help="The time that the run would have.")] = None,
+    target: Annotated[list[str], typer.Argument(metavar="TARGET", help="Texts or a recipe, as for lilliput train.")],
+    minutes: Annotated[float | None, typer.Option(help="Time budget of the run, in minutes.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set model.layers=6.")
     ] = None,
@@ -30,9 +28,9 @@ def run(
     exclude: Exclude = None,
     field: Field = None,
     corpus: Annotated[
-        str | None, typer.Option(help="Use this text or file of answers in place of the recipe's.")
+        str | None, typer.Option(help="Use this text or file of answers instead of the recipe's.")
     ] = None,
-    save: Annotated[Path | None, typer.Option(help="Write the recipe into this file, which must be new.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Save the recipe to this new file.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> None:
     """Show what training would do: settings, speed, expected result."""
@@ -45,7 +43,7 @@ def run(
     from lilliput.report.screen import Console
 
     if save is not None and save.exists():
-        raise RecipeError(f"{save}: is there already; give --save a new name")
+        raise RecipeError(f"{save}: the file exists already. Give --save a new name")
     settings = dict(parse_setting(text) for text in set_ or [])
     if minutes is not None:
         settings["training.minutes"] = minutes
@@ -54,14 +52,14 @@ def run(
         task = resolve(target, corpus=corpus, settings=settings, progress=progress)
     doing = "measuring this machine"
     if task.recipe.training.compile:
-        doing += " (compiling the model takes long the first time only)"
+        doing += " (compiling the model is slow only the first time)"
     with Console(stderr=True).status(doing):
         found = forecast(task.recipe, task.corpus, task.validation, time.monotonic() - started)
     if save is not None:
         try:
             task.recipe.write(save)
         except OSError as error:
-            raise RecipeError(f"{save}: cannot be written ({error.strerror}); give --save another name") from None
+            raise RecipeError(f"{save}: cannot write the file ({error.strerror}). Give --save another name") from None
     if json_:
         typer.echo(json.dumps({"recipe": task.recipe.as_dict()} | found.as_dict()))
         return
@@ -121,7 +119,7 @@ def _held_out(recipe: "Recipe", found: "Forecast") -> str:
     if recipe.data.validation is not None:
         return f"{size}, of {recipe.data.validation}"
     if found.problems is not None:
-        return f"{size}, by chance"
+        return f"{size}, drawn at random"
     ways = {
         "position": "the end",
         "pieces": "pieces from all over the text",

@@ -1,4 +1,4 @@
-"""`lilliput plot`: the loss curves of one or more runs as PNG and SVG."""
+"""`lilliput plot`: draw the loss curves of one or more runs as PNG and SVG."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ import typer
 def run(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
     out: Annotated[
-        Path | None, typer.Option(help="The picture; a PNG and an SVG are written. Default: loss.png in the first run.")
+        Path | None, typer.Option(help="File name; writes a PNG and an SVG. Default: loss.png in the first run.")
     ] = None,
 ) -> None:
     """Draw the loss curves, the baselines and the learning rate."""

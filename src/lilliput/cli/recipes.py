@@ -1,4 +1,4 @@
-"""`lilliput recipes`: the recipes that come with Lilliput."""
+"""`lilliput recipes`: list and show the built-in recipes."""
 
 import json
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="List the recipes, or show one with the reasons for its values.",
+    help="List the recipes, or show one with its comments.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )
@@ -17,7 +17,7 @@ def list_recipes(
     context: typer.Context,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per recipe, for programs.")] = False,
 ) -> None:
-    """List the recipes, or show one with the reasons for its values."""
+    """List the recipes, or show one with its comments."""
     if context.invoked_subcommand is not None:
         return
     from lilliput.recipe import named_recipe, recipe_names
@@ -39,7 +39,7 @@ def list_recipes(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A recipe's name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a recipe.")],
     json_: Annotated[
         bool, typer.Option("--json", help="Print the recipe and the model's parameters as one JSON object.")
     ] = False,
@@ -47,7 +47,7 @@ def show(
     """Print a recipe's file."""
     from lilliput.recipe import named_recipe, recipe_source
 
-    recipe = named_recipe(name)  # an unknown name is told in one line
+    recipe = named_recipe(name)  # raises for an unknown name
     if not json_:
         typer.echo(recipe_source(name), nl=False)
         return

@@ -1,4 +1,4 @@
-"""`lilliput sample`: a run writes."""
+"""`lilliput sample`: write text with a trained model."""
 
 import json
 import sys
@@ -20,58 +20,56 @@ if TYPE_CHECKING:
     from lilliput.writer import Writer
 
 
-# The options whose help takes more than a line.
+# Options that do not fit on one line below.
 
-Suffix = Annotated[str | None, typer.Option(help="Text to lead to: of several writings that which makes it likeliest.")]
+Suffix = Annotated[
+    str | None, typer.Option(help="Text to end with: draws several continuations and keeps the best fit.")
+]
 Until = Annotated[
-    str | None, typer.Option(metavar="UNIT", help="End after the first word, line, sentence, paragraph or stanza.")
+    str | None, typer.Option(metavar="UNIT", help="Stop after the first word, line, sentence, paragraph or stanza.")
 ]
 MinP = Annotated[
-    float | None, typer.Option(help="Choose among the tokens that have p of the likeliest one's probability.")
+    float | None, typer.Option(help="Sample from tokens with at least p times the probability of the most likely one.")
 ]
-RepetitionPenalty = Annotated[float | None, typer.Option(help="Above 1: against the tokens of the latest stretch.")]
-Match = Annotated[str | None, typer.Option(metavar="REGEX", help="Write what matches this regular expression.")]
-Beams = Annotated[
-    int | None, typer.Option(help="Search for the likeliest text, so many at a time; --count shows several.")
-]
+RepetitionPenalty = Annotated[float | None, typer.Option(help="Above 1: make recent tokens less likely.")]
+Match = Annotated[str | None, typer.Option(metavar="REGEX", help="Write text that matches this regular expression.")]
+Beams = Annotated[int | None, typer.Option(help="Beam search with this many beams; --count shows several results.")]
 Quant = Annotated[
     int,
-    typer.Option(metavar="BITS", help="8: write with rounded weights, in the faster arithmetic; says what that costs."),
+    typer.Option(metavar="BITS", help="8: quantize the weights to 8 bits for speed, and report the loss."),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any key of a recipe's [sample]: --set typical=0.9."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Set any key of a recipe's [sample]: --set typical=0.9."),
 ]
-Label = Annotated[str | None, typer.Option(help="Write what this label stands for, in a run that has learnt labels.")]
-Novelty = Annotated[
-    bool, typer.Option("--novelty", help="Mark what stands in the training text too, five words or more.")
-]
+Label = Annotated[str | None, typer.Option(help="Write text of this label, for a run trained with labels.")]
+Novelty = Annotated[bool, typer.Option("--novelty", help="Mark copies from the training text, of five words or more.")]
 Items = Annotated[
     int | None,
-    typer.Option(min=1, help="Write so many new items (names, lines, blocks): none stands in the text, none is twice."),
+    typer.Option(min=1, help="Write this many new items (names, lines, blocks): no copies, no repetitions."),
 ]
-Interactive = Annotated[
-    bool, typer.Option("--interactive", help="Write together: pick the next word among the likeliest.")
-]
+Interactive = Annotated[bool, typer.Option("--interactive", help="Write together: pick each next word from a list.")]
 
 
 def run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    prompt: Annotated[str | None, typer.Option(help="Text to continue; - reads it from standard input.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Text to continue; - reads standard input.")] = None,
     suffix: Suffix = None,
-    count: Annotated[int, typer.Option(min=1, help="How many texts.")] = 1,
-    max_tokens: Annotated[int | None, typer.Option(help="Greatest length in tokens.")] = None,
-    max_characters: Annotated[int | None, typer.Option(help="Greatest length in characters.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Number of texts.")] = 1,
+    max_tokens: Annotated[int | None, typer.Option(help="Maximum length in tokens.")] = None,
+    max_characters: Annotated[int | None, typer.Option(help="Maximum length in characters.")] = None,
     until: Until = None,
-    stop: Annotated[list[str] | None, typer.Option(help="End before this text (may be given more than once).")] = None,
-    temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token; 1 follows the model.")] = None,
-    top_k: Annotated[int | None, typer.Option(help="Choose among the k likeliest tokens.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Choose among the likeliest tokens that together have p.")] = None,
+    stop: Annotated[list[str] | None, typer.Option(help="Stop before this text; repeatable.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="0 always takes the most likely token.")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Sample from the k most likely tokens.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Sample from the most likely tokens with total probability p.")
+    ] = None,
     min_p: MinP = None,
     repetition_penalty: RepetitionPenalty = None,
-    ban: Annotated[list[str] | None, typer.Option(help="Never write this text (may be given more than once).")] = None,
+    ban: Annotated[list[str] | None, typer.Option(help="Never write this text; repeatable.")] = None,
     match: Match = None,
-    acrostic: Annotated[str | None, typer.Option(metavar="WORD", help="Begin the lines with these letters.")] = None,
+    acrostic: Annotated[str | None, typer.Option(metavar="WORD", help="Start the lines with these letters.")] = None,
     beams: Beams = None,
     label: Label = None,
     quant: Quant = 32,
@@ -82,7 +80,9 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
 ) -> None:
-    """Write text with a trained model. The text appears while the model writes it."""
+    """Write text with a trained model.
+
+    Shows the text while the model writes it."""
     stop, ban = ([unescaped(text) for text in texts or []] for texts in (stop, ban))
     given: dict[str, Any] = {"max_tokens": max_tokens, "max_characters": max_characters, "until": until}
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "beams": beams}
@@ -108,9 +108,9 @@ def run(
         show.found(suffix, count, seed)
     else:
         show.written(range(seed, seed + count))
-        # Whoever reads along may wonder why it is the same again; a program need not be told.
+        # For readers who wonder why the text is the same again; programs do not need it.
         if sys.stderr.isatty() and not json_ and writer.sampling(options).temperature > 0:
-            typer.echo(f"(the same each time; --seed {seed + count} writes another text)", err=True)
+            typer.echo(f"(the same every time; --seed {seed + count} writes another text)", err=True)
 
 
 def _read_prompt(prompt: str | None) -> str | None:
@@ -123,7 +123,7 @@ def _read_prompt(prompt: str | None) -> str | None:
 
 
 def _options(settings: list[str], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the sampling options of `--set` and of the flags that were given, which have the last word."""
+    """Return the sampling options of `--set` and of the flags; flags take precedence."""
     from lilliput.recipe import parse_setting, put_setting
 
     options: dict[str, Any] = {}
@@ -134,28 +134,28 @@ def _options(settings: list[str], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open(run: Path, bits: int, fill: bool, texts: int) -> "Writer":
-    """Open a run to write so many texts, or to `fill`; say on the standard error what weights of 8 bits cost."""
+    """Open a run to write `texts` at once, or to `fill`; report the loss from 8-bit weights on standard error."""
     from lilliput.evaluation.rounding import measure_rounding
     from lilliput.writer import AT_ONCE, FILLINGS, load
 
     if bits not in (8, 32):
-        raise GenerationError(f"--quant {bits}: weights have 32 bits or 8")
+        raise GenerationError(f"--quant {bits}: unsupported. Choose 8 or 32")
     texts = FILLINGS if fill else max(1, min(texts, AT_ONCE))
     writer = load(run, lambda text: typer.echo(text, err=True), 8 if bits == 8 else 32, texts=texts)
     if bits == 32:
         return writer
     found = measure_rounding(writer)
     if found is None:
-        typer.echo("8 bits: too little was held out in this run to tell what they cost", err=True)
+        typer.echo("8 bits: this run has too little held-out text to measure the loss", err=True)
         return writer
     change = f"{found.rounded - found.exact:+.4f} nats per token ({found.exact:.4f} with 32 bits"
-    typer.echo(f"8 bits: {change}, {found.tokens:,} tokens that were held out)", err=True)
+    typer.echo(f"8 bits: {change}, {found.tokens:,} held-out tokens)", err=True)
     return writer
 
 
 @dataclass
 class _Show:
-    """How texts are shown: while they are written, as JSON, or with what is copied in them marked."""
+    """Prints texts: while they are written, as JSON, or with copies marked."""
 
     writer: "Writer"
     start: str
@@ -164,7 +164,7 @@ class _Show:
     learnt: "Learnt | None"
 
     def written(self, seeds: range) -> None:
-        """Show texts that are written together: the first one while it is written, the others behind it."""
+        """Print texts written as a batch: the first while it is written, the others after it."""
         from lilliput.writer import AT_ONCE
 
         if len(seeds) > AT_ONCE:
@@ -172,7 +172,7 @@ class _Show:
                 self.written(seeds[first : first + AT_ONCE])
             return
         began = time.perf_counter()
-        # Impossible options are told before all else.
+        # Raises for impossible options before anything is printed.
         streams = self.writer.streams([self.start] * len(seeds), seeds, **self.options)
         for seed, stream in zip(seeds, streams, strict=True):
             if not self.json and len(seeds) > 1:
@@ -184,7 +184,7 @@ class _Show:
                 facts = {"seed": seed, "tokens": tokens, "tokens_per_second": speed}
                 self._text("".join(piece.text for piece in pieces), facts)
             else:
-                # Not by `echo`, which takes out what looks like a colour.
+                # Not with `echo`, which removes anything that resembles a colour code.
                 for text in chain([self.start], (piece.text for piece in stream)):
                     sys.stdout.write(text)
                     sys.stdout.flush()
@@ -193,7 +193,7 @@ class _Show:
                 typer.echo()
 
     def found(self, suffix: str | None, count: int, seed: int) -> None:
-        """Show the best texts of a beam search, or those that lead best to a suffix."""
+        """Print the best texts of a beam search, or the continuations that best fit a suffix."""
         began = time.perf_counter()
         if suffix is None:
             found = self.writer.search(self.start, **self.options)
@@ -201,8 +201,8 @@ class _Show:
             found = self.writer.fill(self.start, suffix, seed=seed, **self.options)
         seconds = time.perf_counter() - began
         if count > len(found):
-            remedy = f"give --beams {count}" if suffix is None else "give a greater --max-tokens"
-            raise GenerationError(f"--count {count}: only {len(found)} texts were found; {remedy}")
+            remedy = f"Give --beams {count}" if suffix is None else "Raise --max-tokens"
+            raise GenerationError(f"--count {count}: found only {len(found)} texts. {remedy}")
         for number, best in enumerate(found[:count], 1):
             if not self.json and count > 1:
                 typer.echo(f"-------- {number}, probability e^{best.log_probability:.1f}")
@@ -212,7 +212,7 @@ class _Show:
                 typer.echo()
 
     def _text(self, text: str, facts: dict[str, Any]) -> None:
-        """Show a whole text behind the start."""
+        """Print a whole text after its start."""
         spans = [] if self.learnt is None else self.learnt.copied_spans(text)
         if self.json:
             row = {"text": self.start + text, "prompt": self.start} | facts
@@ -226,6 +226,6 @@ class _Show:
         show_marked(self.start, text, spans)
         if self.learnt is not None:
             figures = told(self.learnt, text)
-            share = "no group of five words" if figures["copied"] is None else f"{figures['copied']:.1%} of the 5-grams"
+            share = "no 5-grams" if figures["copied"] is None else f"{figures['copied']:.1%} of the 5-grams"
             items = f"{figures['copied_items']:.1%} of the items, " if "copied_items" in figures else ""
             typer.echo(f"copied: {items}{share}; longest stretch: {figures['longest_copied']} words", err=True)

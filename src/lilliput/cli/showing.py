@@ -1,4 +1,4 @@
-"""What several verbs show: an evaluation, and downloads."""
+"""Output shared by several verbs: the evaluation table and the download bar."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def show_evaluation(finished: "Finished") -> None:
-    """Print the evaluation table of a finished run, and where its picture and its next words are."""
+    """Print the evaluation table of a finished run, the path of its picture, and the command that writes with it."""
     from lilliput.report.screen import Console
     from lilliput.report.terminal_tables import print_evaluation
 
@@ -26,7 +26,7 @@ def show_evaluation(finished: "Finished") -> None:
 
 @contextmanager
 def download_progress() -> Iterator[Callable[[int, int | None], None]]:
-    """Yield a callable (bytes done, bytes in all) that draws a bar on a terminal once something is downloaded."""
+    """Yield a callable (bytes done, total bytes) that draws a progress bar on a terminal, from its first call on."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     from lilliput.report.screen import Console

@@ -1,4 +1,4 @@
-"""`lilliput sweep`: several plans for one text, with several seeds and equal lengths."""
+"""`lilliput sweep`: compare settings on one text, with several seeds and equal lengths."""
 
 import json
 import shlex
@@ -20,24 +20,26 @@ def run(
     try_: Annotated[
         list[str],
         typer.Option(
-            "--try", metavar="SETTINGS", help='One alternative, "model.layers=2 model.width=96", or several: "a=1|2".'
+            "--try",
+            metavar="SETTINGS",
+            help='Settings to try, "model.layers=2 model.width=96", or several values: "a=1|2".',
         ),
     ],
-    minutes: Annotated[float | None, typer.Option(help="Minutes of each run.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each alternative.")] = 3,
-    out: Annotated[Path | None, typer.Option(help="The folder of the sweep. Default: runs/sweep-NAME.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time budget of each run, in minutes.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of runs of each alternative.")] = 3,
+    out: Annotated[Path | None, typer.Option(help="Folder of the sweep. Default: runs/sweep-NAME.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting in all runs.")
     ] = None,
     corpus: Annotated[
-        str | None, typer.Option(help="Use this text or file of answers in place of the recipe's.")
+        str | None, typer.Option(help="Use this text or file of answers instead of the recipe's.")
     ] = None,
-    validation: Annotated[str | None, typer.Option(help="Measure on this text or file.")] = None,
+    validation: Annotated[str | None, typer.Option(help="Validate on this text or file.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
 ) -> int:
     """Try several settings on one text, each with several seeds.
 
-    All runs have the same length. The unchanged plan is one of them.
+    All runs have the same length. One alternative is the unchanged plan.
     """
     from lilliput.interrupts import Interrupts
     from lilliput.planning.resolve import Task, resolve

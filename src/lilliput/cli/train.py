@@ -1,4 +1,4 @@
-"""`lilliput train`: a text or a recipe -> a run folder."""
+"""`lilliput train`: train on a text or by a recipe, into a run folder."""
 
 import json
 import shlex
@@ -24,8 +24,10 @@ def run(
             "recipe's name or file.",
         ),
     ],
-    out: Annotated[Path | None, typer.Option(help="The run folder. Default: runs/NAME.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Train for so many minutes, everything included.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/NAME.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time budget in minutes, including preparation and evaluation.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set model.layers=6.")
     ] = None,
@@ -34,16 +36,18 @@ def run(
     exclude: Exclude = None,
     field: Field = None,
     corpus: Annotated[
-        str | None, typer.Option(help="Use this text or file of answers in place of the recipe's.")
+        str | None, typer.Option(help="Use this text or file of answers instead of the recipe's.")
     ] = None,
     validation: Annotated[
-        str | None, typer.Option(help="Measure on this text or file instead of a part of the other.")
+        str | None, typer.Option(help="Validate on this text or file instead of a part of the training text.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed gives another run.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed of the run.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder and start over.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, for programs.")] = False,
 ) -> int:
-    """Train a model, or continue a run. The same command again goes on where it stopped."""
+    """Train a model, or continue a run.
+
+    Run the same command again to continue a stopped run."""
     started = time.monotonic()
     from lilliput.api import run_task
     from lilliput.cli.showing import download_progress, show_evaluation
