@@ -62,8 +62,8 @@ def test_what_is_refused(lilliput: Lilliput, place: Path) -> None:
     for arguments, said in (
         (("nothing.txt",), "nothing.txt"),
         (("story.txt", "--minutes", "0"), "minutes"),
-        (("story.txt", "--save", "there.toml"), "there already"),
-        (("story.txt", "--save", "no/such/folder.toml"), "cannot be written"),
+        (("story.txt", "--save", "there.toml"), "exists already"),
+        (("story.txt", "--save", "no/such/folder.toml"), "cannot write"),
     ):
         refused = lilliput("plan", *arguments)
         assert refused.code == 2

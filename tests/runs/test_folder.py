@@ -152,7 +152,7 @@ def test_facts_without_what_they_must_have_are_broken(tmp_path: Path) -> None:
 def test_missing_json_tells_a_run_from_none(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"not a run, facts\.json is missing"):
         RunFolder(tmp_path).read_json(tmp_path / "facts.json")
-    with pytest.raises(RunError, match="no run at .* Create one: lilliput train"):
+    with pytest.raises(RunError, match=r"no run at .* Create one: lilliput train"):
         RunFolder(tmp_path / "none").read_json(tmp_path / "none" / "facts.json")
 
 
