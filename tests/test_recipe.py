@@ -90,10 +90,12 @@ def test_a_key_of_an_earlier_version_is_refused_by_name(former: str, key: str) -
 
 
 def test_the_recipe_of_a_run_is_read_with_keys_of_earlier_versions() -> None:
-    values = {**BASE, "training": {"steps": 5, "go_on": True, "track": ["wandb"]}}
+    planned = ["model.layers", "model.members"]
+    values = {**BASE, "planned": planned, "training": {"steps": 5, "go_on": True, "track": ["wandb"]}}
     recipe = make_recipe(renamed(values))
     assert recipe.training.extend
     assert recipe.training.trackers == ("wandb",)
+    assert recipe.planned == ("model.layers", "model.ensemble")
     assert "go_on" in values["training"]  # the original stays as it is
 
 

@@ -139,7 +139,7 @@ def shapes() -> dict[str, dict[str, Any]]:
     named = ("gpt2", "llama", "modern")
     made = {name: GPTSettings(shape=name).model_dump() for name in named}
     size = ("kind", "shape", "layers", "width", "heads", "key_value_heads", "feed_forward", "dropout")
-    alike = ("attention_dropout", "ngrams", "ngram_rows", "ngram_dropout", "members", "counts")
+    alike = ("attention_dropout", "ngrams", "ngram_rows", "ngram_dropout", "ensemble", "counts")
     return {name: {key: made[name][key] for key in made[name] if key not in size + alike} for name in named}
 
 

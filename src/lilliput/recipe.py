@@ -39,6 +39,7 @@ _FREE_KEYS = frozenset(
 )
 
 RENAMED_KEYS = {
+    "model.members": "model.ensemble",
     "training.go_on": "training.extend",
     "training.track": "training.trackers",
     "sample.length": "sample.max_tokens",
@@ -253,6 +254,8 @@ def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
         inner = result.get(section)
         if isinstance(inner, dict) and name in inner:
             put_setting(result, key, inner.pop(name))
+    if isinstance(planned := result.get("planned"), list):
+        result["planned"] = [RENAMED_KEYS.get(str(key), key) for key in planned]
     return result
 
 

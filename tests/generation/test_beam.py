@@ -16,7 +16,7 @@ VOCABULARY = 5
 KINDS = {
     "gpt": GPTSettings(shape="llama", width=32, heads=2),
     "lstm": RecurrentSettings(kind="lstm", width=16),
-    "planned": GPTSettings(width=24, heads=2, ngrams=3, ngram_rows=64, members=2, counts=True),
+    "planned": GPTSettings(width=24, heads=2, ngrams=3, ngram_rows=64, ensemble=2, counts=True),
 }
 EVERY = pytest.mark.parametrize("model_settings", KINDS.values(), ids=KINDS)
 

@@ -13,7 +13,7 @@ VOCABULARY, CONTEXT = 17, 8
 GPT2, LLAMA = GPTSettings(shape="gpt2", width=32), GPTSettings(shape="llama", width=32, key_value_heads=2)
 LSTM, GRU = RecurrentSettings(kind="lstm", width=16), RecurrentSettings(kind="gru", width=16, layers=2)
 MIXTURE = GPTSettings(shape="llama", width=32, counts=True)
-PLANNED = GPTSettings(width=24, heads=2, ngrams=4, ngram_rows=64, members=2, counts=True)
+PLANNED = GPTSettings(width=24, heads=2, ngrams=4, ngram_rows=64, ensemble=2, counts=True)
 KINDS = {"gpt2": GPT2, "llama": LLAMA, "lstm": LSTM, "gru": GRU, "mixture": MIXTURE, "planned": PLANNED}
 EVERY = pytest.mark.parametrize("model_settings", KINDS.values(), ids=KINDS)
 BACKENDS = {

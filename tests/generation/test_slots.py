@@ -28,7 +28,7 @@ MODELS = {
     "llama": GPTSettings(shape="llama", width=32, heads=2),
     "modern": GPTSettings(width=32, ngrams=3),
     "counts": GPTSettings(width=32, counts=True),
-    "planned": GPTSettings(width=24, heads=2, ngrams=4, ngram_rows=64, members=2, counts=True),
+    "planned": GPTSettings(width=24, heads=2, ngrams=4, ngram_rows=64, ensemble=2, counts=True),
     "lstm": RecurrentSettings(width=16),
     "gru": RecurrentSettings(kind="gru", width=16),
 }

@@ -331,9 +331,9 @@ def test_without_batches_nothing_is_fitted(counts_alone: bool) -> None:
     assert losses.counts_N is None
 
 
-@pytest.mark.parametrize("members", [1, 2])
-def test_a_network_without_counts_neither_reads_the_text_nor_is_fitted_to_it(members: int) -> None:
-    model = build(GPTSettings(layers=1, width=8, heads=2, members=members), VOCABULARY, 24)
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_a_network_without_counts_neither_reads_the_text_nor_is_fitted_to_it(ensemble: int) -> None:
+    model = build(GPTSettings(layers=1, width=8, heads=2, ensemble=ensemble), VOCABULARY, 24)
     before = [value.clone() for value in model.parameters()]
     model.learn(lambda: pytest.fail("the text is read"))
     for counts_alone in (False, True):

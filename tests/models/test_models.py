@@ -36,7 +36,7 @@ def gpt_settings(draw):
         ngram_dropout=draw(st.sampled_from([0.0, 0.5])),
         dropout=draw(st.sampled_from([0.0, 0.5])),
         attention_dropout=draw(st.sampled_from([0.0, 0.5])),
-        members=draw(st.integers(1, 2)),
+        ensemble=draw(st.integers(1, 2)),
     )
 
 
@@ -50,7 +50,7 @@ def recurrent_settings(draw):
         embedding=width if tied else draw(st.integers(4, 8)),
         tied=tied,
         dropout=draw(st.sampled_from([0.0, 0.5])),
-        members=draw(st.integers(1, 2)),
+        ensemble=draw(st.integers(1, 2)),
     )
 
 

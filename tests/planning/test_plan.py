@@ -45,15 +45,15 @@ def test_a_text_gets_counts_and_ngrams_of_which_more_is_dropped_the_longer_it_is
 
 
 def test_a_minute_is_worth_more_on_a_faster_machine(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def members(minutes: float, speed: float) -> int:
+    def networks(minutes: float, speed: float) -> int:
         monkeypatch.setattr(resolving, "machine_speed", lambda: speed)
         model = planned(text, training__minutes=minutes, data__window=32).model
         assert isinstance(model, GPTSettings)
-        return model.members
+        return model.ensemble
 
     per_minute = 1e6 / len(text.read_text(encoding="utf-8"))
     assert per_minute > 9
-    assert [members(1, speed * 9 / per_minute) for speed in (0.9, 1.1, 4, 10)] == [1, 2, 3, 4]
+    assert [networks(1, speed * 9 / per_minute) for speed in (0.9, 1.1, 4, 10)] == [1, 2, 3, 4]
 
 
 def begun(folder: Path, recipe: Recipe) -> None:
@@ -71,7 +71,7 @@ def test_a_length_in_steps_gives_the_same_plan_whatever_the_clock_says(
 ) -> None:
     monkeypatch.setattr(resolving, "machine_speed", forbidden)
     models = [planned(text, training__steps=steps, training__batch=4).model for steps in (1, 20, 2000)]
-    assert all(isinstance(model, GPTSettings) and model.members == 1 for model in models)
+    assert all(isinstance(model, GPTSettings) and model.ensemble == 1 for model in models)
     dropped = [model.ngram_dropout for model in models if isinstance(model, GPTSettings)]
     assert dropped[0] < dropped[1] < dropped[2]  # the oftener a text is read
     assert planned(text, training__minutes=0.1).training.minutes == 0.1  # too short to measure anything
@@ -107,6 +107,16 @@ def test_what_the_clock_decided_stands_in_the_recipe_and_is_repeated_from_it(
     assert resolve([str(tmp_path / "recipe.toml")]).recipe == first.recipe
 
 
+def test_a_planned_run_of_an_earlier_version_keeps_its_plan(text: Path, tmp_path: Path) -> None:
+    first = resolve([str(text)], settings={"training.minutes": 2})
+    assert first.recipe.model.ensemble > 1
+    begun(tmp_path, first.recipe)
+    path = tmp_path / "recipe.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("ensemble", "members"), encoding="utf-8")
+    going_on = resolve([str(text)], settings={"training.minutes": 0.1}).recipe_for(tmp_path)
+    assert going_on.model == first.recipe.model
+
+
 @pytest.mark.parametrize("possible", [True, False])
 def test_long_runs_of_transformers_are_compiled(text: Path, possible: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "can_compile", lambda: possible)
@@ -120,17 +130,17 @@ def test_long_runs_of_transformers_are_compiled(text: Path, possible: bool, monk
 
 def test_the_more_time_there_is_for_a_text_the_more_networks_share_it(text: Path) -> None:
     characters = len(text.read_text(encoding="utf-8"))
-    members = []
+    networks = []
     for minutes_per_million in (8.9, 9.1, 29, 31, 81, 1000):
         model = planned(text, training__minutes=minutes_per_million * characters / 1e6).model
         assert isinstance(model, GPTSettings)
-        members.append(model.members)
-    assert members == [1, 2, 2, 3, 4, 4]
-    shared, alone = (planned(text, training__minutes=1, **more).model for more in ({}, {"model__members": 1}))
+        networks.append(model.ensemble)
+    assert networks == [1, 2, 2, 3, 4, 4]
+    shared, alone = (planned(text, training__minutes=1, **more).model for more in ({}, {"model__ensemble": 1}))
     assert isinstance(shared, GPTSettings) and isinstance(alone, GPTSettings)
-    assert (shared.members, alone.members) == (2, 1)
+    assert (shared.ensemble, alone.ensemble) == (2, 1)
     assert alone.ngram_dropout > shared.ngram_dropout  # it reads all that the two have between them
-    assert planned(text, training__steps=1000).model.members == 1
+    assert planned(text, training__steps=1000).model.ensemble == 1
 
 
 @pytest.mark.parametrize("shape", ["gpt2", "llama"])

@@ -231,6 +231,19 @@ def test_runs_of_earlier_formats_are_used_and_go_on(path: Path, tmp_path: Path) 
     assert json.loads((folder / "model.json").read_text())["format"] == int(path.name.removeprefix("format-"))
 
 
+@pytest.mark.parametrize("path", FORMATS, ids=lambda path: path.name)
+def test_a_run_of_an_earlier_format_goes_on_without_its_recipe(path: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(path, tmp_path / "run"))
+    values = RunFolder(folder).read_recipe().as_dict()
+    manifest = Manifest.read(folder)
+    manifest.recipe = None
+    manifest.write(folder)
+    (folder / "recipe.toml").unlink()
+    with pytest.raises(RunError, match=r"different recipe \(model\.ensemble: 1 -> 2\)"):
+        run(folder, make_recipe(values, {"model.ensemble": 2}), text=corpus(700))
+    assert finished(run(folder, make_recipe(values, {"training.steps": 5}), text=corpus(700))).step == 5
+
+
 def test_a_format_of_the_future_is_told(copied: Path) -> None:
     assert json.loads((copied / "model.json").read_text())["format"] == 2
     RunFolder(copied).write_model({"format": 3})

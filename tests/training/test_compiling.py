@@ -20,7 +20,7 @@ COMPILED: dict[str, Any] = {"training.compile": True, "training.processes": 2}
 @pytest.mark.slow
 def test_compiled_blocks_learn_the_same_in_two_processes_and_in_one() -> None:
     options = {"model.dropout": 0.0, "training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1}
-    options |= {"model.ngrams": 3, "model.ngram_rows": 64, "model.counts": True, "model.members": 2}
+    options |= {"model.ngrams": 3, "model.ngram_rows": 64, "model.counts": True, "model.ensemble": 2}
     pools = [WorkerPool(2), Alone(), Alone()]
     found = [
         fitted(recipe(**options | {"training.compile": compiled}), workers=workers)[0]

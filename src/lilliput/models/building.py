@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from lilliput.errors import RecipeError
-from lilliput.models.committee import Committee
+from lilliput.models.ensemble import Ensemble
 from lilliput.models.gpt import GPT
 from lilliput.models.mixture import Mixture
 from lilliput.models.ngrams import NgramEmbedding
@@ -42,9 +42,9 @@ def build(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: i
         GPT(settings, vocab_size, context)
         if isinstance(settings, GPTSettings)
         else Recurrent(settings, vocab_size, context)
-        for _ in range(settings.members)
+        for _ in range(settings.ensemble)
     ]
-    network = networks[0] if len(networks) == 1 else Committee(networks)
+    network = networks[0] if len(networks) == 1 else Ensemble(networks)
     return Mixture(network) if settings.counts else network
 
 

@@ -97,7 +97,7 @@ class GPTSettings(Settings):
     ngrams: Annotated[int, Field(ge=1, le=8)] = 1
     ngram_rows: Size = 8192
     ngram_dropout: Probability = 0.2
-    members: Size = 1
+    ensemble: Size = 1
     counts: bool = False
     initial: Literal["gpt2", "llama", "modern"] = "modern"
 
@@ -156,7 +156,7 @@ class RecurrentSettings(Settings):
     embedding: Size = 128
     dropout: Probability = 0.0
     tied: bool = False
-    members: Size = 1
+    ensemble: Size = 1
     counts: bool = False
 
     @model_validator(mode="before")

@@ -45,7 +45,7 @@ _TOKENS_A_MINUTE = 1e6
 """Throughput of the reference machine with a planned model; it converts steps into minutes."""
 _MOST_COUNTED = 2**53
 """The smallest integer beyond which a float is inexact."""
-_MEMBERS = (9.0, 30.0, 80.0)
+_ENSEMBLE = (9.0, 30.0, 80.0)
 """Minutes of the machine that plans were measured on, for a million characters, from which on one more network is
 trained: what one would learn by heart is left."""
 
@@ -161,17 +161,17 @@ def _compiles(source: Source, settings: dict[str, Any], time: _Time | None) -> b
 
 def _by_time(characters: int, settings: dict[str, Any], time: _Time | None, tokens_a_step: int) -> dict[str, Any]:
     """Return how many networks share the time for a text, and what each leaves out of the n-grams."""
-    members = settings.get("model.members")
+    networks = settings.get("model.ensemble")
     if time is not None:
         minutes = time.worth
     else:
         minutes = tokens_a_step * _whole(settings, "training.steps", 1) / _TOKENS_A_MINUTE
     per_million = max(1e-9, minutes * 1e6 / max(1, characters))
-    if not isinstance(members, int) or members < 1:
+    if not isinstance(networks, int) or networks < 1:
         # An ensemble multiplies the time of a step: with a length in steps its size is up to the user.
-        members = 1 if time is None else 1 + sum(per_million >= bound for bound in _MEMBERS)
+        networks = 1 if time is None else 1 + sum(per_million >= bound for bound in _ENSEMBLE)
     # Each network gets its share of the time, but all of them take part in every step.
-    return {"members": members, "ngram_dropout": _ngram_dropout(per_million / (1 if time is None else members))}
+    return {"ensemble": networks, "ngram_dropout": _ngram_dropout(per_million / (1 if time is None else networks))}
 
 
 def _ngram_dropout(minutes_per_million: float) -> float:

@@ -20,8 +20,8 @@ def choices(recipe: Recipe) -> list[tuple[str, str]]:
         if model.ngrams > 1:
             dropped = f"{model.ngram_dropout:.0%} of them dropped"
             beside.append(f"embeddings of up to {model.ngrams} tokens together, {dropped}")
-    if model.members > 1:
-        shape = f"{model.members} networks, each of {shape}"
+    if model.ensemble > 1:
+        shape = f"{model.ensemble} networks, each of {shape}"
     beside += ["counts of the text mixed in"] * model.counts
     rates = f"learning rate {training.learning_rate:g}"
     if training.optimizer == "muon":

@@ -339,6 +339,11 @@ class RunFolder:
             raise RunError(f"{self.model}: {self.advice() or unknown}")
         return int(found)
 
+    def read_model(self, remedy: str = _BROKEN) -> dict[str, Any]:
+        """Read the architecture; its settings have the keys of this version. Raises RunError."""
+        values = self.read_json(self.model, remedy)
+        return values | {"settings": renamed({"model": values.get("settings")})["model"]}
+
     def write_model(self, values: Mapping[str, Any]) -> None:
         """Write the architecture, and list it in the manifest."""
         values = {"format": self.model_format(), **values}

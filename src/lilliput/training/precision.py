@@ -11,5 +11,5 @@ from lilliput.runtime import Runtime, choose_runtime
 def training_runtime(recipe: Recipe, model: torch.nn.Module, window: int) -> Runtime:
     """Return the device and the number format in which a recipe trains its model."""
     # A recurrent layer steps through time: it has no large products, which half precision is for.
-    parameters = count_multiplied(model) // recipe.model.members if isinstance(recipe.model, GPTSettings) else 0
+    parameters = count_multiplied(model) // recipe.model.ensemble if isinstance(recipe.model, GPTSettings) else 0
     return choose_runtime(recipe.training.precision, parameters, recipe.training.batch * window)

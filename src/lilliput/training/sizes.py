@@ -36,7 +36,7 @@ def require_memory(recipe: Recipe, source: Corpus | Examples | LargeText) -> Non
     rows = recipe.training.batch * recipe.training.accumulation
     weights = least_weights(recipe.model, _fixed_vocabulary(recipe) or 1, window)
     values = weights * (2 + _OPTIMIZER_VALUES[recipe.training.optimizer]) + _row_values(recipe.model, window)
-    blocks = recipe.model.layers * recipe.model.members
+    blocks = recipe.model.layers * recipe.model.ensemble
     need = values * _SINGLE + blocks * _BLOCK + rows * window * _ROW
     if have is not None and need > have:
         raise RecipeError(
@@ -66,10 +66,10 @@ def least_weights(model: ModelSettings, vocabulary: int, window: int) -> int:
         feed_forward = (3 if model.activation == "swiglu" else 2) * width * model.feed_forward
         embeddings = vocabulary * (1 if model.tied else 2) + (model.ngrams - 1) * model.ngram_rows
         embeddings += window if model.positions == "learned" else 0
-        return model.members * (model.layers * (attention + feed_forward) + embeddings * width)
+        return model.ensemble * (model.layers * (attention + feed_forward) + embeddings * width)
     gates = 4 if model.kind == "lstm" else 3
     layers = gates * width * (model.embedding + width + (model.layers - 1) * 2 * width)
-    return model.members * (layers + vocabulary * (width if model.tied else model.embedding + width))
+    return model.ensemble * (layers + vocabulary * (width if model.tied else model.embedding + width))
 
 
 def parameters_of(recipe: Recipe) -> int | None:
@@ -84,8 +84,8 @@ def parameters_of(recipe: Recipe) -> int | None:
 def _row_values(model: ModelSettings, window: int) -> int:
     """Return the minimum number of activations of one row that the backward pass needs."""
     if isinstance(model, GPTSettings):
-        return model.members * window * model.layers * (model.width + model.feed_forward)
-    return model.members * window * (model.embedding + model.layers * model.width)
+        return model.ensemble * window * model.layers * (model.width + model.feed_forward)
+    return model.ensemble * window * (model.embedding + model.layers * model.width)
 
 
 def _fixed_vocabulary(recipe: Recipe) -> int | None:

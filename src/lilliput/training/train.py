@@ -96,7 +96,7 @@ def _refuse_changes(
 def _changed_model(run: RunFolder, recipe: Recipe) -> list[str]:
     """Compare a recipe with the architecture of a run whose own recipe is lost."""
     try:
-        begun = run.read_json(run.model).get("settings")
+        begun = run.read_model()["settings"]
     except RunError:
         return []  # no step was taken yet, or the weights tell
     wanted = recipe.model.model_dump(mode="json")

@@ -23,7 +23,7 @@ def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32,
     without their names. Raises RunError or CheckpointError if the folder is no run or nothing in it can be used.
     """
     folder = RunFolder(Path(run))
-    facts = folder.read_json(folder.model, "repeat the command that made the run to write it again")
+    facts = folder.read_model("repeat the command that made the run to write it again")
     try:
         settings = TypeAdapter[ModelSettings](ModelSettings).validate_python(facts["settings"])
         model = build_empty(settings, int(facts["vocab_size"]), int(facts["context"]))

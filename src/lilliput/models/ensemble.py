@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class CommitteeCache:
+class EnsembleCache:
     """The members' caches."""
 
     members: list[Cache]
@@ -48,7 +48,7 @@ class CommitteeCache:
         for member in self.members:
             member.reset_row(row)
 
-    def copy_row(self, row: int, other: "CommitteeCache") -> None:
+    def copy_row(self, row: int, other: "EnsembleCache") -> None:
         """Copy the only row of `other` into one row."""
         for mine, theirs in zip(self.members, other.members, strict=True):
             mine.copy_row(row, theirs)
@@ -63,13 +63,13 @@ class CommitteeCache:
         for member in self.members:
             cast(StaticCache, member).make_static()
 
-    def copy_from(self, other: "CommitteeCache", rows: Sequence[int]) -> None:
+    def copy_from(self, other: "EnsembleCache", rows: Sequence[int]) -> None:
         """Copy these rows of `other` into the rows."""
         for mine, theirs in zip(self.members, other.members, strict=True):
             cast(StaticCache, mine).copy_from(theirs, rows)
 
 
-class Committee(Model):
+class Ensemble(Model):
     """A model of several; its features are those of the members, one behind the other."""
 
     def __init__(self, members: Sequence[Model]) -> None:
@@ -80,7 +80,7 @@ class Committee(Model):
 
     def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
         """Return the members' features_BTD."""
-        caches = [None] * len(self.members) if cache is None else cast(CommitteeCache, cache).members
+        caches = [None] * len(self.members) if cache is None else cast(EnsembleCache, cache).members
         pairs = zip(self._models(), caches, strict=True)
         return torch.cat([member.features(ids_BT, held, before_BP) for member, held in pairs], -1)
 
@@ -109,9 +109,9 @@ class Committee(Model):
         averaged = graph.put("Mean", *(graph.put("Softmax", part, axis=-1) for part in logits))
         return graph.put("Concat", *features, axis=-1), graph.put("Log", averaged)
 
-    def new_cache(self, batch: int) -> CommitteeCache:
+    def new_cache(self, batch: int) -> EnsembleCache:
         """Return empty caches of all members."""
-        return CommitteeCache([member.new_cache(batch) for member in self._models()])
+        return EnsembleCache([member.new_cache(batch) for member in self._models()])
 
     def _models(self) -> list[Model]:
         return cast(list[Model], list(self.members))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lilliput.models import GPTSettings, RecurrentSettings, build
-from lilliput.models.committee import Committee
+from lilliput.models.ensemble import Ensemble
 from lilliput.models.protocol import TrainingText
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.settings import OptimizerSettings
@@ -14,15 +14,15 @@ from lilliput.optimization.settings import OptimizerSettings
 VOCABULARY = 11
 
 
-def committee(kind: str = "gpt", members: int = 3, **settings: Any) -> Committee:
+def ensemble(kind: str = "gpt", members: int = 3, **settings: Any) -> Ensemble:
     torch.manual_seed(1)
     shape = (
-        GPTSettings(layers=1, width=8, heads=2, ngrams=3, ngram_dropout=0.0, members=members, **settings)
+        GPTSettings(layers=1, width=8, heads=2, ngrams=3, ngram_dropout=0.0, ensemble=members, **settings)
         if kind == "gpt"
-        else RecurrentSettings(kind="lstm" if kind == "lstm" else "gru", width=8, members=members, **settings)
+        else RecurrentSettings(kind="lstm" if kind == "lstm" else "gru", width=8, ensemble=members, **settings)
     )
     model = build(shape, VOCABULARY, 24)
-    assert isinstance(model, Committee)
+    assert isinstance(model, Ensemble)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -35,7 +35,7 @@ def drawn(*shape: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", ["gpt", "lstm", "gru"])
 def test_probabilities_are_averaged(kind: str) -> None:
-    model, ids_BT, targets_N = committee(kind), drawn(2, 20), drawn(40)
+    model, ids_BT, targets_N = ensemble(kind), drawn(2, 20), drawn(40)
     members = [member(ids_BT).softmax(-1) for member in model.members]
     assert not torch.allclose(members[0], members[1])
     expected_BTV = sum(members) / 3
@@ -45,7 +45,7 @@ def test_probabilities_are_averaged(kind: str) -> None:
 
 
 def test_every_member_learns_as_if_it_were_alone() -> None:
-    model, ids_BT, targets_N, weights_N = committee().train(), drawn(1, 20), drawn(20), torch.rand(20)
+    model, ids_BT, targets_N, weights_N = ensemble().train(), drawn(1, 20), drawn(20), torch.rand(20)
     loss = model.loss(model.features(ids_BT).flatten(0, 1), targets_N, weights_N)
     torch.autograd.backward(loss)
     own = []
@@ -61,20 +61,20 @@ def test_every_member_learns_as_if_it_were_alone() -> None:
 
 
 def test_the_output_matrices_of_all_are_left_to_adamw() -> None:
-    model = committee()
+    model = ensemble()
     optimizers = build_optimizers(model, OptimizerSettings(optimizer="muon"))
     moved = {part for group in optimizers.parts[0].param_groups for part in group["params"]}
     assert len(moved) == 3 * 6  # queries, keys, values and output of the attention, up and down
     assert not moved & {output.weight for output in model.outputs()}
 
 
-def test_one_member_is_no_committee() -> None:
-    assert not isinstance(build(GPTSettings(layers=1, width=8, heads=2), VOCABULARY, 24), Committee)
+def test_one_member_is_no_ensemble() -> None:
+    assert not isinstance(build(GPTSettings(layers=1, width=8, heads=2), VOCABULARY, 24), Ensemble)
 
 
 def test_the_counts_stand_beside_all_of_them() -> None:
     torch.manual_seed(1)
-    model = build(GPTSettings(layers=1, width=8, heads=2, members=2, counts=True), 4, 24)
+    model = build(GPTSettings(layers=1, width=8, heads=2, ensemble=2, counts=True), 4, 24)
     model.learn(lambda: TrainingText(drawn(200).numpy() % 4, list("abcd")))
     with torch.no_grad():
         logits_BTV = model.eval()(drawn(2, 20) % 4)
