@@ -1,6 +1,6 @@
 """A trained model opened for use, at the level of text."""
 
 from lilliput.writer.loading import load
-from lilliput.writer.writer import AT_ONCE, FILLINGS, Continuation, Writer
+from lilliput.writer.writer import AT_ONCE, FILLINGS, LONGEST_WORD, Continuation, NextWord, Writer
 
-__all__ = ["AT_ONCE", "FILLINGS", "Continuation", "Writer", "load"]
+__all__ = ["AT_ONCE", "FILLINGS", "LONGEST_WORD", "Continuation", "NextWord", "Writer", "load"]

@@ -1,10 +1,10 @@
 """A model with its tokenizer: text in, text out."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Model
 from lilliput.recipe import explain, shown
 from lilliput.tokenizers import TextStream, Tokenizer
+from lilliput.writer.arguments import checked_number, checked_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,22 @@ class Continuation:
     log_probability: float
 
 
+@dataclass(frozen=True, slots=True)
+class NextWord:
+    """A word that may follow a prompt, with the white space around it, and its probability."""
+
+    text: str
+    probability: float
+
+
 FILLINGS = 16
 """Texts that are written to find one that fits between two others."""
 AT_ONCE = 32
 """Texts that are written together; more take memory and gain little."""
+BEAMS_PER_WORD = 4
+"""Beams of the search for the next words, for each word: several spellings of a word are one word."""
+LONGEST_WORD = 32
+"""Tokens after which a next word ends, complete or not."""
 
 
 class Writer:
@@ -116,7 +129,7 @@ class Writer:
         """
         if isinstance(prompts, str):
             raise GenerationError(f"sampling: prompts: should be several texts, not one: [{shown(prompts)}]")
-        texts, seed = [self.start(prompt) for prompt in prompts], _seed(seed)
+        texts, seed = [self.start(prompt) for prompt in prompts], checked_number("seed", seed)
         for first in range(0, len(texts), AT_ONCE):
             numbers = range(first, min(first + AT_ONCE, len(texts)))
             seeds = [seed + number for number in numbers]
@@ -166,6 +179,23 @@ class Writer:
         found = search(backend, beginnings, settings)
         return [Continuation(text(one.beginning, one.ids)[0], len(one.ids), one.log_probability) for one in found]
 
+    def next_words(
+        self, prompt: str | None = None, n: int = 9, *, filters: Sequence[Filter] = (), **sampling: Any
+    ) -> list[NextWord]:
+        """Return up to `n` of the most likely next words, the most likely first.
+
+        A word comes with the white space that ends it. If the prompt ends inside a word, its rest is the next word.
+        The probability is the sum over the spellings that beam search finds. `n` is 1024 at most; the options and the
+        errors are those of `search`.
+        """
+        search = {"beams": BEAMS_PER_WORD * checked_number("n", n, least=1), "beam_groups": 1, "length_penalty": 0.0}
+        until = {"until": "word", "max_tokens": LONGEST_WORD}
+        probabilities: dict[str, float] = {}
+        for word in self.search(prompt, filters=filters, **sampling | search | until):
+            probabilities[word.text] = probabilities.get(word.text, 0.0) + math.exp(word.log_probability)
+        words = [NextWord(text, probability) for text, probability in probabilities.items()]
+        return sorted(words, key=lambda word: -word.probability)[:n]
+
     def fill(
         self, prompt: str | None, suffix: str, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
     ) -> list[Continuation]:
@@ -174,7 +204,7 @@ class Writer:
         Several continuations of the prompt are written, and each is tried up to each end of a word;
         `log_probability` is that of the suffix behind it. The options are those of `write`.
         """
-        if not _text("suffix", suffix):
+        if not checked_text("suffix", suffix):
             raise GenerationError("sampling: suffix: should have at least one character")
         settings, start = self.sampling(sampling), self.start(prompt)
         written = self.write_many([start] * FILLINGS, seed=seed, filters=filters, **sampling)
@@ -209,7 +239,7 @@ class Writer:
     ) -> list[Iterator[Piece]]:
         """Return what `stream` does for each prompt and seed; asking one for a piece lets all be written."""
         settings = self.sampling(sampling)
-        seeds = [_seed(seed) for seed in seeds]
+        seeds = [checked_number("seed", seed) for seed in seeds]
         starts = [self.start(prompt) for prompt in prompts]
         if settings.beams > 1:
             return [self._best(start, filters, sampling) for start in starts]
@@ -270,7 +300,7 @@ class Writer:
 
     def start(self, prompt: str | None) -> str:
         """Return the text that a model continues: `prompt`, or the start of the recipe's samples if there is none."""
-        return _text("prompt", prompt or self.settings.prompts[0])
+        return checked_text("prompt", prompt or self.settings.prompts[0])
 
     def _encode(self, start: str, settings: SampleSettings) -> list[int]:
         """Return the ids of a text to be continued, cleaned as texts to learn are, with the label that is asked for."""
@@ -336,18 +366,6 @@ class Writer:
             known = f"it knows {', '.join(self._labels)}" if self._labels else "it has learnt none (data.labels)"
             raise GenerationError(f"sampling: label: this model has no label {settings.label!r}: {known}")
         return settings
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise GenerationError(f"sampling: {name}: should be a text, not {shown(value)}")
-    return value
-
-
-def _seed(value: object) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
-        raise GenerationError(f"sampling: seed: should be a whole number, 0 or more, not {shown(value)}")
-    return int(value)
 
 
 def _ends_of_words(text: str, start: int) -> list[int]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.training.building import recipe, run
 
 from lilliput.errors import CheckpointError, GenerationError, LilliputError, RunError
 from lilliput.runs.folder import RunFolder
 from lilliput.writer import Writer, load
-from tests.training.building import recipe, run
 
 
 @pytest.fixture(scope="module")
