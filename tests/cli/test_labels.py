@@ -86,7 +86,10 @@ def test_labels_are_no_characters_of_the_text(lilliput: Lilliput, kinds: Path) -
     [
         (("train", "story.txt", "--set", "data.labels=file"), "data.labels=file finds only one: story in story"),
         (("train", "story.txt", "--set", "data.labels=colour"), "data.labels"),
-        (("train", "pairs.jsonl", "--set", "data.labels=file"), "data.labels works on texts only: put the label into the prompts"),
+        (
+            ("train", "pairs.jsonl", "--set", "data.labels=file"),
+            "data.labels works on texts only: put the label into the prompts",
+        ),
     ],
 )
 def test_texts_without_labels(lilliput: Lilliput, place: Path, arguments: tuple[str, ...], message: str) -> None:

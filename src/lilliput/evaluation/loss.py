@@ -28,6 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lilliput.data.scoring_windows import WindowSpan, sliding_stride, sliding_windows
 from lilliput.errors import CorpusError, RecipeError
 from lilliput.segments import WHOLE, Starts, segments
 
@@ -55,18 +56,6 @@ class Sums(NamedTuple):
     whole: float
     network: float | None
     counts: float | None
-
-
-class WindowSpan(NamedTuple):
-    """One window: its inputs start at `start`, it has `length` targets, of which the first `skip` are not scored.
-
-    Its segment of the text begins `behind` tokens before it.
-    """
-
-    start: int
-    length: int
-    skip: int
-    behind: int
 
 
 @dataclass(frozen=True)
@@ -248,7 +237,7 @@ def score_parts(
 
 def stride_of(window: int, definition: Definition) -> int:
     """Return how far one window starts after the one before it, in tokens."""
-    return window if definition == "separate" else max(1, window // 4)
+    return window if definition == "separate" else sliding_stride(window)
 
 
 def memory_of(model: "Model", definition: Definition) -> int:
@@ -306,14 +295,7 @@ def _spans(stretch: range, first: int, window: int, definition: Definition) -> I
             WindowSpan(start, min(window, stretch.stop - start), 0, start - first) for start in stretch[::window]
         )
         return
-    scored, stride = stretch.start, stride_of(window, definition)
-    while scored < stretch.stop:
-        # At the beginning of a segment nothing is before a window: its targets are scored from the first on.
-        stop = min(stretch.stop, max(first + window, scored + stride))
-        # At its end the window is moved back, so that the last targets have a whole one before them as well.
-        start = max(first, stop - window)
-        yield WindowSpan(start, stop - start, scored - start, start - first)
-        scored = stop
+    yield from sliding_windows(stretch, first, window)
 
 
 def _batches(spans: Sequence[WindowSpan], batch: int, memory: int = 0) -> Iterator[list[WindowSpan]]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lilliput.errors import GenerationError
 from lilliput.generation.backends.backend import Backend, LogitsV
 from lilliput.generation.filters import Filter
-from lilliput.generation.sampling import by_token
+from lilliput.generation.sampling import NOT_FINITE, by_token
 from lilliput.generation.settings import SamplingSettings
 from lilliput.generation.slots import checked
 
@@ -131,7 +131,7 @@ class _Beams:
 
     def _logs(self, logits_V: LogitsV, ids: Sequence[int], beginning: int) -> NDArray[np.float64]:
         if not np.isfinite(logits_V.max()):
-            raise GenerationError("the logits are not finite: take an earlier checkpoint of this run")
+            raise GenerationError(NOT_FINITE)
         filtered_V: NDArray[np.float64] = logits_V.astype(np.float64)
         for change in self._filters[beginning]:
             filtered_V = change(filtered_V, ids)  # type: ignore[assignment]

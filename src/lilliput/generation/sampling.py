@@ -46,6 +46,9 @@ _FEW = 128
 """Logits up to which plain numbers are faster than arrays: a network's step leaves no code of NumPy in the caches."""
 
 
+NOT_FINITE = "the logits are not finite: use an earlier checkpoint of this run"
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A new token and the probability that the model gave it, at temperature 1 and before all filters.
@@ -103,9 +106,7 @@ class Sampler:
         few = logits_V.size <= _FEW
         greatest_logit, total = self._sum_of_few(logits_V) if few else self._sum_of_many(logits_V)
         if not math.isfinite(total):
-            raise GenerationError(
-                "the logits are not finite, so nothing can be drawn: take an earlier checkpoint of this run"
-            )
+            raise GenerationError(NOT_FINITE)
         filtered = logits_V
         for change in self._first:
             filtered = change(filtered, ids)
@@ -118,10 +119,7 @@ class Sampler:
         probability = math.exp(logits_V.item(token) - greatest_logit) / total
         if not self._top:
             return Token(token, probability)
-        size = greatest_logit + math.log(total)
-        likeliest = greatest(logits_V, min(self._top, logits_V.size)).tolist()
-        ranked = sorted(((id_, logits_V.item(id_) - size) for id_ in likeliest), key=lambda one: -one[1])
-        return Token(token, probability, tuple(ranked))
+        return Token(token, probability, likeliest(logits_V, self._top, greatest_logit + math.log(total)))
 
     def _sum_of_few(self, logits_V: Logits) -> tuple[float, float]:
         """Return the greatest logit, and the sum of what all weigh beside it; not a number if one is not finite."""
@@ -194,6 +192,15 @@ class Sampler:
         for change in self._then:
             logits = change(logits, ids)
         return logits
+
+
+def likeliest(logits_V: Logits, count: int, log_total: float) -> tuple[tuple[int, float], ...]:
+    """Return up to `count` of the most likely tokens as (id, log-probability), the most likely first.
+
+    `log_total` is the logarithm of the sum of the exponentials of all logits.
+    """
+    ids = greatest(logits_V, min(count, logits_V.size)).tolist()
+    return tuple(sorted(((id_, logits_V.item(id_) - log_total) for id_ in ids), key=lambda token: -token[1]))
 
 
 def _weights(values: list[float], value: float) -> list[float]:

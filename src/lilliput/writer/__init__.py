@@ -1,6 +1,7 @@
 """A trained model opened for use, at the level of text."""
 
 from lilliput.writer.loading import load
+from lilliput.writer.scoring import ScoredToken
 from lilliput.writer.writer import AT_ONCE, FILLINGS, LONGEST_WORD, Continuation, NextWord, Writer
 
-__all__ = ["AT_ONCE", "FILLINGS", "LONGEST_WORD", "Continuation", "NextWord", "Writer", "load"]
+__all__ = ["AT_ONCE", "FILLINGS", "LONGEST_WORD", "Continuation", "NextWord", "ScoredToken", "Writer", "load"]

@@ -36,6 +36,7 @@ from lilliput.models import Model
 from lilliput.recipe import explain, shown
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.writer.arguments import checked_number, checked_text
+from lilliput.writer.scoring import ScoredToken, scored_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,22 @@ class Writer:
         if healed.given_back and whole[:place] == ids[:place]:
             return healed.kept, whole[place:], healed.log_probability
         return ids, self.tokenizer.encode(canonical(suffix)).tolist(), 0.0
+
+    def score(self, text: str, *, top: int = 0, label: str | None = None) -> list[ScoredToken]:
+        """Return the tokens of `text`, each with its log-probability given the tokens before it.
+
+        The text is cleaned and normalised as the training text was; the tokens' texts, joined, are the result. A label
+        before it is part of the tokens. The context is that of the evaluation `sliding`: the first `model.context`
+        tokens have everything before them, later ones at least three quarters of `model.context` tokens. With `top`,
+        each token comes with this many of the most likely ones in its place. Torch computes the scores, in 32 bits.
+
+        Raises GenerationError for an empty text, an unknown label or a negative `top`.
+        """
+        settings, top = self.sampling({} if label is None else {"label": label}), checked_number("top", top)
+        ids = self._encode(checked_text("text", text), settings)
+        if not ids:
+            raise GenerationError("sampling: text: should have at least one character")
+        return scored_tokens(self.model, self.tokenizer, ids, self._shown, top)
 
     def streams(
         self, prompts: Sequence[str | None], seeds: Sequence[int], *, filters: Sequence[Filter] = (), **sampling: Any

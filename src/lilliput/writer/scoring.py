@@ -1,0 +1,70 @@
+"""The log-probability of each token of a text.
+
+Shapes: B windows, one at a time, T time, P positions before, D width, V vocabulary, N scored positions.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from lilliput.data.scoring_windows import sliding_windows
+from lilliput.errors import GenerationError
+from lilliput.generation.backends.backend import evaluating
+from lilliput.generation.sampling import NOT_FINITE, likeliest
+from lilliput.models import Model
+from lilliput.models.output_loss import LOGITS_AT_ONCE
+from lilliput.tokenizers import TextStream, Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredToken:
+    """A token of a text and its log-probability (natural logarithm, temperature 1) given the tokens before it."""
+
+    id: int
+    text: str
+    """Empty as long as a character that is spelled by several tokens is not complete."""
+    start: int
+    """Characters of the text before it."""
+    log_probability: float | None
+    """None for the first token: it has no context."""
+    top: tuple[tuple[int, float], ...] = ()
+    """The most likely tokens in its place as (id, log-probability), the most likely first, if asked for."""
+
+
+_Score = tuple[float, tuple[tuple[int, float], ...]]
+
+
+def scored_tokens(
+    model: Model, tokenizer: Tokenizer, ids: Sequence[int], shown: Callable[[str], str], top: int = 0
+) -> list[ScoredToken]:
+    """Return the tokens with their scores; `shown` removes from their text what no reader should see."""
+    stream, start, tokens = TextStream(tokenizer), 0, []
+    for id_, (log_probability, most_likely) in zip(ids, [(None, ()), *_scores(model, ids, top)], strict=True):
+        text = shown(stream.push(id_))
+        tokens.append(ScoredToken(id_, text, start, log_probability, most_likely))
+        start += len(text)
+    return tokens
+
+
+def _scores(model: Model, ids: Sequence[int], top: int) -> list[_Score]:
+    """Return the log-probability of each token but the first, and the `top` most likely ones in its place."""
+    device = next(model.parameters()).device
+    scores: list[_Score] = []
+    rows = max(1, LOGITS_AT_ONCE // model.vocab_size)
+    with evaluating(model):
+        for window in sliding_windows(range(len(ids) - 1), 0, model.context):
+            first = max(0, window.start - model.memory)
+            inputs_1T = torch.tensor([ids[first : window.start + window.length]], device=device)
+            before_1P, inputs_1T = inputs_1T.tensor_split([window.start - first], 1)
+            features_1TD = model.features(inputs_1T, before_BP=before_1P)[:, window.skip :]
+            targets = iter(ids[window.start + window.skip + 1 :])
+            for part_1ND in torch.split(features_1TD, rows, 1):
+                logs_NV = model.head(part_1ND)[0].float().log_softmax(-1).cpu().numpy()
+                for logs_V, target in zip(logs_NV, targets, strict=False):
+                    log_probability = logs_V.item(target)
+                    if not math.isfinite(log_probability):
+                        raise GenerationError(NOT_FINITE)
+                    scores.append((log_probability, likeliest(logs_V, top, 0.0) if top else ()))
+    return scores
