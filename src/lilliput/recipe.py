@@ -23,7 +23,7 @@ from lilliput.corpus import shortened
 from lilliput.data.settings import DataSettings
 from lilliput.errors import RecipeError
 from lilliput.generation.settings import SampleSettings
-from lilliput.models.settings import GPTSettings, ModelSettings
+from lilliput.models.settings import KINDS, GPTSettings, ModelSettings
 from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.optimization.settings import OptimizerSettings, ScheduleSettings
 from lilliput.settings import Settings
@@ -50,7 +50,6 @@ one."""
 
 _LONGEST_VALUE, _LONGEST_MESSAGE, _ENOUGH = 80, 240, 1500
 """Characters, of what is wrong with a recipe: of a value, of an error, and of errors before the rest is left out."""
-_MODEL_KINDS = frozenset({"gpt", "lstm", "gru"})
 
 
 class TrainingSettings(OptimizerSettings, ScheduleSettings):
@@ -308,7 +307,7 @@ def shown(value: object) -> str:
 
 
 def _explain(item: ErrorDetails, root: type[BaseModel]) -> str:
-    path = [shortened(str(part)) for part in item["loc"] if part not in _MODEL_KINDS]
+    path = [shortened(str(part)) for part in item["loc"] if part not in KINDS]
     key = ".".join(path) or "recipe"
     section = "" if root is Recipe else "sample."
     match item["type"]:
@@ -334,7 +333,7 @@ def _known_keys(root: type[BaseModel], location: tuple[int | str, ...]) -> list[
     """Return the keys that may stand at a location, which names the kind of a model right after `model`."""
     classes = [root]
     for part in location:
-        if part in _MODEL_KINDS:
+        if part in KINDS:
             classes = [cls for cls in classes if part in get_args(cls.model_fields["kind"].annotation)]
         else:
             fields = [cls.model_fields[part] for cls in classes if part in cls.model_fields]

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lilliput.errors import GenerationError, RecipeError
-from lilliput.models import GPTSettings, RecurrentSettings, build, count_parameters
+from lilliput.models import GPTSettings, RecurrentSettings, build, building, count_parameters
+from lilliput.models.settings import ARCHITECTURES, KINDS
 
 VOCABULARY, CONTEXT = 11, 12
 
@@ -69,6 +70,21 @@ def lively(model_settings, seed=0, context=CONTEXT):
 
 def some_ids(rows=2, length=CONTEXT, seed=1):
     return torch.randint(VOCABULARY, (rows, length), generator=torch.Generator().manual_seed(seed))
+
+
+def test_every_architecture_has_its_network():
+    assert set(building._NETWORKS) == set(ARCHITECTURES)
+    assert {GPTSettings, RecurrentSettings} <= set(ARCHITECTURES)
+    assert {"gpt", "lstm", "gru"} <= KINDS
+
+
+@settings(max_examples=30, deadline=None)
+@given(any_settings)
+def test_the_settings_tell_the_number_of_weights(model_settings):
+    model = build(model_settings, VOCABULARY, CONTEXT)
+    # Norms and biases have one axis.
+    counted = sum(parameter.numel() for parameter in model.parameters() if parameter.dim() > 1)
+    assert model_settings.ensemble * model_settings.weights(VOCABULARY, CONTEXT) == counted
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,7 +10,7 @@ import torch
 from lilliput.errors import RecipeError, RunError
 from lilliput.models import build, count_parameters
 from lilliput.planning.forecast import forecast
-from lilliput.training.sizes import least_weights, memory_told
+from lilliput.training.sizes import memory_told
 from lilliput.training.train import train
 from tests.training.building import corpus, recipe
 
@@ -54,7 +54,7 @@ def test_sizes_that_cannot_fit_are_refused_first(tmp_path: Path, settings: dict[
 def test_the_least_is_a_little_less_than_what_there_is(settings: dict[str, Any]) -> None:
     small = recipe(**settings).model
     counted = count_parameters(build(small, 50, 16))
-    assert 0.85 * counted <= least_weights(small, 50, 16) <= counted
+    assert 0.85 * counted <= small.ensemble * small.weights(50, 16) <= counted
 
 
 def test_an_allocation_that_fails_is_one_line() -> None:

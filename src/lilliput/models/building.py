@@ -1,5 +1,6 @@
 """Making networks from their settings, and counting what they hold."""
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,7 +13,13 @@ from lilliput.models.mixture import Mixture
 from lilliput.models.ngrams import NgramEmbedding
 from lilliput.models.protocol import Model
 from lilliput.models.recurrent import Recurrent
-from lilliput.models.settings import GPTSettings, RecurrentSettings
+from lilliput.models.settings import ArchitectureSettings, GPTSettings, ModelSettings, RecurrentSettings
+
+_NETWORKS: dict[type[ArchitectureSettings], Callable[[Any, int, int], Model]] = {
+    GPTSettings: GPT,
+    RecurrentSettings: Recurrent,
+}
+"""The network of each architecture, made from its settings, the size of the vocabulary and the context."""
 
 
 class _AsTheyAre(TorchFunctionMode):
@@ -24,13 +31,13 @@ class _AsTheyAre(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def build_empty(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: int) -> Model:
+def build_empty(settings: ModelSettings, vocab_size: int, context: int) -> Model:
     """Return a network whose weights are still to be put in, and may be anything. The errors are those of `build`."""
     with _AsTheyAre():
         return build(settings, vocab_size, context)
 
 
-def build(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: int) -> Model:
+def build(settings: ModelSettings, vocab_size: int, context: int) -> Model:
     """Return a new network with its first weights.
 
     Raises RecipeError if `vocab_size` or `context` is below 1.
@@ -38,12 +45,8 @@ def build(settings: GPTSettings | RecurrentSettings, vocab_size: int, context: i
     for name, value in (("vocabulary", vocab_size), ("context", context)):
         if value < 1:
             raise RecipeError(f"a model with {name} {value} is impossible: it must be at least 1")
-    networks: list[Model] = [
-        GPT(settings, vocab_size, context)
-        if isinstance(settings, GPTSettings)
-        else Recurrent(settings, vocab_size, context)
-        for _ in range(settings.ensemble)
-    ]
+    make = _NETWORKS[type(settings)]
+    networks = [make(settings, vocab_size, context) for _ in range(settings.ensemble)]
     network = networks[0] if len(networks) == 1 else Ensemble(networks)
     return Mixture(network) if settings.counts else network
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lilliput.models.output_loss import output_loss
-from lilliput.models.settings import GPTSettings, RecurrentSettings
+from lilliput.models.settings import ModelSettings
 from lilliput.segments import WHOLE, Starts
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Model(nn.Module, ABC):
     `context` is the training window. A model whose cache has a capacity can see no further than that.
     """
 
-    settings: GPTSettings | RecurrentSettings
+    settings: ModelSettings
     vocab_size: int
     context: int
     memory: int = 0

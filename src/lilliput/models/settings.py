@@ -13,7 +13,8 @@ can be changed alone, and the settings that come out hold every value: written a
 Left out: the vocabulary size (the tokenizer owns it) and the context (the data own it). `build` gets both.
 """
 
-from typing import Annotated, Any, Literal, Self
+from abc import abstractmethod
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -65,7 +66,33 @@ _SHAPES: dict[str, dict[str, Any]] = {
 _GATED_MULTIPLE = 32
 
 
-class GPTSettings(Settings):
+class ArchitectureSettings(Settings):
+    """Base of the settings of every architecture: what is known of a network before it is built.
+
+    An architecture joins `ModelSettings` here, and the networks of `models.building`.
+    """
+
+    half_precision: ClassVar[bool] = False
+    """Whether training gains speed from half precision, as large matrix products do."""
+
+    @abstractmethod
+    def weights(self, vocabulary: int, window: int) -> int:
+        """Return the number of weights of one network, without norms and biases."""
+
+    @abstractmethod
+    def row_values(self, window: int) -> int:
+        """Return the least number of values that one network keeps of a row for the backward pass."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return the size of one network in a few words."""
+
+    def describe_additions(self) -> list[str]:
+        """Return what the network has beside its layers, in a few words each."""
+        return []
+
+
+class GPTSettings(ArchitectureSettings):
     """Describe a decoder-only transformer; `shape` fills every field that is not given.
 
     `key_value_heads` is `heads` unless given, and `head_width` is width / heads; `feed_forward` is 4 x width, and for
@@ -74,6 +101,8 @@ class GPTSettings(Settings):
     others, where it cost a third of the speed for nothing. Raises pydantic's ValidationError for sizes that do not fit
     together.
     """
+
+    half_precision = True
 
     kind: Literal["gpt"] = "gpt"
     shape: Literal["gpt2", "llama", "modern"] = "modern"
@@ -142,8 +171,31 @@ class GPTSettings(Settings):
             )
         return self
 
+    def weights(self, vocabulary: int, window: int) -> int:
+        """Return the number of weights of one network, without norms and biases."""
+        attention = 2 * self.width * self.head_width * (self.heads + self.key_value_heads)
+        feed_forward = (3 if self.activation == "swiglu" else 2) * self.width * self.feed_forward
+        rows = vocabulary * (1 if self.tied else 2) + (self.ngrams - 1) * self.ngram_rows
+        rows += window if self.positions == "learned" else 0
+        return self.layers * (attention + feed_forward) + rows * self.width
 
-class RecurrentSettings(Settings):
+    def row_values(self, window: int) -> int:
+        """Return the least number of values that one network keeps of a row for the backward pass."""
+        return window * self.layers * (self.width + self.feed_forward)
+
+    def describe(self) -> str:
+        """Return shape, blocks, width and heads."""
+        blocks = f"{self.layers} block{'s' if self.layers > 1 else ''}"
+        return f"shape {self.shape}, {blocks} of width {self.width}, {self.heads} heads"
+
+    def describe_additions(self) -> list[str]:
+        """Return the embeddings of n-grams, if there are any."""
+        if self.ngrams == 1:
+            return []
+        return [f"embeddings of up to {self.ngrams} tokens together, {self.ngram_dropout:.0%} of them dropped"]
+
+
+class RecurrentSettings(ArchitectureSettings):
     """Describe a recurrent network: embedding, LSTM or GRU layers, output matrix.
 
     `embedding` is `width` unless given. `dropout` acts on the embedding, between the layers and before the output.
@@ -175,8 +227,26 @@ class RecurrentSettings(Settings):
             )
         return self
 
+    def weights(self, vocabulary: int, window: int) -> int:
+        """Return the number of weights of one network, without biases."""
+        gates = {"lstm": 4, "gru": 3}[self.kind]
+        layers = gates * self.width * (self.embedding + self.width + (self.layers - 1) * 2 * self.width)
+        return layers + vocabulary * (self.width if self.tied else self.embedding + self.width)
+
+    def row_values(self, window: int) -> int:
+        """Return the least number of values that one network keeps of a row for the backward pass."""
+        return window * (self.embedding + self.layers * self.width)
+
+    def describe(self) -> str:
+        """Return layers and width."""
+        return f"{self.layers} layer{'s' if self.layers > 1 else ''} of width {self.width}"
+
 
 ModelSettings = Annotated[GPTSettings | RecurrentSettings, Field(discriminator="kind")]
+ARCHITECTURES: tuple[type[ArchitectureSettings], ...] = get_args(get_args(ModelSettings)[0])
+"""The settings of all architectures."""
+KINDS = frozenset(kind for settings in ARCHITECTURES for kind in get_args(settings.model_fields["kind"].annotation))
+"""The values of `model.kind`."""
 
 
 def _size(value: Any) -> int | None:

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from lilliput.evaluation.baselines import strongest_baseline
-from lilliput.models import GPTSettings
 from lilliput.planning.expected_loss import expected_bits, tells
 from lilliput.recipe import Recipe
 from lilliput.runtime import peak_memory
@@ -13,16 +12,10 @@ from lilliput.training.events import Started, Stepped
 def choices(recipe: Recipe) -> list[tuple[str, str]]:
     """Return a few lines, each as a name and a text."""
     training, model = recipe.training, recipe.model
-    several = "s" if model.layers > 1 else ""
-    shape, beside = f"{model.layers} layer{several} of width {model.width}", []
-    if isinstance(model, GPTSettings):
-        shape = f"shape {model.shape}, {model.layers} block{several} of width {model.width}, {model.heads} heads"
-        if model.ngrams > 1:
-            dropped = f"{model.ngram_dropout:.0%} of them dropped"
-            beside.append(f"embeddings of up to {model.ngrams} tokens together, {dropped}")
+    shape = model.describe()
     if model.ensemble > 1:
         shape = f"{model.ensemble} networks, each of {shape}"
-    beside += ["counts of the text mixed in"] * model.counts
+    beside = model.describe_additions() + ["counts of the text mixed in"] * model.counts
     rates = f"learning rate {training.learning_rate:g}"
     if training.optimizer == "muon":
         rates = f"learning rates {training.matrix_learning_rate:g} and {training.learning_rate:g}"

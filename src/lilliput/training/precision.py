@@ -3,7 +3,6 @@
 import torch
 
 from lilliput.models import count_multiplied
-from lilliput.models.settings import GPTSettings
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_runtime
 
@@ -11,5 +10,5 @@ from lilliput.runtime import Runtime, choose_runtime
 def training_runtime(recipe: Recipe, model: torch.nn.Module, window: int) -> Runtime:
     """Return the device and the number format in which a recipe trains its model."""
     # A recurrent layer steps through time: it has no large products, which half precision is for.
-    parameters = count_multiplied(model) // recipe.model.ensemble if isinstance(recipe.model, GPTSettings) else 0
+    parameters = count_multiplied(model) // recipe.model.ensemble if recipe.model.half_precision else 0
     return choose_runtime(recipe.training.precision, parameters, recipe.training.batch * window)

@@ -11,7 +11,7 @@ import torch
 
 from lilliput.corpus import Corpus, Examples, LargeText
 from lilliput.errors import RecipeError, RunError
-from lilliput.models import GPTSettings, ModelSettings, build, count_parameters
+from lilliput.models import build, count_parameters
 from lilliput.recipe import Recipe
 from lilliput.runtime import limited_memory, machine_memory
 from lilliput.training.gradient import out_of_memory
@@ -34,9 +34,10 @@ def require_memory(recipe: Recipe, source: Corpus | Examples | LargeText) -> Non
     if not isinstance(source, LargeText):
         window = max(1, min(window, len(source.text) // _LONGEST_TOKEN))
     rows = recipe.training.batch * recipe.training.accumulation
-    weights = least_weights(recipe.model, _fixed_vocabulary(recipe) or 1, window)
-    values = weights * (2 + _OPTIMIZER_VALUES[recipe.training.optimizer]) + _row_values(recipe.model, window)
-    blocks = recipe.model.layers * recipe.model.ensemble
+    model = recipe.model
+    weights = model.ensemble * model.weights(_fixed_vocabulary(recipe) or 1, window)
+    values = weights * (2 + _OPTIMIZER_VALUES[recipe.training.optimizer]) + model.ensemble * model.row_values(window)
+    blocks = model.layers * model.ensemble
     need = values * _SINGLE + blocks * _BLOCK + rows * window * _ROW
     if have is not None and need > have:
         raise RecipeError(
@@ -58,20 +59,6 @@ def memory_told(processes: int = 1) -> Iterator[None]:
         raise RunError("out of memory: this model does not fit. Make [model] smaller, or free some memory") from error
 
 
-def least_weights(model: ModelSettings, vocabulary: int, window: int) -> int:
-    """Return the number of a model's parameters, without norms and biases."""
-    width = model.width
-    if isinstance(model, GPTSettings):
-        attention = 2 * width * model.head_width * (model.heads + model.key_value_heads)
-        feed_forward = (3 if model.activation == "swiglu" else 2) * width * model.feed_forward
-        embeddings = vocabulary * (1 if model.tied else 2) + (model.ngrams - 1) * model.ngram_rows
-        embeddings += window if model.positions == "learned" else 0
-        return model.ensemble * (model.layers * (attention + feed_forward) + embeddings * width)
-    gates = 4 if model.kind == "lstm" else 3
-    layers = gates * width * (model.embedding + width + (model.layers - 1) * 2 * width)
-    return model.ensemble * (layers + vocabulary * (width if model.tied else model.embedding + width))
-
-
 def parameters_of(recipe: Recipe) -> int | None:
     """Return how many parameters the recipe's model has; None if the size of its vocabulary follows from the text."""
     vocabulary = _fixed_vocabulary(recipe)
@@ -79,13 +66,6 @@ def parameters_of(recipe: Recipe) -> int | None:
         return None
     with torch.device("meta"):  # nothing is allocated
         return count_parameters(build(recipe.model, vocabulary, recipe.data.window))
-
-
-def _row_values(model: ModelSettings, window: int) -> int:
-    """Return the minimum number of activations of one row that the backward pass needs."""
-    if isinstance(model, GPTSettings):
-        return model.ensemble * window * model.layers * (model.width + model.feed_forward)
-    return model.ensemble * window * (model.embedding + model.layers * model.width)
 
 
 def _fixed_vocabulary(recipe: Recipe) -> int | None:
