@@ -26,7 +26,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-RESULT = Path(__file__).parents[1] / "results" / "decode.json"
+from record import RESULTS, write_record
+
+RESULT = RESULTS / "decode.json"
 SMALL = {"width": 384, "layers": 6, "heads": 6, "feed_forward": 1024, "context": 256, "vocabulary": 65}
 LARGE = {"width": 512, "layers": 8, "heads": 8, "feed_forward": 1376, "context": 512, "vocabulary": 50257}
 LSTM = {"embedding": 64, "width": 128, "context": 64, "vocabulary": 65}
@@ -240,7 +242,7 @@ def transformers(case: str, weights: Path) -> Writing:
         ids = torch.full((texts, 1), FIRST)
         with torch.inference_mode():
             found = peer.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, do_sample=False)
-        return found[0, 1:].tolist()
+        return [int(token) for token in found[0, 1:]]
 
     return write
 
@@ -369,14 +371,12 @@ def main() -> None:
     if arguments.prepare:
         prepare(arguments.prepare[0], Path(arguments.prepare[1]))
         return
-    from lilliput.runtime import describe_environment
-
     rows = [compare(case, texts, arguments.rounds) for case, texts in NEW if case in arguments.cases]
     versions = {name: importlib.metadata.version(name) for name in ("onnxruntime", "xllamacpp", "transformers")}
     command = f"python benchmarks/decode.py --rounds {arguments.rounds}"
     report = {"command": command, "machine": arguments.machine, "rounds": arguments.rounds}
-    report |= {"threads": threads(), "versions": versions, "environment": describe_environment(), "rows": rows}
-    RESULT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    report |= {"threads": threads(), "versions": versions, "rows": rows}
+    write_record(RESULT, report)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ difference between the logits of any token, as far as the texts before it are th
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def compare(run: Path, count: int, new: int) -> None:
     engine = load_engine(model, print)
     assert engine is not None
     generator = np.random.default_rng(1)
-    ways = {
+    ways: dict[Found, Callable[[int], Backend]] = {
         Found("cached"): lambda rows: TorchBackend(model, rows),
         Found("engine"): lambda rows: OnnxBackend(engine, rows),
         Found("replay"): lambda rows: CudaGraphBackend(model, rows),

@@ -14,7 +14,6 @@ it is to nanoGPT's loss is told by the shortest time at which its median loss is
 import argparse
 import json
 import math
-import pickle
 import shutil
 import statistics
 import subprocess
@@ -27,14 +26,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from lilliput.corpus import read_named
 from lilliput.evaluation.loss import Definition, score_tokens
-from lilliput.runtime import describe_environment
 from lilliput.writer import load
+from peers.nanogpt import copy_checkout, load_network, training_command
+from record import RESULTS, write_record
 
 LAYERS, HEADS, WIDTH, WINDOW, BATCH, ITERATIONS = 4, 4, 128, 64, 12, 2000
 # The flags of the peer's README, section "I only have a macbook" (CPU).
@@ -85,73 +82,30 @@ SPEEDUPS: dict[str, tuple[float, ...]] = {
 SECONDS: dict[str, tuple[float, ...]] = {"as planned": (15, 600)}
 
 
-SEED_LINE = "torch.manual_seed(1337 + seed_offset)"
-"""Where the peer fixes its seed in its source."""
-
-
-class Peer(nn.Module):
-    """nanoGPT's network behind the face that our evaluation needs. Shapes: B batch, T time, D width, V vocabulary."""
-
-    memory = 0
-
-    def __init__(self, network: Any, vocab_size: int, context: int = WINDOW) -> None:
-        super().__init__()
-        self.network = network
-        self.vocab_size = vocab_size
-        self.context = context
-
-    def features(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
-        parts = self.network.transformer
-        x_BTD = parts.wte(ids_BT) + parts.wpe(torch.arange(ids_BT.shape[1], device=ids_BT.device))
-        for block in parts.h:
-            x_BTD = block(x_BTD)
-        return parts.ln_f(x_BTD)
-
-    def head(self, features_BTD: Tensor) -> Tensor:
-        return self.network.lm_head(features_BTD)
-
-    def losses(self, features_ND: Tensor, targets_N: Tensor) -> Tensor:
-        return cross_entropy(self.head(features_ND), targets_N, reduction="none")
-
-
-def losses(model: Any, ids: np.ndarray, window: int) -> dict[Definition, float]:
-    scores: dict[Definition, float] = {}
-    for definition in ("separate", "sliding"):
-        total, count = score_tokens(model, ids, window, definition)
-        scores[definition] = total / count
-    return scores
+def losses(model: Any, ids: np.ndarray, window: int) -> dict[str, float]:
+    """Return the loss by both definitions, in nats per token."""
+    definitions: tuple[Definition, ...] = ("separate", "sliding")
+    sums = {definition: score_tokens(model, ids, window, definition) for definition in definitions}
+    return {definition: total / count for definition, (total, count) in sums.items()}
 
 
 def run_peer(checkout: Path, work: Path, training: str, validation: str, seed: int) -> dict[str, Any]:
     folder = work / "peer"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(checkout, folder, ignore=shutil.ignore_patterns(".git"))
     alphabet = sorted(set(training + validation))
     ids = {character: index for index, character in enumerate(alphabet)}
-    data = folder / "data" / "shakespeare_char"
-    encoded = {
+    parts = {
         name: np.array([ids[character] for character in text], np.uint16)
         for name, text in (("train", training), ("val", validation))
     }
-    for name, part in encoded.items():
-        part.tofile(data / f"{name}.bin")
-    (data / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": len(alphabet), "stoi": ids}))
-    # The only line that is changed.
-    source = (folder / "train.py").read_text(encoding="utf-8")
-    assert SEED_LINE in source, "this checkout of nanoGPT sets its seed elsewhere"
-    (folder / "train.py").write_text(source.replace(SEED_LINE, f"torch.manual_seed({seed})"), encoding="utf-8")
-    command = [sys.executable, "train.py", "config/train_shakespeare_char.py", *PEER_FLAGS]
+    copy_checkout(checkout, folder, "shakespeare_char", parts, len(alphabet))
+    command = training_command(folder, ["config/train_shakespeare_char.py", *PEER_FLAGS], seed=seed)
     started = time.perf_counter()
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - started
-    sys.path.insert(0, str(folder))
-    from model import GPT, GPTConfig  # the peer's own code, from its checkout
-
-    state = torch.load(folder / "out-shakespeare-char" / "ckpt.pt", weights_only=False)
-    network = GPT(GPTConfig(**state["model_args"]))
-    network.load_state_dict(state["model"])
+    network = load_network(folder, "out-shakespeare-char/ckpt.pt")
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return {"seconds": seconds, "parameters": parameters} | losses(Peer(network, len(alphabet)), encoded["val"], WINDOW)
+    return {"seconds": seconds, "parameters": parameters} | losses(network, parts["val"], WINDOW)
 
 
 def run_ours(work: Path, validation: str, settings: dict[str, Any], seconds: float, seed: int) -> dict[str, Any]:
@@ -175,7 +129,7 @@ def run_ours(work: Path, validation: str, settings: dict[str, Any], seconds: flo
 
 
 def median(rows: list[dict[str, Any]], key: str) -> float:
-    return statistics.median(row[key] for row in rows)
+    return float(statistics.median(row[key] for row in rows))
 
 
 def main() -> None:
@@ -183,7 +137,7 @@ def main() -> None:
     parser.add_argument("--checkout", type=Path, required=True, help="a checkout of nanoGPT")
     parser.add_argument("--text", type=Path, help="tiny shakespeare; default: the known corpus `shakespeare`")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path("results/nanogpt.json"))
+    parser.add_argument("--out", type=Path, default=RESULTS / "nanogpt.json")
     arguments = parser.parse_args()
     text = arguments.text.read_text(encoding="utf-8") if arguments.text else read_named("shakespeare").text
     cut = int(len(text) * 0.9)
@@ -202,8 +156,7 @@ def main() -> None:
                 ours[side][label].append(row)
                 print(f"seed {seed}  {side}, {label}  {_line(row)}", flush=True)
             report = summary(peers, ours)
-            arguments.out.parent.mkdir(exist_ok=True)
-            arguments.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            write_record(arguments.out, report)
     print(json.dumps({key: report[key] for key in ("nanogpt", *SIDES, "times_faster_to_its_loss")}, indent=2))
 
 
@@ -241,7 +194,6 @@ def summary(peers: list[dict[str, Any]], ours: dict[str, dict[str, list[dict[str
         **medians,
         "times_faster_to_its_loss": {side: times_faster(peers, of_side) for side, of_side in ours.items()},
         "runs": {"nanogpt": peers, **ours},
-        "environment": describe_environment(),
     }
 
 

@@ -12,7 +12,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -22,9 +22,10 @@ from lilliput.models import GPTSettings, build
 from lilliput.models.layers import plain_attention
 from lilliput.models.ngrams import NgramEmbedding
 from lilliput.optimization.muon import Muon
-from lilliput.runtime import describe_environment, kept_memory
+from lilliput.runtime import kept_memory
+from record import RESULTS, write_record
 
-RESULT = Path(__file__).parents[1] / "results" / "parts.json"
+RESULT = RESULTS / "parts.json"
 ATTENTION = {
     "wikitext-103": (12, 8, 512, 64),
     "french-poetry-small": (12, 6, 256, 32),
@@ -41,15 +42,17 @@ Sides = dict[str, Callable[[], object]]
 
 
 def attention(rows: int, heads: int, window: int, width: int, precision: torch.dtype) -> Sides:
-    parts_BHTK = [torch.randn(rows, heads, window, width, dtype=precision, requires_grad=True) for _ in range(3)]
+    queries_BHTK, keys_BHTK, values_BHTK = (
+        torch.randn(rows, heads, window, width, dtype=precision, requires_grad=True) for _ in range(3)
+    )
     back_BHTK = torch.randn(rows, heads, window, width, dtype=precision)
 
-    def call(mix: Callable[..., Tensor]) -> None:
-        mix(*parts_BHTK).backward(back_BHTK)
+    def call(mix: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+        torch.autograd.backward(mix(queries_BHTK, keys_BHTK, values_BHTK), back_BHTK)
 
     return {
-        "ours": lambda: call(lambda *parts: plain_attention(*parts, 0.0)),
-        "torch's": lambda: call(lambda *parts: F.scaled_dot_product_attention(*parts, is_causal=True)),
+        "ours": lambda: call(partial(plain_attention, dropout=0.0)),
+        "torch's": lambda: call(partial(F.scaled_dot_product_attention, is_causal=True)),
     }
 
 
@@ -59,8 +62,8 @@ def groups(positions: int, width: int) -> Sides:
     places_SN = embedding.places(ids_BT).flatten(0, 1)
     back_SD = torch.randn(positions, width)
     return {
-        "ours": lambda: embedding(ids_BT).view(positions, width).backward(back_SD),
-        "torch's": lambda: F.embedding(places_SN, embedding.table.weight).sum(1).backward(back_SD),
+        "ours": lambda: torch.autograd.backward(embedding(ids_BT).view(positions, width), back_SD),
+        "torch's": lambda: torch.autograd.backward(F.embedding(places_SN, embedding.table.weight).sum(1), back_SD),
     }
 
 
@@ -108,11 +111,10 @@ def main() -> None:
         "benchmark": "parts",
         "command": "python benchmarks/parts.py",
         "machine": arguments.machine,
-        "environment": describe_environment(),
         "unit": f"milliseconds of one call, forward and back; medians of {arguments.repeats}, both sides in turn",
         **found,
     }
-    RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_record(RESULT, result)
     print(json.dumps(found, indent=1))
 
 

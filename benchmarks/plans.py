@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lilliput.runtime import describe_environment
-from recipes import CASES, RESULTS, Case, count_parameters, figures, medians, train, with_copies
+from recipes import CASES, Case, count_parameters, figures, medians, train, with_copies
+from record import RESULTS, write_record
 
 PLANS = ("wikitext-103", "wikitext-103-llama", "wikitext-small")
 CLAIMED = 34.0
@@ -78,7 +78,6 @@ def main() -> None:
         "benchmark": "plans",
         "command": f"python benchmarks/plans.py --steps {lengths} --seeds {arguments.seeds}",
         "machine": arguments.machine,
-        "environment": describe_environment(),
         "settings": texts.settings | small(max(arguments.steps)),
         "unit": "losses in nats per token; medians over the seeds",
         "plans": found,
@@ -89,7 +88,7 @@ def main() -> None:
             **{plan: round(CLAIMED * math.exp(-gain[longest]), 1) for plan, gain in gained.items()},
         },
     }
-    (RESULTS / "plans.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_record(RESULTS / "plans.json", result)
 
 
 if __name__ == "__main__":

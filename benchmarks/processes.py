@@ -12,17 +12,18 @@ import json
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
+
+import torch
 
 from lilliput.corpus import Corpus, Document
 from lilliput.planning.plan import make_plan
 from lilliput.planning.throughput import measure_throughput
 from lilliput.recipe import Recipe, named_recipe
-from lilliput.runtime import describe_environment
 from lilliput.training.workers.pool import workers_for
+from record import RESULTS, write_record
 
-RESULT = Path(__file__).parents[1] / "results" / "processes.json"
+RESULT = RESULTS / "processes.json"
 PLANNED = "planned for a million characters"
 SMALLER: dict[str, Any] = {"model.layers": 4, "data.window": 64, "model.ngrams": 1, "model.dropout": 0.0}
 CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
@@ -74,8 +75,7 @@ def main() -> None:
         case, processes, seconds = arguments.child
         print(step_milliseconds(case, int(processes), float(seconds)))
         return
-    environment = describe_environment()
-    several = int(str(environment["threads"]))
+    several = torch.get_num_threads()
     found: dict[str, Any] = {}
     for case in CASES:
         for beside in (False, True):
@@ -95,11 +95,10 @@ def main() -> None:
         "benchmark": "processes",
         "command": f"python benchmarks/processes.py --repeats {arguments.repeats} --seconds {arguments.seconds:g}",
         "machine": arguments.machine,
-        "environment": environment,
         "unit": "milliseconds per step; medians over the repeats",
         "cases": found,
     }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_record(RESULT, result)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lilliput.runtime import describe_environment
-
-RESULTS = Path(__file__).parents[1] / "results"
+from record import RESULTS, read_record, write_record
 
 
 @dataclass(frozen=True)
@@ -248,12 +246,11 @@ def main() -> None:
     arguments = parser.parse_args()
     case = CASES[arguments.recipe]
     path = RESULTS / f"{arguments.recipe}.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if arguments.add and path.exists() else {}
+    known = read_record(path) if arguments.add else {}
     result = {
         "recipe": arguments.recipe,
         "command": f"python benchmarks/recipes.py {arguments.recipe}",
         "machine": arguments.machine,
-        "environment": describe_environment(),
         "seeds": arguments.seeds,
         "original": case.original,
         "settings": case.settings,
@@ -262,7 +259,7 @@ def main() -> None:
         **measure(arguments.recipe, case, arguments.seeds, known),
     }
     result["headline"] = case.headline.format(**result)
-    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_record(path, result)
     print(f"written: {path.name}")
 
 

@@ -20,7 +20,8 @@ import numpy as np
 
 from lilliput.corpus import open_corpus
 from lilliput.recipe import parse_setting
-from recipes import RESULTS, train
+from recipes import train
+from record import RESULTS
 
 PATH = RESULTS / "sizes.jsonl"
 PLANNED = "planned"

@@ -11,9 +11,6 @@ counted once (Linux). Goes to `results/steps.json`.
 
 import argparse
 import json
-import pickle
-import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -29,10 +26,11 @@ import numpy as np
 from lilliput.corpus import Corpus, Document
 from lilliput.planning.plan import make_plan
 from lilliput.planning.throughput import measure_throughput
-from lilliput.runtime import describe_environment
 from lilliput.training.workers.pool import workers_for
+from peers.nanogpt import copy_checkout, step_seconds, training_command
+from record import RESULTS, add_record, read_record
 
-RESULT = Path(__file__).parents[1] / "results" / "steps.json"
+RESULT = RESULTS / "steps.json"
 CASES: dict[str, dict[str, Any]] = {
     "tiny": {"layers": 4, "width": 128, "heads": 4, "window": 64, "batch": 12, "vocabulary": 65, "steps": 200},
     "51M": {"layers": 8, "width": 512, "heads": 8, "window": 512, "batch": 12, "vocabulary": 50257, "steps": 4},
@@ -41,35 +39,21 @@ HALF = ("51M",)
 """The cases in bfloat16 and compiled, on both sides."""
 SKIPPED = 2
 TOKENS = 500_000
-IN_FULL = "ctx = nullcontext() if device_type == 'cpu' else"
-IN_HALF = "ctx = torch.amp.autocast(device_type='cpu', dtype=torch.bfloat16) if device_type == 'cpu' else"
 
 
 def run_peer(checkout: Path, work: Path, case: str) -> dict[str, float]:
     """Run nanoGPT's training program and read its milliseconds of every iteration."""
     shape, folder = CASES[case], work / "peer"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(checkout, folder, ignore=shutil.ignore_patterns(".git"))
-    source = (folder / "train.py").read_text(encoding="utf-8")
-    assert IN_FULL in source, "this checkout of nanoGPT chooses its number format elsewhere"
-    if case in HALF:
-        (folder / "train.py").write_text(source.replace(IN_FULL, IN_HALF), encoding="utf-8")
-    data = folder / "data" / "random"
-    data.mkdir()
-    for name in ("train", "val"):
-        np.random.default_rng(0).integers(shape["vocabulary"], size=TOKENS).astype(np.uint16).tofile(
-            data / f"{name}.bin"
-        )
-    (data / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": shape["vocabulary"]}))
+    ids = np.random.default_rng(0).integers(shape["vocabulary"], size=TOKENS)
+    copy_checkout(checkout, folder, "random", {"train": ids, "val": ids}, shape["vocabulary"])
     flags = (
         "--dataset=random --device=cpu --eval_iters=1 --eval_interval=1000000 --log_interval=1 --dropout=0.0 "
         f"--gradient_accumulation_steps=1 --block_size={shape['window']} --batch_size={shape['batch']} --bias=True "
         f"--n_layer={shape['layers']} --n_head={shape['heads']} --n_embd={shape['width']} "
         f"--max_iters={shape['steps'] + SKIPPED} --compile={case in HALF}"
     )
-    output, memory = watched([sys.executable, "train.py", *flags.split()], folder)
-    times = [float(milliseconds) for milliseconds in re.findall(r"^iter \d+: .*time ([\d.]+)ms", output, re.MULTILINE)]
-    return of_steps(shape, [each / 1000 for each in times[SKIPPED:]], memory)
+    output, memory = watched(training_command(folder, flags.split(), bfloat16=case in HALF), folder)
+    return of_steps(shape, step_seconds(output)[SKIPPED:], memory)
 
 
 def watched(command: list[str], folder: Path) -> tuple[str, float]:
@@ -153,8 +137,7 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(child(arguments.child)))
         return
-    known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    of_machine = known.setdefault(arguments.machine, {})
+    of_machine = read_record(RESULT).get(arguments.machine, {})
     for case in arguments.cases:
         runs: dict[str, list[dict[str, float]]] = {"nanoGPT": [], "ours": []}
         for _ in range(arguments.repeats):
@@ -163,8 +146,7 @@ def main() -> None:
             runs["ours"].append(run_ours(case))
             print(case, {side: rows[-1] for side, rows in runs.items()}, flush=True)
         of_machine[case] = summary(case, runs)
-        of_machine["environment"] = describe_environment()
-        RESULT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        add_record(RESULT, arguments.machine, of_machine)
         print(case, json.dumps(of_machine[case]), flush=True)
 
 

@@ -9,15 +9,14 @@ is not needed for its size only (`gpt2`), the vocabulary is known without it. Go
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from lilliput.planning.throughput import measure_throughput
 from lilliput.recipe import named_recipe
-from lilliput.runtime import describe_environment
 from lilliput.training.workers.pool import workers_for
+from record import RESULTS, add_record, read_record
 
-RESULT = Path(__file__).parents[1] / "results" / "throughput.json"
+RESULT = RESULTS / "throughput.json"
 VOCABULARY = {"gpt2": 50257}
 
 
@@ -50,12 +49,11 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", dest="settings")
     arguments = parser.parse_args()
     settings = {key: json.loads(value) for key, value in (word.split("=", 1) for word in arguments.settings)}
-    known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    of_machine = read_record(RESULT).get(arguments.machine, {})
     for name in arguments.recipes:
-        known.setdefault(arguments.machine, {"environment": describe_environment()})
-        known[arguments.machine][name] = {"settings": settings} | measure(name, arguments.steps, settings)
-        print(name, json.dumps(known[arguments.machine][name]), flush=True)
-        RESULT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        of_machine[name] = {"settings": settings} | measure(name, arguments.steps, settings)
+        print(name, json.dumps(of_machine[name]), flush=True)
+        add_record(RESULT, arguments.machine, of_machine)
 
 
 if __name__ == "__main__":

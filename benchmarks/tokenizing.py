@@ -23,10 +23,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lilliput.tokenizers.settings import Kind
+from record import RESULTS, read_record, write_record
+
 CORES = ("one", "all")
 
 
-def measure(kind: str, text: Path, folder: Path) -> dict[str, Any]:
+def measure(kind: Kind, text: Path, folder: Path) -> dict[str, Any]:
     import torch  # noqa: F401 - its memory counts
 
     from lilliput.corpus import SplitSettings, divide, find_file, open_large, survey
@@ -99,7 +102,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, help="make a text of this size of it")
     parser.add_argument("--kinds", nargs="+", default=["gpt2", "bpe"])
     parser.add_argument("--cores", choices=CORES, nargs="+", default=["one", "all"])
-    parser.add_argument("--out", type=Path, default=Path("results/tokenizing.json"))
+    parser.add_argument("--out", type=Path, default=RESULTS / "tokenizing.json")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -128,19 +131,14 @@ def main() -> None:
 
 def write(path: Path, text: str, found: dict[str, Any]) -> None:
     """Put the figures beside those of other texts that the file holds already."""
-    from lilliput.runtime import describe_environment
-
-    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    texts = report.get("texts", {})
+    texts = read_record(path).get("texts", {})
     report = {
         "benchmark": "tokenizing",
         "command": "python benchmarks/tokenizing.py [--megabytes 1000 --cores all --kinds gpt2]",
         "unit": "MB (10^6) of the text in UTF-8, unpacked; wall seconds; resident set of the whole process in MB",
         "texts": texts | {text: texts.get(text, {}) | found},
-        "environment": describe_environment(),
     }
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_record(path, report)
 
 
 if __name__ == "__main__":

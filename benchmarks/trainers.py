@@ -14,8 +14,6 @@ per second are those of the median step. Goes to `results/trainers.json`.
 import argparse
 import json
 import os
-import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -29,38 +27,22 @@ import torch
 
 from lilliput.corpus import find_file, read_files
 from lilliput.recipe import Recipe, named_recipe
-from lilliput.runtime import describe_environment
 from lilliput.tokenizers import train as train_tokenizer
 from lilliput.writer import load
-from nanogpt import SEED_LINE, Peer, losses
-from steps import IN_FULL, IN_HALF, SKIPPED
+from nanogpt import losses
+from peers.nanogpt import copy_checkout, load_network, step_seconds, training_command
+from record import RESULTS, add_record
+from steps import SKIPPED
 
-RESULT = Path(__file__).parents[1] / "results" / "trainers.json"
+RESULT = RESULTS / "trainers.json"
 PLAN = "wikitext-103"
 """The recipe of which nanoGPT gets sizes and rates."""
 TRIAL = 6
 """Steps that tell how fast it is."""
 
 
-def prepare_peer(checkout: Path, work: Path, parts: dict[str, np.ndarray]) -> Path:
-    """Copy the checkout beside the tokens that it learns and is measured on."""
-    folder = work / "nanoGPT"
-    shutil.copytree(checkout, folder, ignore=shutil.ignore_patterns(".git"))
-    data = folder / "data" / "prepared"
-    data.mkdir()
-    for name, ids in parts.items():
-        ids.astype(np.uint16).tofile(data / f"{name}.bin")
-    return folder
-
-
 def run_peer(folder: Path, recipe: Recipe, steps: int, seed: int, device: str) -> tuple[float, list[float]]:
     """Train for so many steps; return the seconds of the whole command and of each step."""
-    source = (folder / "train.py").read_text(encoding="utf-8")
-    if device == "cpu":
-        source = source.replace(IN_FULL, IN_HALF)
-        assert IN_HALF in source, "this checkout of nanoGPT chooses its number format elsewhere"
-    assert SEED_LINE in source, "this checkout of nanoGPT sets its seed elsewhere"
-    (folder / "seeded.py").write_text(source.replace(SEED_LINE, f"torch.manual_seed({seed})"), encoding="utf-8")
     training, model = recipe.training, recipe.model
     assert model.kind == "gpt"
     flags = {
@@ -88,25 +70,18 @@ def run_peer(folder: Path, recipe: Recipe, steps: int, seed: int, device: str) -
         "eval_iters": 1,
         "log_interval": 1,
     }
+    words = [f"--{key}={value}" for key, value in flags.items()]
+    command = training_command(folder, words, seed=seed, bfloat16=device == "cpu")
     started = time.perf_counter()
-    command = [sys.executable, "seeded.py", *(f"--{key}={value}" for key, value in flags.items())]
     done = subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
-    seconds = time.perf_counter() - started
-    found = re.findall(r"^iter \d+: .*time ([\d.]+)ms", done.stdout, re.MULTILINE)
-    return seconds, [float(milliseconds) / 1000 for milliseconds in found]
+    return time.perf_counter() - started, step_seconds(done.stdout)
 
 
 def peer_losses(folder: Path, ids: np.ndarray, window: int, device: str) -> tuple[int, dict[str, float]]:
     """Score the weights that nanoGPT has kept; also returns how many they are."""
-    sys.path.insert(0, str(folder))
-    from model import GPT, GPTConfig  # the peer's own code, from its checkout
-
-    state = torch.load(folder / "out" / "ckpt.pt", weights_only=False, map_location="cpu")
-    network = GPT(GPTConfig(**state["model_args"]))
-    # A compiled network keeps its weights under another name.
-    network.load_state_dict({key.removeprefix("_orig_mod."): value for key, value in state["model"].items()})
-    scores = losses(Peer(network, state["model_args"]["vocab_size"], window).to(device), ids, window)
-    return sum(parameter.numel() for parameter in network.parameters()), dict(scores)
+    network = load_network(folder, "out/ckpt.pt")
+    scores = losses(network.to(device), ids, window)
+    return sum(parameter.numel() for parameter in network.parameters()), scores
 
 
 def run_ours(name: str, work: Path, minutes: float, seed: int, settings: list[str], device: str) -> dict[str, Any]:
@@ -147,7 +122,8 @@ def compare(arguments: argparse.Namespace, work: Path, device: str) -> dict[str,
     recipe = named_recipe(PLAN, settings)
     tokenizer = train_tokenizer("gpt2", (), ranks=find_file("gpt2.tiktoken"))
     parts = {"train": tokenizer.encode(text[:cut]), "val": tokenizer.encode(text[cut:])}
-    folder = prepare_peer(arguments.checkout, work, parts)
+    folder = work / "nanoGPT"
+    copy_checkout(arguments.checkout, folder, "prepared", parts)
     tokens_a_step = recipe.data.window * recipe.training.batch * recipe.training.accumulation
     _, trial = run_peer(folder, recipe, TRIAL, 1, device)
     steps = max(1, round(arguments.minutes * 60 / statistics.median(trial[SKIPPED:])))
@@ -199,12 +175,9 @@ def main() -> None:
     result = {
         "command": " ".join(["python benchmarks/trainers.py", *sys.argv[1:]]).replace(str(arguments.checkout), "PATH"),
         "unit": "losses in nats per token over the whole held-out text; wall seconds of the whole command; medians",
-        "environment": describe_environment(),
         **summary(runs),
     }
-    known = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    known[f"{arguments.machine}, {arguments.minutes:g} minutes"] = result
-    RESULT.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    add_record(RESULT, f"{arguments.machine}, {arguments.minutes:g} minutes", result)
     print(json.dumps(result["gains"], indent=1))
 
 

@@ -15,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 
+from record import RESULTS, write_record
+
 SPINS = ("default", "100", "1000", "10000")
 
 
@@ -31,11 +33,11 @@ def step_times(seconds: float) -> list[float]:
     model = build(GPTSettings(layers=3, width=128, heads=4), 81, 128)
     optimizers = build_optimizers(model, OptimizerSettings(optimizer="muon"))
     ids_BT = torch.randint(81, (12, 128))
-    times = []
+    times: list[float] = []
     end = time.perf_counter() + seconds
     while not times or time.perf_counter() < end:
         started = time.perf_counter()
-        F.cross_entropy(model(ids_BT).flatten(0, 1), ids_BT.flatten()).backward()
+        torch.autograd.backward(F.cross_entropy(model(ids_BT).flatten(0, 1), ids_BT.flatten()))
         for part in optimizers.parts:
             part.step()
         optimizers.clear_gradients()
@@ -49,7 +51,7 @@ def measure(spin: str, processes: int, seconds: float) -> float:
         environment["GOMP_SPINCOUNT"] = spin
     command = [sys.executable, __file__, "--child", str(seconds)]
     running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
-    return max(statistics.median(json.loads(process.communicate()[0])) for process in running) * 1000
+    return max(float(statistics.median(json.loads(process.communicate()[0]))) for process in running) * 1000
 
 
 def main() -> None:
@@ -57,13 +59,11 @@ def main() -> None:
     parser.add_argument("--child", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, default=6.0, help="of every measurement")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path("results/waiting.json"))
+    parser.add_argument("--out", type=Path, default=RESULTS / "waiting.json")
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(step_times(arguments.child)))
         return
-    from lilliput.runtime import describe_environment
-
     found: dict[tuple[str, int], list[float]] = {(spin, count): [] for spin in SPINS for count in (1, 2)}
     for _ in range(arguments.repeats):
         for (spin, count), times in found.items():
@@ -81,10 +81,8 @@ def main() -> None:
         "unit": "milliseconds per step (median of a process; the slower of two; median over repeats)",
         "repeats": arguments.repeats,
         "spin counts": medians,
-        "environment": describe_environment(),
     }
-    arguments.out.parent.mkdir(exist_ok=True)
-    arguments.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_record(arguments.out, report)
 
 
 if __name__ == "__main__":
