@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor
+
+from lilliput.models import Cache, Model
 
 SEED = "torch.manual_seed(1337 + seed_offset)"
 """Where its source fixes the seed."""
@@ -60,10 +61,8 @@ def step_seconds(output: str) -> list[float]:
     return [float(found) / 1000 for found in re.findall(r"^iter \d+: .*time ([\d.]+)ms", output, re.MULTILINE)]
 
 
-class Network(nn.Module):
-    """nanoGPT's network behind the protocol that our evaluation needs. Shapes: B batch, T time, D width, N tokens."""
-
-    memory = 0
+class Network(Model):
+    """nanoGPT's network as a model that our evaluation can score; it reads whole texts only."""
 
     def __init__(self, network: Any, vocab_size: int, context: int) -> None:
         super().__init__()
@@ -71,8 +70,7 @@ class Network(nn.Module):
         self.vocab_size = vocab_size
         self.context = context
 
-    def features(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
-        """Return the features before the output layer, features_BTD."""
+    def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
         parts = self.network.transformer
         x_BTD = parts.wte(ids_BT) + parts.wpe(torch.arange(ids_BT.shape[1], device=ids_BT.device))
         for block in parts.h:
@@ -81,13 +79,11 @@ class Network(nn.Module):
         return features_BTD
 
     def head(self, features_BTD: Tensor) -> Tensor:
-        """Return the logits."""
         logits_BTV: Tensor = self.network.lm_head(features_BTD)
         return logits_BTV
 
-    def losses(self, features_ND: Tensor, targets_N: Tensor) -> Tensor:
-        """Return the loss of each token, losses_N."""
-        return cross_entropy(self.head(features_ND), targets_N, reduction="none")
+    def new_cache(self, batch: int) -> Cache:
+        raise NotImplementedError("nanoGPT has no cache")
 
 
 def load_network(folder: Path, checkpoint: str) -> Network:
