@@ -123,7 +123,7 @@ def test_texts_that_cannot_be(tmp_path: Path) -> None:
         lilliput.train("none.txt")
     with pytest.raises(LilliputError, match="no text"):
         lilliput.train([])
-    with pytest.raises(RecipeError, match="no such recipe file"):
+    with pytest.raises(RecipeError, match="no recipe file"):
         lilliput.train("none.toml")
     assert list(tmp_path.iterdir()) == []
 
@@ -144,7 +144,7 @@ def test_an_interrupt_takes_effect_when_the_step_is_finished_and_saved(
         lilliput.train(text_file, **TINY)
     assert (Path("runs/story/checkpoints/step-00000005")).is_dir()
     assert steps_of(Path("runs/story")) == list(range(1, 6))
-    assert capfd.readouterr().err.endswith("stopped after step 5; the same call goes on from there\n")
+    assert capfd.readouterr().err.endswith("stopped after step 5. Repeat the call to continue\n")
 
 
 def test_a_training_in_a_thread_is_saved_before_the_interpreter_ends(

@@ -7,10 +7,10 @@
 
 from importlib import import_module
 
-from lilliput import errors, waiting  # noqa: F401 - waiting acts when it is imported, before torch
+from lilliput import errors, waiting  # noqa: F401 - waiting takes effect on import, before torch
 from lilliput.errors import LilliputError
 
-TYPE_CHECKING = False  # as in `typing`, whose import takes as long as all of this, and Ctrl-C in it is a traceback
+TYPE_CHECKING = False  # as in `typing`, whose slow import would show a traceback on Ctrl-C
 if TYPE_CHECKING:
     from typing import Any
 
@@ -32,7 +32,7 @@ __all__ = [
     "train",
 ]
 
-# PyTorch takes seconds to import; `lilliput --help` and whoever only reads a recipe should not wait for it.
+# PyTorch takes seconds to import. `lilliput --help` and programs that only read a recipe should not wait for it.
 _PLACES = {
     "Recipe": "lilliput.recipe",
     "Writer": "lilliput.writer",

@@ -1,4 +1,4 @@
-"""Training from Python: the same thing as `lilliput train`."""
+"""Training from Python, shared with `lilliput train`."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from lilliput.training.train import train as train_events
 from lilliput.writer import Writer, load
 
 STEPS_TIMED = range(3, 14)
-"""From the end of the first of these steps to that of the last, the speed of a planned run is measured, to be told."""
+"""A planned run measures its speed from the end of the first of these steps to the end of the last."""
 
 
 def train(
@@ -34,13 +34,12 @@ def train(
     fresh: bool = False,
     **settings: Any,
 ) -> Writer:
-    """Train a model on a text (a file, several, a folder, a known corpus) or by a recipe, and return it ready to write.
+    """Train a model on texts (files, folders, a known corpus) or by a recipe, and return a `Writer`.
 
-    `settings` are a recipe's, by section: `train("x.txt", minutes=2, seed=3, model={"layers": 2})`. The run folder is
-    `out`, by default `runs/NAME`; the same call again continues there. Progress and the final
-    figures go to standard error. Raises the
-    errors of `lilliput.errors`. SIGINT (Ctrl-C, a notebook's stop button), SIGTERM and SIGHUP take effect when the step
-    that is being taken is finished and the run is saved; a second one takes effect at once.
+    `settings` are those of a recipe, by section: `train("x.txt", minutes=2, seed=3, model={"layers": 2})`. `out` is
+    the run folder, by default `runs/NAME`; the same call again continues the run. Progress and the final figures go to
+    standard error. Raises the errors of `lilliput.errors`. SIGINT (Ctrl-C, a notebook's stop button), SIGTERM and
+    SIGHUP finish the current step and save the run; a second signal stops at once.
     """
     started = time.monotonic()
     targets = [text_or_recipe] if isinstance(text_or_recipe, str | Path) else text_or_recipe
@@ -60,9 +59,9 @@ def train(
             view = TrainingView()
             finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted, view=view, started=started)
             if finished.interrupted:
-                view.note(f"stopped after step {finished.step}; the same call goes on from there")
+                view.note(f"stopped after step {finished.step}. Repeat the call to continue")
             if finished.evaluation is not None:
-                with suppress(OSError):  # as all that is shown
+                with suppress(OSError):  # output errors never stop a run
                     print_evaluation(view.console, finished.evaluation)
     finally:
         if interrupts.wanted():
@@ -79,9 +78,9 @@ def run_task(
     view: TrainingView | None = None,
     started: float | None = None,
 ) -> Finished:
-    """Train a task, showing it on standard error, tracking it where the recipe asks, and drawing its curves.
+    """Train a task: show progress on standard error, log to the recipe's trackers, draw the loss curves.
 
-    A time budget counts from `started` (`time.monotonic`), by default from now.
+    A time budget starts at `started` (`time.monotonic`), by default now.
     """
     recipe = task.recipe if fresh else task.recipe_for(folder)
     trackers = recipe.training.trackers
@@ -107,7 +106,7 @@ def run_task(
         started=started,
     )
     try:
-        # Closed here, the run folder is free at once, whatever else still refers to the events.
+        # Closing the events unlocks the run folder at once, even if something still refers to them.
         with view, closing(events):
             finished = follow(
                 _telling(recipe, told, events), view, lambda: open_trackers(trackers, folder, recipe.as_dict())
@@ -116,18 +115,18 @@ def run_task(
     except BrokenPipeError:
         raise
     except OSError as error:
-        # NumPy's error for a full disk has a text and no number.
+        # NumPy's error for a full disk has a message but no `strerror`.
         raise RunError(
-            f"{error.filename or folder}: cannot be written ({error.strerror or error}); free some space, the same "
-            "command goes on from here"
+            f"{error.filename or folder}: cannot write ({error.strerror or error}). Free some space, then repeat the "
+            "command to continue"
         ) from error
     return finished
 
 
 def _telling(recipe: Recipe, told: list[tuple[str, str]], events: Iterator[Event]) -> Iterator[Event]:
-    """Put the choices before the start of the training: what is refused before that is told alone.
+    """Add notes with the plan's choices before `Started`, so that a refused run shows its error alone.
 
-    What the machine makes of them is told after a few steps.
+    Notes with the measured speed and the expected end follow after a few steps.
     """
     begun: Started | None = None
     clock = 0.0

@@ -1,8 +1,8 @@
-"""A recipe: everything that decides what is learnt, in one flat TOML or JSON file.
+"""A recipe: all settings of a training run, in one flat TOML or JSON file.
 
-Each section is the configuration of one part and lives beside that part; here they are only put together, read,
-written, checked and compared. All errors of a file are told at once, each with its key and, for an unknown key, the
-nearest known one.
+Each section holds the settings of one part and is defined beside that part. This module combines, reads, writes,
+validates and compares them. It reports all errors of a file at once, each with its key and, for an unknown key, the
+closest known one.
 """
 
 import copy
@@ -29,7 +29,7 @@ from lilliput.optimization.settings import OptimizerSettings, ScheduleSettings
 from lilliput.settings import Settings
 from lilliput.tokenizers import TokenizerSettings
 
-# What may change when a run goes on: none of it changes what a step does. Texts are compared by their checksum.
+# Keys that may change when a run continues, since they do not change a step. Texts are compared by checksum.
 _FREE_KEYS = frozenset(
     {"name", "description", "planned", "data.corpus", "data.validation"}
     | {
@@ -45,38 +45,38 @@ RENAMED_KEYS = {
     "sample.length": "sample.max_tokens",
     "sample.characters": "sample.max_characters",
 }
-"""Keys of earlier versions. A recipe that has one is refused by name; the recipe of a run is read as if it had the new
-one."""
+"""Keys of earlier versions and their new names. A recipe with an old key is refused; in the recipe of a run the old key
+is read as the new one."""
 
 _LONGEST_VALUE, _LONGEST_MESSAGE, _ENOUGH = 80, 240, 1500
-"""Characters, of what is wrong with a recipe: of a value, of an error, and of errors before the rest is left out."""
+"""Maximum characters in error messages: of a value, of an error, and of all errors before the rest is cut."""
 
 
 class TrainingSettings(OptimizerSettings, ScheduleSettings):
-    """How long to train, in which portions, and when to look."""
+    """Length of the training, batches, and when to evaluate."""
 
     steps: Annotated[int, Field(ge=1, le=2**30)] | None = None
-    """Optimiser steps in all."""
+    """Total optimiser steps."""
     minutes: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
-    """Time budget in minutes; the schedule runs on it. Either this or `steps`."""
+    """Time budget in minutes, also for the schedule. Set either this or `steps`."""
     batch: Annotated[int, Field(ge=1)] = 12
     """Rows (windows) per forward pass."""
     accumulation: Annotated[int, Field(ge=1)] = 1
     """Forward passes per step; a step sees batch x accumulation rows."""
     clip: Annotated[float, Field(ge=0)] = 1.0
-    """Greatest norm of the gradient; 0 does not clip."""
+    """Maximum norm of the gradient; 0 means no clipping."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     compile: bool = False
     processes: Annotated[int, Field(ge=1, le=256)] | None = None
-    """Into how many shares a step's rows are cut, each for a process of its own; without it, by machine and model."""
+    """Number of processes that share the rows of a step; by default chosen for machine and model."""
     evaluate_every: Annotated[int, Field(ge=1)] | None = None
-    """Steps between evaluations (with checkpoint and sample); without it, ten times over the run."""
+    """Steps between evaluations (with checkpoint and sample); by default ten per run."""
     patience: Annotated[int, Field(ge=1)] | None = None
-    """Stop after so many evaluations without a new best."""
+    """Stop after this many evaluations without a new best."""
     keep_every: Annotated[int, Field(ge=1)] | None = None
-    """Steps between checkpoints that are kept for good, beside the best and the last two."""
+    """Steps between checkpoints to keep, beside the best and the last two."""
     extend: bool = False
-    """Whether the same command on a finished run trains for the whole length once more."""
+    """Let the same command on a finished run train for the whole length once more."""
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ()
 
     @field_validator("trackers", mode="before")
@@ -94,13 +94,13 @@ class TrainingSettings(OptimizerSettings, ScheduleSettings):
 
 
 class ExpectedSettings(Settings):
-    """What the recipe was measured to give; it is for the reader and changes nothing."""
+    """Measured results of the recipe, for readers only."""
 
     minutes: Annotated[float, Field(gt=0)]
-    """Of the whole command."""
+    """Duration of the whole command."""
     machine: str
     figures: dict[str, float] = Field(default_factory=dict)
-    """The results by name, medians over several seeds."""
+    """Results by name, medians over several seeds."""
 
 
 class Recipe(Settings):
@@ -110,7 +110,7 @@ class Recipe(Settings):
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     planned: tuple[str, ...] = ()
-    """The keys that were chosen for the text and the time, and not by hand."""
+    """Keys chosen by the planner, not by hand."""
     data: DataSettings = DataSettings()
     tokenizer: TokenizerSettings = TokenizerSettings()
     model: ModelSettings = GPTSettings()
@@ -125,7 +125,7 @@ class Recipe(Settings):
         return {"kind": "gpt"} | value if isinstance(value, dict) else value
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values; settings that are not set are left out (TOML has no null)."""
+        """Return plain values without unset keys (TOML has no null)."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def write(self, path: Path) -> None:
@@ -134,7 +134,7 @@ class Recipe(Settings):
 
 
 def is_recipe(path: Path) -> bool:
-    """Tell whether a JSON file is a recipe, and not data: it has a section of one."""
+    """Return whether a JSON file is a recipe, not data: it has a section of a recipe."""
     try:
         values = files.read_json(path)
     except (OSError, ValueError):
@@ -144,19 +144,19 @@ def is_recipe(path: Path) -> bool:
 
 
 def read_recipe(path: str | Path, settings: Mapping[str, Any] | None = None) -> Recipe:
-    """Read a TOML or JSON recipe, with `settings` (dotted key -> value) laid over it.
+    """Read a TOML or JSON recipe; `settings` (dotted key -> value) override its values.
 
-    Raises RecipeError for a file that cannot be read or parsed, and for anything that the recipe may not hold.
+    Raises RecipeError for an unreadable file and for invalid keys and values.
     """
     return make_recipe(read_values(Path(path)), settings, where=str(path))
 
 
 def read_values(path: Path) -> dict[str, Any]:
-    """Read the values of a TOML or JSON recipe, which may be wrong. Raises RecipeError if there are none."""
+    """Read a TOML or JSON recipe without validating it. Raises RecipeError for an unreadable file."""
     try:
         values = files.read_json(path) if path.suffix == ".json" else files.read_toml(path)
     except FileNotFoundError:
-        raise RecipeError(f"{path}: there is no such recipe file") from None
+        raise RecipeError(f"no recipe file {path}") from None
     except (OSError, ValueError) as error:
         kind = "JSON" if path.suffix == ".json" else "TOML"
         raise RecipeError(f"{path}: not a readable {kind} file: {files.reason_of(error)}") from None
@@ -165,27 +165,27 @@ def read_values(path: Path) -> dict[str, Any]:
 
 
 def named_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
-    """Return one of the recipes that come with Lilliput. Raises RecipeError for an unknown name."""
+    """Return a built-in recipe. Raises RecipeError for an unknown name."""
     if name not in recipe_names():
         raise RecipeError(f"there is no recipe {name!r}{_did_you_mean(name, recipe_names())}; see lilliput recipes")
     return make_recipe(files.parse_toml(recipe_source(name)), settings, where=f"recipe {name}")
 
 
 def recipe_names() -> list[str]:
-    """Return the names of the recipes that come with Lilliput."""
+    """Return the names of the built-in recipes."""
     folder = resources.files("lilliput") / "recipes"
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
 def recipe_source(name: str) -> str:
-    """Return a recipe's file as it was written, with the reasons beside the values."""
+    """Return the file of a built-in recipe, with its comments."""
     return (resources.files("lilliput") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def make_recipe(values: Mapping[str, Any], settings: Mapping[str, Any] | None = None, where: str = "recipe") -> Recipe:
-    """Check `values` with `settings` (dotted key -> value) laid over them.
+    """Validate `values`, overridden by `settings` (dotted key -> value).
 
-    Raises RecipeError with every error in one line.
+    Raises RecipeError with all errors in one line.
     """
     try:
         merged = copy.deepcopy(dict(values))
@@ -197,13 +197,13 @@ def make_recipe(values: Mapping[str, Any], settings: Mapping[str, Any] | None = 
     except ValidationError as error:
         raise RecipeError(f"{where}: {explain(error, Recipe)}") from None
     except RecursionError:
-        raise RecipeError(f"{where}: sections are nested too deeply; a recipe has three levels at most") from None
+        raise RecipeError(f"{where}: sections are nested too deeply. A recipe has at most three levels") from None
 
 
 def plan_again(values: Mapping[str, Any], settings: Mapping[str, Any], old: Recipe) -> dict[str, Any]:
-    """Return a plan's `values` with those that were planned for `old`, so that a run goes on as it was begun.
+    """Return `values` of a new plan with the planned values of `old`, so that a run continues by its first plan.
 
-    What was set by hand then or is now, as `settings`, is left alone: if it differs, that is a change.
+    Values set by hand, then or now (`settings`), stay: if they differ, the recipe has changed.
     """
     kept, before = copy.deepcopy(dict(values)), dict(_flatten(old.as_dict()))
     for key, _ in list(_flatten(values)):
@@ -213,7 +213,7 @@ def plan_again(values: Mapping[str, Any], settings: Mapping[str, Any], old: Reci
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Split `model.layers=6` into key and value; the value is read as TOML, and as a plain string if it is none."""
+    """Split `model.layers=6` into key and value; a value that is not valid TOML is a plain string."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise RecipeError(f"--set {shown(text)}: write KEY=VALUE, for example --set model.layers=6")
@@ -223,12 +223,12 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return key.strip(), value
     except ValueError:
         raise RecipeError(f"--set {shortened(key)}: {shown(value)} is nested too deeply or too long") from None
-    # A line end in the value would begin further keys.
+    # A line end in the value would start more keys.
     return key.strip(), parsed["value"] if len(parsed) == 1 else value
 
 
 def differences(old: Recipe, new: Recipe) -> list[str]:
-    """Name every setting that differs and matters for what a step does, as `key: old -> new`."""
+    """List the changed settings that affect a training step, as `key: old -> new`."""
     before, after = dict(_flatten(old.as_dict())), dict(_flatten(new.as_dict()))
     return [
         f"{key}: {before.get(key, 'not set')} -> {after.get(key, 'not set')}"
@@ -238,7 +238,7 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
 
 
 def varying(recipes: Sequence[Recipe]) -> dict[str, list[Any]]:
-    """Return the settings that are not the same in all recipes, with the value in each; None stands for not set."""
+    """Return the settings that differ between recipes, with the value in each; None means not set."""
     flat = [dict(_flatten(recipe.as_dict())) for recipe in recipes]
     keys = sorted({key for values in flat for key in values if key != "planned" and not key.startswith("expected.")})
     found = {key: [values.get(key) for values in flat] for key in keys}
@@ -246,7 +246,7 @@ def varying(recipes: Sequence[Recipe]) -> dict[str, list[Any]]:
 
 
 def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of a recipe with the keys of earlier versions replaced by those of this one."""
+    """Return the values of a recipe with the keys of earlier versions renamed."""
     result = copy.deepcopy(dict(values))
     for former, key in RENAMED_KEYS.items():
         section, name = former.split(".")
@@ -259,7 +259,7 @@ def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _settle_length(values: dict[str, Any], settings: Mapping[str, Any]) -> None:
-    """Let a length that was set on the command line replace the recipe's own, whichever kind that was."""
+    """Let a length from the command line replace the recipe's length, in steps or minutes."""
     training = values.get("training", {})
     if "training.minutes" in settings and "training.steps" not in settings:
         training.pop("steps", None)
@@ -268,7 +268,7 @@ def _settle_length(values: dict[str, Any], settings: Mapping[str, Any]) -> None:
 
 
 def put_setting(values: dict[str, Any], key: str, value: Any) -> None:
-    """Put a value under its dotted key into nested tables."""
+    """Store a value under its dotted key in nested tables."""
     *path, last = key.split(".")
     for part in path:
         inner = values.setdefault(part, {})
@@ -287,22 +287,22 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str,
 
 
 def explain(error: ValidationError, root: type[BaseModel]) -> str:
-    """Tell the errors of a check of `root` in one line, each with its key, and for an unknown key the nearest one."""
+    """Return the errors of a validation of `root` in one line, each with its key; suggests the closest known key."""
     errors = error.errors(include_url=False)
     told: list[str] = []
     for item in errors:
         if sum(map(len, told)) > _ENOUGH:
-            told.append(f"and {len(errors) - len(told)} errors more")
+            told.append(f"and {len(errors) - len(told)} more errors")
             break
         told.append(shortened(_explain(item, root), _LONGEST_MESSAGE))
     return "; ".join(told)
 
 
 def shown(value: object) -> str:
-    """Return a value that somebody gave, to stand in a message: as Python writes it, and short."""
+    """Return the `repr` of a given value for a message, shortened."""
     try:
         return shortened(repr(value), _LONGEST_VALUE)
-    except (ValueError, RecursionError):  # what has thousands of digits or levels cannot be written
+    except (ValueError, RecursionError):  # thousands of digits or levels
         return f"a {type(value).__name__} that is too long to show"
 
 
@@ -312,7 +312,7 @@ def _explain(item: ErrorDetails, root: type[BaseModel]) -> str:
     section = "" if root is Recipe else "sample."
     match item["type"]:
         case "extra_forbidden" if section + key in RENAMED_KEYS:
-            return f"{key}: the key is {RENAMED_KEYS[section + key].removeprefix(section)} now"
+            return f"{key}: the key is now {RENAMED_KEYS[section + key].removeprefix(section)}"
         case "extra_forbidden":
             return f"{key}: unknown key{_did_you_mean(path[-1], _known_keys(root, item['loc'][:-1]))}"
         case "missing":
@@ -330,7 +330,7 @@ def _did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _known_keys(root: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that may stand at a location, which names the kind of a model right after `model`."""
+    """Return the valid keys at a location, which has the kind of a model after `model`."""
     classes = [root]
     for part in location:
         if part in KINDS:

@@ -1,12 +1,12 @@
-"""What every part's configuration has in common: frozen, typed, and without unknown keys.
+"""The base class of all settings: frozen, typed, without unknown keys.
 
-A configuration lives beside the part that it configures; `recipe` puts them together.
+Settings live beside the part that they configure; `recipe` combines them.
 """
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
-    """Base of all configurations: immutable, refuses unknown keys, checks defaults, accepts no infinity or NaN."""
+    """Base of all settings: immutable; refuses unknown keys, infinity and NaN; validates defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)

@@ -1,7 +1,7 @@
-"""Several plans for one text, each with several seeds and the same length, measured by the same code.
+"""Compare plans for one text, each with several seeds and the same length.
 
-Seeds go round in the outer loop, so that a sweep which is stopped early has as many runs of each plan. Every run is an
-ordinary one in a folder of its own; the same command goes on where it stopped, and passes over what is finished.
+The outer loop goes over the seeds, so that a sweep stopped early has the same number of runs of each plan. Every run is
+an ordinary run in its own folder. The same command continues a stopped sweep and skips finished runs.
 """
 
 import itertools
@@ -27,21 +27,21 @@ AS_PLANNED = "as planned"
 
 @dataclass(frozen=True)
 class Alternative:
-    """Settings that are laid over the plan, and what they are called."""
+    """Settings that override the plan, with a name for the tables."""
 
     name: str
     settings: Mapping[str, Any]
 
     @property
     def folder(self) -> str:
-        """Return a name for a folder, without characters that some systems refuse."""
+        """Return a folder name without characters that some systems refuse."""
         return re.sub(r"[^\w.=,+-]+", "_", self.name)[:120]
 
 
 def read_alternatives(texts: Sequence[str]) -> list[Alternative]:
-    """Read alternatives like `model.layers=2 model.width=64`, or `model.layers=2|3|4`, which is three of them.
+    """Read alternatives such as `model.layers=2 model.width=64`; `model.layers=2|3|4` stands for three.
 
-    The plan as it is comes first. Raises RecipeError if one is not of this form or is there twice.
+    The unchanged plan comes first. Raises RecipeError for another form or a repeated alternative.
     """
     found = [Alternative(AS_PLANNED, {})]
     for text in texts:
@@ -56,13 +56,13 @@ def read_alternatives(texts: Sequence[str]) -> list[Alternative]:
     names = [alternative.name for alternative in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise RecipeError(f"--try {twice!r} is there twice; leave one out")
+        raise RecipeError(f"--try {twice!r} appears twice. Remove one")
     return found
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One run of a sweep, about to begin."""
+    """A run of a sweep that is about to start."""
 
     number: int
     of: int
@@ -79,10 +79,10 @@ def sweep(
     stop: Callable[[], bool] = lambda: False,
     beginning: Callable[[Turn], None] = lambda turn: None,
 ) -> dict[str, list[Outcome]] | None:
-    """Run every alternative with the seeds 1, 2, ... below `folder` and return what they came to; None if stopped.
+    """Run every alternative with the seeds 1, 2, ... in `folder` and return the outcomes; None if stopped.
 
-    `resolve` gives the task for settings. `beginning` is called before each run that is not finished yet. Raises what
-    training raises; a folder that holds a run by another plan is refused.
+    `resolve` returns the task for settings. `beginning` is called before each unfinished run. Raises the errors of
+    training; refuses a folder with a run of another plan.
     """
     tasks = [_Planned.of(resolve, alternative, seed, folder) for alternative, seed in _turns(alternatives, seeds)]
     found: dict[str, list[Outcome]] = {alternative.name: [] for alternative in alternatives}
@@ -118,7 +118,7 @@ class _Planned:
             return resolve({**alternative.settings, "seed": seed})
 
         if seed == 1:
-            task()  # a setting that cannot be is told before anything runs
+            task()  # raises for impossible settings before the first run
         return cls(alternative, seed, folder / alternative.folder / f"seed-{seed}", task)
 
     def finished(self) -> bool:
@@ -127,7 +127,7 @@ class _Planned:
 
 
 def summary(found: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
-    """Return the alternatives, the best median first: in bits per character, or as the share of right answers."""
+    """Return the alternatives, best median first: bits per character, or the share of correct answers."""
     rows = []
     for name, outcomes in found.items():
         answers = outcomes[0].answers

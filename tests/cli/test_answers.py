@@ -105,10 +105,10 @@ def test_bad_files_are_one_line(lilliput: Lilliput, place: Path, content: str, w
         (("sums.toml", "--set", "data.arithmetic.digits=0"), ("data.arithmetic.digits", "not 0")),
         (("sums.toml", "--set", "data.arithmetic.training=500"), ("training = 500 is too many", "ask for fewer")),
         (("sums.toml", "--set", "data.arithmetic.validation=90"), ("leaves nothing to learn", "55 sums")),
-        (("sums.toml", "--corpus", "story.txt"), ("data.arithmetic makes its own problems",)),
+        (("sums.toml", "--corpus", "story.txt"), ("data.arithmetic generates its own problems",)),
         (("sums.toml", "--set", "data.window=2"), ("is the most", "data.window=")),
         (("questions.jsonl", "--validation", "story.txt"), ("story.txt holds no prompts and answers",)),
-        (("story.txt", "--validation", "questions.jsonl"), ("a text is measured on a text",)),
+        (("story.txt", "--validation", "questions.jsonl"), ("must be of the same kind",)),
     ],
 )
 def test_bad_settings_are_one_line(

@@ -58,7 +58,7 @@ def files(folder: Path) -> dict[str, bytes | None]:
         (("story.txt", "none.txt"), ("none.txt",)),
         (("story.txt", "shakespeare"), ("named corpus", "alone")),
         (("shakespear-lstm",), ("did you mean 'shakespeare-lstm'",)),
-        (("none.toml",), ("there is no such recipe file",)),
+        (("none.toml",), ("no recipe file none.toml",)),
         (("bad.toml",), ("bad.toml", "not a readable TOML file")),
         (("bad.json",), ("bad.json is not JSON", "mend it")),
         (("typo.toml",), ("trainig: unknown key (did you mean 'training'?)", "data.windo", "training: missing")),
@@ -281,7 +281,7 @@ def test_a_full_disk_is_one_line(
         patch.setattr(f"lilliput.{function}", fail)
         outcome = lilliput("train", "story.txt", *TINY)
     assert outcome.code == 2
-    assert outcome.err.splitlines()[-1].startswith(f"error: runs/story: cannot be written ({error.strerror or error})")
+    assert outcome.err.splitlines()[-1].startswith(f"error: runs/story: cannot write ({error.strerror or error})")
     assert lilliput("train", "story.txt", *TINY).code == 0
 
 

@@ -107,7 +107,7 @@ def test_values_have_their_types():
     }
 
 
-@pytest.mark.parametrize(("text", "message"), [("a=1|1", "is there twice"), ("", "name a setting"), ("a", "KEY=VALUE")])
+@pytest.mark.parametrize(("text", "message"), [("a=1|1", "appears twice"), ("", "name a setting"), ("a", "KEY=VALUE")])
 def test_impossible_alternatives_are_refused(text, message):
     with pytest.raises(RecipeError, match=message):
         read_alternatives([text])

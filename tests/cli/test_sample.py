@@ -15,10 +15,10 @@ from tests.cli.conftest import PROGRAM, Lilliput, Outcome, assert_refused, proce
 @pytest.mark.parametrize(
     ("former", "now"),
     [
-        (("--length", "5"), "--length is --max-tokens now"),
-        (("--characters", "5"), "--characters is --max-characters now"),
-        (("--set", "length=5"), "length: the key is max_tokens now"),
-        (("--set", "characters=5"), "characters: the key is max_characters now"),
+        (("--length", "5"), "--length is now --max-tokens"),
+        (("--characters", "5"), "--characters is now --max-characters"),
+        (("--set", "length=5"), "length: the key is now max_tokens"),
+        (("--set", "characters=5"), "characters: the key is now max_characters"),
     ],
 )
 def test_words_of_earlier_versions_are_refused_by_name(

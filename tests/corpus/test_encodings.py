@@ -107,7 +107,7 @@ def test_an_encoding_that_is_named_is_not_questioned(tmp_path) -> None:
 
 @pytest.mark.parametrize("name", ["klingon", "rot13", "base64", "a\x00b"])
 def test_an_encoding_that_does_not_exist(name: str) -> None:
-    with pytest.raises(ValueError, match="there is no encoding"):
+    with pytest.raises(ValueError, match="unknown encoding"):
         ReadSettings(encoding=name)
 
 

@@ -71,7 +71,7 @@ def test_width_of_heads_follows_from_width_and_heads():
         ({"heads": 3}, "heads = 3 does not divide width = 128"),
         ({"heads": 4, "key_value_heads": 3}, "key_value_heads = 3 does not divide heads = 4"),
         ({"width": 12, "heads": 4}, "head_width = 3, by default width / heads, is odd"),
-        ({"width": 12, "heads": 5}, "heads = 5 does not divide width = 12: .*, or give head_width"),
+        ({"width": 12, "heads": 5}, "heads = 5 does not divide width = 12: .*, or set head_width"),
         ({"head_width": 3}, "head_width = 3, .*, is odd"),
         ({"layers": 0}, "greater than or equal to 1"),
         ({"width": -4}, "greater than or equal to 1"),
@@ -97,7 +97,7 @@ def test_embedding_of_a_recurrent_network_follows_from_width():
 
 
 def test_tied_recurrent_network_needs_equal_widths():
-    with pytest.raises(ValidationError, match="tied = true needs embedding = width, given 64 and 128"):
+    with pytest.raises(ValidationError, match="tied = true needs embedding = width, but they are 64 and 128"):
         RecurrentSettings(embedding=64, width=128, tied=True)
 
 

@@ -265,7 +265,7 @@ def test_arithmetic_beside_a_text_is_refused(tmp_path: Path) -> None:
     arithmetic().write(tmp_path / "mine.toml")
     (tmp_path / "story.txt").write_text("a text")
     for options in ({"corpus": str(tmp_path / "story.txt")}, {"validation": str(tmp_path / "story.txt")}):
-        with pytest.raises(RecipeError, match=r"data\.arithmetic makes its own problems; leave out data\.corpus"):
+        with pytest.raises(RecipeError, match=r"data\.arithmetic generates its own problems\. Remove data\.corpus"):
             resolve([str(tmp_path / "mine.toml")], **options)  # type: ignore[arg-type]
 
 

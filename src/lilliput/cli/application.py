@@ -77,7 +77,7 @@ def _run(app: typer.Typer, arguments: list[str], debug: bool) -> int:
         message = " ".join(error.format_message().split()).rstrip(".")
         former = getattr(error, "option_name", "")
         if former in RENAMED_FLAGS:
-            message = f"{former} is {RENAMED_FLAGS[former]} now"
+            message = f"{former} is now {RENAMED_FLAGS[former]}"
         return _refuse(f"{message}. See lilliput {verb}--help.")
     except LilliputError as error:
         if debug:

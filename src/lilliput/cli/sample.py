@@ -82,7 +82,8 @@ def run(
 ) -> None:
     """Write text with a trained model.
 
-    Shows the text while the model writes it."""
+    Shows the text while the model writes it.
+    """
     stop, ban = ([unescaped(text) for text in texts or []] for texts in (stop, ban))
     given: dict[str, Any] = {"max_tokens": max_tokens, "max_characters": max_characters, "until": until}
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "beams": beams}

@@ -20,14 +20,11 @@ def run(
         list[str],
         typer.Argument(
             metavar="TARGET",
-            help="Texts (files, folders, - for standard input, or a known corpus), prompts with answers, or a "
-            "recipe's name or file.",
+            help="Texts (files, folders, a known corpus, - for standard input), prompts with answers, or a recipe.",
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: runs/NAME.")] = None,
-    minutes: Annotated[
-        float | None, typer.Option(help="Time budget in minutes, including preparation and evaluation.")
-    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time budget in minutes, including evaluation.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: --set model.layers=6.")
     ] = None,
@@ -45,9 +42,7 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder and start over.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, for programs.")] = False,
 ) -> int:
-    """Train a model, or continue a run.
-
-    Run the same command again to continue a stopped run."""
+    """Train a model, or continue a run. Repeat the command to continue a stopped run."""
     started = time.monotonic()
     from lilliput.api import run_task
     from lilliput.cli.showing import download_progress, show_evaluation

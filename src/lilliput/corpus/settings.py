@@ -1,4 +1,4 @@
-"""Settings of how files are read, how a text is split, and what labels its documents, for the `[data]` section."""
+"""Settings for reading files, splitting texts and labelling documents, in the `[data]` section."""
 
 import codecs
 from typing import Annotated, Literal
@@ -8,14 +8,14 @@ from pydantic import Field, field_validator, model_validator
 from lilliput.settings import Settings
 
 LabelKind = Literal["file", "folder", "field"]
-"""What labels a document: the name of its file or folder, or a field of its row."""
+"""Source of a document's label: the name of its file or folder, or a field of its row."""
 SplitKind = Literal["automatic", "position", "pieces", "document", "items"]
 
 
 class SplitSettings(Settings):
-    """Say how the validation text is chosen: the last part of the text, pieces of it, every n-th document, or items.
+    """How to choose the validation text: the end of the text, pieces of it, every n-th document, or items.
 
-    Automatic is by items for a text that is a list or a collection, and else by position.
+    "automatic" is by items for a list or a collection, else by position.
     """
 
     by: SplitKind = "automatic"
@@ -23,37 +23,37 @@ class SplitSettings(Settings):
 
 
 class FieldSettings(Settings):
-    """Name the fields of tables, where they are not those that are looked for."""
+    """Names of the fields of tables; each default is detected."""
 
     text: str | None = None
-    """The field that is the text: a column of a table, a key of JSON objects."""
+    """Field of the text: a column of a table, a key of JSON objects."""
     prompt: str | None = None
-    """The field that holds a prompt; with `answer`."""
+    """Field of the prompt; requires `answer`."""
     answer: str | None = None
-    """The field that holds the answer to the prompt."""
+    """Field of the answer; requires `prompt`."""
     label: str | None = None
-    """The field that holds the label, where labels are learnt; by default "label"."""
+    """Field of the label, if the model learns labels; by default "label"."""
 
     @model_validator(mode="after")
     def _both(self) -> "FieldSettings":
         if (self.prompt is None) != (self.answer is None):
             raise ValueError("prompt and answer belong together: name both fields or neither")
         if self.prompt is not None and self.text is not None:
-            raise ValueError("a file holds texts, or prompts and answers: name the field of the text or those two")
+            raise ValueError("text excludes prompt and answer: name the text field, or the other two")
         return self
 
 
 class ReadSettings(Settings):
-    """Say what cannot be found out from the files, or should be taken otherwise."""
+    """How to read the files; each default is detected."""
 
     include: tuple[str, ...] = ()
-    """Files that are read of a folder or an archive, by patterns such as "*.py"; by default all that are text."""
+    """Patterns such as "*.py": read only these files of a folder or an archive; by default all text files."""
     exclude: tuple[str, ...] = ()
-    """Files that are left out of a folder or an archive, by patterns."""
+    """Patterns: skip these files of a folder or an archive."""
     fields: FieldSettings = FieldSettings()
 
     encoding: str | None = None
-    """The encoding of the files, by its name in Python ("koi8-r", "cp1251", "big5"); by default it is found out."""
+    """Encoding of the files, by its Python name ("koi8-r", "cp1251", "big5"); by default detected."""
 
     @field_validator("include", "exclude", mode="before")
     @classmethod
@@ -70,9 +70,9 @@ class ReadSettings(Settings):
         except (LookupError, ValueError):
             codec = None
         if codec is None or not codec._is_text_encoding:
-            raise ValueError(f"there is no encoding {value!r}; Python's documentation lists them under codecs")
+            raise ValueError(f"unknown encoding {value!r}. Python's documentation lists the names under codecs")
         return codec.name
 
 
 AUTOMATIC = ReadSettings()
-"""All is found out."""
+"""Detects everything."""

@@ -82,8 +82,8 @@ def encode_stream(
         tokenizer.count(_read_back(path))
     except OSError as error:
         raise RunError(
-            f"{path} cannot be written ({error.strerror or error}): free some space or choose another folder; the same "
-            "command goes on from here"
+            f"{path}: cannot write ({error.strerror or error}). Free some space or choose another folder, then repeat the "
+            "command to continue"
         ) from error
     return done
 

@@ -1,4 +1,4 @@
-"""What a user may say about how a text is written; `filters` and `sampling` do it."""
+"""Settings of sampling, implemented by `filters` and `sampling`."""
 
 from typing import Annotated, Literal, Self
 
@@ -16,18 +16,17 @@ def _canonical(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_canonical), Field(min_length=1)]
-"""In the form that training texts have, or it would never be met."""
+"""In the canonical form of training texts; any other form would never match."""
 
 
 class SamplingSettings(Settings):
-    """How tokens are drawn. A text has at most `max_tokens` tokens and `max_characters` characters.
+    """How to sample tokens. A text has at most `max_tokens` tokens and `max_characters` characters.
 
-    `temperature` 0 takes the likeliest token every time; `temperatures` are used in turn in its place. `stop` strings
-    end a text before they appear in it, `until` after its first word, line, sentence, paragraph or stanza. `bias` and
-    `ban` name tokens by their text. The new text has to match the regular expression `match`, to have characters of
-    `allow` and none of `forbid`, lines of `line_length` characters at most, and in `acrostic` the first letters of its
-    lines. With more than one of `beams` nothing is drawn: the likeliest text is searched for. `label` asks for one kind
-    of the documents that the model has learnt.
+    `temperature` 0 always takes the most likely token; `temperatures` replaces it by several, used in turn. A text ends
+    before a string of `stop`, or after the first word, line, sentence, paragraph or stanza (`until`). `bias` and `ban`
+    name tokens by their text. The new text matches the regular expression `match`, has only characters of `allow` and
+    none of `forbid`, and lines of at most `line_length` characters; `acrostic` gives the first letters of its lines.
+    More than one of `beams` means beam search instead of sampling. `label` selects one kind of the training documents.
     """
 
     temperature: Temperature = 0.8
@@ -69,13 +68,13 @@ class SamplingSettings(Settings):
     def _fits(self) -> Self:
         if self.beams % self.beam_groups:
             raise ValueError(
-                f"beam_groups = {self.beam_groups} does not divide beams = {self.beams}: every group has as many"
+                f"beam_groups = {self.beam_groups} does not divide beams = {self.beams}: make beams a multiple of it"
             )
         return self
 
 
 class SampleSettings(SamplingSettings):
-    """The samples shown while training, and the defaults of `lilliput sample`."""
+    """The samples during training, and the defaults of `lilliput sample`."""
 
     prompts: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = ("\n",)
 

@@ -1,16 +1,16 @@
-"""The shape of a network as plain data, complete and without torch.
+"""The architecture of a network as plain data, without torch.
 
-A GPT is described field by field. A named shape is a set of values for the fields that were not given, so every field
-can be changed alone, and the settings that come out hold every value: written as JSON and read again they are equal.
+A GPT is described field by field. A named shape gives defaults for the fields that are not set, so any field can be
+changed alone. Settings always hold every value: written as JSON and read back, they are equal.
 
 - `gpt2`: Radford et al. 2019, section 2.3, as published with the weights.
 - `llama`: Touvron et al. 2023 (arXiv 2302.13971), section 2.2; grouped heads from Ainslie et al. 2023
   (arXiv 2305.13245).
-- `modern`: what learns fastest at a small size here: norms without gain, the embedding normalised too, squared ReLU
-  (So et al. 2021, arXiv 2109.08668), normalised queries and keys (Henry et al. 2020, arXiv 2010.04245), and output
+- `modern`: learns fastest at small sizes in our measurements: norms without gain, a normalised embedding, squared
+  ReLU (So et al. 2021, arXiv 2109.08668), normalised queries and keys (Henry et al. 2020, arXiv 2010.04245), and output
   matrices that start at zero, so that every block starts as the identity.
 
-Left out: the vocabulary size (the tokenizer owns it) and the context (the data own it). `build` gets both.
+Not included: the vocabulary size (owned by the tokenizer) and the context (owned by the data). `build` takes both.
 """
 
 from abc import abstractmethod
@@ -93,13 +93,13 @@ class ArchitectureSettings(Settings):
 
 
 class GPTSettings(ArchitectureSettings):
-    """Describe a decoder-only transformer; `shape` fills every field that is not given.
+    """A decoder-only transformer; `shape` sets every field that is not given.
 
     `key_value_heads` is `heads` unless given, and `head_width` is width / heads; `feed_forward` is 4 x width, and for
-    `swiglu` 8/3 x width rounded up to a multiple of 32. `dropout` acts on the embedding and on what every layer adds;
-    `attention_dropout`, on the weights of the attention, is the same in the shape `gpt2` unless given, and none in the
-    others, where it cost a third of the speed for nothing. Raises pydantic's ValidationError for sizes that do not fit
-    together.
+    `swiglu` 8/3 x width rounded up to a multiple of 32. `dropout` acts on the embedding and on the output of every
+    sublayer. `attention_dropout` acts on the attention weights; by default it equals `dropout` in the shape `gpt2` and
+    is 0 in the others, since it cost a third of the speed without a gain. Raises pydantic's ValidationError for
+    incompatible sizes.
     """
 
     half_precision = True
@@ -136,12 +136,12 @@ class GPTSettings(ArchitectureSettings):
         if not isinstance(given, dict):
             return given
         shape = given.get("shape", cls.model_fields["shape"].default)
-        # An unknown or unhashable shape is reported by the field itself.
+        # The field itself reports an unknown or unhashable shape.
         chosen = _SHAPES.get(shape, {}) if isinstance(shape, str) else {}
         filled = {**chosen, **given}
         width, heads = (_size(filled.get(name, cls.model_fields[name].default)) for name in ("width", "heads"))
         gated = filled.get("activation") == "swiglu"
-        # A size that the field itself will refuse is reported once, not again in what follows from it.
+        # The field itself reports an invalid size; sizes derived from it are not reported again.
         if heads is not None:
             filled.setdefault("key_value_heads", heads)
         if heads is not None and width is not None and width % heads == 0:
@@ -157,17 +157,17 @@ class GPTSettings(ArchitectureSettings):
         if "head_width" not in self.model_fields_set and self.width % self.heads:
             raise ValueError(
                 f"heads = {self.heads} does not divide width = {self.width}: choose a width that is a multiple of "
-                "heads, or give head_width"
+                "heads, or set head_width"
             )
         if self.heads % self.key_value_heads:
             raise ValueError(
                 f"key_value_heads = {self.key_value_heads} does not divide heads = {self.heads}: "
-                "choose a divisor, or leave it out"
+                "choose a divisor, or remove the key"
             )
         if self.positions == "rotary" and self.head_width % 2:
             raise ValueError(
-                f"head_width = {self.head_width}, by default width / heads, is odd: rotary positions need an even one; "
-                'change width or heads, give head_width, or take positions = "learned"'
+                f"head_width = {self.head_width}, by default width / heads, is odd: rotary positions need an even "
+                'number. Change width or heads, set head_width, or use positions = "learned"'
             )
         return self
 
@@ -196,10 +196,10 @@ class GPTSettings(ArchitectureSettings):
 
 
 class RecurrentSettings(ArchitectureSettings):
-    """Describe a recurrent network: embedding, LSTM or GRU layers, output matrix.
+    """A recurrent network: embedding, LSTM or GRU layers, output matrix.
 
-    `embedding` is `width` unless given. `dropout` acts on the embedding, between the layers and before the output.
-    Raises pydantic's ValidationError for a tied output matrix of another width.
+    `embedding` defaults to `width`. `dropout` acts on the embedding, between the layers and before the output.
+    Raises pydantic's ValidationError if `tied` and the two widths differ.
     """
 
     kind: Literal["lstm", "gru"] = "lstm"
@@ -222,7 +222,7 @@ class RecurrentSettings(ArchitectureSettings):
     def _fits(self) -> Self:
         if self.tied and self.embedding != self.width:
             raise ValueError(
-                f"tied = true needs embedding = width, given {self.embedding} and {self.width}: "
+                f"tied = true needs embedding = width, but they are {self.embedding} and {self.width}: "
                 "make them equal, or set tied = false"
             )
         return self
@@ -250,7 +250,7 @@ KINDS = frozenset(kind for settings in ARCHITECTURES for kind in get_args(settin
 
 
 def _size(value: Any) -> int | None:
-    """Return the size that pydantic will read from `value`, None if it will refuse."""
+    """Return the size that pydantic reads from `value`, or None if it is invalid."""
     try:
         return _SIZE.validate_python(value)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""The settings of the objective: the [objective] section of a recipe."""
+"""Settings of the objective: the `[objective]` section of a recipe."""
 
 from typing import Literal
 
@@ -6,6 +6,6 @@ from lilliput.settings import Settings
 
 
 class ObjectiveSettings(Settings):
-    """What is minimised."""
+    """The loss to minimise."""
 
     kind: Literal["next_token"] = "next_token"

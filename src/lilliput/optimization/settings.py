@@ -1,4 +1,4 @@
-"""The settings of optimisers and schedules; they import nothing heavy, so that a recipe is read at once."""
+"""Settings of optimisers and schedules, without heavy imports, so that recipes load fast."""
 
 from typing import Annotated, Literal
 
@@ -8,28 +8,28 @@ from lilliput.settings import Settings
 
 
 class OptimizerSettings(Settings):
-    """Which optimiser moves the weights, and how far."""
+    """The optimiser and its hyperparameters."""
 
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop", "muon"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     matrix_learning_rate: Annotated[float, Field(gt=0)] = 0.02
-    """Muon's rate, for the matrices of the blocks; everything else moves by AdamW at `learning_rate`."""
+    """Muon's rate, for the matrices of the blocks; AdamW updates everything else at `learning_rate`."""
     table_learning_rate: Annotated[float, Field(gt=0)] = 0.02
-    """For the embeddings of n-grams: each of their rows is seen seldom."""
+    """Rate of the n-gram embeddings, whose rows are rarely used."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.95)
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
     """For sgd, rmsprop and muon."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """On matrices only; gains and biases never decay."""
+    """For matrices only, not for gains and biases."""
 
 
 class ScheduleSettings(Settings):
-    """How the learning rate moves over the run, as a share of its peak."""
+    """The learning rate over the run, as a share of its peak."""
 
     schedule: Literal["constant", "cosine", "linear", "wsd"] = "cosine"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    """Share of the run in which the rate rises from zero to its peak."""
+    """Share of the run with a rising rate, from zero to the peak."""
     decay: Annotated[float, Field(gt=0, le=1)] = 0.3
-    """For wsd (warm-up, stable, decay): share of the run, at its end, in which the rate falls."""
+    """For wsd (warm-up, stable, decay): share of the run, at its end, with a falling rate."""
     final: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """The rate at the end, as a share of the peak."""
+    """Final rate, as a share of the peak."""

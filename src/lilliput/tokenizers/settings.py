@@ -1,4 +1,4 @@
-"""The choice of a tokenizer: its kind, its size, and how a text is normalised before it is encoded."""
+"""Settings of a tokenizer: kind, vocabulary size and normalisation."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
 
 
 class TokenizerSettings(Settings):
-    """Choose a tokenizer: its kind, how many tokens it has, and how a text is normalised before it is encoded."""
+    """The kind of the tokenizer, its vocabulary size, and the normalisation of texts before encoding."""
 
     kind: Kind = "char"
     vocabulary: int | None = Field(default=None, ge=1)
@@ -23,7 +23,7 @@ class TokenizerSettings(Settings):
 
 
 def apply_normalization(text: str, normalize: Sequence[Normalization]) -> str:
-    """Apply normalisations in the order given."""
+    """Apply normalisations in this order."""
     for step in normalize:
         if step == "nfc":
             text = unicodedata.normalize("NFC", text)
