@@ -80,10 +80,7 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
 ) -> None:
-    """Write text with a trained model.
-
-    Shows the text while the model writes it.
-    """
+    """Write text with a trained model. The text appears while the model writes it."""
     stop, ban = ([unescaped(text) for text in texts or []] for texts in (stop, ban))
     given: dict[str, Any] = {"max_tokens": max_tokens, "max_characters": max_characters, "until": until}
     given |= {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "beams": beams}

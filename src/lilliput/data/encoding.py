@@ -82,8 +82,8 @@ def encode_stream(
         tokenizer.count(_read_back(path))
     except OSError as error:
         raise RunError(
-            f"{path}: cannot write ({error.strerror or error}). Free some space or choose another folder, then repeat the "
-            "command to continue"
+            f"{path}: cannot write ({error.strerror or error}). Free some space or choose another folder, then "
+            "repeat the command to continue"
         ) from error
     return done
 
