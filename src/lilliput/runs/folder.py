@@ -342,7 +342,9 @@ class RunFolder:
     def read_model(self, remedy: str = _BROKEN) -> dict[str, Any]:
         """Read the architecture; its settings have the keys of this version. Raises RunError."""
         values = self.read_json(self.model, remedy)
-        return values | {"settings": renamed({"model": values.get("settings")})["model"]}
+        if "settings" in values:
+            values["settings"] = renamed({"model": values["settings"]})["model"]
+        return values
 
     def write_model(self, values: Mapping[str, Any]) -> None:
         """Write the architecture, and list it in the manifest."""
