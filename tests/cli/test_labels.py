@@ -102,4 +102,4 @@ def test_texts_without_labels(lilliput: Lilliput, place: Path, arguments: tuple[
 def test_labels_that_are_not_there(lilliput: Lilliput, finished: Path, kinds: Path) -> None:
     assert_refused(lilliput("sample", str(finished), "--label", "x"), "it has learnt none (data.labels)")
     assert lilliput("train", str(kinds), "--out", "run", *SETTINGS, "--set", "training.steps=2").code == 0
-    assert_refused(lilliput("sample", "run", "--label", "third"), "no label 'third': it knows first, second")
+    assert_refused(lilliput("sample", "run", "--label", "third"), "no label 'third': choose from first, second")

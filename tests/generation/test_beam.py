@@ -98,7 +98,7 @@ def test_filters_act_and_nothing_left_is_an_error():
     settings = SamplingSettings(beams=3, max_tokens=4)
     found = search(TorchBackend(model, 1), [Beginning([2], never, [ban([0, 1, 2])])], settings)
     assert all(set(one.ids) <= {3, 4} for one in found)
-    with pytest.raises(GenerationError, match="nothing to go on with"):
+    with pytest.raises(GenerationError, match="no token to continue with"):
         search(TorchBackend(model, 1), [Beginning([2], never, [ban(range(VOCABULARY))])], settings)
 
 

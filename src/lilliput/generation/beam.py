@@ -28,12 +28,12 @@ from lilliput.generation.slots import checked
 class Beginning:
     """A prompt, or a way to begin one of several ways to spell it, with the logarithm of its share of them.
 
-    `over` tells of new tokens whether the text has ended; `own` are filters of the caller.
+    `over` tells of new tokens whether the text has ended; `filters` are the caller's.
     """
 
     ids: Sequence[int]
     over: Callable[[Sequence[int]], bool]
-    own: Sequence[Filter] = ()
+    filters: Sequence[Filter] = ()
     log_share: float = 0.0
 
 
@@ -73,7 +73,7 @@ class _Beams:
 
     def __init__(self, settings: SamplingSettings, beginnings: Sequence[Beginning]) -> None:
         self._settings, self._beginnings = settings, beginnings
-        self._filters = [by_token(settings, beginning.own) for beginning in beginnings]
+        self._filters = [by_token(settings, beginning.filters) for beginning in beginnings]
         self.open = [Hypothesis((), one.log_share, 0.0, number) for number, one in enumerate(beginnings)]
         self._groups = [0] * len(beginnings)
         """Of each open hypothesis; at the beginning all groups share one."""
@@ -88,11 +88,11 @@ class _Beams:
         taken_V = np.zeros(logs_BV.shape[1])
         size = self._settings.beams // self._settings.beam_groups
         for group in range(self._settings.beam_groups):
-            own = [row for row, number in enumerate(self._groups) if number == group or not self.open[0].ids]
-            if not own:
+            members = [row for row, number in enumerate(self._groups) if number == group or not self.open[0].ids]
+            if not members:
                 continue
             kept = 0
-            for row, token in self._ranked(own, logs_BV, taken_V, 2 * size):
+            for row, token in self._ranked(members, logs_BV, taken_V, 2 * size):
                 found = self._longer(self.open[row], token, float(logs_BV[row, token]))
                 taken_V[token] += 1
                 if self._beginnings[found.beginning].over(found.ids):
@@ -106,7 +106,7 @@ class _Beams:
                     break
         if not following and not self._ended:
             raise GenerationError(
-                "beam search has nothing to go on with: all tokens of the vocabulary are banned or filtered out; "
+                "beam search has no token to continue with: the whole vocabulary is banned or filtered out; "
                 "loosen ban, no_repeat_ngram or your own filters"
             )
         self.open, self._groups = following, groups

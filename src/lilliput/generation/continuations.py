@@ -1,7 +1,7 @@
 """Continuations of several prompts at once: their tokens as iterators, or the probability of given ones.
 
-A text follows from (weights, prompt, settings, seed) alone: each has a sampler of its own, and what stands beside it in
-a batch changes its logits by no more than the rounding of matrix products. Left out: speculative steps.
+A text follows from (weights, prompt, settings, seed) alone: each has its own sampler, and the other texts of
+the batch change its logits by no more than the rounding of matrix products. Left out: speculative steps.
 """
 
 from collections import deque
@@ -22,19 +22,19 @@ def generate(
     prompts: Sequence[Sequence[int]],
     settings: SamplingSettings,
     seeds: Sequence[int],
-    own: Sequence[Sequence[Filter]] | None = None,
+    filters: Sequence[Sequence[Filter]] | None = None,
 ) -> list[Iterator[Token]]:
     """Return for each prompt, which has a row of `backend` and a seed, the tokens that continue it.
 
-    There are `settings.max_tokens` at most; `own` are filters of the caller for each (`Sampler`). Asking one text for a
+    There are `settings.max_tokens` at most; `filters` are the caller's for each (`Sampler`). Asking one text for a
     token lets all go on by one, but those whose iterator was closed. Of a prompt longer than a GPT's context the latest
     `context` tokens count. Raises GenerationError, at the call, for an empty prompt or an id outside the vocabulary,
-    and while drawing if the logits are not finite or nothing is allowed any more.
+    and while drawing if the logits are not finite or no token is allowed.
     """
     texts = [checked(backend.model, prompt) for prompt in prompts]
     samplers = [
-        Sampler(settings, seed, len(ids), filters)
-        for seed, ids, filters in zip(seeds, texts, own or [()] * len(texts), strict=True)
+        Sampler(settings, seed, len(ids), text_filters)
+        for seed, ids, text_filters in zip(seeds, texts, filters or [()] * len(texts), strict=True)
     ]
     together = _Together(backend, texts, samplers)
     return [together.tokens(text, settings.max_tokens) for text in range(len(texts))]
@@ -60,8 +60,8 @@ def log_probabilities(
         totals_B[open_B] += logs_B[open_B]
         if place + 1 < length:
             logits_BV = backend.decode(ids_B.tolist())
-    found: list[float] = totals_B.tolist()
-    return found
+    totals: list[float] = totals_B.tolist()
+    return totals
 
 
 class _Together:

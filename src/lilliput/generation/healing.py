@@ -102,8 +102,8 @@ class Healing:
                 total += math.exp(start.log_weight) * float(np.exp(logs_V[longer]).sum())
             for token, left in self._parts(start.rest):
                 ids, log_weight = [*start.ids, token], start.log_weight + float(logs_V[token])
-                own = not aside and token == given_back[len(start.ids) - len(kept)]
-                heapq.heappush(waiting, (int(not own), -log_weight, -len(waiting), Start(ids, left, log_weight)))
+                encoded = not aside and token == given_back[len(start.ids) - len(kept)]
+                heapq.heappush(waiting, (int(not encoded), -log_weight, -len(waiting), Start(ids, left, log_weight)))
         return Healed(kept, starts, len(given_back), math.log(total) if total else -math.inf)
 
     def behind(self, start: Start, bans: Sequence[str]) -> Filter:
@@ -182,25 +182,28 @@ def later(change: Filter, start: int) -> Filter:
 
 
 def log_shares(
-    starts: Sequence[Start], settings: SamplingSettings, own: Sequence[Sequence[Filter]], temperature: float = 1.0
+    starts: Sequence[Start],
+    settings: SamplingSettings,
+    filters_by_start: Sequence[Sequence[Filter]],
+    temperature: float = 1.0,
 ) -> list[float]:
-    """Return the logarithm of the share of each start, whose filters are `own`, where tokens are drawn so."""
+    """Return the logarithm of the share of each start among all, under these settings, filters and temperature."""
     if len(starts) == 1:
         return [0.0]
-    found = []
-    for start, filters in zip(starts, own, strict=True):
+    shares = []
+    for start, filters in zip(starts, filters_by_start, strict=True):
         assert start.logits_V is not None, "starts among several were read"
         filtered: Logits = start.logits_V.astype(np.float64)
         size = _log_sum(filtered)
         for change in by_token(settings, filters):
             filtered = change(filtered, start.ids)
         logs = start.log_weight + filtered - size
-        found.append(float(logs.max()) if temperature < COLDEST else _log_sum(logs / temperature))
+        shares.append(float(logs.max()) if temperature < COLDEST else _log_sum(logs / temperature))
     if temperature < COLDEST:
-        return [0.0 if place == int(np.argmax(found)) else -math.inf for place in range(len(found))]
-    size = _log_sum(np.array(found))
+        return [0.0 if number == int(np.argmax(shares)) else -math.inf for number in range(len(shares))]
+    size = _log_sum(np.array(shares))
     # Where nothing is allowed in any of them, the sampler says so.
-    return [share - size for share in found] if math.isfinite(size) else [0.0, *[-math.inf] * (len(found) - 1)]
+    return [share - size for share in shares] if math.isfinite(size) else [0.0, *[-math.inf] * (len(shares) - 1)]
 
 
 def drawn(shares: Sequence[float], seed: int) -> int:

@@ -77,7 +77,7 @@ class Numbers:
 
 
 class Sampler:
-    """Chooses the tokens of one text, of which the first `start` are the prompt; `own` are filters of the caller.
+    """Chooses the tokens of one text, of which the first `start` are the prompt; `filters` are the caller's.
 
     Bias and bans are among these: what they name are texts, and only the caller knows which tokens those are. The
     choices follow from the logits, the settings and the seed. With `top`, each token comes with this many of the
@@ -85,11 +85,11 @@ class Sampler:
     """
 
     def __init__(
-        self, settings: SamplingSettings, seed: int, start: int, own: Sequence[Filter] = (), *, top: int = 0
+        self, settings: SamplingSettings, seed: int, start: int, filters: Sequence[Filter] = (), *, top: int = 0
     ) -> None:
         self._top = top
         self._generator = Numbers(seed)
-        self._first = by_token(settings, own)
+        self._first = by_token(settings, filters)
         self._settings, self._start = settings, start
         self._temperatures = settings.temperatures or (settings.temperature,)
         self._then = by_value(settings, self._temperatures, start, self._generator)
@@ -112,7 +112,7 @@ class Sampler:
             filtered = change(filtered, ids)
         if self._first and not math.isfinite(np.maximum.reduce(filtered)):
             raise GenerationError(
-                f"after {len(ids)} tokens nothing is allowed any more: all tokens of the vocabulary are banned or "
+                f"after {len(ids)} tokens no token is allowed: the whole vocabulary is banned or "
                 "filtered out; loosen ban, no_repeat_ngram or your own filters"
             )
         token = self._of_the_allowed(filtered, ids)
@@ -209,15 +209,15 @@ def _weights(values: list[float], value: float) -> list[float]:
     return [math.exp((logit - greatest_logit) / value) for logit in values]
 
 
-def by_token(settings: SamplingSettings, own: Sequence[Filter] = ()) -> list[Filter]:
-    """Return the filters that look at which token it is, in the order in which they act; `own` come last."""
+def by_token(settings: SamplingSettings, filters: Sequence[Filter] = ()) -> list[Filter]:
+    """Return the filters that depend on the token's identity, in their order; the caller's `filters` come last."""
     chosen: list[Filter] = []
     strengths = (settings.repetition_penalty, settings.presence_penalty, settings.frequency_penalty)
     if strengths != (1, 0, 0):
         chosen.append(penalties(*strengths, settings.penalty_window))
     if settings.no_repeat_ngram is not None:
         chosen.append(no_repeat_ngram(settings.no_repeat_ngram))
-    return [*chosen, *own]
+    return [*chosen, *filters]
 
 
 def by_value(settings: SamplingSettings, temperatures: Sequence[float], start: int, generator: Uniform) -> list[Filter]:

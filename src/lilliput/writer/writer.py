@@ -41,7 +41,7 @@ from lilliput.writer.scoring import ScoredToken, scored_tokens
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """A text that continues a prompt, with the logarithm of its probability."""
+    """A text that continues a prompt, and its log-probability."""
 
     text: str
     tokens: int
@@ -50,18 +50,18 @@ class Continuation:
 
 @dataclass(frozen=True, slots=True)
 class NextWord:
-    """A word that may follow a prompt, with the white space around it, and its probability."""
+    """A word that may follow a prompt, with the white space that ends it, and its probability."""
 
     text: str
     probability: float
 
 
 FILLINGS = 16
-"""Texts that are written to find one that fits between two others."""
+"""Continuations that `fill` draws."""
 AT_ONCE = 32
-"""Texts that are written together; more take memory and gain little."""
+"""Texts written in one batch. A larger batch takes more memory and gains little speed."""
 BEAMS_PER_WORD = 4
-"""Beams of the search for the next words, for each word: several spellings of a word are one word."""
+"""Beams that `next_words` uses for each word: some beams are spellings of the same word."""
 LONGEST_WORD = 32
 """Tokens after which a next word ends, complete or not."""
 
@@ -69,11 +69,11 @@ LONGEST_WORD = 32
 class Writer:
     """A model with its tokenizer: text in, text out.
 
-    `settings` are the sampling options used where a call gives none. With `fast`, onnxruntime writes in place of torch
-    on a processor (`generation.backends.engine`), with weights of 32 or 8 `bits`, and a GPU replays recorded steps
-    (`generation.backends.cuda_graph`); `note` gets a line where that fails. The weights must not change then. For 8
-    bits, the faster arithmetic for this number of `texts` at once is chosen, and kept. `labels` are the characters of
-    the kinds of documents that the model has learnt (`corpus.labels`).
+    `settings` are the default sampling options. With `fast`, onnxruntime replaces torch on a processor
+    (`generation.backends.engine`), with weights of 32 or 8 `bits`, and a GPU replays recorded steps
+    (`generation.backends.cuda_graph`); if that fails, `note` gets one line and torch is used. With `fast`, the weights
+    must not change. With 8 bits, the writer picks the faster arithmetic for this number of `texts` at once and keeps
+    it. `labels` maps the labels that the model has learnt to their characters (`corpus.labels`).
     """
 
     def __init__(
@@ -101,12 +101,12 @@ class Writer:
         self._open: Callable[[int], Backend] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what another process needs; it opens a reader of its own, and `note` may be any function."""
+        """Return the state for another process: it opens a new backend, and `note` becomes `print`."""
         return self.__dict__ | {"_open": None, "_note": print}
 
     @property
     def labels(self) -> list[str]:
-        """Return the names of the kinds of documents that were learnt, of which `label` may ask for one."""
+        """Return the labels that the model has learnt: the values that the option `label` accepts."""
         return list(self._labels)
 
     def write(
@@ -114,9 +114,9 @@ class Writer:
     ) -> str:
         """Return `prompt` continued by the model, as one string.
 
-        `sampling` takes the keys of a recipe's `[sample]` section. `filters` are functions of your own: they get the
-        logits of the next token, as an array by id, and the ids so far, and return logits. The same seed gives the
-        same text. Raises GenerationError for options that are impossible.
+        `sampling` takes the keys of a recipe's `[sample]` section. `filters` are your own functions: each takes the
+        logits of the next token, an array by id, and the ids so far, and returns logits. The same seed gives the same
+        text. Raises GenerationError for impossible options.
         """
         start = self.start(prompt)
         return start + "".join(piece.text for piece in self.stream(start, seed=seed, filters=filters, **sampling))
@@ -124,9 +124,9 @@ class Writer:
     def write_many(
         self, prompts: Sequence[str | None], *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
     ) -> list[str]:
-        """Return each of the prompts continued, as `write` does with the seeds `seed`, `seed + 1` and so on.
+        """Return each prompt continued, as `write` does with the seeds `seed`, `seed + 1` and so on.
 
-        They are written together, which takes less time than one after the other.
+        The texts are written in batches, which is faster than one after the other.
         """
         if isinstance(prompts, str):
             raise GenerationError(f"sampling: prompts: should be several texts, not one: [{shown(prompts)}]")
@@ -135,12 +135,12 @@ class Writer:
             numbers = range(first, min(first + AT_ONCE, len(texts)))
             seeds = [seed + number for number in numbers]
             streams = self.streams([texts[number] for number in numbers], seeds, filters=filters, **sampling)
-            going = dict(zip(numbers, streams, strict=True))
-            while going:
-                for number, stream in list(going.items()):
+            open_streams = dict(zip(numbers, streams, strict=True))
+            while open_streams:
+                for number, stream in list(open_streams.items()):
                     piece = next(stream, None)
                     if piece is None:
-                        del going[number]
+                        del open_streams[number]
                     else:
                         texts[number] += piece.text
         return texts
@@ -148,7 +148,7 @@ class Writer:
     def stream(
         self, prompt: str | None = None, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
     ) -> Iterator[Piece]:
-        """Yield the continuation of `prompt`, a piece for each token; characters come whole, stop strings are left out.
+        """Yield the continuation of `prompt`, one piece per token, in whole characters and without stop strings.
 
         The options and the errors are those of `write`.
         """
@@ -157,28 +157,30 @@ class Writer:
     def search(
         self, prompt: str | None = None, *, filters: Sequence[Filter] = (), **sampling: Any
     ) -> list[Continuation]:
-        """Return the likeliest continuations of `prompt` that beam search finds, `beams` of them, the best first.
+        """Return the `beams` most likely continuations of `prompt` that beam search finds, the best first.
 
-        Nothing is drawn: of the options those act that forbid or favour tokens or end the text, and `length_penalty`,
-        `beam_groups` and `diversity`.
+        Beam search draws nothing. It follows the options that forbid or favour tokens or end the text, and
+        `length_penalty`, `beam_groups` and `diversity`.
         """
         settings, start = self.sampling(sampling), self.start(prompt)
         pattern, backend = self._pattern(settings), self.backend(1)
-        starts, own, shares = self._ways(backend, start, settings, pattern, filters, 1.0)
+        starts, filters_by_start, log_shares = self._starts(backend, start, settings, pattern, filters, 1.0)
 
         def text(number: int, new: Sequence[int]) -> tuple[str, bool]:
             written = TextStream(self.tokenizer, len(starts[number].rest)).push_all(new)
             return cut(self._shown(written), settings, start, pattern)
 
-        def over(number: int, new: Sequence[int]) -> bool:
+        def has_ended(number: int, new: Sequence[int]) -> bool:
             return text(number, new)[1]
 
         beginnings = [
-            Beginning(starts[number].ids, partial(over, number), own[number], shares[number])
+            Beginning(starts[number].ids, partial(has_ended, number), filters_by_start[number], log_shares[number])
             for number in range(len(starts))
         ]
-        found = search(backend, beginnings, settings)
-        return [Continuation(text(one.beginning, one.ids)[0], len(one.ids), one.log_probability) for one in found]
+        return [
+            Continuation(text(best.beginning, best.ids)[0], len(best.ids), best.log_probability)
+            for best in search(backend, beginnings, settings)
+        ]
 
     def next_words(
         self, prompt: str | None = None, n: int = 9, *, filters: Sequence[Filter] = (), **sampling: Any
@@ -200,39 +202,41 @@ class Writer:
     def fill(
         self, prompt: str | None, suffix: str, *, seed: int = 1, filters: Sequence[Filter] = (), **sampling: Any
     ) -> list[Continuation]:
-        """Return texts that lead from `prompt` to `suffix`, by how likely they make the suffix, the best first.
+        """Return texts to put between `prompt` and `suffix`, those that make the suffix most likely first.
 
-        Several continuations of the prompt are written, and each is tried up to each end of a word;
-        `log_probability` is that of the suffix behind it. The options are those of `write`.
+        Draws `FILLINGS` continuations of the prompt and cuts each after every word. `log_probability` is that of the
+        suffix after the cut. The options are those of `write`.
         """
         if not checked_text("suffix", suffix):
             raise GenerationError("sampling: suffix: should have at least one character")
         settings, start = self.sampling(sampling), self.start(prompt)
         written = self.write_many([start] * FILLINGS, seed=seed, filters=filters, **sampling)
         ends = {text[:end] for text in written for end in _ends_of_words(text, len(start))}
-        texts, found, backend = sorted(ends), [], self.backend(1)
+        texts, fillings, backend = sorted(ends), [], self.backend(1)
         for first in range(0, len(texts), AT_ONCE):
             part = texts[first : first + AT_ONCE]
-            prompts, wanted, given = zip(*(self._led(backend, text, suffix, settings) for text in part), strict=True)
-            likely = log_probabilities(self.backend(len(part)), prompts, wanted)
+            prompts, continuations, given = zip(
+                *(self._split_suffix(backend, text, suffix, settings) for text in part), strict=True
+            )
+            likely = log_probabilities(self.backend(len(part)), prompts, continuations)
             for text, log_probability, before in zip(part, likely, given, strict=True):
-                found.append(
+                fillings.append(
                     Continuation(text[len(start) :], len(self._encode(text, settings)), log_probability - before)
                 )
-        return sorted(found, key=lambda one: -one.log_probability)
+        return sorted(fillings, key=lambda filling: -filling.log_probability)
 
-    def _led(
+    def _split_suffix(
         self, backend: Backend, text: str, suffix: str, settings: SampleSettings
     ) -> tuple[Sequence[int], Sequence[int], float]:
-        """Return a prompt and a continuation that together are a text and a suffix.
+        """Return the ids of a prompt and a continuation that together spell a text and its suffix.
 
-        Also the logarithm of how probable is what of the continuation belongs to the text.
+        The third value is the log-probability of the part of the continuation that belongs to the text.
         """
         ids, whole = self._encode(text, settings), self._encode(text + suffix, settings)
         healed = self._heal(backend, ids)
-        place = len(ids) - healed.given_back
-        if healed.given_back and whole[:place] == ids[:place]:
-            return healed.kept, whole[place:], healed.log_probability
+        kept = len(ids) - healed.given_back
+        if healed.given_back and whole[:kept] == ids[:kept]:
+            return healed.kept, whole[kept:], healed.log_probability
         return ids, self.tokenizer.encode(canonical(suffix)).tolist(), 0.0
 
     def score(self, text: str, *, top: int = 0, label: str | None = None) -> list[ScoredToken]:
@@ -254,28 +258,30 @@ class Writer:
     def streams(
         self, prompts: Sequence[str | None], seeds: Sequence[int], *, filters: Sequence[Filter] = (), **sampling: Any
     ) -> list[Iterator[Piece]]:
-        """Return what `stream` does for each prompt and seed; asking one for a piece lets all be written."""
+        """Return a `stream` for each prompt and seed. All advance together when one is asked for a piece."""
         settings = self.sampling(sampling)
         seeds = [checked_number("seed", seed) for seed in seeds]
-        starts = [self.start(prompt) for prompt in prompts]
+        texts = [self.start(prompt) for prompt in prompts]
         if settings.beams > 1:
-            return [self._best(start, filters, sampling) for start in starts]
+            return [self._best(text, filters, sampling) for text in texts]
         pattern, backend = self._pattern(settings), self.backend(len(prompts))
         temperature = (settings.temperatures or (settings.temperature,))[0]
-        known = {start: self._ways(backend, start, settings, pattern, filters, temperature) for start in set(starts)}
-        begun, own = [], []
-        for start, seed in zip(starts, seeds, strict=True):
-            ways, its_own, shares = known[start]
-            number = drawn(shares, seed)
-            begun.append(ways[number])
-            own.append(its_own[number])
-        texts = generate(backend, [way.ids for way in begun], settings, seeds, own)
+        starts_of = {text: self._starts(backend, text, settings, pattern, filters, temperature) for text in set(texts)}
+        drawn_starts, drawn_filters = [], []
+        for text, seed in zip(texts, seeds, strict=True):
+            starts, filters_by_start, log_shares = starts_of[text]
+            number = drawn(log_shares, seed)
+            drawn_starts.append(starts[number])
+            drawn_filters.append(filters_by_start[number])
+        streams = generate(backend, [start.ids for start in drawn_starts], settings, seeds, drawn_filters)
         return [
-            ended(self._unlabelled(pieces(tokens, TextStream(self.tokenizer, len(way.rest)))), settings, start, pattern)
-            for tokens, way, start in zip(texts, begun, starts, strict=True)
+            ended(
+                self._unlabelled(pieces(tokens, TextStream(self.tokenizer, len(start.rest)))), settings, text, pattern
+            )
+            for tokens, start, text in zip(streams, drawn_starts, texts, strict=True)
         ]
 
-    def _ways(
+    def _starts(
         self,
         backend: Backend,
         start: str,
@@ -284,13 +290,13 @@ class Writer:
         filters: Sequence[Filter],
         temperature: float,
     ) -> tuple[Sequence[Start], list[list[Filter]], list[float]]:
-        """Return how a text may go on, with the filters and the logarithm of the share of each way."""
+        """Return the starts of a continuation, the filters of each and the logarithm of the share of each."""
         starts = self._heal(backend, self._encode(start, settings)).starts
-        own = self._own(settings, pattern, starts, filters)
-        return starts, own, log_shares(starts, settings, own, temperature)
+        filters_by_start = self._filters(settings, pattern, starts, filters)
+        return starts, filters_by_start, log_shares(starts, settings, filters_by_start, temperature)
 
     def _heal(self, backend: Backend, ids: list[int]) -> Healed:
-        # Where answers were learnt, prompts were encoded by themselves.
+        # A model of prompts and answers has learnt prompts that were encoded alone.
         if END in self.settings.stop:
             return Healed(ids, [Start(ids)])
         return self._healing.heal(backend, checked(self.model, ids))
@@ -316,11 +322,11 @@ class Writer:
         return partial(TorchBackend, self.model)
 
     def start(self, prompt: str | None) -> str:
-        """Return the text that a model continues: `prompt`, or the start of the recipe's samples if there is none."""
+        """Return the text to continue: `prompt`, or the first prompt of the settings if `prompt` is empty."""
         return checked_text("prompt", prompt or self.settings.prompts[0])
 
     def _encode(self, start: str, settings: SampleSettings) -> list[int]:
-        """Return the ids of a text to be continued, cleaned as texts to learn are, with the label that is asked for."""
+        """Return the ids of a text, cleaned as training texts are, with the label of the settings before it."""
         start = canonical(start)
         if settings.label is not None:
             start = mark_prompt(start, self._labels[settings.label])
@@ -331,7 +337,7 @@ class Writer:
         return unmark(text) if self._labels else text
 
     def _unlabelled(self, written: Iterator[Piece]) -> Iterator[Piece]:
-        """Leave out the characters of labels, which the model writes where a text of its kind goes on."""
+        """Remove the characters of labels, which the model writes before each paragraph."""
         if not self._labels:
             return written
         return (replace(piece, text=unmark(piece.text)) for piece in written)
@@ -340,30 +346,32 @@ class Writer:
         expressions = patterns(settings)
         return Pattern(self.tokenizer, expressions) if expressions else None
 
-    def _own(
+    def _filters(
         self, settings: SampleSettings, pattern: Pattern | None, starts: Sequence[Start], filters: Sequence[Filter]
     ) -> list[list[Filter]]:
-        """Return for each start the filters of what follows: of what the settings say, then the caller's."""
-        for own in filters:
-            if not callable(own):
-                raise GenerationError(f"sampling: filters: should be functions of logits and ids, not {shown(own)}")
+        """Return the filters of each start: those of the settings, then the caller's."""
+        for function in filters:
+            if not callable(function):
+                raise GenerationError(
+                    f"sampling: filters: should be functions of logits and ids, not {shown(function)}"
+                )
         biased = [named_bias(self.tokenizer, settings.bias)] if settings.bias else []
         bans, marks = [never(self.tokenizer, text) for text in settings.ban], []
         if settings.label is not None or pattern is not None:
-            # What has to match holds no label, since nobody would see it.
+            # A text that has to match contains no label: readers would not see it.
             allowed = settings.label if pattern is None else None
             others = [character for label, character in self._labels.items() if label != allowed]
             marks = never_marks(self.tokenizer, others)
-        found = []
+        filters_by_start = []
         for start in starts:
-            place, rest = len(start.ids), start.rest
+            position, rest = len(start.ids), start.rest
             first = [self._healing.behind(start, settings.ban)] if rest else []
-            barred = [later(ban, place) for ban in bans] if rest else bans
-            matching = [] if pattern is None else [pattern.behind(place, rest)]
-            characters = self._characters.behind(place, rest)
-            # Whatever a filter of the caller says, the first token begins with the rest.
-            found.append([*first, *biased, *barred, *marks, *matching, characters, *filters, *first])
-        return found
+            barred = [later(ban, position) for ban in bans] if rest else bans
+            matching = [] if pattern is None else [pattern.behind(position, rest)]
+            characters = self._characters.behind(position, rest)
+            # The first token begins with the rest, whatever the caller's filters allow.
+            filters_by_start.append([*first, *biased, *barred, *marks, *matching, characters, *filters, *first])
+        return filters_by_start
 
     @cached_property
     def _healing(self) -> Healing:
@@ -374,18 +382,18 @@ class Writer:
         return Characters(self.tokenizer)
 
     def sampling(self, options: Mapping[str, Any]) -> SampleSettings:
-        """Return the writer's settings with these laid over them. Raises GenerationError for what is impossible."""
+        """Return the writer's settings, overridden by these. Raises GenerationError for impossible options."""
         try:
             settings = SampleSettings.model_validate(self.settings.model_dump() | dict(options))
         except ValidationError as error:
             raise GenerationError(f"sampling: {explain(error, SampleSettings)}") from None
         if settings.label is not None and settings.label not in self._labels:
-            known = f"it knows {', '.join(self._labels)}" if self._labels else "it has learnt none (data.labels)"
-            raise GenerationError(f"sampling: label: this model has no label {settings.label!r}: {known}")
+            labels = f"choose from {', '.join(self._labels)}" if self._labels else "it has learnt none (data.labels)"
+            raise GenerationError(f"sampling: label: this model has no label {settings.label!r}: {labels}")
         return settings
 
 
 def _ends_of_words(text: str, start: int) -> list[int]:
-    """Return where from `start` on a text could break off: at either end of white space, and at its own end."""
-    spaces = [place for place in range(start, len(text)) if text[place].isspace()]
-    return sorted({start, len(text), *spaces, *(place + 1 for place in spaces)})
+    """Return the positions from `start` on at which a text may be cut: around white space, and at its end."""
+    spaces = [position for position in range(start, len(text)) if text[position].isspace()]
+    return sorted({start, len(text), *spaces, *(position + 1 for position in spaces)})
