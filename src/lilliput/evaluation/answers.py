@@ -24,7 +24,9 @@ from torch.nn import functional
 from lilliput.corpus import Examples
 from lilliput.data.encoded_examples import EncodedExamples
 from lilliput.errors import CorpusError
-from lilliput.evaluation.loss import LOGITS_AT_ONCE, POSITIONS_AT_ONCE
+from lilliput.evaluation.loss import POSITIONS_AT_ONCE
+from lilliput.models.output_loss import LOGITS_AT_ONCE
+from lilliput.models.protocol import evaluating
 
 if TYPE_CHECKING:
     from lilliput.models import Model
@@ -78,16 +80,11 @@ def score_answers(
         places = np.unique(np.linspace(0, len(examples) - 1, count).astype(np.int64))
     total, tokens = 0.0, 0
     wrong: list[int] = []
-    training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            for group in _groups(examples, places, batch):
-                loss, scored, right = _group_score(model, examples, group)
-                total, tokens = total + loss, tokens + scored
-                wrong += group[~right].tolist()
-    finally:
-        model.train(training)
+    with evaluating(model), torch.inference_mode():
+        for group in _groups(examples, places, batch):
+            loss, scored, right = _group_score(model, examples, group)
+            total, tokens = total + loss, tokens + scored
+            wrong += group[~right].tolist()
     share = len(places) / len(examples)
     return AnswerScore(total / tokens, tokens, len(places) - len(wrong), len(places), share, tuple(sorted(wrong)))
 

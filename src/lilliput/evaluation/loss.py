@@ -19,17 +19,18 @@ Shapes: B windows, T time, P positions before, D width, V vocabulary, N scored p
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from lilliput.data.scoring_windows import WindowSpan, sliding_stride, sliding_windows
 from lilliput.errors import CorpusError, RecipeError
+from lilliput.models.output_loss import LOGITS_AT_ONCE
+from lilliput.models.protocol import evaluating
 from lilliput.segments import WHOLE, Starts, segments
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ PIECE = 512
 """Targets in a row, about, where only a part of a text is scored: long enough to be a text of its own."""
 SEVERAL = 8
 """Pieces that even a small part of a text has, of one window each at least."""
-LOGITS_AT_ONCE = 2**25
-"""Bounds the logits that exist at one time: 128 MiB in single precision. An eighth of that takes half as long again."""
 
 
 class Sums(NamedTuple):
@@ -226,7 +225,7 @@ def score_parts(
     targets = sum(span.length - span.skip for span in spans)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     groups, done = [], 0
-    with _evaluating(model), torch.inference_mode():
+    with evaluating(model), torch.inference_mode():
         for group in _batches(spans, min(batch, max(1, POSITIONS_AT_ONCE // window)), memory):
             groups.append(_group_losses(model, tokens, group, min(memory, group[0].behind), device))
             done += sum(span.length - span.skip for span in group)
@@ -343,15 +342,3 @@ def _group_losses(
 
 def _sum(losses_N: Tensor) -> float:
     return float(losses_N.cpu().double().sum())  # on the CPU: not every accelerator has double precision
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch dropout off, and put every module back into the mode it had: some may have been frozen on purpose."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
