@@ -297,7 +297,7 @@ def test_entries_of_the_log_have_names_of_their_own() -> None:
 
 
 def test_recipes_are_listed() -> None:
-    listed = section(RECIPES, "The recipes that come along")
+    listed = section(RECIPES, "Built-in recipes")
     assert sorted(re.findall(r"^\| `([\w-]+)` \|", listed, re.MULTILINE)) == recipe_names()
 
 
