@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from lilliput.generation.backends.backend import Backend, LogitsV, farthest
 from lilliput.generation.backends.mixing import Mixing
 from lilliput.generation.backends.prompt_cache import PromptCache
-from lilliput.models import GPTSettings, Model, count_multiplied
+from lilliput.models import Model, count_multiplied
 from lilliput.models.graph import Graph
 
 _ONE_THREAD = 2_000_000
@@ -55,15 +55,16 @@ class Engine:
         if self.steps is not None:
             width = sum(output.in_features for output in model.outputs())
             graph.output("features", features, ["B", width])
-        settings = model.settings
-        transformer = isinstance(settings, GPTSettings)
-        self.longest = settings.ngrams if isinstance(settings, GPTSettings) else 1
-        self.capacity = model.context if transformer else None
-        self.learned = isinstance(settings, GPTSettings) and settings.positions == "learned"
         self.caches = graph.caches
-        self.prompt_cache = PromptCache(transformer)
         self._weights = graph.weights
         self.session = self._load(graph)
+        # The graph's inputs tell what the network needs of a text (`models.graph`).
+        inputs = {value.name: value.shape for value in self.session.get_inputs()}
+        self.longest = inputs["windows"][-1]
+        self.learned = "positions" in inputs
+        transformer = "lengths" in inputs
+        self.capacity = model.context if transformer else None
+        self.prompt_cache = PromptCache(transformer)
 
     def _load(self, graph: Graph) -> Any:
         options = onnxruntime.SessionOptions()
