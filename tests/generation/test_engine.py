@@ -11,7 +11,8 @@ from tests.models.test_models import CONTEXT, VOCABULARY, any_settings, lively
 
 from lilliput.generation import Engine, OnnxBackend, TorchBackend, load_engine
 from lilliput.models import GPTSettings, RecurrentSettings
-from lilliput.models.graph import Graph, blocks, from_blocks
+from lilliput.models.graph import Graph
+from lilliput.models.quantization import dequantize, quantize
 
 
 @settings(max_examples=40, deadline=None)
@@ -28,8 +29,8 @@ def test_every_option_comes_to_the_same_logits(model_settings):
 @pytest.mark.parametrize("shape", [(5, 32), (7, 40), (3, 1)])
 def test_blocks_are_the_matrix_to_half_a_step(shape):
     weight_OI = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    bytes_OKI, scales_OK = blocks(weight_OI)
-    again = from_blocks(bytes_OKI, scales_OK)
+    bytes_OKI, scales_OK = quantize(weight_OI)
+    again = dequantize(bytes_OKI, scales_OK)
     step = np.repeat(scales_OK, 32, 1)
     assert (np.abs(again[:, : shape[1]] - weight_OI) <= step[:, : shape[1]] * 0.5001).all()
     assert np.array_equal(again[:, shape[1] :], np.zeros_like(again[:, shape[1] :]))
@@ -83,7 +84,7 @@ def test_single_precision_multiplies_the_rounded_weights():
     with torch.no_grad():
         for name, matrix_OI in model.named_parameters():
             if matrix_OI.ndim == 2 and name != "embedding.weight":
-                rounded_OI = from_blocks(*blocks(matrix_OI.numpy()))[:, : matrix_OI.shape[1]]
+                rounded_OI = dequantize(*quantize(matrix_OI.numpy()))[:, : matrix_OI.shape[1]]
                 matrix_OI.copy_(torch.from_numpy(rounded_OI))
     rounded_V = OnnxBackend(Engine(model), 1).prefill(0, [1, 2, 3])
     np.testing.assert_allclose(logits_V, rounded_V, atol=1e-5)
@@ -97,12 +98,7 @@ def test_a_working_engine_is_loaded_without_a_word():
 
 
 def test_what_onnxruntime_lacks_is_told_in_a_line(monkeypatch):
-    put = Graph.put
-    monkeypatch.setattr(
-        Graph,
-        "put",
-        lambda self, kind, *inputs, **more: put(self, "Unheard" if kind == "Relu" else kind, *inputs, **more),
-    )
+    monkeypatch.setattr(Graph, "squared_relu", lambda self, x: self._node("Unheard", x))
     notes = []
     assert load_engine(lively(GPTSettings(width=8, heads=2)), notes.append) is None
     assert len(notes) == 1
@@ -113,7 +109,7 @@ def test_what_onnxruntime_lacks_is_told_in_a_line(monkeypatch):
 
 def test_other_logits_are_told_in_a_line(monkeypatch):
     monkeypatch.setattr(
-        Graph, "affine", lambda self, x, weight, bias: self.put("MatMul", x, self.constant(weight.T * 1.01))
+        Graph, "affine", lambda self, x, weight, bias: self._node("MatMul", x, self.constant(weight.T * 1.01))
     )
     notes = []
     assert load_engine(lively(GPTSettings(shape="gpt2", width=32, heads=2)), notes.append) is None

@@ -106,8 +106,8 @@ class Ensemble(Model):
     def emit(self, graph: "Graph") -> tuple[str, str]:
         """Write the members into a graph, and the average of what they predict."""
         features, logits = zip(*(member.emit(graph) for member in self._models()), strict=True)
-        averaged = graph.put("Mean", *(graph.put("Softmax", part, axis=-1) for part in logits))
-        return graph.put("Concat", *features, axis=-1), graph.put("Log", averaged)
+        averaged = graph.mean([graph.softmax(part) for part in logits])
+        return graph.concatenate(features), graph.log(averaged)
 
     def new_cache(self, batch: int) -> EnsembleCache:
         """Return empty caches of all members."""

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from lilliput.errors import GenerationError
 from lilliput.models.cache import KeyValueCache
-from lilliput.models.layers import Block, make_norm, rotary_halves, rotary_tables
+from lilliput.models.layers import Block, make_norm, rotary_tables
 from lilliput.models.ngrams import NgramEmbedding
 from lilliput.models.protocol import Cache, Model
 from lilliput.models.settings import GPTSettings
@@ -104,28 +104,23 @@ class GPT(Model):
 
     def emit(self, graph: "Graph") -> tuple[str, str]:
         """Write the network into a graph, for the latest position."""
-        windows_BTL = graph.windows(self.settings.ngrams)
-        if self.settings.ngrams > 1:
-            ids_BT = graph.put("Gather", windows_BTL, graph.constant(np.int64(self.settings.ngrams - 1)), axis=2)
-        else:
-            ids_BT = graph.shaped(windows_BTL, 0, -1)
+        ids_BT = graph.token_ids(self.settings.ngrams)
         table = graph.constant(self.embedding.weight)
-        x_BTD = graph.put("Gather", table, ids_BT)
+        x_BTD = graph.embedding(ids_BT, table)
         if self.ngrams is not None:
-            x_BTD = graph.put("Add", x_BTD, self.ngrams.emit(graph, windows_BTL))
+            x_BTD = graph.add(x_BTD, self.ngrams.emit(graph))
         if self.position is not None:
-            learned_BTD = graph.put("Gather", graph.constant(self.position.weight), graph.positions())
-            x_BTD = graph.put("Add", x_BTD, learned_BTD)
+            position_table = graph.constant(self.position.weight)
+            x_BTD = graph.add(x_BTD, graph.embedding(graph.positions(), position_table))
         if self.settings.embedding_norm:
             x_BTD = graph.rms_norm(x_BTD, np.ones(self.settings.width, np.float32), self.settings.norm_epsilon)
         rotary = None
         if self.cosines_TK is not None and self.sines_TK is not None:
-            tables = rotary_halves(self.cosines_TK, self.sines_TK)
-            rotary = graph.constant(tables[0]), graph.constant(tables[1])
+            rotary = graph.rotary(self.cosines_TK, self.sines_TK)
         added_BTD = ""
         for block in self.blocks:
             x_BTD, added_BTD = cast(Block, block).emit(graph, x_BTD, added_BTD, rotary)
-        latest_BD = graph.put("Gather", graph.put("Add", x_BTD, added_BTD), graph.constant(np.int64(-1)), axis=1)
+        latest_BD = graph.select(graph.add(x_BTD, added_BTD), 1, -1)
         features_BD = graph.norm(latest_BD, self.norm)
         return features_BD, graph.head(features_BD, self.output, self.embedding, table)
 

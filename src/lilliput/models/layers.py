@@ -14,7 +14,6 @@ F feed-forward width.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -114,65 +113,9 @@ class Attention(nn.Module):
         return mixed_BTD
 
     def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None") -> str:
-        """Write the same into a graph; `rotary` names the tables."""
-        width = -(-self.head_width // _HEAD_MULTIPLE) * _HEAD_MULTIPLE
-        layers = (
-            (self.query, self.heads, True),
-            (self.key, self.key_value_heads, True),
-            (self.value, self.key_value_heads, False),
-        )
-        weights, biases = zip(
-            *(widened(layer, count, width, halves=halves) for layer, count, halves in layers), strict=True
-        )
-        # One product where training has three: a call takes as long as a small product.
-        together = graph.affine(x_BTD, torch.cat(weights), None if biases[0] is None else torch.cat(biases))
-        parts = (together, "", "")
-        if self.query_key_epsilon is not None:
-            queries, keys, values = graph.split(together, [count * width for _, count, _ in layers])
-            # Zeros that widen a head count in the mean of its squares.
-            share = self.head_width / width
-            gain, epsilon = np.full(width, share**0.5, np.float32), self.query_key_epsilon * share
-            heads = ((queries, self.heads), (keys, self.key_value_heads))
-            queries, keys = (
-                graph.shaped(graph.rms_norm(graph.shaped(part, 0, 0, count, width), gain, epsilon), 0, 0, -1)
-                for part, count in heads
-            )
-            parts = (queries, keys, values)
-        (keys_in, keys_out), (values_in, values_out) = (graph.keys(self.key_value_heads, width) for _ in range(2))
-        mixed = graph.put(
-            "GroupQueryAttention",
-            *(*parts, keys_in, values_in, *graph.lengths(), *(rotary or ())),
-            also=(keys_out, values_out),
-            domain="com.microsoft",
-            num_heads=self.heads,
-            kv_num_heads=self.key_value_heads,
-            do_rotary=int(rotary is not None),
-            scale=self.head_width**-0.5,
-        )
-        columns = self.output.weight.reshape(len(self.output.weight), self.heads, -1)
-        return graph.affine(mixed, F.pad(columns, (0, width - self.head_width)).flatten(1), self.output.bias)
-
-
-_HEAD_MULTIPLE = 16
-"""Of which the width of a head has to be in onnxruntime; zeros widen it."""
-
-
-def widened(layer: nn.Linear, heads: int, width: int, *, halves: bool) -> tuple[Tensor, Tensor | None]:
-    """Return weight and bias of a layer that makes heads of this width, with zeros behind each head or each half."""
-    missing = width - layer.out_features // heads
-
-    def widen(value: Tensor) -> Tensor:
-        parts = value.reshape(heads * (2 if halves else 1), -1, *value.shape[1:]).movedim(1, -1)
-        return F.pad(parts, (0, missing // (2 if halves else 1))).movedim(-1, 1).flatten(0, 1)
-
-    return widen(layer.weight), None if layer.bias is None else widen(layer.bias)
-
-
-def rotary_halves(cosines_TK: Tensor, sines_TK: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the tables as onnxruntime has them: one half, without the sign, for a head that is wide enough for it."""
-    half = cosines_TK.shape[1] // 2
-    missing = -half % (_HEAD_MULTIPLE // 2)
-    return F.pad(cosines_TK[:, :half], (0, missing)), F.pad(sines_TK[:, half:], (0, missing))
+        """Write the same into a graph; `rotary` is what `Graph.rotary` returns."""
+        projections = (self.query, self.key, self.value, self.output)
+        return graph.attention(x_BTD, projections, self.heads, self.key_value_heads, self.query_key_epsilon, rotary)
 
 
 def plain_is_faster(values_BHTK: Tensor) -> bool:
@@ -232,21 +175,11 @@ class FeedForward(nn.Module):
     def emit(self, graph: "Graph", x_BTD: str) -> str:
         """Write the same into a graph."""
         if self.gate is not None:
-            hidden = self._emit_gated(graph, x_BTD, self.gate)
-        elif self.activation == "gelu":
-            hidden = graph.put("FastGelu", graph.linear(x_BTD, self.up), domain="com.microsoft")
+            hidden = graph.swiglu(x_BTD, self.gate, self.up)
         else:
-            hidden = graph.put("Relu", graph.linear(x_BTD, self.up))
-            if self.activation == "relu2":
-                hidden = graph.put("Mul", hidden, hidden)
+            activation = {"gelu": graph.gelu, "relu": graph.relu, "relu2": graph.squared_relu}[self.activation]
+            hidden = activation(graph.linear(x_BTD, self.up))
         return graph.linear(hidden, self.down)
-
-    def _emit_gated(self, graph: "Graph", x_BTD: str, gate: nn.Linear) -> str:
-        # One product, as for queries, keys and values.
-        bias = None if gate.bias is None else torch.cat((gate.bias, self.up.bias))
-        together = graph.affine(x_BTD, torch.cat((gate.weight, self.up.weight)), bias)
-        gates, hidden = graph.split(together, [gate.out_features, self.up.out_features])
-        return graph.put("Mul", graph.put("QuickGelu", gates, domain="com.microsoft", alpha=1.0), hidden)
 
 
 class Block(nn.Module):

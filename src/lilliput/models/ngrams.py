@@ -62,8 +62,8 @@ class NgramEmbedding(nn.Module):
         weight = self.table.weight
         return weight.grad is not None and weight.device.type == "cpu" and not torch.compiler.is_compiling()
 
-    def emit(self, graph: "Graph", windows_BTL: str) -> str:
-        """Write the same into a graph: return the name of embeddings_BTD of the last `longest` tokens at each place.
+    def emit(self, graph: "Graph") -> str:
+        """Write the same into a graph: return the name of embeddings_BTD.
 
         The hash is a sum modulo a prime, so that all orders are one product with powers of the factor.
         """
@@ -72,14 +72,14 @@ class NgramEmbedding(nn.Module):
             for back in range(order):
                 powers_NL[order - 2, self.longest - 1 - back] = pow(_FACTOR, order - 1 - back, _PRIME)
         one, prime, mixer, rows = (graph.constant(np.int64(value)) for value in (1, _PRIME, _MIXER, self.rows))
-        tokens_BT1L = graph.shaped(graph.put("Add", windows_BTL, one), 0, 0, 1, self.longest)
-        products = graph.put("Mul", tokens_BT1L, graph.constant(powers_NL))
-        codes_BTN = graph.put("ReduceSum", products, graph.constant(np.array([-1])), keepdims=0)
-        mixed = graph.put("Mul", graph.put("Mod", codes_BTN, prime), mixer)
-        places_BTN = graph.put("Mod", graph.put("Mod", mixed, prime), rows)
+        tokens_BT1L = graph.reshape(graph.add(graph.windows(self.longest), one), 0, 0, 1, self.longest)
+        codes_BTN = graph.sum(graph.multiply(tokens_BT1L, graph.constant(powers_NL)), -1)
+        mixed_BTN = graph.multiply(graph.remainder(codes_BTN, prime), mixer)
+        hashes_BTN = graph.remainder(graph.remainder(mixed_BTN, prime), rows)
         starts_N = graph.constant(np.arange(self.longest - 1) * self.rows)
-        found_BTND = graph.put("Gather", graph.constant(self.table.weight), graph.put("Add", places_BTN, starts_N))
-        return graph.put("ReduceSum", found_BTND, graph.constant(np.array([2])), keepdims=0)
+        table = graph.constant(self.table.weight)
+        embeddings_BTND = graph.embedding(graph.add(hashes_BTN, starts_N), table)
+        return graph.sum(embeddings_BTND, 2)
 
     def places(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
         """Return the row of the table for every position and order, places_BTN."""

@@ -10,8 +10,6 @@ Axes: B batch, T time, D width, V vocabulary.
 
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from lilliput.models.cache import StateCache
@@ -63,36 +61,12 @@ class Recurrent(Model):
 
     def emit(self, graph: "Graph") -> tuple[str, str]:
         """Write the network into a graph, for the latest position."""
-        windows_BTL = graph.windows(1)
-        ids_TB = graph.put("Transpose", graph.shaped(windows_BTL, 0, -1), perm=(1, 0))
+        ids_TB = graph.transpose(graph.token_ids(1))
         table = graph.constant(self.embedding.weight)
-        x_TBI = graph.put("Gather", table, ids_TB)
-        for layer in range(self.settings.layers):
-            x_TBI, last_1BW = self._emit_layer(graph, layer, x_TBI)
-        features_BD = graph.put("Squeeze", last_1BW, graph.constant(np.array([0])))
+        x_TBI = graph.embedding(ids_TB, table)
+        recurrence = {"lstm": graph.lstm, "gru": graph.gru}[self.settings.kind]
+        features_BD = recurrence(x_TBI, self.recurrence)
         return features_BD, graph.head(features_BD, self.output, self.embedding, table)
-
-    def _emit_layer(self, graph: "Graph", layer: int, x_TBI: str) -> tuple[str, str]:
-        """Write one layer; ONNX has the gates in another order than torch, and one axis for directions.
-
-        Return what it says at all positions, which for the last layer nobody asks for, and its state at the last one.
-        """
-        lstm, width = self.settings.kind == "lstm", self.settings.width
-        order = (0, 3, 1, 2) if lstm else (1, 0, 2)
-        weights = [
-            torch.cat([getattr(self.recurrence, f"{name}_l{layer}").detach().chunk(len(order))[gate] for gate in order])
-            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        ]
-        inputs = (weights[0][None], weights[1][None], torch.cat(weights[2:])[None])
-        held = [graph.cache((width,), before=(1,)) for _ in range(2 if lstm else 1)]
-        first, last = zip(*held, strict=True)
-        more: dict[str, Any] = {} if lstm else {"linear_before_reset": 1}
-        kind = "LSTM" if lstm else "GRU"
-        arrays = map(graph.constant, inputs)
-        y_T1BW = graph.put(kind, x_TBI, *arrays, "", *first, also=last, hidden_size=width, **more)
-        if layer + 1 == self.settings.layers:
-            return "", last[0]
-        return graph.put("Squeeze", y_T1BW, graph.constant(np.array([1]))), last[0]
 
     def new_cache(self, batch: int) -> StateCache:
         """Return an empty state; it takes its rows, device and dtype from the first pass."""
