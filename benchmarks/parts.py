@@ -59,11 +59,11 @@ def attention(rows: int, heads: int, window: int, width: int, precision: torch.d
 def groups(positions: int, width: int) -> Sides:
     embedding = NgramEmbedding(5, 16384, width, 128, 0.0)
     ids_BT = torch.randint(128, (12, positions // 12))
-    places_SN = embedding.places(ids_BT).flatten(0, 1)
+    indices_SN = embedding.indices(ids_BT).flatten(0, 1)
     back_SD = torch.randn(positions, width)
     return {
         "ours": lambda: torch.autograd.backward(embedding(ids_BT).view(positions, width), back_SD),
-        "torch's": lambda: torch.autograd.backward(F.embedding(places_SN, embedding.table.weight).sum(1), back_SD),
+        "torch's": lambda: torch.autograd.backward(F.embedding(indices_SN, embedding.table.weight).sum(1), back_SD),
     }
 
 

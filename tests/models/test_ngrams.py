@@ -24,19 +24,19 @@ def ids(*shape: int) -> torch.Tensor:
 
 def test_a_row_follows_from_the_last_tokens_and_from_no_others() -> None:
     text_BT = ids(1, 12)
-    places_BTN = embedding().places(text_BT)
-    for order, rows in ((2, places_BTN[..., 0]), (3, places_BTN[..., 1]), (4, places_BTN[..., 2])):
+    indices_BTN = embedding().indices(text_BT)
+    for order, rows in ((2, indices_BTN[..., 0]), (3, indices_BTN[..., 1]), (4, indices_BTN[..., 2])):
         for changed in range(12):
             other_BT = text_BT.clone()
             other_BT[0, changed] = (other_BT[0, changed] + 1) % VOCABULARY
-            moved = (embedding().places(other_BT)[..., order - 2] != rows)[0].nonzero().flatten().tolist()
+            moved = (embedding().indices(other_BT)[..., order - 2] != rows)[0].nonzero().flatten().tolist()
             assert moved == list(range(changed, min(changed + order, 12)))
 
 
 def test_every_order_has_its_own_rows_and_uses_nearly_all_of_them() -> None:
-    places_BTN = embedding().places(ids(1, 20_000))
+    indices_BTN = embedding().indices(ids(1, 20_000))
     for block in range(3):
-        rows = places_BTN[0, :, block]
+        rows = indices_BTN[0, :, block]
         assert block * 1000 <= rows.min()
         assert rows.max() < (block + 1) * 1000
         # 20,000 groups thrown at random into 1,000 rows leave hardly one empty, and fill none with more than fifty.
@@ -47,18 +47,18 @@ def test_every_order_has_its_own_rows_and_uses_nearly_all_of_them() -> None:
 
 def test_the_embedding_is_the_sum_of_the_rows() -> None:
     made, text_BT = embedding(), ids(2, 7)
-    places_BTN = made.places(text_BT)
-    expected = torch.stack([made.table.weight[places_BTN[..., block]] for block in range(3)]).sum(0)
+    indices_BTN = made.indices(text_BT)
+    expected = torch.stack([made.table.weight[indices_BTN[..., block]] for block in range(3)]).sum(0)
     torch.testing.assert_close(made(text_BT), expected)
 
 
 @pytest.mark.parametrize("known", [0, 1, 2, 3])
 def test_what_stood_before_counts(known: int) -> None:
     made, text_BT = embedding(), ids(2, 9)
-    after = made.places(text_BT[:, known:], text_BT[:, :known])
-    assert torch.equal(after, made.places(text_BT)[:, known:])
+    after = made.indices(text_BT[:, known:], text_BT[:, :known])
+    assert torch.equal(after, made.indices(text_BT)[:, known:])
     if known:
-        assert not torch.equal(after, made.places(text_BT[:, known:]))
+        assert not torch.equal(after, made.indices(text_BT[:, known:]))
 
 
 def test_dropout_leaves_out_whole_orders_and_keeps_the_mean() -> None:

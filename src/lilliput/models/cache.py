@@ -20,7 +20,7 @@ class KeyValueCache:
     """Keys and values of every layer for `capacity` positions.
 
     All layers write the positions of a pass first; `advance` then counts them, and keeps the latest tokens for a
-    network that looks at several at once; `nothing` stands for tokens before the first.
+    network that looks at several at once; `padding_id` stands for tokens before the first.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class KeyValueCache:
         layers: int,
         shape_BGTK: tuple[int, int, int, int],
         remembered: int,
-        nothing: int,
+        padding_id: int,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
         self.lengths = [0] * shape_BGTK[0]
-        self.latest_BP = torch.full((shape_BGTK[0], remembered), nothing, device=device, dtype=torch.long)
+        self.latest_BP = torch.full((shape_BGTK[0], remembered), padding_id, device=device, dtype=torch.long)
         self.capacity = shape_BGTK[2]
         self._keys = [torch.zeros(shape_BGTK, device=device, dtype=dtype) for _ in range(layers)]
         self._values = [torch.zeros(shape_BGTK, device=device, dtype=dtype) for _ in range(layers)]
@@ -57,8 +57,8 @@ class KeyValueCache:
         self._positions_B.zero_()
         self.lengths, self._static = [0] * len(self.lengths), True
 
-    def places(self, new: int) -> slice | Tensor:
-        """Begin a pass of so many positions: return the places they take, places_B1 if the rows are not even."""
+    def positions(self, new: int) -> slice | Tensor:
+        """Begin a pass: return the positions of the new tokens, positions_B1 if rows have different lengths."""
         if self._counted_B is not None:
             return self._counted_B[:, None]
         self._positions_B = None
@@ -87,8 +87,8 @@ class KeyValueCache:
         """Return what each new position may look at, true where it may: mask_TP or mask_B11P; None for all."""
         past = self.length
         if self._positions_B is not None:
-            places_P = torch.arange(self._end(1), device=self.latest_BP.device)
-            return (places_P <= self._positions_B[:, None])[:, None, None]
+            positions_P = torch.arange(self._end(1), device=self.latest_BP.device)
+            return (positions_P <= self._positions_B[:, None])[:, None, None]
         if not past or new == 1:
             return None
         # `is_causal` aligns the mask at the first key; with positions in the cache it would hide nearly all of them.

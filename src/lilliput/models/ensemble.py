@@ -5,7 +5,7 @@ chance, and the average is better than any of them (Hansen & Salamon, "Neural Ne
 On a text that is read again and again it is better than one network that takes as long. Writing takes as many passes as
 there are members.
 
-Axes: B batch, T time, N places, D width of all members together, V vocabulary.
+Axes: B batch, T time, N positions, D width of all members together, V vocabulary.
 """
 
 import math

@@ -78,17 +78,17 @@ class GPT(Model):
                 f"{start} positions and {new} more do not fit the context of {self.context}: "
                 "give the latest ones to an empty cache"
             )
-        places = held.places(new) if held is not None else slice(0, new)
+        positions = held.positions(new) if held is not None else slice(0, new)
         x_BTD = self.embedding(ids_BT)
         if self.ngrams is not None:
             x_BTD = x_BTD + self.ngrams(ids_BT, held.latest_BP if held is not None else None)
         if self.position is not None:
-            x_BTD = x_BTD + self.position.weight[places]
+            x_BTD = x_BTD + self.position.weight[positions]
         if self.settings.embedding_norm:
             x_BTD = F.rms_norm(x_BTD, (self.settings.width,), eps=self.settings.norm_epsilon)
         rotary = None
         if self.cosines_TK is not None and self.sines_TK is not None:
-            rotary = (self.cosines_TK[places], self.sines_TK[places])
+            rotary = (self.cosines_TK[positions], self.sines_TK[positions])
         x_BTD = self.dropout(x_BTD)
         for block in self.blocks:
             x_BTD = block(x_BTD, rotary, held)
@@ -128,8 +128,8 @@ class GPT(Model):
         """Return room for the keys and values of `context` positions of `batch` rows."""
         shape_BGTK = (batch, self.settings.key_value_heads, self.context, self.settings.head_width)
         weight = self.embedding.weight
-        remembered, nothing = self.settings.ngrams - 1, self.vocab_size
-        return KeyValueCache(self.settings.layers, shape_BGTK, remembered, nothing, weight.device, weight.dtype)
+        remembered, padding_id = self.settings.ngrams - 1, self.vocab_size
+        return KeyValueCache(self.settings.layers, shape_BGTK, remembered, padding_id, weight.device, weight.dtype)
 
     @torch.no_grad()
     def _initialize(self) -> None:

@@ -40,13 +40,13 @@ class NgramEmbedding(nn.Module):
 
         While training, each order is left out at each position with the probability `dropout`.
         """
-        places_BTN = self.places(ids_BT, before_BP)
-        weights_BTN = torch.ones(places_BTN.shape, device=places_BTN.device)
+        indices_BTN = self.indices(ids_BT, before_BP)
+        weights_BTN = torch.ones(indices_BTN.shape, device=indices_BTN.device)
         if self.training and self.dropout:
             weights_BTN = (torch.rand_like(weights_BTN) >= self.dropout) / (1 - self.dropout)
         # Summed on the way, so that the single rows never stand in memory together.
         summed_SD = functional.embedding_bag(
-            places_BTN.flatten(0, 1),
+            indices_BTN.flatten(0, 1),
             self.table.weight,
             mode="sum",
             sparse=self._adds_in_place(),
@@ -81,17 +81,17 @@ class NgramEmbedding(nn.Module):
         embeddings_BTND = graph.embedding(graph.add(hashes_BTN, starts_N), table)
         return graph.sum(embeddings_BTND, 2)
 
-    def places(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
-        """Return the row of the table for every position and order, places_BTN."""
-        known_BP = ids_BT[:, :0] if before_BP is None else before_BP
-        missing = self.longest - 1 - known_BP.shape[1]
+    def indices(self, ids_BT: Tensor, before_BP: Tensor | None = None) -> Tensor:
+        """Return the row of the table for every position and order, indices_BTN."""
+        before_BP = ids_BT[:, :0] if before_BP is None else before_BP
+        missing = self.longest - 1 - before_BP.shape[1]
         # Where the text begins stands a token of its own.
-        all_BP = functional.pad(torch.cat((known_BP, ids_BT), 1), (missing, 0), value=self.vocab_size)
+        all_BP = functional.pad(torch.cat((before_BP, ids_BT), 1), (missing, 0), value=self.vocab_size)
         time = ids_BT.shape[1]
         code_BT = ids_BT + 1
-        places = []
+        indices = []
         for order in range(2, self.longest + 1):
             start = self.longest - order
             code_BT = (code_BT * _FACTOR + all_BP[:, start : start + time] + 1) % _PRIME
-            places.append(code_BT * _MIXER % _PRIME % self.rows + (order - 2) * self.rows)
-        return torch.stack(places, -1)
+            indices.append(code_BT * _MIXER % _PRIME % self.rows + (order - 2) * self.rows)
+        return torch.stack(indices, -1)

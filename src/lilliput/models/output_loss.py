@@ -74,12 +74,12 @@ class _Portions(torch.autograd.Function):
 
 def _softmax_less_target(logits_PV: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Turn logits into the gradient of the weighted loss, in place, and return the loss."""
-    places = targets.unsqueeze(1)
-    wanted = logits_PV.gather(1, places).squeeze(1)
+    targets_P1 = targets.unsqueeze(1)
+    target_logits = logits_PV.gather(1, targets_P1).squeeze(1)
     highest = logits_PV.amax(1)
     logits_PV.sub_(highest.unsqueeze(1)).exp_()
     sums = logits_PV.sum(1)
-    losses = sums.log() + highest - wanted
+    losses = sums.log() + highest - target_logits
     logits_PV.mul_((weights / sums).unsqueeze(1))
-    logits_PV.scatter_add_(1, places, -weights.unsqueeze(1))
+    logits_PV.scatter_add_(1, targets_P1, -weights.unsqueeze(1))
     return (losses * weights).sum()

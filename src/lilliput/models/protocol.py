@@ -6,7 +6,7 @@ the same logits as one whole pass, in every model and at every option.
 What a token costs is the model's to say, since not every model needs all of its logits for that. Left out on purpose:
 what is minimised, optimiser, sampling.
 
-Axes: B batch, T time, P positions before them, N places, D width, V vocabulary.
+Axes: B batch, T time, P positions before them, N positions, D width, V vocabulary.
 """
 
 from abc import ABC, abstractmethod

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 REACH = 64
-"""Tokens that a context may go back; one that goes back further is not known."""
+"""Tokens that a context may go back; one that goes back further is not valid."""
 CONTEXTS = ((True, False, False), (True, False, True), (True, True, False), (True, True, True))
 """Which of the word that is being written, the one before it, and the one before that make a context."""
 
@@ -51,9 +51,9 @@ class Words:
         self._capital_V = np.array([capitals and text[-1:].isupper() for text in texts]) * _CAPITAL
 
     def contexts(self, ids_BT: NDArray[Any]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-        """Return for every position the numbers of its contexts, keys_BTW, and which of them are known, known_BTW.
+        """Return for every position the numbers of its contexts, keys_BTW, and which of them are valid, valid_BTW.
 
-        A context is known if it begins after the first position and within `REACH` tokens, the one that cuts it off
+        A context is valid if it begins after the first position and within `REACH` tokens, the one that cuts it off
         from what stands before included.
         """
         time_T = np.arange(ids_BT.shape[1])
@@ -75,7 +75,7 @@ class Words:
             firsts.append(first_BT)
         # Of the latest letter, which a position between words does not have unless the word before is in the context.
         capital_BT = self._capital_V[_take(ids_BT, latest_BT)]
-        keys, known = [], []
+        keys, valid = [], []
         for number, chosen in enumerate(CONTEXTS):
             key_BT = np.where(gap_BT & (not chosen[1]), np.uint64(0), capital_BT) ^ np.uint64(number + 1)
             for part_BT, mixer, wanted in zip(parts, _MIXERS, chosen, strict=True):
@@ -84,8 +84,8 @@ class Words:
                     key_BT ^= key_BT >> np.uint64(29)
             keys.append(key_BT)
             oldest_BT = firsts[max(place for place, wanted in enumerate(chosen) if wanted)]
-            known.append((oldest_BT > 0) & (time_T - oldest_BT + 1 < REACH))
-        return np.stack(keys, -1), np.stack(known, -1)
+            valid.append((oldest_BT > 0) & (time_T - oldest_BT + 1 < REACH))
+        return np.stack(keys, -1), np.stack(valid, -1)
 
     def trail(self) -> "WordTrail":
         """Return what tells the contexts of a text token by token."""
@@ -121,7 +121,7 @@ class WordTrail:
         self._words: tuple[tuple[int, int], ...] = ()
 
     def add(self, token: int) -> list[int | None]:
-        """Return the number of each context after one more token; None for one that is not known."""
+        """Return the number of each context after one more token; None for one that is not valid."""
         self._time += 1
         time, gap, value = self._time, self._gap_V[token], int(self._value_V[token])
         joined = self._joins and self._joins_left_V[token]
@@ -136,7 +136,7 @@ class WordTrail:
         parts = [*self._words[::-1], *[(0, 0)] * _WORDS]
         if gap:
             parts.insert(0, (time + 1, 0))
-        found: list[int | None] = []
+        keys: list[int | None] = []
         for number, chosen in enumerate(CONTEXTS):
             key, oldest = number + 1 if gap and not chosen[1] else (number + 1) ^ self._capital, 0
             for (first, part), mixer, wanted in zip(parts, _MIXERS.tolist(), chosen, strict=False):
@@ -144,8 +144,8 @@ class WordTrail:
                     key = (key ^ part) * mixer & _ALL_BITS
                     key ^= key >> 29
                     oldest = first
-            found.append(key if oldest > 0 and time - oldest + 1 < REACH else None)
-        return found
+            keys.append(key if oldest > 0 and time - oldest + 1 < REACH else None)
+        return keys
 
 
 def _powers(base: np.uint64, length: int) -> NDArray[np.uint64]:
