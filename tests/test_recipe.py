@@ -223,7 +223,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
 def test_an_unknown_name_is_told_with_the_nearest() -> None:
     with pytest.raises(RecipeError, match=r"'shakespear-lstm' \(did you mean 'shakespeare-lstm'\?\).*lilliput recipes"):
         named_recipe("shakespear-lstm")
-    with pytest.raises(RecipeError, match=r"there is no recipe '\.\./secret'"):
+    with pytest.raises(RecipeError, match=r"no recipe named '\.\./secret'"):
         named_recipe("../secret")
 
 

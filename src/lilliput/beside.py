@@ -1,7 +1,7 @@
-"""Work in threads of its own, for what leaves the interpreter to others: sorting, compressing, encoding.
+"""Background threads for work that releases the interpreter lock: sorting, compressing, encoding.
 
-The standard library's executors refuse work as soon as the main thread has come to its end. A training in another
-thread, for which the interpreter waits, could then neither begin nor end.
+The standard library's executors refuse work once the main thread has ended. A training run in another thread, for
+which the interpreter waits, could then neither start nor finish.
 """
 
 import threading
@@ -12,21 +12,21 @@ Result = TypeVar("Result")
 
 
 class Beside(Generic[Result]):
-    """A function that runs in a thread, from now on, or as soon as one of `places` is free."""
+    """A function that runs in a thread: at once, or as soon as one of `slots` is free."""
 
-    def __init__(self, function: Callable[[], Result], places: threading.Semaphore | None = None) -> None:
+    def __init__(self, function: Callable[[], Result], slots: threading.Semaphore | None = None) -> None:
         self._function = function
-        self._places = places or threading.Semaphore()
+        self._slots = slots or threading.Semaphore()
         self._results: list[Result] = []
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self) -> None:
-        with self._places:
+        with self._slots:
             try:
                 self._results.append(self._function())
-            except BaseException as error:  # raised where the result is asked for
+            except BaseException as error:  # raised again by `result`
                 self._error = error
 
     def result(self) -> Result:

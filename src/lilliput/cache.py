@@ -1,6 +1,6 @@
-"""Where texts lie on this machine: the user's data folders, and the cache that Lilliput fills.
+"""The folders for texts: the user's data folders, which are only read, and Lilliput's cache.
 
-`LILLIPUT_DATA` names folders that are only read; `LILLIPUT_CACHE` moves the cache away from the system's place for it.
+`LILLIPUT_DATA` lists the data folders. `LILLIPUT_CACHE` moves the cache from the system's default location.
 """
 
 import os
@@ -21,7 +21,7 @@ def data_folders() -> list[Path]:
 
 
 def in_data_folders(names: tuple[str, ...]) -> list[Path]:
-    """Return the existing files of these names in the data folders; an earlier folder comes first."""
+    """Return the existing files with these names in the data folders; earlier folders come first."""
     return [folder / name for folder in data_folders() for name in names if (folder / name).is_file()]
 
 
@@ -37,7 +37,7 @@ def cache_folder() -> Path:
 def make_folder(folder: Path) -> None:
     """Create a folder of the cache.
 
-    Raises CorpusError if the cache cannot be written.
+    Raises CorpusError if the cache is not writable.
     """
     try:
         files.make_folder(folder)
@@ -46,18 +46,18 @@ def make_folder(folder: Path) -> None:
 
 
 def unwritable(error: OSError) -> CorpusError:
-    """Return the error for a cache that cannot be written."""
+    """Return the error for a cache that is not writable."""
     return CorpusError(
         f"the cache {cache_folder()} cannot be written ({error.strerror or error}): "
-        f"set {CACHE_VARIABLE} to a folder that can"
+        f"set {CACHE_VARIABLE} to a writable folder"
     )
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Let one process at a time fetch a file of the cache; its folder is made if it is missing.
+    """Lock a file of the cache, so that only one process fetches it. Creates its folder.
 
-    Raises CorpusError if the cache cannot be written.
+    Raises CorpusError if the cache is not writable.
     """
     from filelock import FileLock
 
@@ -74,9 +74,9 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def store(path: Path, data: bytes) -> None:
-    """Write a file of the cache whole or not at all.
+    """Write a file of the cache atomically.
 
-    Raises CorpusError if the cache cannot be written.
+    Raises CorpusError if the cache is not writable.
     """
     make_folder(path.parent)
     try:

@@ -4,17 +4,17 @@ LilliputError
 ├── CorpusError        a text cannot be found, read, decoded or split
 ├── TokenizerError     an impossible vocabulary, a broken tokenizer folder
 ├── RecipeError        an unknown key, a wrong type, an impossible value or size
-├── RunError           a run folder that is missing, in use, or of a different recipe
-│   └── CheckpointError    a checkpoint that is broken
+├── RunError           a run folder is missing, in use, or of a different recipe
+│   └── CheckpointError    a damaged checkpoint
 ├── GenerationError    impossible sampling options
-└── DependencyError    an optional package that is not installed, or broken
+└── DependencyError    an optional package is missing or broken
 
-The message is one line: what was given, what is allowed, the remedy. The command line prints it and exits with code 2.
+Each message is one line: what was given, what is allowed, the remedy. The command line prints it and exits with code 2.
 """
 
 
 class LilliputError(Exception):
-    """An error that the user can mend; its message is one line with the remedy."""
+    """An error that the user can fix; its message is one line with the remedy."""
 
 
 class CorpusError(LilliputError):
@@ -34,7 +34,7 @@ class RunError(LilliputError):
 
 
 class CheckpointError(RunError):
-    """A checkpoint is incomplete or its bytes are not those that were written."""
+    """A checkpoint is incomplete or damaged."""
 
 
 class GenerationError(LilliputError):
@@ -42,7 +42,7 @@ class GenerationError(LilliputError):
 
 
 class DependencyError(LilliputError):
-    """An optional package is needed and not installed, or `error` came of importing it."""
+    """An optional package is not installed, or importing it raised `error`."""
 
     def __init__(self, package: str, extra: str, purpose: str, error: Exception | None = None) -> None:
         if error is None or (isinstance(error, ModuleNotFoundError) and error.name in (None, package)):

@@ -1,9 +1,9 @@
-"""Files on disk: written so that an interruption loses nothing, and read so that damage is one line.
+"""Files on disk: atomic writes, and reads whose errors fit on one line.
 
-A file is written aside, flushed, renamed, and the folder's entry is flushed: a full disk or a kill at any moment leaves
-the old file or the new one. Lines are appended and flushed. What does not change is not written, and a symbolic link is
-replaced, never written through. Whatever can be wrong with JSON or TOML from a disk is an OSError or a ValueError, and
-`reason_of` words it.
+A file is written under a temporary name, flushed and renamed, and the folder's entry is flushed. So a full disk or a
+kill at any moment leaves the old file or the new one. Lines are appended and flushed. Unchanged content is not
+written again. A symbolic link is replaced, never written through. Anything wrong with JSON or TOML on a disk raises
+OSError or ValueError, and `reason_of` gives the reason in words.
 """
 
 import errno
@@ -20,7 +20,7 @@ from typing import IO, Any
 
 _PART, _FORMER = ".part", ".old"
 _LONGEST_REASON = 160
-# The parser takes memory by the square of a dotted key's length.
+# The parser's memory grows with the square of a dotted key's length.
 _DEEP_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]+\s*\.\s*){64}""")
 
 
@@ -29,7 +29,7 @@ _DEEP_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]+\s*\.\s*){64}""")
 
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file that takes the place of `path` at once if all goes well; else nothing is changed.
+    """Yield a file that replaces `path` atomically at the end; after an exception nothing has changed.
 
     Raises OSError, which names the path.
     """
@@ -50,14 +50,14 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Let `path` hold `content`, whole or not at all; if it does, nothing is written."""
+    """Write `content` to `path` atomically, unless the file already holds it."""
     if not _holds(path, content):
         with writing(path) as file:
             file.write(content)
 
 
 def append(path: Path, content: bytes) -> None:
-    """Append to a file and flush it; after an error it is as long as before."""
+    """Append to a file and flush it; an error leaves its length unchanged."""
     with _naming(path):
         if path.is_symlink():
             write(path, path.read_bytes())
@@ -76,7 +76,7 @@ def append(path: Path, content: bytes) -> None:
 
 
 def settle(aside: Path, path: Path) -> None:
-    """Force a finished file to the disk, then give it its name: who reads the name reads all of it."""
+    """Flush a finished file to the disk, then give it its final name, so that no reader sees a part of it."""
     with _naming(path):
         with aside.open("rb+") as file:
             os.fsync(file.fileno())
@@ -86,7 +86,7 @@ def settle(aside: Path, path: Path) -> None:
 
 @contextmanager
 def filling(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `folder` at once if all goes well; else nothing is changed."""
+    """Yield an empty folder that replaces `folder` at the end; after an exception nothing has changed."""
     aside = folder.with_name(f".{folder.name}{_PART}")
     former = folder.with_name(f".{folder.name}{_FORMER}")
     with _naming(folder):
@@ -107,7 +107,7 @@ def filling(folder: Path) -> Iterator[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, and flush their entries."""
+    """Create a folder and its parents, and flush their entries."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -115,7 +115,7 @@ def make_folder(folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link (not what it points to) or a folder, which is never there in part under its name."""
+    """Remove a file, a link (not its target) or a folder. No partial folder is ever left under the name."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
     elif path.name.endswith(_PART):
@@ -128,9 +128,9 @@ def remove(path: Path) -> None:
 
 
 def mend_folder(folder: Path) -> None:
-    """Put right what an interruption left in a folder: what was half-written goes, what was to be replaced comes back.
+    """Clean up after an interruption: delete half-written files and restore those that were about to be replaced.
 
-    Errors are passed over; what is left does no harm and is tried again the next time.
+    Errors are ignored: leftovers do no harm, and the next call tries again.
     """
     for path in folder.glob(f".?*{_PART}"):
         with suppress(OSError):
@@ -145,7 +145,7 @@ def mend_folder(folder: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Ask the system to write a folder's entries to the disk, where it knows how to and allows it."""
+    """Flush a folder's entries to the disk, if the system supports and permits it."""
     if os.name != "posix":
         return
     try:
@@ -163,7 +163,7 @@ def flush_folder(folder: Path) -> None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Let an OSError that names no file name this one."""
+    """Add the path to an OSError that names no file."""
     try:
         yield
     except OSError as error:
@@ -180,11 +180,11 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
-# Reading. The parsers raise RecursionError for deep nesting, and ValueErrors of their own for numbers without end.
+# Reading. The parsers raise RecursionError for deep nesting, and special ValueErrors for very long numbers.
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse JSON. Raises ValueError, whatever is wrong."""
+    """Parse JSON. Raises ValueError for any fault."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -192,7 +192,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML. Raises ValueError, whatever is wrong."""
+    """Parse TOML. Raises ValueError for any fault."""
     if _DEEP_KEY.search(text):
         raise ValueError("nested too deep")
     try:
@@ -217,12 +217,10 @@ def read_toml(path: Path) -> dict[str, Any]:
 def read_json_lines(
     path: Path, is_row: Callable[[dict[str, Any]], bool] = lambda row: True
 ) -> tuple[list[dict[str, Any]], list[int]]:
-    """Read one JSON object a line, and return them with the numbers (from 1) of the lines that hold none.
+    """Read one JSON object per line; return the objects, and the numbers (from 1) of the damaged lines.
 
-    An object counts only if `is_row` says so.
-
-    A last line that was cut off, as a crash leaves it, is passed over. A missing file is empty. Raises OSError or
-    ValueError.
+    A line is damaged if it holds no JSON object or `is_row` rejects the object. A last line that a crash cut off is
+    ignored. A missing file counts as empty. Raises OSError or ValueError.
     """
     try:
         lines = _read_bytes(path).split(b"\n")
@@ -243,7 +241,7 @@ def read_json_lines(
 
 
 def reason_of(error: OSError | ValueError) -> str:
-    """Say in a few words, on one line, why a file could not be read or written."""
+    """Return a short reason, on one line, why a file could not be read or written."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     if f"limit ({sys.get_int_max_str_digits()} digits)" in text:
         text = "a number has too many digits"

@@ -1,7 +1,7 @@
-"""What stops a training from outside waits until the step that is being taken is finished and the run is saved.
+"""Signals that stop a training run wait until the current step is finished and the run is saved.
 
-Ctrl-C and a notebook's stop button send SIGINT, `kill` sends SIGTERM, and a terminal that closes sends SIGHUP. A
-training in a thread of its own gets no signals; there the end of the interpreter waits instead.
+Ctrl-C and a notebook's stop button send SIGINT, `kill` sends SIGTERM, and a closing terminal sends SIGHUP. Training in
+another thread gets no signals; there the interpreter waits for the thread before it exits.
 """
 
 import atexit
@@ -14,7 +14,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 class Interrupts:
-    """Context in which the first signal sets a flag and the second one raises KeyboardInterrupt.
+    """A context in which the first signal sets a flag and the second raises KeyboardInterrupt.
 
     `exit_code` is then 128 + the signal's number.
     """
@@ -30,7 +30,7 @@ class Interrupts:
             return self
         for number in SIGNALS:
             former = signal.getsignal(number)
-            # What `nohup` lets a program ignore stays ignored.
+            # A signal that `nohup` ignores stays ignored.
             if number == signal.SIGINT or former is not signal.SIG_IGN:
                 self._former[number] = former
                 signal.signal(number, self._receive)
@@ -50,7 +50,7 @@ class Interrupts:
         self._received = number
 
     def _wait_for_the_end(self) -> None:
-        """Keep the interpreter until the thread has left this context."""
+        """Keep the interpreter alive until the thread has left this context."""
         self._received = signal.SIGTERM
         self._left.wait()
 
@@ -59,7 +59,7 @@ class Interrupts:
         return self._received != 0
 
     def stop(self) -> NoReturn:
-        """Outside the context: let the signal do what it would have done without it, or end the thread."""
+        """Raise the received signal again, to call after the context; in another thread, end the thread."""
         if self._former:
             signal.raise_signal(self._received)
             raise KeyboardInterrupt
@@ -67,5 +67,5 @@ class Interrupts:
 
     @property
     def exit_code(self) -> int:
-        """The exit code that says which signal it was: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM."""
+        """The exit code of the signal: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM."""
         return 128 + self._received

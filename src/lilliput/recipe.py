@@ -62,7 +62,7 @@ class TrainingSettings(OptimizerSettings, ScheduleSettings):
     batch: Annotated[int, Field(ge=1)] = 12
     """Rows (windows) per forward pass."""
     accumulation: Annotated[int, Field(ge=1)] = 1
-    """Forward passes per step; a step sees batch x accumulation rows."""
+    """Forward passes per step; a step uses batch x accumulation rows."""
     clip: Annotated[float, Field(ge=0)] = 1.0
     """Maximum norm of the gradient; 0 means no clipping."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -167,7 +167,7 @@ def read_values(path: Path) -> dict[str, Any]:
 def named_recipe(name: str, settings: Mapping[str, Any] | None = None) -> Recipe:
     """Return a built-in recipe. Raises RecipeError for an unknown name."""
     if name not in recipe_names():
-        raise RecipeError(f"there is no recipe {name!r}{_did_you_mean(name, recipe_names())}; see lilliput recipes")
+        raise RecipeError(f"no recipe named {name!r}{_did_you_mean(name, recipe_names())}; see lilliput recipes")
     return make_recipe(files.parse_toml(recipe_source(name)), settings, where=f"recipe {name}")
 
 
@@ -241,8 +241,8 @@ def varying(recipes: Sequence[Recipe]) -> dict[str, list[Any]]:
     """Return the settings that differ between recipes, with the value in each; None means not set."""
     flat = [dict(_flatten(recipe.as_dict())) for recipe in recipes]
     keys = sorted({key for values in flat for key in values if key != "planned" and not key.startswith("expected.")})
-    found = {key: [values.get(key) for values in flat] for key in keys}
-    return {key: values for key, values in found.items() if any(value != values[0] for value in values)}
+    by_key = {key: [values.get(key) for values in flat] for key in keys}
+    return {key: values for key, values in by_key.items() if any(value != values[0] for value in values)}
 
 
 def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -289,13 +289,13 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str,
 def explain(error: ValidationError, root: type[BaseModel]) -> str:
     """Return the errors of a validation of `root` in one line, each with its key; suggests the closest known key."""
     errors = error.errors(include_url=False)
-    told: list[str] = []
+    messages: list[str] = []
     for item in errors:
         if sum(map(len, told)) > _ENOUGH:
             told.append(f"and {len(errors) - len(told)} more errors")
             break
-        told.append(shortened(_explain(item, root), _LONGEST_MESSAGE))
-    return "; ".join(told)
+        messages.append(shortened(_explain(item, root), _LONGEST_MESSAGE))
+    return "; ".join(messages)
 
 
 def shown(value: object) -> str:
@@ -324,8 +324,8 @@ def _explain(item: ErrorDetails, root: type[BaseModel]) -> str:
     return f"{key}: {item['msg'][0].lower()}{item['msg'][1:]}, not {shown(item['input'])}"
 
 
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+def _did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.5)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 

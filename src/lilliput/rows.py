@@ -1,4 +1,4 @@
-"""The rows of a run's logs, metrics.jsonl and samples.jsonl: JSON objects that name their step, one a line."""
+"""The rows of a run's logs, metrics.jsonl and samples.jsonl: one JSON object per line, each with its step."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,15 +9,15 @@ from lilliput.files import read_json_lines, reason_of
 
 _LOSSES = ("loss", "validation_loss", "network_validation_loss", "network_training_loss")
 _NUMBERS = (*_LOSSES, "exact_match", "learning_rate", "seconds", "tokens", "share", "at_step")
-"""Keys that hold numbers where they are there."""
+"""Optional keys whose values must be numbers."""
 _SHOWN = 10
 
 
 def read_rows(path: Path, note: Callable[[str], None] = print) -> list[dict[str, Any]]:
-    """Return the rows of a log, and tell which lines are damaged; those are left out.
+    """Return the rows of a log without damaged lines; `note` gets a message that lists those.
 
-    A missing file has no rows. A last line that was cut off by a crash is nothing to tell. Raises RunError if the file
-    cannot be read.
+    A missing file has no rows. A last line that a crash cut off is not reported. Raises RunError if the file cannot be
+    read.
     """
     try:
         rows, broken = read_json_lines(path, _is_row)
@@ -31,6 +31,6 @@ def read_rows(path: Path, note: Callable[[str], None] = print) -> list[dict[str,
 
 
 def _is_row(row: Mapping[str, Any]) -> bool:
-    # A truth value is a whole number to Python.
+    # In Python a bool is an int, so compare the types.
     numbers = [row[key] for key in _NUMBERS if key in row]
     return type(row.get("step")) is int and all(type(number) in (int, float) for number in numbers)

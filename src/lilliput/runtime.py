@@ -1,6 +1,6 @@
-"""What this machine is, and what was chosen for it: device, precision, threads.
+"""The machine, and the choices made for it: device, precision, memory limits.
 
-Every choice carries its reason, so that the command line can say it.
+Every choice carries its reason, so that the command line can print it.
 """
 
 import ctypes
@@ -28,31 +28,31 @@ _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 BFLOAT16_PAYS = 400_000_000
-"""Parameters times positions of a forward pass, from which on bfloat16 pays on a processor that has units for it."""
+"""Parameters x positions of a forward pass above which bfloat16 pays on a processor with bfloat16 units."""
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The device and number format of one training run, and why they were chosen."""
+    """The device and number format of a training run, and the reason for the choice."""
 
     device: torch.device
     precision: Literal["float32", "bfloat16", "float16"]
     reason: str
 
     def autocast(self) -> AbstractContextManager[None]:
-        """Return the context in which forward passes run; weights stay in float32."""
+        """Return the context manager for forward passes; weights stay in float32."""
         if self.precision == "float32":
             return nullcontext()
         return torch.autocast(self.device.type, _DTYPES[self.precision])
 
     @property
     def needs_scaler(self) -> bool:
-        """Whether gradients must be scaled (float16 has too small a range for them)."""
+        """Whether gradients must be scaled, because the range of float16 is too small for them."""
         return self.precision == "float16"
 
 
 def choose_device() -> torch.device:
-    """Return the fastest device that is there: CUDA, then Apple's MPS, then the CPU."""
+    """Return the fastest available device: CUDA, then Apple's MPS, then the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -61,9 +61,9 @@ def choose_device() -> torch.device:
 
 
 def choose_runtime(precision: Precision = "auto", parameters: int = 0, positions: int = 0) -> Runtime:
-    """Choose device and precision for training so many parameters on so many positions in each forward pass.
+    """Choose device and precision for a model of `parameters` and forward passes of `positions`.
 
-    Raises RecipeError if the asked precision does not exist on the device.
+    Raises RecipeError if the device does not support `precision`.
     """
     device = choose_device()
     if precision == "auto":
@@ -85,7 +85,7 @@ def choose_runtime(precision: Precision = "auto", parameters: int = 0, positions
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Tell whether the device has units for bfloat16; one without them is slower with it than without."""
+    """Whether the device has bfloat16 units; without them bfloat16 is slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
@@ -95,35 +95,35 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 
 def machine_memory() -> int | None:
-    """Return the bytes of memory that training may use: the GPU's, or this machine's, or what a container grants.
+    """Return the memory that training may use, in bytes: that of the GPU, the machine, or the container.
 
-    None where the system does not tell.
+    None if the system does not report it.
     """
     if torch.cuda.is_available():
         return int(torch.cuda.get_device_properties(0).total_memory)
     try:
-        found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows
         return None
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # none, or "max"
-            found = min(found, int(Path(path).read_text(encoding="ascii")))
-    return found
+        with suppress(OSError, ValueError):  # no such file, or "max"
+            size = min(size, int(Path(path).read_text(encoding="ascii")))
+    return size
 
 
 def peak_memory() -> int | None:
-    """Return the most bytes that this process has held, None where the system does not tell."""
+    """Return the peak memory of this process in bytes; None if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
         return None
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return held if sys.platform == "darwin" else held * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 @cache
 def bfloat16_cost(device: torch.device) -> float:
-    """Measure how many times as long a matrix product takes in bfloat16 as in float32; takes a tenth of a second."""
+    """Measure the time of a matrix product in bfloat16 relative to float32; takes a tenth of a second."""
     width = 256 if device.type == "cpu" else 2048
     seconds = []
     for dtype in (torch.float32, torch.bfloat16):
@@ -138,17 +138,17 @@ def bfloat16_cost(device: torch.device) -> float:
 
 
 def can_compile() -> bool:
-    """Tell whether there is what `torch.compile` needs to make code for this machine."""
+    """Whether `torch.compile` can generate code here: on a GPU, or on a CPU with a C++ compiler."""
     device = choose_device().type
     return device == "cuda" or (device == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is not None)
 
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
-    """Let the process keep the memory that it frees, where its C library is glibc; elsewhere do nothing.
+    """Keep freed memory in the process, with glibc; with other C libraries do nothing.
 
-    Otherwise every large tensor is given back to the system and asked for again, page by page, which takes a fifth of a
-    training step on a CPU.
+    Otherwise the memory of every large tensor goes back to the system and is requested again page by page, which takes
+    a fifth of a training step on a CPU.
     """
     if platform.libc_ver()[0] != "glibc":
         yield
@@ -160,7 +160,7 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        # Where the thresholds stand by themselves once a program has used large pieces.
+        # The values that glibc itself settles on once a program has used large blocks.
         change(_MMAP_THRESHOLD, 1 << 25)
         change(_TRIM_THRESHOLD, 1 << 26)
         library.malloc_trim(0)
@@ -168,9 +168,9 @@ def kept_memory() -> Iterator[None]:
 
 @contextmanager
 def limited_memory(processes: int = 1) -> Iterator[None]:
-    """Let no more be allocated than is free now, on Linux and without a GPU; several `processes` divide it.
+    """Limit allocations to the memory that is free now, on Linux without a GPU; several `processes` share it.
 
-    Otherwise an allocation succeeds that there is no memory for, and the system kills the process when it is used.
+    Otherwise an allocation beyond it succeeds, and the system kills the process when the memory is used.
     """
     free = None if torch.cuda.is_available() else _free_memory()
     if free is None:
@@ -189,25 +189,25 @@ def limited_memory(processes: int = 1) -> Iterator[None]:
 
 
 def _free_memory() -> int | None:
-    """Return the bytes that are free on this machine, and in its container; None where Linux does not tell."""
+    """Return the free bytes of the machine and its container; None if Linux does not report them."""
     try:
-        found = _read_size(Path("/proc/meminfo"), "MemAvailable")
+        free = _read_size(Path("/proc/meminfo"), "MemAvailable")
     except (OSError, ValueError):
         return None
     with suppress(OSError, ValueError):  # none, or "max"
         granted, taken = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text("ascii")) for name in ("max", "current"))
-        found = min(found, max(0, granted - taken))
-    return found
+        free = min(free, max(0, granted - taken))
+    return free
 
 
 def _read_size(path: Path, name: str) -> int:
-    """Return a size that a file of /proc tells in kilobytes, in bytes."""
+    """Return a size in bytes from a file in /proc, which gives it in kilobytes."""
     line = next((line for line in path.read_text("ascii").splitlines() if line.startswith(f"{name}:")), "")
     return int(line.split()[1]) * 1024 if line else 0
 
 
 def describe_environment() -> dict[str, object]:
-    """Return what a reader needs to know about the machine to judge a measured figure."""
+    """Return the facts about the machine that matter for a measured figure."""
     names = ("lilliput", "torch", "numpy", "tokenizers", "safetensors", "pydantic")
     packages = {}
     for name in names:

@@ -42,23 +42,23 @@ def test_runs_stand_side_by_side_with_what_differs(lilliput: Lilliput) -> None:
         assert part in shown.out
         assert all(row[f"{name}_bits_per_character"] > 0 for row in found["runs"])
     assert "model.layers" in shown.out
-    assert "do not compare" not in shown.out
+    assert "cannot be compared" not in shown.out
     assert imread("both.png").shape[1] > 600
 
 
 def test_what_cannot_be_compared_is_said(lilliput: Lilliput, finished: Path, questions: None) -> None:
     assert lilliput("train", "questions.jsonl", *TINY).code == 0
-    assert_refused(lilliput("compare", str(finished), "runs/questions"), "nothing in common")
+    assert_refused(lilliput("compare", str(finished), "runs/questions"), "some on answers: compare runs of one kind")
     other = Path("other.txt")
     other.write_text(Path("story.txt").read_text()[:4000])
     assert lilliput("train", "other.txt", *TINY).code == 0
-    assert "do not compare" in lilliput("compare", str(finished), "runs/other").out
+    assert "cannot be compared" in lilliput("compare", str(finished), "runs/other").out
 
 
 def test_a_run_that_is_not_finished_is_refused(lilliput: Lilliput, finished: Path) -> None:
     shutil.copytree(finished, "runs/half")
     Path("runs/half/evaluation.json").unlink()
-    assert_refused(lilliput("compare", "runs/half"), "runs/half: not finished")
+    assert_refused(lilliput("compare", "runs/half"), "runs/half: the run is not finished")
     assert_refused(lilliput("compare", "runs/nothing"), "no run at")
     Path("runs/half/evaluation.json").write_text("{}")
     assert_refused(lilliput("compare", "runs/half"), "damaged (its SHA-256 does not match manifest.json)")

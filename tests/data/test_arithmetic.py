@@ -97,7 +97,7 @@ def test_all_the_problems_that_there_are_can_be_asked_for() -> None:
     left = 100 - sum(2 if a != b else 1 for a, b in held(chosen))
     training, _ = make_problems(chosen.model_copy(update={"training": left}), 1)
     assert len(training) == left
-    with pytest.raises(RecipeError, match=rf"training = {left + 1} is too many: {left} problems .*ask for fewer"):
+    with pytest.raises(RecipeError, match=rf"training = {left + 1} is too many: {left} problems .*lower it"):
         make_problems(chosen.model_copy(update={"training": left + 1}), 1)
 
 
@@ -108,7 +108,7 @@ def held(chosen: ArithmeticSettings) -> list[list[int]]:
 
 @pytest.mark.parametrize("values", [{"validation": 55}, {"validation": 49, "edges": True}, {"validation": 10_000}])
 def test_more_held_out_than_there_are_is_refused(values: dict[str, object]) -> None:
-    with pytest.raises(RecipeError, match=r"leaves nothing to learn: there are 55 sums of 2 numbers"):
+    with pytest.raises(RecipeError, match=r"leaves no training problems: there are 55 sums of 2 numbers"):
         make_problems(ArithmeticSettings.model_validate({"digits": 1, "training": 1, **values}), 1)
 
 

@@ -153,10 +153,10 @@ def test_broken_bounds_are_told(tmp_path: Path, bounds: list[int]) -> None:
     path = tmp_path / "training.npy"
     write_examples(path, known)
     np.save(tmp_path / "training.bounds.npy", np.array(bounds, np.uint32))
-    with pytest.raises(RunError, match=r"its bounds do not fit its tokens; start over with --fresh"):
+    with pytest.raises(RunError, match=r"its bounds do not match its tokens; start over with --fresh"):
         read_examples(path)
     (tmp_path / "training.bounds.npy").unlink()
-    with pytest.raises(RunError, match="missing or broken"):
+    with pytest.raises(RunError, match="missing or damaged"):
         read_examples(path)
 
 
@@ -165,7 +165,7 @@ def test_an_example_that_is_longer_than_the_window_is_refused_with_its_place() -
     tokenizer = tokenizer_of("char", PAIRS)
     longest = len("Wie? So ist es, ja.") + 1
     with pytest.raises(
-        CorpusError, match=rf"q\.jsonl, line 5 has {longest} tokens.* 11 is the most.*window={longest - 1}"
+        CorpusError, match=rf"q\.jsonl, line 5 has {longest} tokens.* at most 11 fit.*window={longest - 1}"
     ):
         encode_examples(examples, tokenizer, 10)
     assert encode_examples(examples, tokenizer, longest - 1).positions == longest - 1

@@ -198,7 +198,7 @@ def test_a_finished_file_stays_until_another_is_finished(tmp_path):
 
 
 def test_a_text_that_changed_is_refused(tmp_path):
-    with pytest.raises(CorpusError, match=r"the text has 9 characters and had 12 when it was measured") as caught:
+    with pytest.raises(CorpusError, match=r"the text has 9 characters now and had 12 before") as caught:
         encode_stream(["some text"], tokenizer_of("char"), tmp_path / "a.npy", text="sum", characters=12)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "a.npy").exists()

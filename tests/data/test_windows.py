@@ -28,7 +28,7 @@ def test_targets_follow_inputs_and_a_batch_is_a_function_of_seed_and_step(
     length: int, window: int, rows: int, seed: int, step: int
 ) -> None:
     if length < window + 1:
-        with pytest.raises(CorpusError, match="fewer than one window"):
+        with pytest.raises(CorpusError, match="but a window needs"):
             Windows(counting(length), window, rows, seed)
         return
     batch = Windows(counting(length), window, rows, seed).batch(step)
@@ -83,7 +83,7 @@ def test_windows_that_lie_in_a_segment_stay_where_they_are() -> None:
 
 
 def test_a_segment_that_is_shorter_than_a_window_is_refused() -> None:
-    with pytest.raises(CorpusError, match=r"has 10 tokens in a row, fewer than one window of 10 .* data\.window=9"):
+    with pytest.raises(CorpusError, match=r"has only 10 consecutive tokens, but a window needs 11.* data\.window=9"):
         Windows(counting(500), 10, 4, 1, [0, 490])
 
 
@@ -119,10 +119,10 @@ def test_token_files_come_back_as_memory_maps(tmp_path: Path, dtype: type) -> No
 
 def test_broken_token_files_are_told(tmp_path: Path) -> None:
     path = tmp_path / "tokens.npy"
-    with pytest.raises(RunError, match="missing or broken"):
+    with pytest.raises(RunError, match="missing or damaged"):
         read_tokens(path)
     path.write_bytes(b"nothing of the kind")
-    with pytest.raises(RunError, match="missing or broken"):
+    with pytest.raises(RunError, match="missing or damaged"):
         read_tokens(path)
     np.save(path, np.zeros((2, 2)))
     with pytest.raises(RunError, match="not a token file"):
@@ -136,7 +136,7 @@ def test_segments_come_back_with_where_they_begin(tmp_path: Path) -> None:
     assert list(read_starts(path, 10)) == [0, 5, 8]
     for starts in ([1, 5], [0, 5, 5], [0, 10], []):
         write_tokens(starts_file(path), np.array(starts, np.uint32))
-        with pytest.raises(RunError, match=r"tokens\.starts\.npy: does not fit its tokens"):
+        with pytest.raises(RunError, match=r"tokens\.starts\.npy: does not match its tokens"):
             read_starts(path, 10)
     write_segments(tmp_path / "whole.npy", [counting(5)])
     assert not starts_file(tmp_path / "whole.npy").exists()

@@ -67,11 +67,11 @@ def test_a_healthy_run_is_told_nothing():
 
 def test_overfitting_names_since_when_and_what_is_kept():
     (finding,) = diagnose(OVERFITTING)
-    assert finding.text.startswith("overfitting since step 700: best is step 600, kept; since then")
+    assert finding.text.startswith("overfitting since step 700: the best step 600 is kept; since then")
     assert "from 1.700 to 1.900 while the network's training loss fell from 1.800 to 1.550" in finding.text
     assert "many for" not in finding.text
     (finding,) = diagnose(replace(OVERFITTING, parameters=2_000_000))
-    assert "2,000,000 parameters are many for 1,000,000 tokens" in finding.text
+    assert "2,000,000 parameters are many for 1,000,000 training tokens" in finding.text
     assert "model.width" in finding.remedy
 
 
@@ -119,7 +119,7 @@ def test_a_mixture_is_not_compared_with_its_network() -> None:
     assert kinds(chart) == []
     (finding,) = diagnose(replace(chart, network=network(1.69, 3.0, 2.0, 1.668)))
     assert "after 1,000 steps the loss of the network alone is 1.668" in finding.text
-    assert "and 1.690 on the held-out one, nearly the same" in finding.text
+    assert "and 1.690 on held-out text, nearly the same" in finding.text
 
 
 def test_after_few_steps_nothing_is_said_of_how_well_a_run_learns() -> None:
@@ -138,7 +138,7 @@ def test_a_network_that_is_destroyed_is_told_at_any_step_and_first() -> None:
     )
     finding = diagnose(replace(chart, uniform=4.63))[0]
     assert finding.kind == "destroyed network"
-    assert "13.28 on the text to learn, and guessing all tokens alike has 4.63" in finding.text
+    assert "own loss on the training text is 13.28, but uniform guessing has 4.63" in finding.text
 
 
 def test_answers_that_are_all_right_are_not_underfitted():
@@ -179,10 +179,10 @@ def test_held_out_text_that_is_unlike_the_rest_is_told(tmp_path: Path) -> None:
     (finding,) = (
         found for found in diagnose(read_chart(RunFolder(tmp_path / "unlike"))) if found.kind == "unlike held-out text"
     )
-    assert finding.text.startswith("the end of the text, which is held out, is unlike the rest and ")
+    assert finding.text.startswith("the held-out end of the text is unlike the rest and ")
     assert finding.remedy.startswith("--set data.split.by=pieces, ")
     chart = replace(HEALTHY, likeness=(3.0, 2.0), streamed=True)
-    assert diagnose(chart)[0].remedy.startswith("--validation with a text that stands for all")
+    assert diagnose(chart)[0].remedy.startswith("--validation with a representative text")
     pieces = recipe(**{"training.steps": 1, "data.split.by": "pieces"})
     run(tmp_path / "pieces", pieces, text=Corpus("unlike", (document,)))
     assert "unlike held-out text" not in kinds(read_chart(RunFolder(tmp_path / "pieces")))

@@ -1,6 +1,6 @@
 import pytest
 
-from lilliput.evaluation.words import BREAK, places_of, shuffled, words_of
+from lilliput.evaluation.words import BREAK, shuffled, word_spans, words_of
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_words(language: str | None, text: str, expected: list[str]) -> None:
 
 def test_places_are_those_of_the_words() -> None:
     text = "«L'été,\n\n  c’est loin.»"
-    found = [text[start:end] for start, end in places_of(text, "fr")]
+    found = [text[start:end] for start, end in word_spans(text, "fr")]
     assert found == ["L'", "été", "\n\n", "c’", "est", "loin"]
     assert len(found) == len(words_of(text, "fr"))
 

@@ -88,7 +88,7 @@ def test_broken_facts_are_refused(tmp_path, facts):
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
-    with pytest.raises(RunError, match="cannot be read"):
+    with pytest.raises(RunError, match="is missing: give the folder"):
         read_curve(tmp_path)
     with pytest.raises(RunError, match="no training steps"):
         read_curve(write(tmp_path / "run", []))

@@ -107,7 +107,7 @@ def test_everything_is_shown_in_its_order_and_the_last_event_comes_back() -> Non
         "The old river",
         "step 20  validation 3.5000  5.000 bits per character\n",
         "finished: 30 steps in 1:05, best validation 3.0000",
-        "the best weights are those of step 10",
+        "the best weights are from step 10",
     ]
     places = [text.find(line) for line in expected]
     assert -1 not in places, expected[places.index(-1)]
@@ -131,7 +131,7 @@ def test_a_run_on_answers_tells_problems_and_right_answers() -> None:
     text = stream.getvalue()
     for line in (
         "context 16; 900 problems to learn, 100 held out; 30 steps",
-        "to beat: 10.0% right by giving the commonest answer every time",
+        "to beat: 10.0% right by always giving the most frequent answer",
         "step 10  validation 0.5000  75.0% right  (best so far)",
         "  right  1+1=2\n",
     ):
@@ -223,7 +223,7 @@ def test_a_loss_that_is_not_shown_is_not_read() -> None:
 
 
 def test_a_run_that_ends_without_a_word_is_a_fault() -> None:
-    with pytest.raises(RuntimeError, match="without saying how"):
+    with pytest.raises(RuntimeError, match="without a Finished event"):
         follow(iter([started()]), view()[0])
 
 

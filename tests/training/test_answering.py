@@ -154,7 +154,7 @@ def test_changes_are_refused_as_for_texts(tmp_path: Path) -> None:
 def test_an_example_too_long_leaves_an_earlier_run_alone(tmp_path: Path) -> None:
     run(tmp_path / "run", example_recipe(), text=sums())
     before = (tmp_path / "run" / "weights.safetensors").read_bytes()
-    with pytest.raises(CorpusError, match=r"problem \d+ has 9 tokens with its end, and 5 is the most"):
+    with pytest.raises(CorpusError, match=r"problem \d+ has 9 tokens with its end, but at most 5 fit"):
         run(tmp_path / "run", example_recipe(**{"data.window": 4}), text=sums(), fresh=True)
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() == before
 
@@ -231,7 +231,7 @@ def test_another_file_is_measured_with_the_baseline_of_the_run(tmp_path: Path) -
     expected = sum(example.answer == commonest for example in sums(5)) / 25
     assert report["baselines"]["most_frequent_answer"] == {"answer": commonest, "exact_match": expected}
     long = file_of(tmp_path, "long.jsonl", gather("long", [Example("1+1=", "2"), Example("1" * 30, "1")]))
-    with pytest.raises(CorpusError, match=r"long\.jsonl, line 2 has 32 tokens with its end, and 9 is the most"):
+    with pytest.raises(CorpusError, match=r"long\.jsonl, line 2 has 32 tokens with its end, but at most 9 fit"):
         evaluate_run(writer, tmp_path / "run", str(long))
     (tmp_path / "text.txt").write_text("a text")
     with pytest.raises(CorpusError, match=r"text\.txt holds no prompts and answers"):

@@ -123,7 +123,7 @@ def test_figures_of_a_shorter_run_do_not_outlive_it(tmp_path: Path) -> None:
         if isinstance(event, Stepped):
             break
     assert not evaluation.exists()
-    with pytest.raises(RunError, match="not finished, so there is nothing to compare"):
+    with pytest.raises(RunError, match="the run is not finished; repeat its command"):
         read_outcome(tmp_path / "run")
 
 

@@ -1,16 +1,16 @@
-"""Sums as prompts and answers: `12+34=` and `46`, made from a seed.
+"""Sums as prompts and answers: `12+34=` and `46`, generated from a seed.
 
-The problems to be measured on are drawn first. Two problems count as the same if they add the same numbers in whatever
-order: a problem that is held out is learnt in no order. Problems to learn are all different as they are written, so
-12+34 and 34+12 may both be among them.
+The held-out problems are drawn first. Two problems count as the same if they add the same numbers in any order: no
+order of a held-out problem is in the training data. The training problems all differ as strings, so they may contain
+both 12+34 and 34+12.
 
-Answers written units first, and numbers filled up to one length, make sums easy for small networks: each digit of the
-answer then depends on digits at fixed places, and at fixed distances if the numbers that are added stand units first as
-well (Lee et al. 2023, "Teaching Arithmetic to Small Transformers", arXiv 2307.03381). A uniform draw hardly ever has a
-carry that runs through ten digits, so a share of the problems may be built with such runs. Left out: other operations,
+Answers written units first, and numbers padded to one length, make sums easy for small networks: each digit of the
+answer then depends on digits at fixed positions, and at fixed distances if the operands are written units first as well
+(Lee et al. 2023, "Teaching Arithmetic to Small Transformers", arXiv 2307.03381). A uniform draw hardly ever has a carry
+through ten digits, so a share of the problems can be constructed with long carries. Left out: other operations,
 negative numbers, scratchpads.
 
-Axes: N problems, K numbers that are added, D digits, C characters of a problem.
+Axes: N problems, K operands, D digits, C characters of a problem.
 """
 
 import math
@@ -28,9 +28,9 @@ Numbers = NDArray[np.int64]
 
 
 def make_problems(settings: ArithmeticSettings, seed: int) -> tuple[Examples, Examples]:
-    """Return the problems to learn and the problems held out; the same settings and seed give the same problems.
+    """Return training and held-out problems; the same settings and seed give the same problems.
 
-    Raises RecipeError if more are asked for than there are.
+    Raises RecipeError if there are not enough different problems.
     """
     random = np.random.default_rng([seed, settings.digits, settings.operands])
     held_NK = _held_out(settings, random)
@@ -40,7 +40,7 @@ def make_problems(settings: ArithmeticSettings, seed: int) -> tuple[Examples, Ex
 
 
 def write_problems(name: str, numbers_NK: Numbers, settings: ArithmeticSettings) -> Examples:
-    """Write each row of numbers as a prompt, and their sum as its answer."""
+    """Write each row of operands as a prompt, and their sum as its answer."""
     width = len(str(settings.operands * (10**settings.digits - 1)))
     columns: list[NDArray[np.uint8]] = []
     kept: list[NDArray[np.bool_]] = []
@@ -61,7 +61,7 @@ def write_problems(name: str, numbers_NK: Numbers, settings: ArithmeticSettings)
 
 
 def edges(digits: int, operands: int) -> Numbers:
-    """Return the hand-picked problems: the smallest, the greatest, and carries through all digits and through none."""
+    """Return the hand-picked problems: the smallest, the largest, and carries through all digits and through none."""
     whole = 10**digits
 
     def repeated(pattern: str) -> int:
@@ -93,8 +93,8 @@ def _held_out(settings: ArithmeticSettings, random: np.random.Generator) -> Numb
     if count >= there_are:
         raise RecipeError(
             f"data.arithmetic.validation = {settings.validation:,}, with {len(first_NK)} hand-picked problems, leaves "
-            f"nothing to learn: there are {there_are:,} sums of {operands} numbers of up to {digits} digits; ask for "
-            "fewer, or for more digits"
+            f"no training problems: there are {there_are:,} sums of {operands} numbers of up to {digits} digits; "
+            "lower it, or raise digits"
         )
     none = np.empty(0, np.uint64)
     return _fill(first_NK, count, settings, random, lambda rows: _new(rows, none, digits, any_order=True))
@@ -106,7 +106,7 @@ def _learnt(settings: ArithmeticSettings, held_NK: Numbers, random: np.random.Ge
     if settings.training > left:
         raise RecipeError(
             f"data.arithmetic.training = {settings.training:,} is too many: {left:,} problems of {operands} numbers of "
-            f"up to {digits} digits are left beside the {len(held_NK):,} held out; ask for fewer, or for more digits"
+            f"up to {digits} digits are left besides the {len(held_NK):,} held out; lower it, or raise digits"
         )
     held = _keys(np.sort(held_NK, 1), digits)
     first_NK = _shorter(round(settings.training * settings.shorter), settings, random)
@@ -123,13 +123,13 @@ def _fill(
     random: np.random.Generator,
     new: Callable[[Numbers], Numbers],
 ) -> Numbers:
-    """Add problems that are drawn uniformly, until there are `count` that are new."""
+    """Add uniformly drawn problems until there are `count` different ones."""
     limit, shape = 10**settings.digits, (settings.operands,)
     rows_NK = new(rows_NK)
-    if count > limit**settings.operands // 2:  # most draws would be repeated ones, so all there are get shuffled
+    if count > limit**settings.operands // 2:  # most draws would repeat, so shuffle all problems instead
         all_N = random.permutation(limit**settings.operands)
-        places_K = limit ** np.arange(settings.operands)
-        rows_NK = new(np.concatenate([rows_NK, all_N[:, None] // places_K % limit]))
+        powers_K = limit ** np.arange(settings.operands)
+        rows_NK = new(np.concatenate([rows_NK, all_N[:, None] // powers_K % limit]))
     while len(rows_NK) < count:
         missing = count - len(rows_NK)
         drawn_NK = random.integers(0, limit, (missing + missing // 10 + 16, *shape))
@@ -151,7 +151,7 @@ def _orders(row: list[int]) -> int:
 
 
 def _keys(rows_NK: Numbers, digits: int) -> NDArray[np.uint64]:
-    """Give each row one number. Beyond 19 digits in all two rows may share one, so that one of them is left out."""
+    """Return a key for each row. Beyond 19 digits in total two rows may share one; one of them is then left out."""
     keys = np.zeros(len(rows_NK), np.uint64)
     for column in rows_NK.T:
         keys = keys * np.uint64(10**digits) + column.astype(np.uint64)
@@ -164,26 +164,26 @@ def _shorter(count: int, settings: ArithmeticSettings, random: np.random.Generat
 
 
 def _with_carries(count: int, digits: int, random: np.random.Generator) -> Numbers:
-    """Draw pairs in which digits that add up to nine pass a carry on, over a stretch of any place and length."""
+    """Draw pairs with a run of digits that add up to nine and pass on a carry, of random position and length."""
     a_ND, b_ND = random.integers(0, 10, (2, count, digits))  # units first
     start_N = random.integers(0, digits, count)
     end_N = random.integers(start_N, digits) + 1
-    place_D = np.arange(digits)
-    passing_ND = (place_D > start_N[:, None]) & (place_D < end_N[:, None])
+    digit_D = np.arange(digits)
+    passing_ND = (digit_D > start_N[:, None]) & (digit_D < end_N[:, None])
     b_ND = np.where(passing_ND, 9 - a_ND, b_ND)
     rows = np.arange(count)
     a_N = random.integers(1, 10, count)
     a_ND[rows, start_N], b_ND[rows, start_N] = a_N, random.integers(10 - a_N, 10)
-    places_D = 10**place_D
-    return np.stack([(a_ND * places_D).sum(1), (b_ND * places_D).sum(1)], 1)
+    powers_D = 10**digit_D
+    return np.stack([(a_ND * powers_D).sum(1), (b_ND * powers_D).sum(1)], 1)
 
 
 def _digits(
     numbers_N: Numbers, width: int, *, padding: bool, reverse: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return the characters of numbers, as people write them or units first, and which of them are written.
+    """Return the digits of numbers as characters, in the usual order or units first, and which of them are written.
 
-    Without padding zeros before the first digit are not.
+    Without padding, leading zeros are not written.
     """
     digits_ND = (numbers_N[:, None] // 10 ** np.arange(width - 1, -1, -1) % 10).astype(np.uint8)
     kept_ND = np.ones_like(digits_ND, np.bool_)

@@ -1,6 +1,6 @@
-"""A batch carries a weight per target.
+"""A batch of inputs and targets, with a loss weight for each target.
 
-What counts in the loss is data, not code: a prompt's tokens weigh 0, an answer's weigh 1.
+The weights decide which targets count: the tokens of a prompt have weight 0, those of an answer weight 1.
 
 Shapes: B rows of the batch, T time.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Inputs, the tokens that follow them, and how much each of these counts."""
+    """Inputs, the tokens that follow them as targets, and the weight of each target."""
 
     inputs_BT: Tensor
     targets_BT: Tensor
@@ -29,7 +29,7 @@ class Batch:
         return Batch(*(part.to(device, non_blocking=True) for part in parts))
 
     def split(self, parts: int) -> list["Batch"]:
-        """Cut the rows into `parts` batches whose sizes differ by one at most; there must be as many rows."""
+        """Split the rows into `parts` batches whose sizes differ by at most one; needs at least `parts` rows."""
         if parts == 1:
             return [self]
         pieces = (piece.tensor_split(parts) for piece in (self.inputs_BT, self.targets_BT, self.weights_BT))

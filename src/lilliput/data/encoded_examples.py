@@ -1,9 +1,9 @@
 """Prompts and answers as tokens: encoding, two files on disk, and batches as a pure function of (seed, step).
 
-An example is the tokens of its prompt, of its answer, and of the end that closes it, each encoded by itself: so a
-prompt that is given alone later is read as it was learnt. The prompt weighs nothing in the loss, the answer and its end
-weigh 1. Rows are padded on the right to the longest of their batch; padding weighs nothing, and no model looks ahead.
-An epoch visits all examples in random order. Left out: putting several short examples into one row.
+An example is the tokens of its prompt, its answer and an end token, each encoded separately, so that a prompt given
+alone later has the same tokens as in training. The prompt has weight 0 in the loss, the answer and its end weight 1.
+Rows are padded on the right to the longest of their batch; padding has weight 0, and models are causal. An epoch visits
+all examples in random order. Left out: packing several short examples into one row.
 
 Axes: N examples, B rows of the batch, T time.
 """
@@ -25,14 +25,15 @@ from lilliput.errors import CorpusError, RunError
 from lilliput.tokenizers import Tokenizer
 
 _ENCODED_AT_ONCE = 50_000
-"""Examples whose characters are looked up together: bounds the memory."""
+"""Examples that are encoded together: bounds the memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedExamples:
-    """Hold many examples as one sequence of tokens.
+    """Many examples as one sequence of tokens.
 
-    `bounds_N2` says where each answer begins and where its end token ends; an example begins where the one before ends.
+    `bounds_N2` holds the start of each answer and the end of the example; an example starts at the end of the previous
+    one.
     """
 
     ids: Tokens
@@ -43,23 +44,23 @@ class EncodedExamples:
 
     @cached_property
     def starts_N(self) -> NDArray[np.int64]:
-        """Return where each example begins."""
+        """The start of each example."""
         starts: NDArray[np.int64] = np.concatenate([[0], self.bounds_N2[:-1, 1]])
         return starts
 
     @property
     def lengths_N(self) -> NDArray[np.int64]:
-        """Return the tokens of each example, its end included."""
+        """The number of tokens of each example, including its end token."""
         return self.bounds_N2[:, 1] - self.starts_N
 
     @property
     def answer_lengths_N(self) -> NDArray[np.int64]:
-        """Return the tokens of each answer, its end included: the targets that count."""
+        """The number of tokens of each answer, including its end token: the targets that count."""
         return self.bounds_N2[:, 1] - self.bounds_N2[:, 0]
 
     @property
     def positions(self) -> int:
-        """Return the positions that a model needs to read any of them: all tokens but the last are read."""
+        """The number of positions that a model needs for the longest example: all tokens but the last are inputs."""
         return max(1, int(self.lengths_N.max()) - 1)
 
     def prompt(self, index: int) -> list[int]:
@@ -67,15 +68,15 @@ class EncodedExamples:
         return [int(id) for id in self.ids[self.starts_N[index] : self.bounds_N2[index, 0]]]
 
     def answer(self, index: int) -> list[int]:
-        """Return the tokens of one answer, its end included."""
+        """Return the tokens of one answer, including its end token."""
         return [int(id) for id in self.ids[self.bounds_N2[index, 0] : self.bounds_N2[index, 1]]]
 
-    def batch(self, places: NDArray[np.int64]) -> Batch:
-        """Return the examples at these places as the rows of a batch."""
-        starts, (middles, ends) = self.starts_N[places], self.bounds_N2[places].T
+    def batch(self, indices: NDArray[np.int64]) -> Batch:
+        """Return the examples with these indices as the rows of a batch."""
+        starts, (middles, ends) = self.starts_N[indices], self.bounds_N2[indices].T
         columns = np.arange(int((ends - starts).max()))
         at_BT = starts[:, None] + columns
-        # What lies beyond a row's end is read from anywhere in the file, and then made to be nothing.
+        # Positions beyond a row's end read arbitrary tokens of the file, which are then set to padding.
         ids_BT = self.ids[np.minimum(at_BT, len(self.ids) - 1)].astype(np.int64)
         ids_BT[at_BT >= ends[:, None]] = 0
         counts_BT = (at_BT >= middles[:, None]) & (at_BT < ends[:, None])
@@ -84,30 +85,30 @@ class EncodedExamples:
 
 
 def encode_examples(examples: Examples, tokenizer: Tokenizer, window: int | None = None) -> EncodedExamples:
-    """Encode examples; with `window`, one that needs more positions raises CorpusError, with its place."""
+    """Encode examples. Raises CorpusError, with its line, for an example that needs more than `window` positions."""
     parts, lengths = zip(*_encoded(examples, tokenizer), strict=True)
     encoded = EncodedExamples(np.concatenate(parts), np.cumsum(np.concatenate(lengths)).reshape(-1, 2))
     if window is not None and encoded.positions > window:
         worst = int(encoded.lengths_N.argmax())
         raise CorpusError(
-            f"{examples.where(worst)} has {int(encoded.lengths_N[worst]):,} tokens with its end, and {window + 1:,} is "
-            f"the most: shorten it, or set data.window={encoded.positions} when a run is started"
+            f"{examples.where(worst)} has {int(encoded.lengths_N[worst]):,} tokens with its end, but at most "
+            f"{window + 1:,} fit: shorten it, or start a run with data.window={encoded.positions}"
         )
     return encoded
 
 
 def write_examples(path: Path, encoded: EncodedExamples) -> None:
-    """Write the tokens to `path`, and beside it, as `.bounds.npy`, where answers begin and end."""
+    """Write the tokens to `path` and the bounds of the answers to a second file, `.bounds.npy`."""
     write_tokens(path, encoded.ids)
     write_tokens(path.with_suffix(".bounds.npy"), encoded.bounds_N2.ravel().astype(np.uint32))
 
 
 def read_examples(path: Path, read: Callable[[Path], Tokens] = read_tokens) -> EncodedExamples:
-    """Open what `write_examples` wrote, with `read` for each file. Raises RunError if it is missing or broken."""
+    """Open the files of `write_examples`, each with `read`. Raises RunError if one is missing or damaged."""
     ids, flat = read(path), read(path.with_suffix(".bounds.npy"))
     bounds = flat.astype(np.int64)
     if len(bounds) < 2 or len(bounds) % 2 or bounds[0] < 1 or (np.diff(bounds) < 1).any() or bounds[-1] != len(ids):
-        raise RunError(f"{path}: its bounds do not fit its tokens; start over with --fresh")
+        raise RunError(f"{path}: its bounds do not match its tokens; start over with --fresh")
     return EncodedExamples(ids, bounds.reshape(-1, 2))
 
 
@@ -118,17 +119,15 @@ class ExampleBatches:
         self._examples = examples
         self._rows = rows
         self._seed = seed
-        # The last epoch's order is kept: consecutive steps mostly share it.
+        # Cache the order of the last epoch: consecutive steps mostly share it.
         self._epoch = -1
         self._order: NDArray[np.int64] = np.empty(0, np.int64)
 
     def batch(self, step: int) -> Batch:
-        """Return the batch of one step (counted from 0)."""
+        """Return the batch of a step (counted from 0)."""
         count = len(self._examples)
-        places = np.arange(step * self._rows, (step + 1) * self._rows)
-        chosen = [
-            self._order_of(epoch)[places[places // count == epoch] % count] for epoch in np.unique(places // count)
-        ]
+        rows = np.arange(step * self._rows, (step + 1) * self._rows)
+        chosen = [self._order_of(epoch)[rows[rows // count == epoch] % count] for epoch in np.unique(rows // count)]
         return self._examples.batch(np.concatenate(chosen))
 
     def _order_of(self, epoch: int) -> NDArray[np.int64]:
@@ -141,7 +140,7 @@ class ExampleBatches:
 def _encoded(
     examples: Examples, tokenizer: Tokenizer
 ) -> Iterator[tuple[NDArray[np.unsignedinteger], NDArray[np.int64]]]:
-    """Yield, portion by portion, the tokens and the lengths of prompt, and of answer with end, in turn."""
+    """Yield in portions the tokens, and the alternating lengths of prompts and of answers with their ends."""
     end = tokenizer.encode(END)
     for first in range(0, len(examples), _ENCODED_AT_ONCE):
         bounds = examples.bounds_N2[first : first + _ENCODED_AT_ONCE]
@@ -152,15 +151,15 @@ def _encoded(
             ids, lengths = _one_by_one(text, bounds - start, tokenizer)
         else:
             lengths = np.diff(bounds.ravel(), prepend=start)
-        # The end goes behind every second piece, the answers.
+        # Insert the end after every second piece, the answers.
         ids = np.insert(ids, np.repeat(np.cumsum(lengths)[1::2], len(end)), np.tile(end, len(bounds)))
         lengths[1::2] += len(end)
         yield ids, lengths
 
 
 def _one_a_character(text: str, tokenizer: Tokenizer) -> NDArray[np.unsignedinteger] | None:
-    """Encode a text whole if each of its characters is one token, so that the bounds of the pieces stay; else None."""
-    # No token of these kinds stands for two characters, so an equal length leaves no other way.
+    """Encode a whole text if each of its characters is one token, so that the bounds stay valid; otherwise None."""
+    # No token of these kinds covers two characters, so an equal length means one token per character.
     if tokenizer.kind not in ("char", "byte") or tokenizer.normalized(text) != text:
         return None
     ids = tokenizer.encode(text)

@@ -1,11 +1,11 @@
-"""A text that comes in pieces becomes a token file: on all cores, with little memory, and from where it was broken off.
+"""Encode a text that comes in pieces into a token file: on all cores, with little memory, and resumable.
 
-The ids are exactly those of the whole text, because pieces are joined until they end where the tokenizer may be cut
-(`Tokenizer.cuts_before`). They are appended to a `.npy` file under another name; beside it a small file says how far it
-is and for which text and tokenizer. Every few seconds both are forced to the disk, the tokens first. What was written
-after the last entry is cut off by the next call, which reads up to there again and does not tokenise it again.
+The ids are exactly those of the whole text, because pieces are joined until they end at a safe cut for the tokenizer
+(`Tokenizer.cuts_before`). They are appended to a `.npy` file with a temporary name. A small file beside it records the
+progress, the text and the tokenizer. Every few seconds both are flushed to the disk, the tokens first. The next call
+truncates what was written after the last entry, reads the text up to there again, and does not encode it again.
 
-Left out: a text of which no part may be cut. It is one piece, and takes the memory that it takes.
+Left out: a text without a safe cut. It is one piece and needs memory for all of it.
 """
 
 import json
@@ -30,10 +30,10 @@ from lilliput.errors import CorpusError, RunError
 from lilliput.tokenizers import Tokenizer
 
 EncodingProgress = Callable[[int, int], None]
-"""Called with the characters done so far and all that there are."""
+"""Called with the number of encoded characters and the total."""
 
 MOST_LEARNT = 32_000_000
-"""Characters of a large text that a tokenizer is trained on at most."""
+"""Maximum number of characters of a large text for the training of a tokenizer."""
 _ENTRY_SECONDS = 5.0
 _AT_ONCE = min(8, os.cpu_count() or 1)
 _READ_AT_ONCE = 1 << 20
@@ -41,7 +41,7 @@ _READ_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class EncodingState:
-    """How far a token file has come."""
+    """The progress of a token file."""
 
     text: str
     tokenizer: str
@@ -59,13 +59,13 @@ def encode_stream(
     characters: int,
     progress: EncodingProgress | None = None,
 ) -> EncodingState:
-    """Write the ids of a text to `path`, count them in `tokenizer.counts`, and return how many there are.
+    """Write the ids of a text to `path`, count them in `tokenizer.counts`, and return the final state.
 
-    `pieces` are the whole text from its beginning, `characters` their number, and `text` a checksum of them. If an
-    earlier call with the same text and tokenizer was broken off, it is continued; if it was finished, nothing is done.
-    Whatever `progress` raises ends the call, and nothing that was done is lost.
+    `pieces` are the whole text from its beginning, `characters` its length, and `text` its checksum. An interrupted
+    earlier call with the same text and tokenizer is continued; after a finished one nothing is done. An exception from
+    `progress` ends the call without losing finished work.
 
-    Raises CorpusError if the text is not the one that was announced, RunError if the file cannot be written.
+    Raises CorpusError if the text does not have the announced length, RunError if the file cannot be written.
     """
     fresh = EncodingState(text, tokenizer.fingerprint)
     try:
@@ -89,9 +89,9 @@ def encode_stream(
 
 
 def spread_sample(pieces: Iterable[str], characters: int, most: int = MOST_LEARNT) -> Iterator[str]:
-    """Yield the same share of the beginning of every piece, at most `most` characters together.
+    """Yield the same share of the beginning of every piece, at most `most` characters in total.
 
-    That is what a tokenizer is trained on where a text is too large; one of up to `most` characters comes whole.
+    This is the training text of a tokenizer for a large text. A text of up to `most` characters is yielded whole.
     """
     share = min(1.0, most / max(1, characters))
     for piece in pieces:
@@ -130,22 +130,22 @@ def _append(
         raise
     if done.characters != characters:
         raise CorpusError(
-            f"the text has {done.characters:,} characters and had {characters:,} when it was measured: leave its files "
-            "alone while they are read, and start again"
+            f"the text has {done.characters:,} characters now and had {characters:,} before: do not change its files "
+            "during training, and start again"
         )
     if write_header(file, tokenizer.dtype, done.tokens) != start:
-        raise AssertionError("NumPy's header grew; it is padded so that it does not")
+        raise AssertionError("NumPy's header grew in spite of its padding")
     _settle(file, path, done)
     return done
 
 
 def _encoded(units: Iterator[str], tokenizer: Tokenizer) -> Iterator[tuple[int, Tokens]]:
-    """Yield the length and the ids of every unit, in order; some are encoded while others are read."""
+    """Yield the length and the ids of every unit, in order; units are encoded while the next ones are read."""
     waiting: deque[tuple[int, Beside[Tokens]]] = deque()
-    places = Semaphore(_AT_ONCE)
+    slots = Semaphore(_AT_ONCE)
     while True:
         waiting += (
-            (len(unit), Beside(partial(tokenizer.encode, unit), places))
+            (len(unit), Beside(partial(tokenizer.encode, unit), slots))
             for unit in islice(units, _AT_ONCE + 1 - len(waiting))
         )
         if not waiting:
@@ -155,7 +155,7 @@ def _encoded(units: Iterator[str], tokenizer: Tokenizer) -> Iterator[tuple[int, 
 
 
 def _behind(pieces: Iterable[str], characters: int) -> Iterator[str]:
-    """Yield what stands behind the first characters."""
+    """Yield the pieces without their first characters."""
     for piece in pieces:
         if characters < len(piece):
             yield piece[characters:]
@@ -163,7 +163,7 @@ def _behind(pieces: Iterable[str], characters: int) -> Iterator[str]:
 
 
 def _units(pieces: Iterable[str], cuts_before: str) -> Iterator[str]:
-    """Join pieces until the text may be cut behind them: a visible character, and then one of `cuts_before`."""
+    """Join pieces up to a safe cut: after a visible character and before one of `cuts_before`."""
     waiting: list[str] = []
     for piece in pieces:
         if waiting and piece and piece[0] in cuts_before and not waiting[-1][-1].isspace():
@@ -176,7 +176,7 @@ def _units(pieces: Iterable[str], cuts_before: str) -> Iterator[str]:
 
 
 def _begun(path: Path, fresh: EncodingState, dtype: "np.dtype[np.unsignedinteger]") -> EncodingState:
-    """Return how far an earlier call has come with the same text and tokenizer; `fresh` if not at all."""
+    """Return the state that an earlier call with the same text and tokenizer reached, otherwise `fresh`."""
     try:
         entry = EncodingState(**files.read_json(_entry(path)))
         file = path if entry.complete else _part(path)
@@ -198,7 +198,7 @@ def _write_entry(path: Path, done: EncodingState) -> None:
 
 
 def _read_back(path: Path) -> Iterator[Tokens]:
-    """Yield the ids in parts; a memory map would stay in the memory of this process."""
+    """Yield the ids in parts; a memory map would count as memory of this process."""
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
         _, _, dtype = np.lib.format.read_array_header_1_0(file)

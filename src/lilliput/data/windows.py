@@ -1,8 +1,8 @@
 """Windows of a long token sequence, as a pure function of (seed, step).
 
-An epoch starts at a random offset, cuts the tokens into windows that follow one another, and visits them in random
-order. So every token is seen equally often, no two epochs cut at the same places, and batch `i` needs no state but `i`.
-A window that would reach from one segment of the text into another is moved to the side on which most of it lies.
+An epoch starts at a random offset, cuts the tokens into consecutive windows, and visits them in random order. So every
+token is used equally often, no two epochs cut at the same positions, and batch `i` needs no state but `i`. A window
+that would cross a segment boundary is moved into the segment that holds most of it.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ class Windows:
         self._segments = segments(len(tokens), starts)
         if (least := min(map(len, self._segments))) < window + 1:
             raise CorpusError(
-                f"the training text has {least} tokens in a row, fewer than one window of {window} and its next token; "
+                f"the training text has only {least} consecutive tokens, but a window needs {window + 1}; "
                 f"use a longer text or data.window={max(1, least - 1)}"
             )
         self.window = window
@@ -30,7 +30,7 @@ class Windows:
         self._tokens = tokens
         self._seed = seed
         self.per_epoch = max(1, (len(tokens) - window) // window)
-        # The last epoch's order is kept: consecutive steps mostly share it.
+        # Cache the order of the last epoch: consecutive steps mostly share it.
         self._epoch = -1
         self._starts: NDArray[np.int64] = np.empty(0, np.int64)
 
@@ -45,13 +45,13 @@ class Windows:
         return self._starts
 
     def batch(self, step: int) -> Batch:
-        """Return the batch of one step (counted from 0); every target weighs 1."""
+        """Return the batch of a step (counted from 0); every target has weight 1."""
         first = step * self.rows
         starts = np.empty(self.rows, np.int64)
         filled = 0
         while filled < self.rows:
-            epoch, place = divmod(first + filled, self.per_epoch)
-            part = self._starts_of(epoch)[place : place + self.rows - filled]
+            epoch, window = divmod(first + filled, self.per_epoch)
+            part = self._starts_of(epoch)[window : window + self.rows - filled]
             starts[filled : filled + len(part)] = part
             filled += len(part)
         ids_BT = torch.from_numpy(self._tokens[starts[:, None] + np.arange(self.window + 1)].astype(np.int64))

@@ -1,4 +1,4 @@
-"""How good is it? Loss over whole texts in two stated definitions, and the baselines that a network has to beat."""
+"""Evaluation: the loss over whole texts in two definitions, baselines, right answers, and measures of written text."""
 
 from lilliput.evaluation.baselines import (
     Baselines,

@@ -1,14 +1,14 @@
-"""Do determiners and nouns agree in gender and number? Learnt from a text alone, without a dictionary.
+"""The agreement of determiners and nouns in gender and number, learnt from a text without a dictionary.
 
-A few words of a language show the gender or the number of the word behind them: behind "la" stands a feminine singular.
-A word that stands in the training text often enough, and nearly always on one side, has that gender or number. What
-stands on both sides shows nothing and drops out: a noun of two genders, "fils", a verb behind a pronoun ("la voit", "le
-voit"). The agreement of another text is the share of its pairs of determiner and known word that fit.
+A few words of a language show the gender or number of the next word: "la" precedes a feminine singular. A word gets a
+gender or number if the training text has it often enough, and nearly always with the same one. Ambiguous words are
+dropped: a noun of two genders, "fils", or a verb after a pronoun ("la voit", "le voit"). The agreement of another text
+is the share of its pairs of determiner and classified word that match.
 
-FEWEST and PUREST were set on 159,000 characters of held-out French verse, learnt from 4.4 million: there .997 of 2,561
-pairs agree in gender and .999 of 4,483 in number, and in the same words in random order .56 and .71. With a purity of
-.8 verbs stay and gender falls to .993; with 10 pairs a tenth of what is measured is lost and little is won.
-Left out: adjectives behind their nouns, verbs, and words that the training text does not have.
+FEWEST and PUREST were chosen on 159,000 characters of held-out French verse, with 4.4 million for training: .997 of
+2,561 pairs agree in gender and .999 of 4,483 in number; with the same words in random order .56 and .71. A purity of
+.8 keeps verbs, and gender falls to .993. A minimum of 10 pairs loses a tenth of the measured pairs and gains little.
+Left out: adjectives after their nouns, verbs, and words that are not in the training text.
 """
 
 from collections import Counter
@@ -19,20 +19,20 @@ from itertools import pairwise
 from lilliput.evaluation.words import BREAK, words_of
 
 FEWEST = 3
-"""So many pairs must show a word's side: one or two may be slips."""
+"""Minimum number of pairs for a word: one or two may be errors in the text."""
 PUREST = 0.9
-"""So great a share of a word's pairs must be on one side."""
+"""Minimum share of a word's pairs that show the same gender or number."""
 _VOWELS = frozenset("aeiouyhàâäéèêëîïôöùûüœæ")
 
 
 @dataclass(frozen=True, slots=True)
 class Determiner:
-    """What a determiner shows of the word behind it; None where it shows nothing."""
+    """The gender and number of the word after a determiner; None if the determiner does not show it."""
 
     gender: str | None
     number: str
     gender_before_vowels: bool = True
-    """Whether the gender holds before a vowel or an h as well."""
+    """Whether the gender is also valid before a vowel or an h."""
 
 
 def _rows(words: str, determiner: Determiner) -> dict[str, Determiner]:
@@ -47,12 +47,12 @@ DETERMINERS: Mapping[str, Mapping[str, Determiner]] = {
     # "mon âme" is feminine, and "ce" before a vowel is no determiner.
     | _rows("mon ton son ce", Determiner("masculine", "singular", gender_before_vowels=False))
 }
-"""By language: the determiners that show something, as `words_of` gives them."""
+"""The determiners by language, in the form that `words_of` returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How many pairs of determiner and known word there are, and what share of them agrees; None without a pair."""
+    """The number of pairs of determiner and classified word, and the share that agrees; None without a pair."""
 
     gender: float | None
     gender_pairs: int
@@ -62,14 +62,14 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Grammar:
-    """The gender and the number of words, as a text showed them. `learn_grammar` makes one."""
+    """The gender and number of words, learnt from a text by `learn_grammar`."""
 
     language: str
     genders: Mapping[str, str]
     numbers: Mapping[str, str]
 
     def measure(self, text: str) -> Agreement:
-        """Count the pairs of a text and those that agree."""
+        """Measure the agreement in a text."""
         shown = list(_shown(text, self.language))
         genders = [gender == self.genders[word] for word, gender, _ in shown if gender and word in self.genders]
         numbers = [number == self.numbers[word] for word, _, number in shown if word in self.numbers]
@@ -77,7 +77,7 @@ class Grammar:
 
 
 def learn_grammar(text: str, language: str | None) -> Grammar | None:
-    """Learn the gender and the number of words from a text; None for a language without a table of determiners."""
+    """Learn the gender and number of words from a text; None for a language without a table of determiners."""
     if language is None or language not in DETERMINERS:
         return None
     genders: dict[str, Counter[str]] = {}
@@ -90,7 +90,7 @@ def learn_grammar(text: str, language: str | None) -> Grammar | None:
 
 
 def _shown(text: str, language: str) -> Iterator[tuple[str, str | None, str]]:
-    """Yield each word behind a determiner with the gender and the number that this shows."""
+    """Yield each word after a determiner with the gender and number that the determiner shows."""
     determiners = DETERMINERS[language]
     for first, word in pairwise(words_of(text, language)):
         determiner = determiners.get(first)

@@ -1,12 +1,12 @@
-"""What a network has to beat: counting n-grams, and two general compressors.
+"""Baselines that a network has to beat: n-gram counts and two general compressors.
 
-All see the training text and are measured on the validation text, as the network is; none learns more than counts or
-copies. A network that does not beat them has not earned its training time. PPMd goes on learning from the validation
-text while it reads it, and so does xz; counting does not. All work on characters, or on their bytes, so give them the
-text as the tokenizer sees it: a model of lower-cased text has to beat counts of lower-cased text.
+All get the training text and are measured on the validation text, like the network; none learns more than counts or
+copies. A network that does not beat them has not earned its training time. PPMd and xz continue to learn from the
+validation text while they read it; the counts do not. All work on characters or their bytes, so pass the text as the
+tokenizer sees it: a model of lower-cased text has to beat counts of lower-cased text.
 
-The cost is bounded: of a long training text only the end is used, which lies nearest to the validation text, and the
-result says how much that was.
+The cost is bounded: of a long training text only the end is used, which is nearest to the validation text. The result
+says how much was used.
 """
 
 import lzma
@@ -30,47 +30,46 @@ XZ_VALIDATION_CHARACTERS = 1_000_000
 PPMD_TRAINING_CHARACTERS = 4_000_000
 PPMD_VALIDATION_CHARACTERS = 1_000_000
 LIKE_TRAINING_CHARACTERS, LIKE_CHARACTERS, LIKE_LEAST_CHARACTERS = 1_000_000, 100_000, 2_000
-"""What is measured to tell whether the held-out text is like the rest, at most and at least: in a few seconds, with
-less than a tenth of doubt."""
+"""Characters for `measure_likeness`: at most, and at least. It takes seconds; the uncertainty is below a tenth."""
 LEAST_BITS = 0.01
-"""Bits per character below which figures and their differences are not told apart."""
+"""Bits per character below which a difference counts as none."""
 PPMD_ORDER, PPMD_MEMORY = 6, 1 << 27
-"""The bytes are enough for the texts above; with too few, PPMd begins again in the middle."""
+"""The memory, in bytes, is enough for the texts above; with too little, PPMd restarts in the middle."""
 
 
 @dataclass(frozen=True)
 class NgramBaseline:
-    """The count model of the best order. Every validation character but the first is scored, as with a network, and so
-    in every segment.
+    """The count model of the best order.
 
-    The validation text starts fresh: its first characters do not have the training text as their context.
+    As with a network, every character but the first of each segment is scored. The training text is no context for the
+    first characters of the validation text.
     """
 
     losses: tuple[float, ...]
     """Nats per character of the orders 1, 2, ..."""
     training_characters_used: int
     piece_nats: tuple[float, ...]
-    """What each piece of the validation text costs the best order."""
+    """Nats of each piece of the validation text, with the best order."""
 
     @property
     def order(self) -> int:
-        """Return the order that does best on the validation text."""
+        """The order with the lowest loss on the validation text."""
         return self.losses.index(min(self.losses)) + 1
 
     @property
     def loss(self) -> float:
-        """Return the nats per character of the best order."""
+        """Nats per character of the best order."""
         return min(self.losses)
 
     @property
     def bits_per_character(self) -> float:
-        """Return the bits per character of the best order."""
+        """Bits per character of the best order."""
         return self.loss / math.log(2)
 
 
 @dataclass(frozen=True)
 class XzBaseline:
-    """What the validation text adds to the size of the compressed training text."""
+    """The size that the validation text adds to the training text, compressed by xz."""
 
     bits_per_character: float
     training_characters_used: int
@@ -79,13 +78,13 @@ class XzBaseline:
 
 @dataclass(frozen=True)
 class PpmdBaseline:
-    """What the validation text adds to the size of the training text in PPMd (`ppmd_baseline`)."""
+    """The size that the validation text adds to the training text, compressed by PPMd (`ppmd_baseline`)."""
 
     bits_per_character: float
     training_characters_used: int
     validation_characters_used: int
     piece_nats: tuple[float, ...]
-    """What each piece of the validation text costs, of those that are used."""
+    """Nats of each used piece of the validation text."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class Baselines:
         }
 
     def piece_costs(self) -> dict[str, list[float]]:
-        """Return what each piece of the validation text costs those baselines of which that is known, in nats."""
+        """Return the nats of each piece of the validation text, for the baselines that have them."""
         costs = {"ngram": self.ngram.piece_nats, "ppmd": self.ppmd.piece_nats}
         return {name: [round(nats, 3) for nats in pieces] for name, pieces in costs.items()}
 
@@ -134,16 +133,16 @@ def measure_baselines(
     starts: tuple[Starts, Starts] = (WHOLE, WHOLE),
     progress: Callable[[float], None] = lambda share: None,
 ) -> Baselines:
-    """Measure all baselines, and what each of the `pieces` costs, of which the validation text consists.
+    """Measure all baselines, and the cost of each of the `pieces` that form the validation text.
 
-    Where the two texts have several segments, `starts` says where they begin. No n-gram reaches from one into another;
-    the compressors read one behind the other, and lose a little by it.
+    `starts` gives the segment starts of the two texts. No n-gram crosses from one segment into another; the compressors
+    read the segments in a row, at a small loss.
 
-    `progress` is told the share that is done, now and then, and what it raises is passed on.
+    `progress` gets the finished share from time to time; its exceptions are passed on.
 
     Raises CorpusError for an empty training text or fewer than two validation characters.
     """
-    parts = max_order + 1  # the orders, and what the compressors may still take
+    parts = max_order + 1  # the orders, and the rest of the compressors' work
     xz = Beside(partial(xz_baseline, training, validation))
     ppmd = Beside(partial(ppmd_baseline, training, validation, pieces))
     ngram = ngram_baseline(
@@ -168,8 +167,8 @@ def ngram_baseline(
 ) -> NgramBaseline:
     """Fit interpolated n-gram counts and score the validation text with every order up to `max_order`.
 
-    Where the validation text comes in `pieces`, the cost of each is kept. Where the two texts have several segments,
-    `starts` says where they begin: each is counted, and scored, as a text of its own.
+    With `pieces` of the validation text, the result has the cost of each. `starts` gives the segment starts of the two
+    texts: each segment is counted, and scored, as a separate text.
 
     Raises CorpusError for an empty training text or fewer than two validation characters.
     """
@@ -182,16 +181,16 @@ def ngram_baseline(
 
 
 def xz_baseline(training: str, validation: str) -> XzBaseline:
-    """Measure how many bits a validation character adds to the training text in xz at its strongest setting.
+    """Measure the bits that a validation character adds to the training text in xz at its strongest setting.
 
-    Of a long validation text the beginning is used. Raises CorpusError for fewer than two validation characters.
+    Of a long validation text only the beginning is used. Raises CorpusError for fewer than two validation characters.
     """
     _require_text(validation)
     training = training[-XZ_TRAINING_CHARACTERS:]
     validation = validation[:XZ_VALIDATION_CHARACTERS]
     before = training.encode("utf-8", "surrogatepass")
     both = before + validation.encode("utf-8", "surrogatepass")
-    # The preset's dictionary covers both texts whole but takes half a gigabyte; one of just their size packs as well.
+    # The preset's dictionary takes half a gigabyte; one of the size of both texts compresses as well.
     dictionary = max(4096, len(both))
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": dictionary}]
     alone = Beside(partial(lzma.compress, before, filters=filters))
@@ -200,12 +199,12 @@ def xz_baseline(training: str, validation: str) -> XzBaseline:
 
 
 def ppmd_baseline(training: str, validation: str, pieces: Sequence[str] = ()) -> PpmdBaseline:
-    """Measure how many bits a validation character adds to the training text in PPMd, variant H, of order 6.
+    """Measure the bits that a validation character adds to the training text in PPMd, variant H, of order 6.
 
     Prediction by partial matching (Cleary & Witten 1984, "Data Compression Using Adaptive Coding and Partial String
     Matching", IEEE Transactions on Communications 32; variant H: Shkarin 2002, "PPM: One Step to Practicality", DCC) is
-    the strongest of the compressors for text that are everywhere. Of a long validation text the beginning is used.
-    Where the validation text comes in `pieces`, the cost of each is kept, to a byte or two. Raises CorpusError for
+    the strongest widely available compressor for text. Of a long validation text only the beginning is used. With
+    `pieces` of the validation text, the result has the cost of each, to within a byte or two. Raises CorpusError for
     fewer than two validation characters.
     """
     _require_text(validation)
@@ -215,7 +214,7 @@ def ppmd_baseline(training: str, validation: str, pieces: Sequence[str] = ()) ->
     used = used or [validation[:PPMD_VALIDATION_CHARACTERS]]
     encoder = pyppmd.Ppmd7Encoder(PPMD_ORDER, PPMD_MEMORY)
     encoder.encode(training.encode("utf-8", "surrogatepass"))
-    # The encoder holds back a few bytes, after either text as many: what it adds is the difference of both sizes.
+    # The encoder holds back a few bytes, equally many after either text, so the added size is the difference.
     sizes = [len(encoder.encode(piece.encode("utf-8", "surrogatepass"))) for piece in used]
     characters = sum(map(len, used))
     nats = tuple(size * 8 * math.log(2) for size in sizes)
@@ -224,7 +223,7 @@ def ppmd_baseline(training: str, validation: str, pieces: Sequence[str] = ()) ->
 
 @dataclass(frozen=True)
 class Likeness:
-    """Bits per character of the held-out text and of an equal part of the middle, by the same rest in PPMd."""
+    """PPMd's bits per character of the held-out text and of an equal part of the middle, after the rest of the text."""
 
     held_out: float
     middle: float
@@ -235,10 +234,10 @@ class Likeness:
 
 
 def measure_likeness(training: str, validation: str) -> Likeness | None:
-    """Measure whether the end of a text, which is held out, is like its middle; None if there is too little of it.
+    """Measure whether the held-out end of a text resembles its middle; None for a text that is too short.
 
-    The middle is taken out of the training text, and the rest is all that either is measured by. Of a long training
-    text the end is used, of a long validation text the beginning and the end.
+    The middle is taken out of the training text, and both parts are measured after the rest. Of a long training text
+    the end is used, of a long validation text the beginning and the end.
     """
     training = training[-LIKE_TRAINING_CHARACTERS:]
     if len(validation) > LIKE_CHARACTERS:
@@ -252,16 +251,16 @@ def measure_likeness(training: str, validation: str) -> Likeness | None:
 
 
 def baseline_name(key: str, order: int | None) -> str:
-    """Return what a baseline is called where people read; `key` is that of `Baselines.as_dict`."""
+    """Return the display name of a baseline; `key` is its key in `Baselines.as_dict`."""
     name = {"ngram": "count model", "ppmd": "PPMd"}.get(key, key)
     return name if order is None else f"{name} (order {order})"
 
 
 def named_baselines(baselines: Mapping[str, Any]) -> dict[str, float]:
-    """Return the bits per character of each baseline by its name, for figures as `Baselines.as_dict` gives them.
+    """Return the bits per character of each baseline by display name; the argument is `Baselines.as_dict()`.
 
-    Baselines for answers have none, and runs of earlier versions lack some. Among baselines for a part of the text, one
-    that is known for the whole text only is named so.
+    Baselines for answers have none, and runs of earlier versions lack some. If the others cover a part of the text, a
+    baseline for the whole text says so in its name.
     """
     figures = {key: figure for key, figure in baselines.items() if "bits_per_character" in figure}
     return {
@@ -273,14 +272,14 @@ def named_baselines(baselines: Mapping[str, Any]) -> dict[str, float]:
 
 
 def strongest_baseline(baselines: Mapping[str, Any]) -> tuple[str, float] | None:
-    """Return name and bits per character of the baseline that is the hardest to beat; None if there is none."""
+    """Return name and bits per character of the strongest baseline; None without baselines."""
     return min(named_baselines(baselines).items(), key=lambda pair: pair[1], default=None)
 
 
 def verdict(bits_per_character: float | None, baselines: Mapping[str, Any]) -> str:
-    """Say in one sentence whether the model is better than the strongest baseline, and by how many bits per character.
+    """Return a sentence on whether the model beats the strongest baseline, and by how many bits per character.
 
-    Both arguments are as in the JSON of an evaluation: None stands for a loss that is not finite, and `baselines`
+    Both arguments are those of the JSON of an evaluation: None stands for a loss that is not finite, and `baselines`
     is the result of `Baselines.as_dict`.
     """
     strongest = strongest_baseline(baselines)
@@ -298,9 +297,9 @@ def verdict(bits_per_character: float | None, baselines: Mapping[str, Any]) -> s
 
 
 def bought(parts: Mapping[str, Any], bits_per_character: float | None) -> str | None:
-    """Say in one sentence what training was worth: what counts and guesses come to alone, and with the network.
+    """Return a sentence on the gain from training: the bits per character without and with the network.
 
-    `parts` are those of a score (`Score.as_dict`). None where there is nothing beside the network.
+    `parts` are those of a score (`Score.as_dict`). None if the network is the only part.
     """
     counts = parts.get("counts", {}).get("bits_per_character")
     if counts is None or bits_per_character is None:
@@ -313,7 +312,7 @@ def bought(parts: Mapping[str, Any], bits_per_character: float | None) -> str | 
 
 
 def bits(value: float) -> str:
-    """Return bits per character in words."""
+    """Return bits per character as text."""
     return f"{value:.2f} bits per character" if value >= LEAST_BITS else f"less than {LEAST_BITS:g} bits per character"
 
 

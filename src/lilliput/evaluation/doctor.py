@@ -1,9 +1,9 @@
-"""Reads the log of a run and says in plain words what is wrong with it, and what helps.
+"""Diagnosis of a run from its log: what is wrong, in plain words, and the remedy.
 
-Everything is told from the losses that the run wrote down and from sizes; nothing is measured anew. Losses are compared
-only where they are those of the same model in the same state: the network alone, on the text to learn and on the
-held-out one. Runs of earlier versions did not write those, and are told less. The bounds are set so that an ordinary
-run is told nothing but that it could go on.
+All findings follow from the logged losses and from sizes; nothing is measured again. Losses are compared only if they
+belong to the same model in the same state: the network alone, on training text and on held-out text. Runs of earlier
+versions did not log those and get fewer findings. The thresholds are chosen so that an ordinary run gets no finding,
+except that longer training would help.
 """
 
 import math
@@ -17,25 +17,25 @@ from lilliput.runs.outcome import read_evaluation
 from lilliput.runs.weights import stored_parameters
 
 RISE = 0.01
-"""Share by which a validation loss must be above the best one to be worse for sure."""
+"""Share by which a validation loss must exceed the best one to count as worse."""
 ALIKE = 0.02
-"""Share by which training and validation loss may differ and still be alike."""
+"""Share by which training and validation loss may differ and still count as equal."""
 LITTLE = 0.05
-"""Of a loss below this there is nothing more to learn that would matter."""
+"""Loss below which there is little left to learn."""
 FEW_TOKENS, FEW_PROBLEMS = 5_000, 200
 PARTS = 20
-"""A training loss is averaged over so many parts of the run to see where it goes."""
+"""Number of equal parts of the run over which the training loss is averaged to find its trend."""
 UNLIKE = 1.15
-"""How many times the bits of one part another may take and still be like it; parts of novels were within 1.13."""
+"""Ratio of bits per character above which two parts of a text count as unlike; parts of novels were within 1.13."""
 WORSE_SHARE, WORSE_NATS = 0.05, 0.1
-"""How far above another a loss is clearly worse, as a share of it and in nats."""
+"""How far a loss must exceed another to be clearly worse, as a share of it and in nats."""
 FEW_STEPS = 100
-"""With fewer, nothing is said of where the training loss goes, nor that a run could have learnt more."""
+"""Steps below which there are no findings about the trend of the training loss or about underfitting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong with a run, or could be better."""
+    """A problem of a run, or a possible improvement."""
 
     kind: str
     text: str
@@ -44,18 +44,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Chart:
-    """What a run has written down of itself; losses are in nats per token."""
+    """The logged facts of a run; losses are in nats per token."""
 
     steps: Sequence[tuple[int, float]]
     """(step, training loss)."""
     evaluations: Sequence[tuple[int, float]]
     """(step, validation loss) of the whole model."""
     network: Sequence[tuple[int, float, float]]
-    """(step, validation loss, training loss) of the network alone at the same evaluations, in the same state."""
+    """(step, validation loss, training loss) of the network alone, at the same evaluations and in the same state."""
     uniform: float
-    """The loss of guessing all tokens alike."""
+    """The loss of a uniform distribution over the vocabulary."""
     spikes: Sequence[int]
-    """The steps that went wrong."""
+    """The steps with a loss spike."""
     parameters: int | None
     training_tokens: int
     validation_tokens: int
@@ -65,24 +65,24 @@ class Chart:
     reached: float | None
     """Bits per character of the finished run."""
     counts: float | None
-    """Bits per character of counts and guesses without the network."""
+    """Bits per character of counts and matches without the network."""
     over: bool
     """Whether the run is finished."""
     likeness: tuple[float, float] | None = None
-    """Bits per character of the held-out end and of the middle, by the same rest of the text (`Likeness`)."""
+    """Bits per character of the held-out end and of the middle, given the rest of the text (`Likeness`)."""
     streamed: bool = False
-    """Whether the text is a large one, of which only the end can be held out."""
+    """Whether the text is read as a stream, so that only its end can be held out."""
 
     @property
     def done(self) -> int:
-        """Return how many steps were done."""
+        """The number of finished steps."""
         return max((step for step, _ in self.steps), default=0)
 
 
 def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
-    """Read the chart of a run; `note` is told what of it is damaged.
+    """Read the chart of a run; `note` gets a message about damaged rows.
 
-    Raises RunError if the folder is not a run or is broken.
+    Raises RunError if the folder is not a run or is damaged.
     """
     facts = run.read_facts()
     history = read_history(run.metrics, note)
@@ -112,20 +112,20 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
 
 
 def diagnose(chart: Chart) -> list[Finding]:
-    """Return what is wrong with a run, the gravest first."""
-    found = [_destroyed(chart), _taken_back(chart), _rising(chart), _stuck(chart), _overfitting(chart)]
+    """Return the findings about a run, the most serious first."""
+    findings = [_destroyed(chart), _taken_back(chart), _rising(chart), _stuck(chart), _overfitting(chart)]
     if chart.over:
-        found.append(_worse_than_baseline(chart))
-        if found[0] is None:
-            found.append(_idle(chart))
-        if not any(found[:4]):  # where the rate is wrong, a longer run does not help
-            found.append(_underfitting(chart))
-    found += [_unlike(chart), _small_validation(chart)]
-    return [finding for finding in found if finding is not None]
+        findings.append(_worse_than_baseline(chart))
+        if findings[0] is None:
+            findings.append(_idle(chart))
+        if not any(findings[:4]):  # if the learning rate is wrong, a longer run does not help
+            findings.append(_underfitting(chart))
+    findings += [_unlike(chart), _small_validation(chart)]
+    return [finding for finding in findings if finding is not None]
 
 
 def clearly_above(loss: float) -> float:
-    """Return what is above a loss for sure, and not by the chance of a batch."""
+    """Return the loss above which another loss is clearly worse, and not just noise of a batch."""
     return loss + max(WORSE_NATS, WORSE_SHARE * loss)
 
 
@@ -135,8 +135,8 @@ def _destroyed(chart: Chart) -> Finding | None:
     step, _, learnt = chart.network[-1]
     return Finding(
         "destroyed network",
-        f"training has destroyed the network: at step {step:,} its loss alone is {learnt:.2f} on the text to learn, "
-        f"and guessing all tokens alike has {chart.uniform:.2f}",
+        f"training has destroyed the network: at step {step:,} its own loss on the training text is {learnt:.2f}, "
+        f"but uniform guessing has {chart.uniform:.2f}",
         "start over with --fresh and a much smaller training.learning_rate (and matrix_learning_rate)",
     )
 
@@ -144,10 +144,10 @@ def _destroyed(chart: Chart) -> Finding | None:
 def _taken_back(chart: Chart) -> Finding | None:
     if not chart.spikes:
         return None
-    places = ", ".join(f"{step:,}" for step in chart.spikes)
+    steps = ", ".join(f"{step:,}" for step in chart.spikes)
     return Finding(
         "instability",
-        f"the loss leapt, became infinite or was worse than guessing at step {places}, and the run was taken back",
+        f"the loss jumped, became infinite or exceeded uniform guessing at step {steps}, and the run was rolled back",
         "a smaller training.learning_rate (and matrix_learning_rate), or a longer training.warmup",
     )
 
@@ -174,7 +174,7 @@ def _stuck(chart: Chart) -> Finding | None:
     return Finding(
         "nothing is learnt",
         f"the training loss does not fall: {means[0][1]:.2f} at first, {means[-1][1]:.2f} now",
-        "a greater training.learning_rate; or look at the text, which may have nothing that can be predicted",
+        "a greater training.learning_rate; or check the text: it may be unpredictable",
     )
 
 
@@ -190,17 +190,17 @@ def _overfitting(chart: Chart) -> Finding | None:
     if then is None or last is None or last >= then:
         return None
     text = (
-        f"overfitting since step {chart.evaluations[best + 1][0]:,}: best is step {best_step:,}, kept; since then the "
-        f"validation loss rose from {lowest:.3f} to {now:.3f} while the network's training loss fell from {then:.3f} "
-        f"to {last:.3f}"
+        f"overfitting since step {chart.evaluations[best + 1][0]:,}: the best step {best_step:,} is kept; since then "
+        f"the validation loss rose from {lowest:.3f} to {now:.3f} while the network's training loss fell from "
+        f"{then:.3f} to {last:.3f}"
     )
     if chart.parameters is not None and chart.parameters > chart.training_tokens:
-        text += f"; {chart.parameters:,} parameters are many for {chart.training_tokens:,} tokens to learn"
+        text += f"; {chart.parameters:,} parameters are many for {chart.training_tokens:,} training tokens"
         return Finding(
             "overfitting", text, "a smaller model.width or model.layers, more model.dropout, or more text; or stop here"
         )
     return Finding(
-        "overfitting", text, "more model.dropout, more text, or fewer steps; training.patience stops by itself"
+        "overfitting", text, "more model.dropout, more text, or fewer steps; training.patience stops automatically"
     )
 
 
@@ -216,20 +216,20 @@ def _underfitting(chart: Chart) -> Finding | None:
         return None
     return Finding(
         "underfitting",
-        f"it could learn more: after {chart.done:,} steps the loss of the network alone is {learnt:.3f} on the text to "
-        f"learn and {held_out:.3f} on the held-out one, nearly the same",
-        "more training.minutes or training.steps; if it is slow to fall then, a larger model.width",
+        f"it could learn more: after {chart.done:,} steps the loss of the network alone is {learnt:.3f} on training "
+        f"text and {held_out:.3f} on held-out text, nearly the same",
+        "more training.minutes or training.steps; if the loss then falls slowly, a larger model.width",
     )
 
 
 def _idle(chart: Chart) -> Finding | None:
-    """Say that the network, one part of the model, contributes nothing, which the other parts hide."""
+    """Find a network that contributes nothing, which the other parts of the model would hide."""
     if chart.counts is None or chart.reached is None or chart.counts - chart.reached >= LEAST_BITS:
         return None
     return Finding(
         "network adds nothing",
-        f"{chart.reached:.3f} bits per character, and counts and guesses without the network need {chart.counts:.3f}",
-        "more training.minutes or training.steps, or more text; for so short a run counting is all that pays",
+        f"{chart.reached:.3f} bits per character; counts and guesses without the network need {chart.counts:.3f}",
+        "more training.minutes or training.steps, or more text; in so short a run only counting pays",
     )
 
 
@@ -238,7 +238,7 @@ def _worse_than_baseline(chart: Chart) -> Finding | None:
         return None
     return Finding(
         "worse than a baseline",
-        f"{chart.reached:.2f} bits per character, and {chart.strongest[0]} needs {chart.strongest[1]:.2f}",
+        f"{chart.reached:.2f} bits per character; {chart.strongest[0]} needs {chart.strongest[1]:.2f}",
         "more training.minutes or training.steps; for a short text a smaller model with more model.dropout",
     )
 
@@ -250,19 +250,19 @@ def _unlike(chart: Chart) -> Finding | None:
     if 1 / UNLIKE < held_out / max(middle, 1e-9) < UNLIKE:
         return None
     harder = "harder" if held_out > middle else "easier"
-    of_all = "--validation with a text that stands for all"
+    remedy = "--validation with a representative text"
     if not chart.streamed:
-        of_all = "--set data.split.by=pieces, which holds out pieces from all over the text"
+        remedy = "--set data.split.by=pieces, which holds out pieces from all over the text"
     return Finding(
         "unlike held-out text",
-        f"the end of the text, which is held out, is unlike the rest and {harder}: by the same training text PPMd "
-        f"needs {held_out:.2f} bits per character for it, and {middle:.2f} for as much of the middle",
-        f"{of_all}; or leave out an appendix, an index or a licence at the end",
+        f"the held-out end of the text is unlike the rest and {harder}: after the same training text PPMd needs "
+        f"{held_out:.2f} bits per character for it, and {middle:.2f} for an equal part of the middle",
+        f"{remedy}; or leave out an appendix, an index or a licence at the end",
     )
 
 
 def _small_validation(chart: Chart) -> Finding | None:
-    remedy = "a longer text, or --validation with a text of its own"
+    remedy = "a longer text, or --validation with a separate text"
     if chart.validation_problems is not None:
         if chart.validation_problems >= FEW_PROBLEMS:
             return None
@@ -270,11 +270,11 @@ def _small_validation(chart: Chart) -> Finding | None:
         return Finding(
             "small validation set",
             f"only {chart.validation_problems:,} answers are held out: each is {share:.1%} of the result",
-            "more prompts with answers, or --validation with a file of its own",
+            "more prompts with answers, or --validation with a separate file",
         )
     if chart.validation_tokens >= FEW_TOKENS or not chart.evaluations:
         return None
-    # The losses of single tokens spread about as far as their mean.
+    # The standard deviation of token losses is about their mean.
     doubt = 2 * chart.evaluations[-1][1] / math.sqrt(chart.validation_tokens)
     return Finding(
         "small validation set",
@@ -284,7 +284,7 @@ def _small_validation(chart: Chart) -> Finding | None:
 
 
 def _means(steps: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Return the middle step and the mean loss of equal parts of the run so far."""
+    """Return the middle step and the mean loss of each of `PARTS` equal parts of the run so far."""
     if len(steps) < FEW_STEPS:
         return []
     size = len(steps) // PARTS

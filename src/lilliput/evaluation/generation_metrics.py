@@ -1,8 +1,8 @@
-"""How a run writes, beside what it learnt from: its own text, real text that it has never seen, and that text shuffled.
+"""Metrics of generated text, compared with the held-out text and with the held-out text shuffled.
 
-The held-out text is the ceiling and its words in random order are the floor: only between the two does a figure say
-anything. Both come from the run's folder, as the tokenizer sees them. Of a very long training text only the end is
-used, and the report says how much that is.
+The held-out text gives the upper reference and its words in random order the lower one; a figure has a meaning only
+between the two. Both come from the run's folder, as the tokenizer sees them. Of a very long training text only the end
+is used, and the report says how much.
 """
 
 from collections.abc import Callable
@@ -21,9 +21,9 @@ from lilliput.writer import Writer
 
 FEWEST_WORDS = 20
 MOST_TOKENS = 8_000_000
-"""Bounds memory and time: so many tokens of the training text are used, from its end."""
+"""Maximum number of tokens from the end of the training text: bounds memory and time."""
 LENGTHS = (200, 1000)
-"""Fewest and most tokens of one text; between them it is as long as the context."""
+"""Minimum and maximum number of tokens of a generated text; between them it is as long as the context."""
 _DECODED_AT_ONCE = 1 << 20
 _MOST_EMPTY = 10
 _CODES = {"French": "fr", "English": "en"}
@@ -31,7 +31,7 @@ _CODES = {"French": "fr", "English": "en"}
 
 @dataclass(frozen=True, slots=True)
 class RunTexts:
-    """The texts of a run as its tokenizer sees them, and the code of their language where it is known."""
+    """The texts of a run as its tokenizer sees them, and the code of their language if known."""
 
     training: str
     held_out: str
@@ -41,19 +41,19 @@ class RunTexts:
     lines_before: int = 0
     """Line ends of the training text before `training`."""
     items: ItemKind | None = None
-    """Of which kind of items the text is made, if it is a list or a collection."""
+    """The kind of items, if the text is a list or a collection."""
 
 
 def read_texts(run: Path, most_tokens: int | None = None) -> RunTexts:
-    """Return the texts that a run learnt from and held out, by default `MOST_TOKENS` of the former at most.
+    """Return the training text of a run, by default at most its last `MOST_TOKENS`, and the held-out text.
 
-    Raises RunError if its files are broken, CorpusError for a run on prompts and answers.
+    Raises RunError for damaged files, CorpusError for a run on prompts and answers.
     """
     folder = RunFolder(run)
     facts = folder.read_facts()
     if "problems" in facts["training"]:
         raise CorpusError(
-            f"{run}: learnt prompts with answers and has no text to compare with; lilliput eval {run} measures it"
+            f"{run}: trained on prompts and answers, so there is no text to compare with; use lilliput eval {run}"
         )
     training = folder.read_tokens(folder.training_tokens)
     if len(training) != facts["training"]["tokens"]:
@@ -70,18 +70,18 @@ def read_texts(run: Path, most_tokens: int | None = None) -> RunTexts:
         learnt, held_out = unmark(learnt), unmark(held_out)
     kind = facts.get("items", {}).get("kind")
     if kind not in (None, *SEPARATORS):
-        raise RunError(f"{folder.facts}: broken (there are no items of the kind {kind!r}); train again with --fresh")
+        raise RunError(f"{folder.facts}: damaged (unknown kind of items {kind!r}); train again with --fresh")
     return RunTexts(learnt, held_out, len(used) / len(training), language, lines, kind)
 
 
 def write_lines(
     writer: Writer, lines: int, *, temperature: float, seed: int = 1, progress: Callable[[int], None] | None = None
 ) -> str:
-    """Let a run write so many lines that are not empty, in texts that start from its first prompt.
+    """Generate `lines` lines that are not empty, in texts that start with the run's first prompt.
 
-    The texts stand apart by empty lines and take the seeds `seed`, `seed + 1`, ...; a line that a text had no room to
-    finish is dropped. `progress` is told the number of lines done. Raises GenerationError for impossible options and
-    for a run that writes empty lines only.
+    Empty lines separate the texts, which use the seeds `seed`, `seed + 1`, ...; unfinished last lines are dropped.
+    `progress` gets the number of finished lines. Raises GenerationError for impossible options and for a run that
+    writes only empty lines.
     """
     length = min(max(writer.model.context, LENGTHS[0]), LENGTHS[1])
     texts: list[str] = []
@@ -102,14 +102,14 @@ def write_lines(
 
 
 def _finished(prompt: str, written: str) -> str:
-    """Leave out the line that the prompt began and the one that was cut off; a text of one line stays whole."""
+    """Drop the line that the prompt began and the unfinished last line; a text of one line stays whole."""
     if not prompt.endswith("\n"):
         written = written.partition("\n")[2] or written
     return written.rpartition("\n")[0] or written
 
 
 def _first_lines(text: str, most: int) -> tuple[str, int]:
-    """Return the text up to its `most`-th line that is not empty, and how many such lines it has."""
+    """Return the text up to its `most`-th line that is not empty, and the number of such lines."""
     kept: list[str] = []
     count = 0
     for line in text.strip("\n").split("\n"):
@@ -121,17 +121,17 @@ def _first_lines(text: str, most: int) -> tuple[str, int]:
 
 
 def judge(texts: RunTexts, written: str, language: str | None) -> dict[str, Any]:
-    """Return the object that `judge --json` prints: the figures of three texts, and how they were taken.
+    """Return the object that `judge --json` prints: the metrics of three texts, and the settings.
 
-    Raises CorpusError for a text of too few words.
+    Raises CorpusError for a text with too few words.
     """
     compared = {"written": written, "held_out": texts.held_out, "shuffled": shuffled(texts.held_out, language)}
     words = {name: words_of(text, language) for name, text in compared.items()}
-    counts = {name: sum(word != BREAK for word in found) for name, found in words.items()}
+    counts = {name: sum(word != BREAK for word in of_text) for name, of_text in words.items()}
     for name, count in counts.items():
         if count < FEWEST_WORDS:
             label = name.replace("_", "-")
-            raise CorpusError(f"the {label} text has {count} words: at least {FEWEST_WORDS} are needed to judge it")
+            raise CorpusError(f"the {label} text has {count} words: judging needs at least {FEWEST_WORDS}")
     learnt, grammar = Learnt(texts.training, language), learn_grammar(texts.training, language)
     least = min(counts.values())
     report: dict[str, Any] = {}
@@ -157,8 +157,8 @@ def judge(texts: RunTexts, written: str, language: str | None) -> dict[str, Any]
     return report | {"language": language, "distinct_words": least, "training_share": _rounded(texts.training_share)}
 
 
-def _line(text: str, place: int) -> int:
-    return text.count("\n", 0, place) + 1
+def _line(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
 
 
 def _rounded(value: float | None) -> float | None:

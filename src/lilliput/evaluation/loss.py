@@ -1,17 +1,17 @@
 """The loss of a model over a whole text, in one of two stated definitions.
 
-`separate`: the text is cut into windows that do not overlap, as in training; a token at the start of a window is
-predicted from almost nothing, so this figure flatters no one. `sliding`: windows overlap by three quarters and only
-what is new in a window is scored, so that nearly every token has at least three quarters of a window before it (the
-evaluation of Baevski & Auli, "Adaptive Input Representations for Neural Language Modeling", ICLR 2019, where a larger
-context for scoring is traded for speed); a model with a memory sees what stands before the window as well, as it does
-when it writes. Both score every token but the first exactly once, so both are exact means and differ only in the
-context that is given. Each segment of a text is scored as a text of its own: nothing of the others is context.
+`separate`: the text is cut into windows that do not overlap, as in training. Tokens at the start of a window have
+almost no context, so this figure is pessimistic. `sliding`: windows overlap by three quarters and only the new tokens
+of a window are scored, so that nearly every token has at least three quarters of a window as context (the evaluation of
+Baevski & Auli, "Adaptive Input Representations for Neural Language Modeling", ICLR 2019, which trades speed for a
+larger context); a model with a memory also gets the tokens before the window, as in generation. Both score every token
+but the first exactly once, so both are exact means and differ only in the context. Each segment of a text is scored as
+a separate text, without the others as context.
 
-Perplexity per word, as published for WikiText, spreads the nats of all tokens over the words and line ends of the text
-(`count_words`), so models with different tokenizers can be compared.
+Perplexity per word, as published for WikiText, divides the nats of all tokens by the number of words and line ends of
+the text (`count_words`), so models with different tokenizers can be compared.
 
-Left out: the state of a recurrent network is not carried from window to window; every window starts fresh.
+Left out: carrying the state of a recurrent network from window to window; every window starts with an empty state.
 
 Shapes: B windows, T time, P positions before, D width, V vocabulary, N scored positions of all windows of a batch.
 """
@@ -38,18 +38,18 @@ if TYPE_CHECKING:
 
 Definition = Literal["separate", "sliding"]
 Progress = Callable[[int, int], None]
-"""Called with the targets scored so far and all that will be."""
+"""Called with the number of targets scored so far and the total."""
 
 POSITIONS_AT_ONCE = 2**15
 """Bounds the activations of a batch of windows."""
 PIECE = 512
-"""Targets in a row, about, where only a part of a text is scored: long enough to be a text of its own."""
+"""Approximate number of consecutive targets in a piece, if only a part of a text is scored."""
 SEVERAL = 8
-"""Pieces that even a small part of a text has, of one window each at least."""
+"""Minimum number of pieces, each at least one window long."""
 
 
 class Sums(NamedTuple):
-    """Summed negative log-likelihoods in nats, in double precision, over the same targets; None as in `PartLosses`."""
+    """Sums of negative log-likelihoods in nats, in double precision, over the same targets; None as in `PartLosses`."""
 
     targets: int
     whole: float
@@ -59,10 +59,10 @@ class Sums(NamedTuple):
 
 @dataclass(frozen=True)
 class Score:
-    """What a model costs on a text.
+    """The loss of a model on a text.
 
-    Bits per character and per byte are those of the whole text that `characters` and `bytes` measure, whatever the
-    tokenizer; the first token, which nothing precedes, is counted there at the average cost of the others.
+    Bits per character and per byte refer to the whole text of `characters` and `bytes`, whatever the tokenizer; the
+    first token, which has no context, counts there with the average loss of the others.
     """
 
     loss_nats_per_token: float
@@ -77,24 +77,24 @@ class Score:
     words: int | None = None
     """Words and line ends of the original text, if they were counted."""
     memory: int = 0
-    """Tokens before a window that the model could make use of."""
+    """Number of tokens before a window that the model could use."""
     parts: Mapping[str, float] = field(default_factory=dict)
-    """Nats per token of the parts of a model that has several, over the same targets: "network" alone, "counts" alone
-    (with guesses)."""
+    """Nats per token of each part of a mixture, over the same targets: "network" alone, and "counts" (with matches)
+    alone."""
 
     @property
     def perplexity(self) -> float:
-        """Return e to the loss; infinity where that overflows."""
+        """The exponential of the loss; infinity on overflow."""
         return _exponential(self.loss_nats_per_token)
 
     @property
     def word_perplexity(self) -> float | None:
-        """Return e to the nats that a word of the original text costs; None if the words were not counted."""
+        """The exponential of the nats per word of the original text; None if the words were not counted."""
         return _exponential(self.loss_nats_per_token * self.tokens / self.words) if self.words else None
 
     @property
     def bits_per_character(self) -> float:
-        """Return the bits that a character of the original text costs."""
+        """Bits per character of the original text."""
         return self._bits(self.loss_nats_per_token)
 
     def _bits(self, nats_per_token: float) -> float:
@@ -102,11 +102,11 @@ class Score:
 
     @property
     def bits_per_byte(self) -> float:
-        """Return the bits that a byte of the original text in UTF-8 costs."""
+        """Bits per byte of the original text in UTF-8."""
         return self.loss_nats_per_token * self.tokens / self.bytes / math.log(2)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures for JSON, rounded; None stands for one that is infinite or not a number."""
+        """Return the figures for JSON, rounded; None stands for infinity or NaN."""
         return {
             "loss": _rounded(self.loss_nats_per_token),
             "perplexity": _rounded(self.perplexity),
@@ -154,10 +154,10 @@ def evaluate(
     starts: Starts = WHOLE,
     progress: Progress | None = None,
 ) -> Score:
-    """Score a text of which the tokens are given.
+    """Score an encoded text.
 
-    `characters`, `bytes` and `words` (see `count_words`) are the counts of the text that `tokens` encode. The rest, and
-    the errors, are those of `score_tokens`.
+    `characters`, `bytes` and `words` (see `count_words`) are the counts of the text that `tokens` encode. The other
+    arguments and the errors are those of `score_parts`.
     """
     sums = score_parts(model, tokens, window, definition, batch=batch, limit=limit, starts=starts, progress=progress)
     parts = {"network": sums.network, "counts": sums.counts}
@@ -187,7 +187,7 @@ def score_tokens(
     starts: Starts = WHOLE,
     progress: Progress | None = None,
 ) -> tuple[float, int]:
-    """Return the summed negative log-likelihood in nats and the number of targets, as `score_parts` finds them."""
+    """Return the summed negative log-likelihood in nats and the number of targets; see `score_parts`."""
     sums = score_parts(model, tokens, window, definition, batch=batch, limit=limit, starts=starts, progress=progress)
     return sums.whole, sums.targets
 
@@ -203,13 +203,13 @@ def score_parts(
     starts: Starts = WHOLE,
     progress: Progress | None = None,
 ) -> Sums:
-    """Return what the targets of a text cost a model, and its parts.
+    """Return the summed losses of a model, and of its parts, over the targets of a text.
 
     `tokens` is a 1-D array of integers, possibly a memory map; only the windows of one batch are copied. Its segments
     begin at `starts`, and the first token of each is no target. `limit` scores at most that many targets, in `pieces`
-    spread evenly over the text: for a quick look while training. The model is run in evaluation mode, its mode is put
-    back afterwards, and no random number is drawn. A caller that wants mixed precision wraps the call in autocast; the
-    loss itself is always computed in single precision.
+    spread evenly over the text, for quick evaluations during training. The model runs in evaluation mode and returns to
+    its former mode afterwards; no random numbers are drawn. For mixed precision, call this inside autocast; the loss
+    itself is always computed in single precision.
 
     Raises CorpusError for fewer than two tokens, RecipeError for a window or limit below 1.
     """
@@ -220,7 +220,7 @@ def score_parts(
     spans = plan(targets_of(len(tokens), starts), window, definition, limit)
     memory = memory_of(model, definition)
     if len(starts) > 1:
-        # Where a segment begins, windows differ in what stands before them; those of several segments make batches.
+        # Windows near the start of a segment have less context; sorted, those of several segments share batches.
         spans.sort(key=lambda span: _shape(span, memory))
     targets = sum(span.length - span.skip for span in spans)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
@@ -235,22 +235,22 @@ def score_parts(
 
 
 def stride_of(window: int, definition: Definition) -> int:
-    """Return how far one window starts after the one before it, in tokens."""
+    """Return the distance between the starts of consecutive windows, in tokens."""
     return window if definition == "separate" else sliding_stride(window)
 
 
 def memory_of(model: "Model", definition: Definition) -> int:
-    """Return how many tokens before a window the model is told."""
+    """Return the number of tokens before a window that the model gets."""
     return model.memory if definition == "sliding" else 0
 
 
 def targets_of(tokens: int, starts: Starts = WHOLE) -> list[range]:
-    """Return the targets in each segment of a text of so many tokens, each by the place of the token before it."""
+    """Return the targets of each segment of a text, each as the index of the token before it."""
     return [range(part.start, part.stop - 1) for part in segments(tokens, starts)]
 
 
 def plan(targets: Sequence[range], window: int, definition: Definition, limit: int | None = None) -> list[WindowSpan]:
-    """Return the windows that score each of the targets (`targets_of`) once, or at most `limit`, in even pieces."""
+    """Return the windows that score each target (`targets_of`) once, or at most `limit` targets in even pieces."""
     stretches = targets if limit is None else pieces(targets, window, limit)
     firsts = [part.start for part in targets]
     return [
@@ -261,10 +261,10 @@ def plan(targets: Sequence[range], window: int, definition: Definition, limit: i
 
 
 def pieces(targets: Sequence[range], window: int, limit: int) -> list[range]:
-    """Return stretches of the targets, evenly spread, at most `limit` targets together; all of them if they fit.
+    """Return evenly spread stretches of the targets, at most `limit` targets in total; all targets if they fit.
 
-    Each begins a multiple of its length behind the beginning of its segment, so whatever else was measured piece by
-    piece is known for them as well.
+    Each starts at a multiple of its length in its segment, so measurements per piece, such as those of the baselines,
+    apply to the same stretches.
     """
     if limit >= sum(map(len, targets)):
         return list(targets)
@@ -272,18 +272,18 @@ def pieces(targets: Sequence[range], window: int, limit: int) -> list[range]:
     length = min(piece_length(window), max(window, several), limit)
     firsts = np.cumsum([0, *(-(-len(part) // length) for part in targets)]).tolist()
     chosen = np.unique(np.linspace(0, firsts[-1] - 1, limit // length).astype(int)).tolist()
-    numbers = [bisect_right(firsts, place) - 1 for place in chosen]
-    begins = [(place - firsts[number]) * length for place, number in zip(chosen, numbers, strict=True)]
+    numbers = [bisect_right(firsts, piece) - 1 for piece in chosen]
+    begins = [(piece - firsts[number]) * length for piece, number in zip(chosen, numbers, strict=True)]
     return [targets[number][begin : begin + length] for number, begin in zip(numbers, begins, strict=True)]
 
 
 def cut(targets: Sequence[range], length: int) -> list[range]:
-    """Return the targets in stretches of this length, but for the last one of each segment."""
+    """Return the targets in stretches of this length; the last one of each segment may be shorter."""
     return [part[begin : begin + length] for part in targets for begin in range(0, len(part), length)]
 
 
 def piece_length(window: int) -> int:
-    """Return how many targets a piece of a text has: whole windows, about `PIECE` targets."""
+    """Return the number of targets in a piece: whole windows, about `PIECE` targets."""
     return window * max(1, round(PIECE / window))
 
 
@@ -298,7 +298,7 @@ def _spans(stretch: range, first: int, window: int, definition: Definition) -> I
 
 
 def _batches(spans: Sequence[WindowSpan], batch: int, memory: int = 0) -> Iterator[list[WindowSpan]]:
-    """Group windows of one shape with as many tokens before them; the first and the last may differ from the rest."""
+    """Group windows of the same shape and memory; the first and the last may differ from the rest."""
     group: list[WindowSpan] = []
     for span in spans:
         if group and (len(group) == batch or _shape(span, memory) != _shape(group[0], memory)):
@@ -313,7 +313,7 @@ def _shape(span: WindowSpan, memory: int) -> tuple[int, int, int]:
 
 
 _Losses = tuple[float, float | None, float | None]
-"""Of the whole, the network and the counts."""
+"""Losses of the whole model, the network and the counts."""
 
 
 def _added(losses: Sequence[_Losses]) -> _Losses:
@@ -323,21 +323,21 @@ def _added(losses: Sequence[_Losses]) -> _Losses:
 
 
 def _group_losses(
-    model: "Model", tokens: NDArray[Any], group: Sequence[WindowSpan], known: int, device: torch.device
+    model: "Model", tokens: NDArray[Any], group: Sequence[WindowSpan], memory: int, device: torch.device
 ) -> _Losses:
-    rows = [tokens[span.start - known : span.start + span.length + 1] for span in group]
-    before_BP, ids_BT = torch.from_numpy(np.stack(rows).astype(np.int64)).to(device).tensor_split([known], 1)
+    rows = [tokens[span.start - memory : span.start + span.length + 1] for span in group]
+    before_BP, ids_BT = torch.from_numpy(np.stack(rows).astype(np.int64)).to(device).tensor_split([memory], 1)
     skip = group[0].skip
-    # Only the scored positions go through the head, which in a small model with a large vocabulary is most of the work.
+    # Only scored positions go through the head, which is most of the work in a small model with a large vocabulary.
     features_ND = model.features(ids_BT[:, :-1], before_BP=before_BP)[:, skip:].flatten(0, 1)
     targets = ids_BT[:, 1 + skip :].flatten()
-    found = []
-    places = max(1, LOGITS_AT_ONCE // model.vocab_size)
-    for part_ND, part in zip(torch.split(features_ND, places), torch.split(targets, places), strict=True):
+    losses = []
+    positions = max(1, LOGITS_AT_ONCE // model.vocab_size)
+    for part_ND, part in zip(torch.split(features_ND, positions), torch.split(targets, positions), strict=True):
         whole_N, network_N, counts_N = model.part_losses(part_ND, part)
         network, counts = (None if part_N is None else _sum(part_N) for part_N in (network_N, counts_N))
-        found.append((_sum(whole_N), network, counts))
-    return _added(found)
+        losses.append((_sum(whole_N), network, counts))
+    return _added(losses)
 
 
 def _sum(losses_N: Tensor) -> float:

@@ -1,8 +1,8 @@
-"""A character n-gram count model: what counting alone makes of a text, in a second or two per million characters.
+"""A character n-gram count model; it takes a second or two per million characters.
 
-The counts and their interpolation are those of `models.counts`, over characters instead of tokens. Below order 1 stands
-a uniform distribution over the alphabet of the training text and one escape; the escape is shared equally by all code
-points of Unicode, so the probabilities of all characters sum to 1 and no text is impossible.
+The counts and their interpolation are those of `models.counts`, over characters instead of tokens. Order 0 is a uniform
+distribution over the alphabet of the training text and one escape. All Unicode code points share the escape equally, so
+the probabilities of all characters sum to 1 and no text is impossible.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +19,12 @@ from lilliput.segments import WHOLE, Starts, segments
 CODE_POINTS = 0x110000
 """The number of Unicode code points, over which the escape is uniform."""
 AT_ONCE = 250_000
-"""Characters that are looked up at a time: bounds the memory; the result does not depend on it."""
+"""Characters that are looked up together: bounds the memory and does not change the result."""
 
 
 @dataclass(frozen=True)
 class NgramModel:
-    """Character n-gram counts of a text, as a probability model. `fit` makes one."""
+    """A probability model from the character n-gram counts of a text; see `fit`."""
 
     alphabet: NDArray[np.uint32]
     """The code points of the training text, sorted."""
@@ -32,12 +32,12 @@ class NgramModel:
 
     @property
     def order(self) -> int:
-        """Return the highest order: the number of characters in an n-gram, its last included."""
+        """The highest order n: the length of the longest n-grams."""
         return len(self.tables)
 
     @classmethod
     def fit(cls, text: str, order: int) -> "NgramModel":
-        """Count all n-grams of 1 to `order` characters; a text shorter than `order` gives fewer orders.
+        """Count all n-grams of 1 to `order` characters; a text shorter than `order` has fewer orders.
 
         Raises CorpusError for an empty text.
         """
@@ -45,10 +45,10 @@ class NgramModel:
         return cls(alphabet, tuple(tables))
 
     def log_probabilities(self, text: str, context: str = "") -> NDArray[np.float64]:
-        """Return the natural logarithm of the probability of each character of `text`, shape (len(text),).
+        """Return the natural log-probability of each character of `text`, shape (len(text),).
 
-        `context` is what stands before `text`; it is not scored. Without it the text starts fresh: its first characters
-        are predicted by the lower orders, and the training text does not serve as context.
+        `context` precedes `text` and is not scored. Without it the lower orders predict the first characters: the
+        training text is no context.
         """
         scored = _Scored(text, context[max(0, len(context) - self.order + 1) :], self.alphabet)
         for table in self.tables:
@@ -63,12 +63,12 @@ def costs_by_order(
     progress: Callable[[int], None] = lambda order: None,
     starts: tuple[Starts, Starts] = (WHOLE, WHOLE),
 ) -> NDArray[np.float64]:
-    """Return the nats that each piece of a text costs, for the orders 1, 2, ... of a model of `training`.
+    """Return the nats of each piece of a text under the orders 1, 2, ... of a model of `training`.
 
-    The shape is (orders, pieces). As `NgramModel.fit` and `log_probabilities` for each order, without holding more than
-    one order at a time; the first character of the text costs nothing. Where training and text have several segments,
-    `starts` says where they begin: each is counted, and scored, as a text of its own. `progress` is called with each
-    order that is done.
+    The shape is (orders, pieces). The same as `NgramModel.fit` and `log_probabilities` for each order, with only one
+    order in memory at a time; the first character of the text costs nothing. `starts` gives the segment starts of the
+    training text and the text: each segment is counted, and scored, as a separate text. `progress` is called with each
+    finished order.
 
     Raises CorpusError for an empty training text.
     """
@@ -79,23 +79,23 @@ def costs_by_order(
         for part in segments(len(text), starts[1])
         for at in range(part.start + 1, part.stop, AT_ONCE)
     ]
-    scored = [(places, _Scored(text[places.start : places.stop], before, alphabet)) for places, before in parts]
+    scored = [(span, _Scored(text[span.start : span.stop], before, alphabet)) for span, before in parts]
     ends = np.cumsum([len(piece) for piece in pieces])
     costs = []
     for table in tables:
         probabilities = np.ones(len(text))
-        for places, part in scored:
+        for span, part in scored:
             part.advance(table)
-            probabilities[places.start : places.stop] = part.probabilities
+            probabilities[span.start : span.stop] = part.probabilities
         nats = -np.log(probabilities)
         costs.append(np.diff(np.concatenate([[0.0], np.cumsum(nats)])[ends], prepend=0.0))
         progress(len(costs))
-        del table  # not to stand beside the next one
+        del table  # free it before the next one is built
     return np.array(costs)
 
 
 class _Scored:
-    """A text under the orders that it was shown, one after the other."""
+    """The probabilities of a text's characters, updated order by order."""
 
     def __init__(self, text: str, context: str, alphabet: NDArray[np.uint32]) -> None:
         self._ids = _ids(_code_points(context + text), alphabet)
@@ -108,7 +108,7 @@ class _Scored:
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
-        """Return the probability of each character of the text, shape (len(text),)."""
+        """The probability of each character of the text, shape (len(text),)."""
         return self._probabilities[self._skip :]
 
     def advance(self, table: Order) -> None:
@@ -123,7 +123,7 @@ class _Scored:
 
 
 def _count_orders(text: str, order: int, starts: Starts = WHOLE) -> tuple[NDArray[np.uint32], Iterator[Order]]:
-    """Return the alphabet of a text, and its n-grams of 1 to `order` characters, counted when they are asked for."""
+    """Return the alphabet of a text, and an iterator that counts its n-grams of 1 to `order` characters lazily."""
     if not text:
         raise CorpusError("the training text has no characters to count: give a text of at least one character")
     points = _code_points(text)
@@ -137,7 +137,7 @@ def _code_points(text: str) -> NDArray[np.uint32]:
 
 
 def _ids(points: NDArray[Any], alphabet: NDArray[np.uint32]) -> NDArray[np.int32]:
-    """Number characters by their place in the alphabet; one that is not in it gets the number after the last."""
+    """Return each character's index in the alphabet; one that is not in it gets len(alphabet)."""
     table = np.full(CODE_POINTS, len(alphabet), dtype=np.int32)
     table[alphabet] = np.arange(len(alphabet))
     ids: NDArray[np.int32] = table[points]

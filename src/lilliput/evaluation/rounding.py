@@ -1,7 +1,7 @@
-"""What weights of 8 bits cost: the loss with them beside the loss without, on the same tokens that were held out.
+"""The cost of 8-bit weights: the loss with 8-bit and with 32-bit weights on the same held-out tokens.
 
-Both read a few dozen places of the text for some tokens each, one token at a time, as they would write. Of prompts with
-answers they read some hundred, and the answers count.
+Both read a few dozen short stretches of the text, one token at a time, as in generation. For prompts with answers they
+read a few hundred examples, and only the answers count.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,12 +21,12 @@ _ROWS, _TIME = 32, 65
 _EXAMPLES = 512
 
 _Rows = tuple[list[list[int]], list[list[int]]]
-"""Prompts, and as many tokens behind each, which count."""
+"""Prompts, and the tokens after each, of one length, which count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rounding:
-    """The loss in nats per token with weights of 8 bits, and with those of 32, over so many tokens."""
+    """The loss in nats per token with 8-bit weights (`rounded`) and 32-bit weights (`exact`), over `tokens`."""
 
     rounded: float
     exact: float
@@ -34,7 +34,7 @@ class Rounding:
 
 
 def measure_rounding(writer: Writer) -> Rounding | None:
-    """Measure on what was held out, which lies in the run's folder; None if there is too little of it."""
+    """Measure on the held-out tokens in the run's folder; None if there are too few."""
     if writer.folder is None:
         return None
     run = RunFolder(writer.folder)
@@ -59,7 +59,7 @@ def measure_rounding(writer: Writer) -> Rounding | None:
 
 
 def _of_text(tokens: Tokens, time: int, parts: Sequence[range]) -> Iterator[_Rows]:
-    """Yield evenly spread places of a text, if there are any, each in one of its segments."""
+    """Yield evenly spread stretches of a text, each within one segment; none for a short text."""
     rows = min(_ROWS, len(tokens) // time)
     if rows < 1 or time < 2:
         return
@@ -70,11 +70,11 @@ def _of_text(tokens: Tokens, time: int, parts: Sequence[range]) -> Iterator[_Row
 
 
 def _of_examples(examples: EncodedExamples) -> Iterator[_Rows]:
-    """Yield evenly spread examples, together those whose answers have one length."""
-    places = np.unique(np.linspace(0, len(examples) - 1, _EXAMPLES).astype(int)).tolist()
-    lengths = examples.answer_lengths_N
-    for _, group in groupby(sorted(places, key=lambda place: int(lengths[place])), lambda place: int(lengths[place])):
+    """Yield evenly spread examples, grouped by the length of their answers."""
+    indices = np.unique(np.linspace(0, len(examples) - 1, _EXAMPLES).astype(int)).tolist()
+    lengths = examples.answer_lengths_N.tolist()
+    for _, group in groupby(sorted(indices, key=lengths.__getitem__), lengths.__getitem__):
         same = list(group)
         for first in range(0, len(same), _ROWS):
             part = same[first : first + _ROWS]
-            yield [examples.prompt(place) for place in part], [examples.answer(place) for place in part]
+            yield [examples.prompt(index) for index in part], [examples.answer(index) for index in part]

@@ -1,13 +1,13 @@
-"""How does a model write? Four counts over a written text, beside the text that the model has learnt.
+"""Four measures of generated text against the training text.
 
-The share of real words (those that the training text has), the variety of word pairs (distinct-2; Li and others, "A
-Diversity-Promoting Objective Function for Neural Conversation Models", NAACL 2016), the share of word 5-grams that
-stand in the training text, and the longest stretch of words that was copied. None means much alone: a new text by the
-same authors has unknown words too, and phrases in common with the training text. So measure held-out text beside it.
+The share of real words (words of the training text), the variety of word pairs (distinct-2; Li et al., "A
+Diversity-Promoting Objective Function for Neural Conversation Models", NAACL 2016), the share of word 5-grams copied
+from the training text, and the longest copied run of words. No figure means much by itself: a new text by the same
+authors also has unknown words and shares phrases with the training text. So measure held-out text as well.
 
-Words are compared without case and punctuation. A stretch may run over line ends but not over empty lines: what stands
-on the two sides of one are different stanzas or poems, and in a written text often different samples, which touch by
-accident. Word n-grams are compared by 64-bit hashes, sorted: n log n work, and one false match in a billion texts.
+Words are compared without case and punctuation. A run may cross line ends but not empty lines: these separate stanzas
+or poems, and in generated text often different samples. Word n-grams are compared by sorted 64-bit hashes: n log n
+work, and one false match in a billion texts.
 """
 
 import itertools
@@ -19,41 +19,41 @@ from numpy.typing import NDArray
 
 from lilliput.corpus.items import ItemKind, item_spans, split_items
 from lilliput.errors import CorpusError
-from lilliput.evaluation.words import BREAK, places_of, words_of
+from lilliput.evaluation.words import BREAK, word_spans, words_of
 
 COPIED_WORDS = 5
-"""The length of the word n-grams of which the copied share is counted."""
-_FACTOR = 0x9E3779B97F4A7C15  # any odd number will do
+"""The length n of the word n-grams for the copied share."""
+_FACTOR = 0x9E3779B97F4A7C15  # any odd number works
 
 
 @dataclass(frozen=True, slots=True)
 class CopiedSpan:
-    """A stretch of words that stands in both texts; places are in characters."""
+    """A run of words that occurs in both texts; positions are in characters."""
 
     words: int
     text: str
-    """As it stands in the written text."""
+    """The run as the generated text has it."""
     start: int
     source: int
-    """Where it begins in the training text."""
+    """Its start in the training text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What was counted on one text."""
+    """The measures of one text."""
 
     words: int
     real_words: float
-    """Share of the words that the training text has."""
+    """Share of the words that occur in the training text."""
     copied: float | None
-    """Share of the 5-grams that stand in the training text; None for a text without any."""
+    """Share of the 5-grams that occur in the training text; None for a text without 5-grams."""
     longest: CopiedSpan | None
 
 
 class Learnt:
-    """A training text, indexed by its words; `language` says how apostrophes are cut.
+    """An index of the words of a training text; `language` decides how apostrophes split words.
 
-    Of a list or a collection, which is made of `items`, these are indexed too: a name may be a copy and have one word.
+    With `items`, for a list or a collection, whole items are indexed too, because a copied name may be a single word.
     """
 
     def __init__(self, text: str, language: str | None = None, items: ItemKind | None = None) -> None:
@@ -66,28 +66,25 @@ class Learnt:
         self._hashes = _Hashes(np.array(ids, dtype=np.uint64))
 
     def measure(self, text: str) -> Writing:
-        """Count over a text. Raises CorpusError for a text without words."""
+        """Measure a text. Raises CorpusError for a text without words."""
         words = words_of(text, self.language)
         plain = [word for word in words if word != BREAK]
         if not plain:
-            raise CorpusError("a text without words cannot be judged: give a text of at least some hundred words")
-        known = sum(word in self._numbers for word in plain)
+            raise CorpusError("a text without words cannot be judged: give a text of at least a few hundred words")
+        real = sum(word in self._numbers for word in plain)
         hashes, whole = self._look_up(words)
         copied = len(self._copied(hashes)) / int(whole.sum()) if whole.any() else None
-        return Writing(len(plain), known / len(plain), copied, self._longest(text, hashes))
+        return Writing(len(plain), real / len(plain), copied, self._longest(text, hashes))
 
     def copied_spans(self, text: str) -> list[tuple[int, int]]:
-        """Return where in a text words stand that stand so in the training text too: five at least, or a whole item.
-
-        Each span is its first character and the one behind its last.
-        """
+        """Return the spans (start, end) in characters that are copied: at least five words, or a whole item."""
         hashes, _ = self._look_up(words_of(text, self.language))
-        places = list(places_of(text, self.language))
-        found = [(places[first][0], places[first + COPIED_WORDS - 1][1]) for first in self._copied(hashes).tolist()]
+        words = list(word_spans(text, self.language))
+        copied = [(words[first][0], words[first + COPIED_WORDS - 1][1]) for first in self._copied(hashes).tolist()]
         if self._kind:
-            found += [span for span in item_spans(text, self._kind) if text[slice(*span)] in self._items]
+            copied += [span for span in item_spans(text, self._kind) if text[slice(*span)] in self._items]
         spans: list[tuple[int, int]] = []
-        for span in sorted(found):
+        for span in sorted(copied):
             if spans and span[0] <= spans[-1][1]:
                 begins, ends = spans.pop()
                 spans.append((begins, max(ends, span[1])))
@@ -96,50 +93,50 @@ class Learnt:
         return spans
 
     def copied_items(self, text: str) -> float | None:
-        """Return the share of a text's items that the training text has; None where there are no items."""
-        found = split_items(text, self._kind) if self._kind else []
-        return sum(item in self._items for item in found) / len(found) if found else None
+        """Return the share of a text's items that occur in the training text; None without items."""
+        items = split_items(text, self._kind) if self._kind else []
+        return sum(item in self._items for item in items) / len(items) if items else None
 
     def _look_up(self, words: Sequence[str]) -> tuple["_Hashes", NDArray[np.bool_]]:
-        """Return the hashes of a text's words, and which of its 5-grams have no break in them."""
-        # A break and an unknown word get numbers that the training text lacks, so nothing runs over them.
+        """Return the hashes of a text's words, and which of its 5-grams contain no break."""
+        # Breaks and unknown words get numbers that the training text lacks, so no match crosses them.
         missing, gap = len(self._numbers), len(self._numbers) + 1
         ids = [gap if word == BREAK else self._numbers.get(word, missing) for word in words]
         return _Hashes(np.array(ids, dtype=np.uint64)), _unbroken(np.array(ids) != gap, COPIED_WORDS)
 
     def _copied(self, hashes: "_Hashes") -> NDArray[np.int64]:
-        """Return where 5-grams begin that the training text has."""
-        mine, known = hashes.all(COPIED_WORDS), self._hashes.all(COPIED_WORDS)
-        return _common(hashes, mine, self._hashes, known, COPIED_WORDS)[0]
+        """Return the starts of the 5-grams that occur in the training text."""
+        starts, training_starts = hashes.all(COPIED_WORDS), self._hashes.all(COPIED_WORDS)
+        return _common(hashes, starts, self._hashes, training_starts, COPIED_WORDS)[0]
 
     def _longest(self, text: str, hashes: "_Hashes") -> CopiedSpan | None:
         low, high = 0, 1
         best = (hashes.all(1), self._hashes.all(1))
-        # A part of a copied stretch is copied as well: double the length while there is one, then halve the distance.
+        # Every part of a copied run is copied as well: double the length while there is a match, then bisect.
         doubling = True
         while doubling or high - low > 1:
             length = high if doubling else (low + high) // 2
-            found = _common(hashes, best[0], self._hashes, best[1], length)
-            if len(found[0]):
-                low, best = length, found
+            common = _common(hashes, best[0], self._hashes, best[1], length)
+            if len(common[0]):
+                low, best = length, common
                 high = high * 2 if doubling else high
             else:
                 high, doubling = length, False
         if low == 0:
             return None
         start = int(best[0][0])
-        # Of several places in the training text the first is told.
+        # Report the first of several occurrences in the training text.
         source = int(best[1][self._hashes.of(best[1], low) == hashes.of(best[0][:1], low)][0])
-        places = list(itertools.islice(places_of(text, self.language), start, start + low))
-        begins = next(itertools.islice(places_of(self.text, self.language), source, None))[0]
-        return CopiedSpan(low, text[places[0][0] : places[-1][1]], places[0][0], begins)
+        spans = list(itertools.islice(word_spans(text, self.language), start, start + low))
+        begins = next(itertools.islice(word_spans(self.text, self.language), source, None))[0]
+        return CopiedSpan(low, text[spans[0][0] : spans[-1][1]], spans[0][0], begins)
 
 
 def distinct_pairs(words: Sequence[str], limit: int | None = None) -> float | None:
-    """Return the share of different pairs among the pairs of neighbouring words; None without a pair.
+    """Return distinct-2: the share of different pairs among the pairs of neighbouring words; None without a pair.
 
-    `words` is as `words_of` gives it; only the first `limit` words count. The share falls with the length of a text, so
-    compare texts at an equal number of words.
+    `words` is the result of `words_of`; only the first `limit` words count. The share falls with the length of a text,
+    so compare texts at an equal number of words.
     """
     kept: list[str] = []
     left = len(words) if limit is None else limit
@@ -153,16 +150,16 @@ def distinct_pairs(words: Sequence[str], limit: int | None = None) -> float | No
 
 
 def _unbroken(flags: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
-    """Tell for each stretch of `length` flags whether all are set."""
+    """Return for each run of `length` flags whether all are set."""
     sums = np.concatenate([[0], np.cumsum(flags)])
     whole: NDArray[np.bool_] = sums[length:] - sums[:-length] == length
     return whole
 
 
 class _Hashes:
-    """The hashes of all stretches of a sequence: polynomials in an odd factor, modulo 2 to the 64.
+    """Hashes of all runs of a sequence: polynomials in an odd factor, modulo 2 to the 64.
 
-    The factor has an inverse, so the hash of any stretch is a difference of two running sums, moved to the origin.
+    The factor has an inverse, so the hash of any run is a difference of two running sums, shifted to the origin.
     """
 
     def __init__(self, ids: NDArray[np.uint64]) -> None:
@@ -172,11 +169,11 @@ class _Hashes:
         self.origin = _powers(pow(_FACTOR, -1, 1 << 64), len(ids))
 
     def all(self, length: int) -> NDArray[np.int64]:
-        """Return where stretches of this length begin."""
+        """Return the starts of all runs of this length."""
         return np.arange(max(0, self.length - length + 1))
 
     def of(self, starts: NDArray[np.int64], length: int) -> NDArray[np.uint64]:
-        """Return the hashes of the stretches that begin at `starts`, shape of `starts`."""
+        """Return the hashes of the runs that start at `starts`, in its shape."""
         hashes: NDArray[np.uint64] = (self.sums[starts + length] - self.sums[starts]) * self.origin[starts]
         return hashes
 
@@ -184,7 +181,7 @@ class _Hashes:
 def _common(
     first: _Hashes, starts: NDArray[np.int64], second: _Hashes, others: NDArray[np.int64], length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return those of the places in two sequences where a stretch begins that both have."""
+    """Return the starts, in each of two sequences, of the runs that occur in both."""
     starts = starts[starts <= first.length - length]
     others = others[others <= second.length - length]
     mine, theirs = first.of(starts, length), second.of(others, length)
@@ -192,14 +189,14 @@ def _common(
 
 
 def _powers(factor: int, count: int) -> NDArray[np.uint64]:
-    """Return the powers of a factor from 0 on, modulo 2 to the 64, shape (count,)."""
+    """Return the powers 0, 1, ... of a factor modulo 2 to the 64, shape (count,)."""
     powers = np.full(count, factor, dtype=np.uint64)
     powers[:1] = 1
     return np.cumprod(powers, dtype=np.uint64)
 
 
 def _mixed(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Spread small numbers over 64 bits, so that sums of them do not meet (the finaliser of SplitMix64)."""
+    """Spread small numbers over 64 bits, so that their sums do not collide (the finaliser of SplitMix64)."""
     mixed = ids + np.uint64(_FACTOR)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,5 +1,5 @@
-"""Show what happened: the console while training, tables, loss curves and outside trackers.
+"""Reports: the console view of training, tables, loss curves and external trackers.
 
-Every function here eats plain values. Nothing is imported at this level, so that the console view costs neither torch
-nor matplotlib.
+All functions take plain values. This module imports nothing, so that the console view needs neither torch nor
+matplotlib.
 """

@@ -1,4 +1,4 @@
-"""The picture of a sweep: each alternative on a line of its own, its runs as dots, median and range."""
+"""The plot of a sweep: one line per alternative, with a dot per run, the median and the range."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,25 +20,26 @@ def plot_alternatives(rows: Sequence[Mapping[str, Any]], out: Path) -> list[Path
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8, 1.2 + 0.42 * len(rows)), layout="constrained")
         axes = figure.subplots()
-        for place, row in enumerate(reversed(rows)):
+        for height, row in enumerate(reversed(rows)):
             values = [value for value in row["values"] if value is not None]
             if row[key] is None or not values:
-                axes.annotate("not finite", (0.02, place), xycoords=("axes fraction", "data"), va="center", color=QUIET)
+                position = (0.02, height)
+                axes.annotate("not finite", position, xycoords=("axes fraction", "data"), va="center", color=QUIET)
                 continue
-            best = place == len(rows) - 1
+            best = height == len(rows) - 1
             colour = COLOURS[0] if best else QUIET
             reach = [[row[key] - row["least"]], [row["greatest"] - row[key]]]
-            axes.errorbar(row[key], place, xerr=reach, fmt="D", color=colour, capsize=4, markersize=6, linewidth=1.4)
-            axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.45, markersize=4)
+            axes.errorbar(row[key], height, xerr=reach, fmt="D", color=colour, capsize=4, markersize=6, linewidth=1.4)
+            axes.plot(values, [height] * len(values), "o", color=colour, alpha=0.45, markersize=4)
             axes.annotate(
-                f"{row[key]:.3f}", (row[key], place), xytext=(0, 7), textcoords="offset points", ha="center", color=INK,
-                fontsize=8,
+                f"{row[key]:.3f}", (row[key], height), xytext=(0, 7), textcoords="offset points", ha="center",
+                color=INK, fontsize=8,
             )  # fmt: skip
         axes.set_yticks(range(len(rows)), [row["alternative"] for row in reversed(rows)])
         axes.set_ylim(-0.6, len(rows) - 0.2)
         axes.spines["right"].set_visible(False)
         axes.grid(axis="x", color="#e6e6e6", linewidth=0.8)
         axes.set_axisbelow(True)
-        # Below the whole figure: beside long names the axes are too narrow for it.
+        # A label of the figure: next to long names the axes are too narrow for it.
         figure.supxlabel(f"{label} (diamond: median; bar: least to greatest)", fontsize=9)
         return write_figure(figure, out)

@@ -1,4 +1,4 @@
-"""What a recipe says of model and training, in words: for `lilliput plan`, and for `lilliput train` when it starts."""
+"""A recipe's choices of model and training in words, for `lilliput plan` and the start of `lilliput train`."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from lilliput.training.events import Started, Stepped
 
 
 def choices(recipe: Recipe) -> list[tuple[str, str]]:
-    """Return a few lines, each as a name and a text."""
+    """Return a few lines that describe a recipe, each as a name and a text."""
     training, model = recipe.training, recipe.model
     shape = model.describe()
     if model.ensemble > 1:
@@ -29,7 +29,7 @@ def choices(recipe: Recipe) -> list[tuple[str, str]]:
 
 
 def outlook(recipe: Recipe, begun: Started, step: Stepped, seconds_per_step: float) -> list[tuple[str, str]]:
-    """Return what can be told of a run after a few steps: its speed, its end, and what it will come to."""
+    """Return the forecast of a run after a few steps: its speed, its end and the expected result."""
     if step.seconds_left is None:
         return []
     per_step = recipe.training.batch * recipe.training.accumulation * begun.context
@@ -45,18 +45,18 @@ def outlook(recipe: Recipe, begun: Started, step: Stepped, seconds_per_step: flo
 
 
 def expectation(bits: float, strongest: tuple[str, float] | None) -> str:
-    """Return what a model is to come to, in words, beside name and bits of the baseline that is hardest to beat."""
+    """Return the expected bits per character in words, with the strongest baseline."""
     expected = f"about {bits:.2f} bits per character"
     return expected if strongest is None else f"{expected}; to beat: {strongest[0]} {strongest[1]:.2f}"
 
 
 def ends(seconds: float) -> str:
-    """Return the time of day in so many seconds; of another day, the day too."""
+    """Return the time of day `seconds` from now, with the date if it is not today."""
     now = datetime.now().astimezone()
     end = now + timedelta(seconds=seconds)
     return f"{end:%H:%M}" if end.date() == now.date() else f"{end:%Y-%m-%d %H:%M}"
 
 
-def memory(held: int | None) -> str:
-    """Return the memory that is held, to stand behind something else; nothing if it is not known."""
-    return "" if held is None else f", {held / 1e9:.1f} GB of memory"
+def memory(peak: int | None) -> str:
+    """Return the memory in use as the end of a sentence; empty if it is unknown."""
+    return "" if peak is None else f", {peak / 1e9:.1f} GB of memory"

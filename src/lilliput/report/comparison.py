@@ -1,4 +1,4 @@
-"""Finished runs side by side: what each came to, what it cost, and by which settings they differ."""
+"""A comparison of finished runs: results, costs and differing settings."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,30 +16,30 @@ from lilliput.runs.outcome import read_evaluation
 from lilliput.runs.weights import stored_parameters
 
 LEFT_OUT = ("name", "description", "training.trackers")
-"""Settings that change nothing of what a run comes to."""
+"""Settings that do not affect the result of a run."""
 PARTS = {f"{part}_bits_per_character": name for part, name in PART_NAMES.items()}
-"""Of models that have several parts, in bits per character."""
+"""Columns for the parts of a mixture, in bits per character."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished run came to."""
+    """The results of a finished run."""
 
     folder: Path
     recipe: Recipe
     held_out: str
-    """What it was measured on: runs with the same can be compared."""
+    """The identity of the held-out text: runs with the same one can be compared."""
     figures: dict[str, Any]
     """In the units of `lilliput eval --json`; `seconds` and `tokens` are those of the training."""
 
     @property
     def answers(self) -> bool:
-        """Whether the run learnt answers."""
+        """Whether the run was trained on prompts and answers."""
         return "exact_match" in self.figures
 
     @property
     def badness(self) -> float:
-        """Return the figure by which runs are ordered: bits per character, or the share of wrong answers."""
+        """The figure that orders the runs: bits per character, or the share of wrong answers."""
         if self.answers:
             return 1 - float(self.figures["exact_match"])
         bits = self.figures["bits_per_character"]
@@ -47,14 +47,14 @@ class Outcome:
 
 
 def read_outcome(folder: Path, note: Callable[[str], None] = print) -> Outcome:
-    """Read what a run came to; `note` is told what of it is damaged.
+    """Read the results of a run; `note` gets a message about damaged rows.
 
-    Raises RunError if it is none, is broken, or has not been finished.
+    Raises RunError if the folder is not a run, is damaged, or the run is not finished.
     """
     run = RunFolder(folder)
     facts = run.read_facts()
     if not run.evaluation.exists():
-        raise RunError(f"{folder}: not finished, so there is nothing to compare; give the command that made it again")
+        raise RunError(f"{folder}: the run is not finished; repeat its command to finish it")
     evaluation = read_evaluation(run)
     steps = read_history(run.metrics, note).steps
     if not steps:
@@ -75,12 +75,12 @@ def read_outcome(folder: Path, note: Callable[[str], None] = print) -> Outcome:
 
 
 def compare(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Return the runs with the best first, the settings that differ in the same order, and whether that is fair.
+    """Return the runs, the best first, their differing settings, and whether all have the same held-out text.
 
-    Raises RunError if some of the runs learnt a text and some answers.
+    Raises RunError if some of the runs were trained on text and some on answers.
     """
     if len({outcome.answers for outcome in outcomes}) > 1:
-        raise RunError("some of these runs learnt a text and some answers: their figures have nothing in common")
+        raise RunError("some runs were trained on text and some on answers: compare runs of one kind")
     ordered = sorted(outcomes, key=lambda outcome: outcome.badness)
     settings = varying([outcome.recipe for outcome in ordered])
     return {
@@ -90,9 +90,9 @@ def compare(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def tables(found: Mapping[str, Any]) -> Iterator[DataTable | str]:
-    """Yield what `compare` found as tables and lines for the terminal."""
-    rows = [{**row, "minutes": f"{row['seconds'] / 60:.1f}"} for row in found["runs"]]
+def tables(comparison: Mapping[str, Any]) -> Iterator[DataTable | str]:
+    """Yield the result of `compare` as tables and lines for the terminal."""
+    rows = [{**row, "minutes": f"{row['seconds'] / 60:.1f}"} for row in comparison["runs"]]
     answers = "exact_match" in rows[0]
     for row in rows:
         if answers:
@@ -105,20 +105,20 @@ def tables(found: Mapping[str, Any]) -> Iterator[DataTable | str]:
     shown = table(rows, {"run": "run", **figure, "loss": "nats per token", **costs})
     shown.numeric = set(shown.columns) - {"run"}
     yield shown
-    if found["settings"]:
+    if comparison["settings"]:
         yield ""
         names = [row["run"] for row in rows]
         yield table(
             [
                 {"setting": key, **{name: _shown(value) for name, value in zip(names, values, strict=True)}}
-                for key, values in found["settings"].items()
+                for key, values in comparison["settings"].items()
             ],
             {"setting": "setting", **{name: name for name in names}},
         )
-    if not found["same_text"]:
-        yield "These runs were not measured on the same text; their figures do not compare."
+    if not comparison["same_text"]:
+        yield "These runs were measured on different texts; their figures cannot be compared."
     if any(row.get("sampled_share", 1) < 1 for row in rows):
-        yield "Some were measured on a part of the text, to keep within their time; lilliput eval measures all."
+        yield "Some were measured on a part of the text, to keep the time budget; lilliput eval measures all of it."
 
 
 def _shown(value: object) -> str:

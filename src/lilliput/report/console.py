@@ -1,10 +1,11 @@
 """The console view of a training run.
 
-On a terminal it is a live line of rich, in a notebook one display that is updated; elsewhere (a pipe, a log file, a
-continuous-integration job) plain lines, few and without carriage returns. All of it goes to standard error: standard
-output belongs to `--json` and to written text.
-The view is called often and shows little: `step` costs next to nothing until the next picture is due, and `due` tells
-beforehand, so that a caller need not fetch the loss from an accelerator for nothing.
+On a terminal it is a live line, in a notebook one display that is updated; elsewhere (a pipe, a log file, a
+continuous-integration job) a few plain lines without carriage returns. All output goes to standard error: standard
+output is for `--json` and generated text.
+
+The view is called often and rarely redraws: `step` costs almost nothing until the next update is due. `due` says so in
+advance, so that the caller need not fetch the loss from an accelerator.
 """
 
 import time
@@ -30,10 +31,10 @@ PLAIN_SECONDS = 10.0
 
 
 class TrainingView:
-    """Show a run while it trains; a context manager.
+    """The progress of a training run; a context manager.
 
-    `console` is by default standard error; `clock` gives seconds and is there for tests. A `quiet` one, for one run of
-    many, shows how far the run is and when it ended, without notes, evaluations and samples.
+    `console` is standard error by default; `clock` returns seconds and can be replaced in tests. With `quiet`, for one
+    run among many, only progress and the end are shown, without notes, evaluations and samples.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class TrainingView:
         self._notebook: NotebookText | None = None
         if self.console.is_jupyter:
             self._notebook = NotebookText()
-            # A notebook says that it is a terminal (FORCE_COLOR), and shows plain text only.
+            # A notebook claims to be a terminal (FORCE_COLOR), but shows plain text only.
             plain: dict[str, Any] = {"force_jupyter": False, "force_terminal": False, "color_system": None}
             self.console = Console(file=self._notebook, width=self.console.width, highlight=False, **plain)
         self._quiet = quiet
@@ -68,7 +69,7 @@ class TrainingView:
                 _Times(self._elapsed, both=wide),
                 console=self.console,
                 refresh_per_second=4,
-                # Standard output is not ours: rich would send what is printed there to standard error.
+                # Otherwise rich would redirect everything printed on standard output to standard error.
                 redirect_stdout=False,
                 expand=True,
             )
@@ -88,7 +89,7 @@ class TrainingView:
             self._notebook.status("")
 
     def due(self) -> bool:
-        """Say whether `step` would show something now."""
+        """Whether `step` would show something now."""
         every = LIVE_SECONDS if self._live else NOTEBOOK_SECONDS if self._notebook is not None else PLAIN_SECONDS
         return self._shown is None or self._clock() - self._shown >= every
 
@@ -102,9 +103,9 @@ class TrainingView:
         tokens_per_second: float,
         seconds_left: float | None,
     ) -> None:
-        """Show a step, if a picture is due or the run is at its end.
+        """Show a step if an update is due or the run has ended.
 
-        `total_steps` is None for a run that is bounded by time; `progress` is the share done, 0 to 1; `loss` is in nats
+        `total_steps` is None for a run with a time budget; `progress` is the finished share, 0 to 1; `loss` is in nats
         per token.
         """
         if not self.due() and progress < 1:
@@ -125,7 +126,7 @@ class TrainingView:
         self._print_passing("  ".join(parts))
 
     def _losses(self, loss: float) -> list[str]:
-        """Return the losses of a line: those that can be compared stand together."""
+        """Return the losses of a line, with comparable ones side by side."""
         if self._validation is None:
             return [f"loss {loss:.3f}"]
         if self._network is None:
@@ -135,9 +136,9 @@ class TrainingView:
         return [alone] if narrow else [alone, f"with counts and guesses: val {self._validation:.3f}"]
 
     def preparing(self, what: str, progress: float) -> None:
-        """Show how far the preparation of a text is, as a share from 0 to 1; each `what` begins anew."""
+        """Show the progress of preparing a text, from 0 to 1; each stage `what` starts at 0."""
         now = self._clock()
-        left = None  # of a stage that has just begun nothing can be said
+        left = None  # unknown for a stage that has just begun
         if what != self._stage:
             self._stage, self._stage_began = what, now
         elif not self.due():
@@ -162,10 +163,10 @@ class TrainingView:
         network_loss: float | None = None,
         network_training_loss: float | None = None,
     ) -> None:
-        """Show an evaluation: nats per token, and where they are known bits per character and the share right.
+        """Show an evaluation: nats per token, and if given bits per character and the share of right answers.
 
         `network_loss` and `network_training_loss` are those of the network alone, on the same text and on a part of the
-        training text; the former is None where the network is all that there is.
+        training text; the former is None if the network is the only part of the model.
         """
         self._validation, self._network = validation_loss, network_loss
         line = f"step {step:,}  validation {validation_loss:.4f}"
@@ -183,7 +184,7 @@ class TrainingView:
             self._print(line + "  (best so far)" * best)
 
     def sample(self, text: str, step: int, validation_loss: float | None = None) -> None:
-        """Show a sample under a rule that names its step and validation loss."""
+        """Show a sample under a heading with its step and validation loss."""
         if self._quiet:
             return
         title = f"sample at step {step:,}"
@@ -203,7 +204,7 @@ class TrainingView:
     def finished(self, steps: int, seconds: float, best_validation_loss: float | None = None) -> None:
         """Show the end of the run."""
         if self._progress is not None:
-            # A run that stopped early is as finished as any other: a bar that stands still at half would say it hangs.
+            # A run that stopped early is finished too: a bar that stops at half would look like a hang.
             self._progress.update(self._progress.task_ids[0], completed=1.0, left=None)
         best = "" if best_validation_loss is None else f", best validation {best_validation_loss:.4f} nats per token"
         if best and self._network is not None:
@@ -214,7 +215,7 @@ class TrainingView:
         return self._clock() - self._started
 
     def _print_passing(self, line: str) -> None:
-        """Show how far the run is, which in a notebook takes the place of the line before."""
+        """Show a line of progress; in a notebook it replaces the previous one."""
         if self._notebook is not None:
             self._notebook.status(line)
         else:
@@ -224,14 +225,14 @@ class TrainingView:
         self._put(Text(line))
 
     def _put(self, *parts: RenderableType) -> None:
-        # A terminal that is closed, or a full disk under a log file, is no reason to stop.
+        # A closed terminal or a full disk under a log file is no reason to stop.
         with suppress(OSError):
-            # A log file has no width: a line stays a line there.
+            # A log file has no width, so lines are not wrapped.
             self.console.print(*parts, soft_wrap=not self._live)
 
 
 class _Times(ProgressColumn):
-    """Time gone and time left."""
+    """Elapsed and remaining time."""
 
     def __init__(self, elapsed: Callable[[], float], *, both: bool) -> None:
         super().__init__()
@@ -239,7 +240,7 @@ class _Times(ProgressColumn):
         self._both = both
 
     def render(self, task: Task) -> Text:
-        """Return the times of a task; time left alone where there is no room for both."""
+        """Return the times of a task; without room for both, only the remaining time."""
         left = task.fields["left"]
         times = [clock(self._elapsed())] if self._both or left is None else []
         times += [] if left is None else [f"left {clock(left)}"]
@@ -247,14 +248,14 @@ class _Times(ProgressColumn):
 
 
 def clock(seconds: float) -> str:
-    """Return a time as 1:05 or 2:03:04."""
+    """Return a duration as 1:05 or 2:03:04."""
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage that says 100 only where it is all, and 0 only where it is nothing."""
+    """Return a share as a percentage, rounded so that only exactly 1 gives 100% and only exactly 0 gives 0%."""
     if share in (0, 1):
         return f"{share:.0%}"
     digits = next((digits for digits in range(1, 5) if 0 < round(share, digits + 2) < 1), 5)

@@ -1,4 +1,4 @@
-"""What a plot needs of a run, and the reading of it from a run folder."""
+"""The data of a run for plots, read from its folder."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from lilliput.runs.history import read_history
 
 @dataclass(frozen=True)
 class RunCurve:
-    """What a plot needs of one run. Losses are in nats per token, times in seconds since the start."""
+    """The curves of one run. Losses are in nats per token, times in seconds since the start."""
 
     name: str
     steps: Sequence[int]
@@ -23,23 +23,23 @@ class RunCurve:
     """(step, loss) of every evaluation."""
     characters_per_token: float | None = None
     baselines: Mapping[str, float] = field(default_factory=dict)
-    """Bits per character by the label that the line gets."""
+    """Bits per character by label."""
     exact_match: Sequence[tuple[int, float]] = ()
-    """(step, share of the answers that are right) of every evaluation, where answers are learnt."""
+    """(step, share of right answers) of every evaluation, for runs on answers."""
     network: Sequence[tuple[int, float]] = ()
-    """(step, loss of the network alone) of every evaluation, where something is beside the network."""
+    """(step, loss of the network alone) of every evaluation, for models with other parts."""
 
 
 def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
-    """Read `metrics.jsonl` of a run folder, and from `facts.json`, where it is there, the unit and the baselines.
+    """Read `metrics.jsonl` of a run folder, and unit and baselines from `facts.json` if it exists.
 
-    `note` gets a line about damaged rows. Raises RunError for a missing or broken file.
+    `note` gets a message about damaged rows. Raises RunError for a missing or damaged file.
     """
-    from lilliput.evaluation.baselines import named_baselines  # with it comes torch, which drawing does without
+    from lilliput.evaluation.baselines import named_baselines  # imports torch, which plotting does not need
 
     file = folder / "metrics.jsonl"
     if not file.exists():
-        raise RunError(f"{file} cannot be read (it is missing): give the folder of a run that has trained")
+        raise RunError(f"{file} is missing: give the folder of a run that has trained")
     history = read_history(file, note)
     if not history.steps:
         raise RunError(f"{file} holds no training steps yet: train the run first")

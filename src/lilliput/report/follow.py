@@ -1,4 +1,4 @@
-"""The body of the loop over a training run's events: show them, track them, draw the curves."""
+"""The loop over a training run's events: show them, track them, draw the curves."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,15 +12,15 @@ from lilliput.report.tracking import Tracker
 from lilliput.training.events import Evaluated, Event, Finished, Note, Sampled, Started, Stepped
 
 TRACK_EVERY = 10
-"""Steps between two losses that go to a tracker."""
+"""Steps between two losses that are sent to a tracker."""
 
 
 def follow(
     events: Iterator[Event], view: TrainingView, open_trackers: Callable[[], Sequence[Tracker]] = lambda: ()
 ) -> Finished:
-    """Run through a training run's events, showing each, and return the last.
+    """Consume a training run's events, show each, and return the last.
 
-    `open_trackers` is called when the run folder is ready, and what it returns is closed at the end.
+    `open_trackers` is called when the run folder is ready; its trackers are closed at the end.
     """
     trackers: list[Tracker] = []
     try:
@@ -75,15 +75,15 @@ def _follow(
                 if not event.interrupted:
                     view.finished(event.step, event.seconds, best)
                     if event.best_step < event.step:
-                        view.note(f"the best weights are those of step {event.best_step:,}; they are kept and used")
+                        view.note(f"the best weights are from step {event.best_step:,}; they are kept and used")
                 return event
-    raise RuntimeError("a training run ended without saying how")
+    raise RuntimeError("a training run ended without a Finished event")
 
 
 def draw_curves(folder: Path, note: Callable[[str], None] = print) -> Path | None:
-    """Draw a run's loss curves into its folder; None, with the reason told to `note`, if they cannot be drawn.
+    """Draw a run's loss curves into its folder and return the file.
 
-    A run that has not taken a step has none.
+    Returns None for a run without steps, and if drawing fails; `note` then gets the reason.
     """
     from lilliput.report.plots import plot_runs
 
@@ -116,7 +116,7 @@ def _started(event: Started, view: TrainingView) -> None:
 def _baseline(baselines: Mapping[str, Any]) -> str:
     if "most_frequent_answer" in baselines:
         share = baselines["most_frequent_answer"]["exact_match"]
-        return f": {percent(share)} right by giving the commonest answer every time"
+        return f": {percent(share)} right by always giving the most frequent answer"
     named = named_baselines(baselines)
     return ", bits per character: " + ", ".join(
         f"{name} {bits:.3f}" for name, bits in sorted(named.items(), key=_second)

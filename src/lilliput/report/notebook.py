@@ -1,11 +1,11 @@
-"""Text in a notebook: one display that grows, where every line would otherwise be a display of its own."""
+"""Text in a notebook: one display that grows. Otherwise every line would become a separate display."""
 
 import io
 from typing import Any
 
 
 class NotebookText(io.StringIO):
-    """A stream whose whole text a notebook shows in one place, with a line below it that changes."""
+    """A stream whose text a notebook shows in one display, with a status line below that changes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -13,12 +13,12 @@ class NotebookText(io.StringIO):
         self._display: Any = None
 
     def status(self, line: str) -> None:
-        """Show a line below the text, in place of the one before."""
+        """Replace the status line below the text."""
         self._status = line
         self.flush()
 
     def flush(self) -> None:
-        """Show the text as it is now."""
+        """Update the display."""
         text = self.getvalue() + self._status
         if not text:
             return

@@ -1,10 +1,10 @@
 """Loss curves as PNG and SVG.
 
-The left axis is bits per character where that is known: it compares runs with different tokenizers, and is the unit of
-the baselines. A single run also gets nats per token on the right. Runs that learn answers have nats per token on the
-left and the share of right answers on the right. Colours are those of Okabe & Ito ("Color
-Universal Design", 2008), which readers with colour-blindness can tell apart. Left out: interactive windows; figures are
-drawn without pyplot, so no display is ever needed.
+The left axis is bits per character if known: it compares runs with different tokenizers, and is the unit of the
+baselines. A single run also gets nats per token on the right. Runs on answers have nats per token on the left and the
+share of right answers on the right. The colours are those of Okabe & Ito ("Color Universal Design", 2008), which
+colour-blind readers can distinguish. Left out: interactive windows; figures are drawn without pyplot and need no
+display.
 """
 
 import math
@@ -42,14 +42,14 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "lilliput",
 }
 DRAWN_POINTS = 1500
-"""More points than this are thinned: a line has no more places to show them, and an SVG would grow without end."""
+"""Maximum number of points of a line: more would not be visible and would only make the SVG larger."""
 
 
 def plot_runs(runs: Sequence[RunCurve], out: Path, *, against: Literal["steps", "seconds"] = "steps") -> list[Path]:
     """Draw the losses of one or more runs and their learning rates; return the two files, PNG and SVG.
 
     `out` names either file; the other has the same stem. Unless every run has `characters_per_token`, the axis is nats
-    per token and no baselines are drawn. Raises RunError if there is nothing to draw or the file cannot be written.
+    per token, without baselines. Raises RunError if there is nothing to draw or the file cannot be written.
     """
     if not runs or any(len(run.steps) == 0 for run in runs):
         raise RunError("there is nothing to plot: give at least one run, and only runs with training steps")
@@ -91,7 +91,7 @@ class _Drawn:
     network_x: NDArray[np.float64]
     network: NDArray[np.float64]
     unit: float
-    """The plot's unit in nats per token."""
+    """Nats per token of one unit of the plot."""
 
     @classmethod
     def of(cls, run: RunCurve, against: str, scale: float, in_bits: bool) -> "_Drawn":
@@ -119,12 +119,12 @@ class _Drawn:
 def smoothed(values: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
     """Return the mean of each value and its neighbours, up to `reach` on either side."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    places = np.arange(len(values))
-    # At the start, where the curve falls steeply, both sides shrink alike: a one-sided mean would bend it. At the end
-    # only the right side does: a mean of one or two values would end the curve in a spike.
-    before = np.minimum(reach, places)
-    after = np.minimum(before, len(values) - 1 - places)
-    means: NDArray[np.float64] = (sums[places + after + 1] - sums[places - before]) / (before + after + 1)
+    indices = np.arange(len(values))
+    # At the start, where the curve falls steeply, both sides shrink: a one-sided mean would bend it. At the end only
+    # the right side shrinks: a mean of one or two values would end the curve in a spike.
+    before = np.minimum(reach, indices)
+    after = np.minimum(before, len(values) - 1 - indices)
+    means: NDArray[np.float64] = (sums[indices + after + 1] - sums[indices - before]) / (before + after + 1)
     return means
 
 
@@ -164,7 +164,7 @@ def _draw_exact_match(upper: "Axes", curves: Sequence[_Drawn]) -> None:
 
 
 def _baselines(runs: Sequence[RunCurve]) -> dict[str, float]:
-    """Name every different baseline once, and by its run where runs on different texts disagree."""
+    """Return each different baseline once, with the run's name if runs on different texts disagree."""
     values: dict[str, set[float]] = {}
     for run in runs:
         for label, bits in run.baselines.items():
@@ -177,7 +177,7 @@ def _baselines(runs: Sequence[RunCurve]) -> dict[str, float]:
 
 
 def _limit(upper: "Axes", curves: Sequence[_Drawn], baselines: dict[str, float]) -> None:
-    """Let the axis show the part where something is decided, not the fall from a random network in the first steps."""
+    """Limit the axis to the relevant range, without the steep fall of the first steps."""
     lows, highs = list(baselines.values()), [value * 1.06 for value in baselines.values()]
     for curve in curves:
         settled = np.concatenate([curve.losses[len(curve.losses) // 20 :], curve.validation, curve.network])
@@ -221,7 +221,7 @@ def _label(upper: "Axes", lower: "Axes", runs: Sequence[RunCurve], curves: Seque
         functions: Any = (lambda bits: bits * unit, lambda nats: nats / unit)
         right = upper.secondary_yaxis("right", functions=functions)
         right.set_ylabel("nats per token")
-    # Above the axes, where no curve can run through it.
+    # Above the axes, where no curve crosses it.
     upper.legend(
         handles=_handles(curves[0]) if single else _handles_of_many(curves),
         loc="lower left",
@@ -232,7 +232,7 @@ def _label(upper: "Axes", lower: "Axes", runs: Sequence[RunCurve], curves: Seque
     )
     if single:
         title = f"{printable(runs[0].name)}: {runs[0].steps[-1]:,} steps in {_duration(runs[0].seconds[-1])}"
-        # Room for the legend, which has two lines where there are two validation losses.
+        # Leave room for the legend, which has two lines if there are two validation losses.
         upper.set_title(title, loc="left", color=INK, pad=42 if len(curves[0].network) else 26)
     for axes in (upper, lower):
         axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
@@ -303,5 +303,5 @@ def write_figure(figure: "Figure", out: Path) -> list[Path]:
         with writing(files[1]) as file:
             figure.savefig(file, format="svg", metadata={"Date": None})
     except OSError as error:
-        raise RunError(f"the plot cannot be written to {stem} ({error}): give another place with --out") from None
+        raise RunError(f"the plot cannot be written to {stem} ({error}): choose another path with --out") from None
     return files

@@ -1,4 +1,4 @@
-"""The console of rich, which writes no control characters but its own: texts and names may hold others."""
+"""A rich console that removes control characters from texts and names and writes only its own."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,8 +1,8 @@
-"""What reaches a terminal: texts and names may hold characters that rule it, and are shown without.
+"""Protection of the terminal: control characters in texts and names are replaced.
 
-A model may have learnt the escape codes of a log file, and a file may be called "\\x1b[2J". So nothing is written to a
-terminal but through here: the standard streams are `guarded`, and tables are shown by a `screen.Console`, which knows
-its own codes from those in a text. Where no terminal reads, written text stays as it is.
+A model may have learnt the escape codes of a log file, and a file name may contain "\\x1b[2J". So all terminal output
+goes through here: the standard streams are `guarded`, and tables use `screen.Console`, which distinguishes its own
+codes from those in a text. Generated text that goes to a file or a pipe is not changed.
 """
 
 import re
@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Of C0 and C1 all but the tabulator and the line end."""
+"""All of C0 and C1 except tab and line feed."""
 
 
 def printable(text: str) -> str:
-    """Return a text with U+FFFD for every control character that is no tabulator and no line end."""
+    """Return a text with every control character except tab and line feed replaced by U+FFFD."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 class Guarded:
-    """A standard stream that is written to without control characters, always or where a terminal reads."""
+    """A standard stream without control characters: always, or only on a terminal."""
 
     def __init__(self, stream: TextIO, *, always: bool) -> None:
         self._stream = stream
@@ -29,7 +29,7 @@ class Guarded:
 
     @property
     def rich_proxied_file(self) -> TextIO:
-        """Return the stream itself, to which rich writes: the codes of a `screen.Console` are its own."""
+        """The unguarded stream, for rich: `screen.Console` has already removed foreign codes."""
         return self._stream
 
     def write(self, text: str) -> int:
@@ -43,7 +43,7 @@ class Guarded:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Guard the standard streams: messages are for people wherever they go, written text may go to a program."""
+    """Guard the standard streams: standard error always, standard output only on a terminal."""
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Guarded(sys.stdout, always=False), Guarded(sys.stderr, always=True)
     try:

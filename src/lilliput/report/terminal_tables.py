@@ -1,7 +1,7 @@
 """Tables for the terminal: an evaluation, and lists of recipes or corpora.
 
-A table that does not fit the terminal would cut figures or fold words letter by letter; it is then shown as one block
-per row, each cell on a line after its heading.
+A table too wide for the terminal would cut figures or break words; it becomes one block per row, each cell on a line
+after its heading.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,13 @@ from lilliput.report.terminal import printable
 
 PART_NAMES = {"network": "network alone", "counts": "counts and guesses alone"}
 READABLE_WIDTH = 16
-"""A column of words that gets less than this is no longer read but deciphered."""
+"""Minimum width of a column of words."""
 GAP = 2
-"""Blanks between columns; the box draws one of them."""
+"""Spaces between columns; the box draws one of them."""
 
 
 class DataTable:
-    """Rows under headings: a table where it fits, blocks where it does not."""
+    """Rows under headings: a table if it fits, otherwise blocks."""
 
     def __init__(self, rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> None:
         self.columns = columns
@@ -36,15 +36,15 @@ class DataTable:
         self.cells = [{key: _cell(row.get(key)) for key in columns} for row in rows]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Render for a width: what rich calls to print this."""
+        """Render for a width; called by rich."""
         gaps = GAP * (len(self.columns) - 1)
         if sum(map(self._least_width, self.columns)) + gaps > options.max_width:
             yield self._blocks()
         else:
-            # A measurement never exceeds the width it is given, so it is asked for with more than there is.
+            # A measurement never exceeds the given width, so pass one more than the maximum.
             wider = options.update(max_width=options.max_width + 1)
             roomy = Measurement.get(console, wider, self._table({})).maximum <= options.max_width
-            # Left to itself, rich takes the room that is missing from every column alike, and drops the last one.
+            # By default rich shrinks all columns equally, and drops the last one.
             yield self._table(
                 {} if roomy else {key: self._least_width(key) for key in self.columns if self._whole(key)}
             )
@@ -53,7 +53,7 @@ class DataTable:
         return key in self.numeric or key == next(iter(self.columns))
 
     def _least_width(self, key: str) -> int:
-        """Return the width below which a figure, a name or a column of words would suffer."""
+        """Return the minimum width of a column: figures and names whole, words readable."""
         longest = max((cell_len(row[key]) for row in self.cells), default=0)
         heading = max((cell_len(word) for word in self.columns[key].split()), default=0)
         return max(heading, longest if self._whole(key) else min(longest, READABLE_WIDTH))
@@ -62,7 +62,7 @@ class DataTable:
         table = Table(box=SIMPLE_HEAD, padding=(0, GAP - 1, 0, 0), pad_edge=False, show_edge=False)
         for key, heading in self.columns.items():
             table.add_column(
-                # A heading may break between its words even where the cells may not.
+                # A heading may wrap between words even if the cells may not.
                 Text(heading, no_wrap=False),
                 justify="right" if key in self.numeric else "left",
                 no_wrap=self._whole(key),
@@ -87,15 +87,15 @@ class DataTable:
 def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str] | Mapping[str, str]) -> DataTable:
     """Return rows under headings, to print with rich.
 
-    `columns` names the keys to show in order, or maps them to headings. Numbers stand to the right, thousands apart;
-    the first column is never folded, so that it can be copied.
+    `columns` lists the keys to show, or maps them to headings. Numbers are right-aligned with thousands separators; the
+    first column is never folded, so that it can be copied.
     """
     headings = columns if isinstance(columns, Mapping) else {key: key.replace("_", " ") for key in columns}
     return DataTable(rows, headings)
 
 
 def print_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
-    """Print the table of an evaluation, the baselines and the verdict; of answers also some that are wrong."""
+    """Print the table of an evaluation, the baselines and the verdict, and for answers a few wrong ones."""
     baselines = evaluation["baselines"]
     share = evaluation["sampled_share"]
     if "exact_match" in evaluation:
@@ -107,15 +107,15 @@ def print_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
             console.print(f"{worth[0].upper()}{worth[1:]}.", soft_wrap=True)
     if unknown := evaluation.get("unknown_characters"):
         console.print(
-            f"{percent(unknown)} of the characters of this text are not in the training text; the model has learnt "
-            "nothing of them, and longer training would not help.",
+            f"{percent(unknown)} of the characters of this text are not in the training text: the model cannot know "
+            "them, and longer training does not help.",
             soft_wrap=True,
         )
     if share < 1:
-        alike = "" if "exact_match" in evaluation else " and the baselines on the same pieces"
+        alike = "" if "exact_match" in evaluation else ", the baselines on the same pieces"
         console.print(
-            f"Measured on {percent(share)} of what is held out, in pieces from all over{alike}, to keep within the "
-            "time budget; lilliput eval RUN measures all of it.",
+            f"Measured on {percent(share)} of the held-out data, in pieces from all over it{alike}, to keep the time "
+            "budget; lilliput eval RUN measures all of it.",
             soft_wrap=True,
         )
 
@@ -126,7 +126,7 @@ def evaluation_table(
     """Return the figures of a model in each definition, the baselines below them, and the verdict.
 
     `windows` and `baselines` have the shape of `lilliput eval --json`: the definitions "separate" and "sliding" with
-    the keys of `Score.as_dict`, and the result of `Baselines.as_dict`. A model of several parts has a row for each.
+    the keys of `Score.as_dict`, and the result of `Baselines.as_dict`. Each part of a mixture has a row.
     """
     rows: list[dict[str, object]] = []
     for definition, score in windows.items():
@@ -155,7 +155,7 @@ def evaluation_table(
 
 
 def answers_table(evaluation: Mapping[str, Any]) -> Group:
-    """Return the figures of a model that answers prompts, the baseline below them, the verdict, and some wrong answers.
+    """Return the figures of a model for answers, the baseline below them, the verdict, and a few wrong answers.
 
     `evaluation` has the shape of `lilliput eval --json`: the keys of `AnswerScore.as_dict`, `baselines` and `wrong`.
     """
@@ -168,17 +168,17 @@ def answers_table(evaluation: Mapping[str, Any]) -> Group:
             "loss": _figure(evaluation["loss"], 4),
             "perplexity": _figure(evaluation["perplexity"], 3),
         },
-        {"name": "the commonest answer every time", "exact_match": percent(theirs)},
+        {"name": "always the most frequent answer", "exact_match": percent(theirs)},
     ]
     columns = {"name": "", "exact_match": "answers right", "loss": "nats per token", "perplexity": "perplexity"}
     shown = DataTable(rows, columns)
     shown.numeric = set(columns) - {"name"}
     counts = f"{evaluation['right']:,} of {evaluation['problems']:,} answers are right ({percent(ours)})"
     better = "Better than guessing" if ours > theirs else "NOT better than guessing yet"
-    verdict = f"{better}: {counts}, against {percent(theirs)} by giving the commonest answer every time."
+    verdict = f"{better}: {counts}, against {percent(theirs)} by always giving the most frequent answer."
     parts: list[RenderableType] = [shown, Text(""), Text(verdict, style="bold")]
     if wrong := evaluation["wrong"]:
-        parts += [Text(""), Text("Some that are wrong:")]
+        parts += [Text(""), Text("Some wrong answers:")]
         parts += [Padding(table(_wrong_rows(wrong), ["prompt", "expected", "given"]), (0, 0, 0, 2))]
     return Group(*parts)
 

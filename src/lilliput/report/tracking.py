@@ -1,8 +1,7 @@
-"""Hand metrics and samples to an outside tracker: TensorBoard, or Weights & Biases.
+"""Send metrics and samples to an external tracker: TensorBoard, or Weights & Biases.
 
-Both are optional and write into the run folder. Weights & Biases works offline unless the user's own WANDB_MODE says
-otherwise, so that nothing leaves the machine unasked; `wandb sync` uploads such a run later. Left out: uploading the
-weights.
+Both are optional and write into the run folder. Weights & Biases works offline unless the user sets WANDB_MODE, so that
+nothing leaves the machine by default; `wandb sync` uploads such a run later. Left out: uploading the weights.
 """
 
 import html
@@ -21,7 +20,7 @@ _MODULES: dict[TrackerName, str] = {"tensorboard": "torch.utils.tensorboard", "w
 
 
 class Tracker(Protocol):
-    """Somewhere to send metrics."""
+    """A receiver of metrics and samples."""
 
     def log(self, step: int, values: dict[str, float]) -> None:
         """Record values of a step."""
@@ -30,11 +29,11 @@ class Tracker(Protocol):
         """Record a sample of a step."""
 
     def close(self) -> None:
-        """Write what is held back; the tracker is not used afterwards."""
+        """Write buffered values; the tracker must not be used afterwards."""
 
 
 def require_trackers(names: Sequence[TrackerName]) -> None:
-    """Raise DependencyError if a tracker is not installed or broken: before a run starts, not in its middle."""
+    """Raise DependencyError if a tracker is not installed or broken, before the run starts."""
     for name in names:
         if importlib.util.find_spec(name) is None:
             raise DependencyError(name, "trackers", f"tracking with {name}")
@@ -47,7 +46,7 @@ def require_trackers(names: Sequence[TrackerName]) -> None:
 def open_trackers(names: Sequence[TrackerName], folder: Path, settings: Mapping[str, Any]) -> list[Tracker]:
     """Open trackers that write into the run folder; `settings` is the run's recipe as plain values.
 
-    Raises DependencyError, before any is opened, if one is not installed or broken.
+    Raises DependencyError, before opening any, if one is not installed or broken.
     """
     kinds: dict[TrackerName, type[TensorBoard | WeightsAndBiases]]
     kinds = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases}
@@ -74,7 +73,7 @@ class TensorBoard:
         self._writer.add_text("sample", _preformatted(sample), step)
 
     def close(self) -> None:
-        """Write what is held back."""
+        """Write buffered values."""
         self._writer.close()
 
 
@@ -92,7 +91,7 @@ class WeightsAndBiases:
             dir=str(folder),
             config=dict(settings),
             mode=mode,
-            # The console is ours: wandb would wrap standard output, and offline its banner says nothing of use.
+            # wandb would wrap standard output; offline its banner is useless.
             settings=wandb.Settings(console="off", silent=mode == "offline", x_disable_stats=True),
         )
 
@@ -107,10 +106,10 @@ class WeightsAndBiases:
         self._run.log({"sample": wandb.Html(f"<pre>{html.escape(sample)}</pre>", inject=False)}, step=step)
 
     def close(self) -> None:
-        """Write what is held back."""
+        """Write buffered values."""
         self._run.finish()
 
 
 def _preformatted(text: str) -> str:
-    # TensorBoard shows text as Markdown, in which four spaces keep lines and characters as they are.
+    # TensorBoard renders Markdown; an indent of four spaces keeps the text verbatim.
     return "\n".join("    " + line for line in text.splitlines())
