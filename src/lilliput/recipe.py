@@ -291,8 +291,8 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
     errors = error.errors(include_url=False)
     messages: list[str] = []
     for item in errors:
-        if sum(map(len, told)) > _ENOUGH:
-            told.append(f"and {len(errors) - len(told)} more errors")
+        if sum(map(len, messages)) > _ENOUGH:
+            messages.append(f"and {len(errors) - len(messages)} more errors")
             break
         messages.append(shortened(_explain(item, root), _LONGEST_MESSAGE))
     return "; ".join(messages)
