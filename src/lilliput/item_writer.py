@@ -52,7 +52,7 @@ class ItemWriter:
         self._longest = max(learnt, key=len, default="")
 
     def new(self, count: int, prompt: str = "", *, seed: int = 1, **sampling: Any) -> Iterator[str]:
-        """Yield so many new items, each beginning with `prompt`; `sampling` are the options of `Writer.write`.
+        """Yield this number of new items, each beginning with `prompt`; `sampling` are the options of `Writer.write`.
 
         Raises GenerationError for options that are impossible, and where the model writes nothing new any more.
         """
@@ -93,7 +93,7 @@ class ItemWriter:
     def written(
         self, number: int, *, seed: int = 1, progress: Callable[[int], None] = lambda done: None, **sampling: Any
     ) -> str:
-        """Return a text of so many items, new or not. Raises GenerationError if the model writes none with an end."""
+        """Return a text of that many items, new or not. Raises GenerationError if the model writes none with an end."""
         found: list[str] = []
         barren = 0
         for item in self.drawn(seed=seed, **sampling):

@@ -39,7 +39,7 @@ class Split:
     items: Items | None = None
     """The items of the whole text, if it has some."""
     notes: tuple[str, ...] = ()
-    """What is to be told of the items."""
+    """Notes on the items."""
 
     @property
     def training(self) -> str:

@@ -117,7 +117,7 @@ class _Beams:
         return Hypothesis(ids, total, total / len(ids) ** self._settings.length_penalty, hypothesis.beginning)
 
     def settled(self) -> bool:
-        """Tell whether so many texts have ended that none that may go on is as good as the least of them."""
+        """Return whether enough texts have ended, and no open text can still beat the worst of them."""
         beams = self._settings.beams
         if len(self._ended) < beams:
             return False

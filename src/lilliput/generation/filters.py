@@ -187,7 +187,7 @@ def typical(mass: float) -> Filter:
 
 
 def xtc(threshold: float, probability: float, generator: Uniform) -> Filter:
-    """Return a filter that, with a `probability` of its own at each token, excludes the top choices.
+    """Return a filter that, with a `probability` drawn at each token, excludes the top choices.
 
     Of the tokens of at least `threshold` only the least likely one stays, and all that are below it; among equals that
     of the highest id. The threshold is at most a half, or one token alone might be all that it excludes.
@@ -219,7 +219,7 @@ def greatest(logits_V: Logits, count: int) -> NDArray[np.int64]:
 
 
 CHUNK = 256
-"""Logits of which the greatest is looked at first."""
+"""Logits, of which the greatest is compared first."""
 
 
 def candidates_of(logits_V: Logits, count: int) -> NDArray[np.int64]:

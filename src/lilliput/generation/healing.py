@@ -1,4 +1,4 @@
-"""A prompt that ends inside a token: its last word is given back, and read anew together with what follows.
+"""A prompt that ends inside a token: its last word is given back, and read again together with what follows.
 
 A text is learnt in the spelling that the tokenizer gives to the whole of it: "Call me Ishmael" may be "Call", " me" and
 " Ishmael". Behind "Call", " me" and " " a model has seldom seen "Ishmael". So the end of a prompt is given back, as far

@@ -147,7 +147,7 @@ class _Ending:
         stops = [(place, place + len(stop)) for stop in settings.stop if (place := self._held.find(stop)) >= 0]
         ends += [place for place, _ in stops]
         if settings.until is not None:
-            # Behind a stop string nothing is looked at, however much of it may have come in one piece.
+            # Text behind a stop string is ignored, even if it came in the same piece.
             held = self._held[: min((end for _, end in stops), default=None)]
             text = self._before + held if self._before else held.lstrip()
             found = _ENDS[settings.until].match(text)

@@ -80,7 +80,7 @@ class KeyValueCache:
         return self._keys[layer][:, :, :end], self._values[layer][:, :, :end]
 
     def _end(self, new: int) -> int:
-        """Return up to where so many new positions look: in a static cache, those that are still to come are masked."""
+        """Return the end of the keys that new positions see; in a static cache, future positions are masked."""
         return self.capacity if self._static else self.length + new
 
     def mask(self, new: int) -> Tensor | None:
@@ -155,7 +155,7 @@ class StateCache:
         return max(self.lengths)
 
     def keep(self, state: tuple[Tensor, ...], new: int) -> None:
-        """Hold the state after so many new positions."""
+        """Store the state after this number of new positions."""
         if self._static and self.state is not None:
             for mine, part in zip(self.state, state, strict=True):
                 mine.copy_(part)

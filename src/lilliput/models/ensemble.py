@@ -1,4 +1,4 @@
-"""Several networks of one shape, each with first weights of its own, of which the predictions are averaged.
+"""An ensemble: several networks of one shape with different initial weights, whose predictions are averaged.
 
 Each learns by its own loss, as if it were alone; what they do not have in common is what they learnt by heart or by
 chance, and the average is better than any of them (Hansen & Salamon, "Neural Network Ensembles", IEEE TPAMI 12, 1990).

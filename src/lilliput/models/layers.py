@@ -4,7 +4,7 @@ Sources: Vaswani et al. 2017 (arXiv 1706.03762), section 3; pre-norm blocks from
 and Sennrich 2019 (arXiv 1910.07467); rotary positions from Su et al. 2021 (arXiv 2104.09864), in the half-split order
 of the published Llama weights for Hugging Face; SwiGLU from Shazeer 2020 (arXiv 2002.05202).
 
-Every matrix is a parameter of its own (query, key, value, gate, up): fusing them measured 2 % of a training step, while
+Every matrix is a separate parameter (query, key, value, gate, up): fusing them measured 2 % of a training step, while
 an optimiser that works on whole matrices, such as Muon, needs them apart.
 
 Axes: B batch, T new positions, P positions held with the new ones, D width, H heads, G key/value heads, K head width,

@@ -85,7 +85,7 @@ class NgramEmbedding(nn.Module):
         """Return the row of the table for every position and order, indices_BTN."""
         before_BP = ids_BT[:, :0] if before_BP is None else before_BP
         missing = self.longest - 1 - before_BP.shape[1]
-        # Where the text begins stands a token of its own.
+        # A special token marks the start of the text.
         all_BP = functional.pad(torch.cat((before_BP, ids_BT), 1), (missing, 0), value=self.vocab_size)
         time = ids_BT.shape[1]
         code_BT = ids_BT + 1

@@ -20,7 +20,7 @@ LEAST_SHARE, MOST_SHARE = 0.1, 1.0
 def expected_bits(counting: float, copying: float, characters: int, tokens: float) -> float:
     """Return about how many bits a character of the held-out text will take.
 
-    `counting` is what it takes by counts of so many `characters` of training text, `copying` what it takes in xz, and
+    `counting` is the figure of counts of `characters` characters of training text, `copying` that of xz, and
     `tokens` is how many are learnt from, those that are learnt from again included.
     """
     learned, counted = (math.log10(max(1.0, number) / 1e6) for number in (tokens, characters))

@@ -1,7 +1,7 @@
 """A forecast of a run: its settings, its speed on this machine, its length.
 
 The text is prepared as it would be for training, into a folder that is removed again, some steps are taken, and a part
-of the evaluations. So what is told of a text is what training finds, and `Budget` divides the time as it will.
+of the evaluations. So the forecast reports what training will find, and `Budget` divides the time in the same way.
 """
 
 import tempfile

@@ -129,7 +129,7 @@ def _from_recipe(target: str, corpus: str | None, settings: dict[str, Any], prog
         settings["data.corpus"] = [corpus]
     path = Path(target)
     recipe = read_recipe(path, settings) if path.suffix in (".toml", ".json") else named_recipe(target, settings)
-    # What was measured belongs to the recipe as it was; a run has figures of its own.
+    # The expected figures belong to the unchanged recipe; a run has its own.
     recipe = recipe.model_copy(update={"expected": None})
     if recipe.data.arithmetic is not None:
         return Task(recipe.name, recipe, *make_problems(recipe.data.arithmetic, recipe.seed))

@@ -45,7 +45,7 @@ def train(
     text; that run is left unchanged.
     """
     started = time.monotonic() if started is None else started
-    choose_runtime(recipe.training.precision)  # what the device cannot do is told before anything is touched
+    choose_runtime(recipe.training.precision)  # fails early if the device does not support it
     if isinstance(corpus, Examples):
         recipe = for_answers(recipe, corpus)
     require_memory(recipe, corpus)

@@ -123,7 +123,7 @@ def _sections(text: str) -> Iterator[_Section]:
     pending: list[_Block] = []
     listing = False
     for block in _blocks(text):
-        # A list of contents has headings of its own; only a wide gap ends it.
+        # A list of contents may have headings; only a wide gap ends it.
         listing = (listing and block.gap < _WIDE_GAP) or _opens_list(block)
         if listing:
             continue

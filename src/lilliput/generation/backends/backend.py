@@ -1,8 +1,8 @@
-"""A backend runs a model on several texts, each a row: it gives the logits of what comes next in all of them.
+"""A backend runs a model on several texts, one per row, and returns the logits of the next token of each.
 
-Each row is prefilled alone; from there on all rows are decoded together, one token at a time. A row whose
-cache is full slides by half: its latest context / 2 tokens, the new one included, are read anew into an empty cache, by
-one rule for learned and rotary positions. A network without a capacity (LSTM, GRU) reads all and never slides.
+Each row is prefilled alone; then all rows are decoded together, one token at a time. A row with a full cache slides by
+half: its latest context / 2 tokens, including the new one, are read again into an empty cache, for learned and rotary
+positions alike. A network without a capacity (LSTM, GRU) reads everything and never slides.
 
 Axes: B rows, T time, P tokens before, V vocabulary.
 """
@@ -77,7 +77,7 @@ class Backend(ABC):
 
     @abstractmethod
     def _step(self, tokens: Sequence[int]) -> LogitsV:
-        """Read one token in each row; what comes of rows that are full does not matter. Return logits_BV."""
+        """Read one token in each row, and return logits_BV; the logits of full rows are undefined."""
 
 
 class TorchBackend(Backend):

@@ -72,7 +72,7 @@ class CudaGraphBackend(Backend):
             self._cache.copy_from(held, taken)
 
     def _open(self, rows: int) -> None:
-        """Make room for so many rows, and record a step of theirs; what they hold is still to be put in."""
+        """Make room for this number of rows, and record a step for them; their contents follow."""
         self._tokens_B1 = torch.zeros((rows, 1), dtype=torch.long, device=self._device)
         self._cache = cast(StaticCache, self._network.new_cache(rows))
         with evaluating(self._network):

@@ -110,7 +110,7 @@ class OnnxBackend(Backend):
         self._bind()
 
     def _make_room(self, positions: int) -> None:
-        """Let rows hold so many positions.
+        """Give each row room for this many positions.
 
         There is room for twice as many each time: that for a whole context may take longer to get than a text to write.
         """
@@ -161,7 +161,7 @@ class OnnxBackend(Backend):
     def _step(self, tokens: Sequence[int]) -> LogitsV:
         engine, held = self._engine, self._lengths
         if engine.capacity is not None:
-            # What comes of a row that is full does not matter: it begins anew.
+            # The result of a full row is unused: the row starts again.
             held = [0 if length == engine.capacity else length for length in held]
             self._make_room(max(held) + 1)
         inputs = self._inputs
@@ -198,7 +198,7 @@ def load_engine(
 
 
 def _fastest(model: Model, texts: int, note: Callable[[str], None], clock: Callable[[], float]) -> Engine:
-    """Return an engine with weights of 8 bits, in the arithmetic that is the faster one for so many texts."""
+    """Return an engine with weights of 8 bits, in the arithmetic that is faster for this number of texts."""
     engines = [Engine(model, 8, arithmetic) for arithmetic in (8, 32)]
     backends, seconds = [OnnxBackend(engine, texts) for engine in engines], [math.inf] * 2
     for backend in backends:
@@ -220,7 +220,7 @@ def _fastest(model: Model, texts: int, note: Callable[[str], None], clock: Calla
 
 
 class _Inputs:
-    """The arrays of one pass of so many rows and positions; they stay where they are while they are bound."""
+    """The arrays of a pass with this number of rows and positions; they stay in place while they are bound."""
 
     def __init__(self, engine: Engine, rows: int, new: int) -> None:
         width = sum(output.in_features for output in engine.model.outputs())
@@ -234,7 +234,7 @@ class _Inputs:
     def fill_row(self, engine: Engine, row: int, ids: Sequence[int], held: int) -> None:
         """Put in what a row adds to the positions it holds; `ids` may begin before the new tokens."""
         new, longest = self.windows_BTL.shape[1:]
-        # Where the text begins stands a token of its own.
+        # A special token marks the start of the text.
         missing = new + longest - 1 - len(ids)
         padded = np.array([*[engine.model.vocab_size] * missing, *ids], np.int64)
         self.windows_BTL[row] = np.lib.stride_tricks.sliding_window_view(padded, longest)
