@@ -71,7 +71,7 @@ def test_a_leap_that_stays_is_trouble_and_one_odd_batch_is_none():
         assert detector.high == 0
         before = (detector.seen, detector.mean, detector.deviation)
     found = [detector.check(9.0, 1.0) for _ in range(STAYS)]
-    assert found == [None] * (STAYS - 1) + [f"the training loss leapt from {detector.mean:.2f} to 9.00"]
+    assert found == [None] * (STAYS - 1) + [f"the training loss jumped from {detector.mean:.2f} to 9.00"]
 
 
 def test_a_leap_is_not_told_before_there_is_a_mean():

@@ -72,7 +72,7 @@ class SpikeDetector:
         distance = loss - self.mean
         if self.seen >= WARM and distance > max(NATS, DEVIATIONS * self.deviation):
             self.high += 1
-            return f"the training loss leapt from {self.mean:.2f} to {loss:.2f}" if self.high >= STAYS else None
+            return f"the training loss jumped from {self.mean:.2f} to {loss:.2f}" if self.high >= STAYS else None
         self.high = 0
         self.seen += 1
         share = max(MEMORY, 1 / self.seen)  # at first the plain mean

@@ -1,4 +1,4 @@
-"""EncodingGuess the encoding of a text whose bytes bear no sure sign of it.
+"""Guess the encoding of a text from its bytes, which do not show it for certain.
 
 `charset-normalizer` says which encodings make sense of the bytes, and how much of a language it sees in each. On short
 texts several come out alike. Among those the one is taken whose letters beyond ASCII are those of one language: French
@@ -105,7 +105,7 @@ class EncodingSample:
                 self._line = b""
 
     def guess(self) -> EncodingGuess | None:
-        """EncodingGuess from what was added, or from a half of it if the other is broken. None if no encoding fits."""
+        """Guess from the added bytes, or from half of them if the other half is broken. None if no encoding fits."""
         lines = [*self._lines, b"" if self._line.isascii() else self._line]
         half = len(lines) // 2
         whole = b"".join(lines)
@@ -115,7 +115,7 @@ class EncodingSample:
 
 
 def guess_encoding(data: bytes) -> EncodingGuess | None:
-    """EncodingGuess the encoding of bytes that are no UTF-8. None if no encoding makes a text of them."""
+    """Guess the encoding of bytes that are not UTF-8. Return None if no encoding gives a text."""
     few = len(data.translate(None, _ASCII)) < _FEWEST
     ranks = {}
     texts = {}
