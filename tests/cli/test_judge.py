@@ -86,5 +86,5 @@ def test_another_text_is_read_as_told_and_the_reading_is_shown(lilliput: Lillipu
     assert "read other.tsv as CP437, LF" in outcome.err
     assert "field 'vers' read" in outcome.err
     assert_refused(
-        lilliput(verb, str(finished), "--text", "other.tsv", "--encoding", "klingon"), "no encoding 'klingon'"
+        lilliput(verb, str(finished), "--text", "other.tsv", "--encoding", "klingon"), "unknown encoding 'klingon'"
     )

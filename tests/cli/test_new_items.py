@@ -179,4 +179,4 @@ def test_damaged_facts_are_told(lilliput: Lilliput, names: Path, place: Path) ->
     (place / "copy/manifest.json").unlink()
     outcome = lilliput("judge", "copy")
     assert (outcome.code, outcome.out) == (2, "")
-    assert "facts.json: broken" in outcome.err
+    assert "facts.json: damaged" in outcome.err

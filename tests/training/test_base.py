@@ -66,6 +66,6 @@ def test_a_run_from_a_base_needs_it_no_more_and_continues_exactly(base: Path, tm
 
 
 def test_a_base_with_another_model_is_refused(base: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"base.*another model than the recipe \(.*model\.width: 16 -> 8\)"):
+    with pytest.raises(RecipeError, match=r"base.*a different model from the recipe \(.*model\.width: 16 -> 8\)"):
         run(tmp_path / "tuned", recipe(**{"model.width": 8}), base=base)
     assert not (tmp_path / "tuned").exists()

@@ -44,7 +44,7 @@ def test_both_texts_together_are_the_whole_and_their_segments_lie_between_one_an
     parts = split(TEXT, SplitSettings(by="pieces"))
     assert (parts.training_segments, parts.validation_segments) == (learnt, held_out)
     notes = [event.text for event in events if isinstance(event, Note)]
-    assert "held out: 3 pieces from all over the text, at even distances" in notes
+    assert "held out: 3 pieces, evenly spread over the text" in notes
 
 
 def test_eval_finds_what_the_run_ended_with(trained: tuple[Path, list[Any]]) -> None:

@@ -132,7 +132,7 @@ def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
     events = run(tmp_path / "run", recipe(**options), text=corpus(400))
     last = finished(events)
     assert last.step < 400
-    assert "no better for 2 evaluations" in last.reason
+    assert "no improvement in 2 evaluations" in last.reason
     assert last.best_step == last.step - 8
     assert (tmp_path / "run" / "checkpoints" / f"step-{last.best_step:08d}").exists()
     again = finished(run(tmp_path / "run", recipe(**options), text=corpus(400)))
