@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,24 @@ def test_of_a_large_text_the_size_on_the_disk_is_known(tmp_path: Path, monkeypat
     assert found.vocabulary == len(set(open_corpus([str(tmp_path / "long.txt")]).text)) + 16
     with pytest.raises(CorpusError, match="read as a stream and cannot be split by pieces"):
         forecast(budget(1, **{"data.split.by": "pieces"}), source)
+
+
+def test_a_large_text_is_measured_with_its_documents_and_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_texts, "LARGE", 1000)
+    for author in ("ann", "bob"):
+        (tmp_path / "poems" / author).mkdir(parents=True)
+        for number in range(4):
+            text = made_up_text(1500, seed=number)
+            (tmp_path / "poems" / author / f"{number}.txt").write_text(text, encoding="utf-8")
+    source = open_large_corpus([str(tmp_path / "poems")])
+    assert source is not None
+    plain = forecast(budget(1, **{"data.split.by": "document"}), source)
+    labelled = forecast(budget(1, **{"data.split.by": "document"}), replace(source, label_kind="folder"))
+    # A character for the label of each author.
+    assert labelled.vocabulary == plain.vocabulary + 2
+    assert plain.held_out == len((tmp_path / "poems" / "bob" / "3.txt").read_text(encoding="utf-8"))
 
 
 def test_of_prompts_and_answers_the_longest_is_the_context(tmp_path: Path) -> None:

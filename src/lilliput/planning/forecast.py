@@ -6,12 +6,14 @@ of the evaluations. So the forecast reports what training will find, and `Budget
 
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from lilliput.corpus import Corpus, Document, Examples, LargeText, require_possible_split, unmark
+from lilliput.corpus import Corpus, Document, Examples, LargeText, label_documents, require_possible_split, unmark
 from lilliput.errors import RunError
 from lilliput.planning.expected_loss import expected_bits, tells
 from lilliput.planning.throughput import Throughput, measure_throughput
@@ -27,8 +29,9 @@ from lilliput.training.sizes import memory_told, require_memory
 from lilliput.training.workers.pool import worker_count, workers_for
 
 LARGE_SECONDS_A_MILLION = 0.25
-"""Only the beginning of a large text is prepared here; the rest takes about this long per million bytes."""
-_PIECES_SEEN = 4
+"""Only the first documents of a large text are prepared here; the rest takes about this long per million bytes."""
+_CHARACTERS_PREPARED = 1 << 20
+"""Of a large text."""
 _CHARACTERS_SEEN, _LINES_SHOWN = 10_000, 3
 
 
@@ -45,7 +48,7 @@ class Forecast:
     notes: list[str]
     """How the texts were read, and what was left out."""
     held_out: int
-    """Held-out characters, or problems; of a large text, only those of its beginning."""
+    """Held-out characters, or problems; of a large text, only those of its first documents."""
     vocabulary: int
     context: int
     parameters: int
@@ -79,11 +82,9 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     started, large = time.monotonic(), isinstance(source, LargeText)
     if isinstance(source, LargeText) and validation is None:
         require_possible_split(source, recipe.data.split)
-    part = _beginning(source) if isinstance(source, LargeText) else source
-    if large:
-        # Its beginning stands for the whole: one document, which can only be split by position.
-        split = recipe.data.split.model_copy(update={"by": "position"})
-        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"split": split})})
+    part = _first_documents(source) if isinstance(source, LargeText) else source
+    if isinstance(part, Corpus) and large:
+        recipe = _splittable(recipe, part)
     try:
         with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told(worker_count(recipe)):
             training_data, throughput, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
@@ -162,6 +163,28 @@ def _first_lines(source: Measure) -> list[str]:
     return list(islice(filter(None, lines), _LINES_SHOWN))
 
 
-def _beginning(large: LargeText) -> Corpus:
-    text = "".join(islice(large.pieces(), _PIECES_SEEN))
-    return Corpus(large.name, (Document(large.name, text),), ())
+def _first_documents(large: LargeText) -> Corpus:
+    """Return the first documents of a large text, about a million characters; the last of them may be cut."""
+    documents: list[Document] = []
+    room = _CHARACTERS_PREPARED
+    with closing(large.documents()) as fragments:
+        for origin, document in groupby(fragments, itemgetter(0)):
+            parts: list[str] = []
+            for _, text in document:
+                parts.append(text[:room])
+                room -= len(parts[-1])
+                if room <= 0:
+                    break
+            documents.append(Document(origin.name, "".join(parts), origin.folder, origin.label))
+            if room <= 0:
+                break
+    corpus = Corpus(large.name, tuple(documents))
+    return label_documents(corpus, large.label_kind) if large.label_kind else corpus
+
+
+def _splittable(recipe: Recipe, part: Corpus) -> Recipe:
+    """Return the recipe, or one that splits by position if there are too few documents to split by document."""
+    if recipe.data.split.by != "document" or len(part.documents) > 1:
+        return recipe
+    split = recipe.data.split.model_copy(update={"by": "position"})
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"split": split})})
