@@ -1,0 +1,1 @@
+"""Verse: rhyme, syllables and stanza forms, by rule and without torch."""
