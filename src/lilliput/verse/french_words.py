@@ -6,19 +6,10 @@ words. A final "=" marks a feminine ending: the last written syllable is mute.
 
 import re
 
+from lilliput.verse.spelling import exceptions, words
 
-def _entries(text: str) -> list[str]:
-    return text.split()
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_entries(text))
-
-
-SOUNDS = dict(
-    entry.split(":")
-    for entry in _entries(
-        """
+SOUNDS = exceptions(
+    """
     abbaye:abei= abdomen:abdomɛn achille:aʃil= agnus:aɲys ai:e/ɛ aiguille:egɥij= aiguë:egy= alger:alʒɛʁ/alʒe
     ambiguë:ãbigy= amen:amɛn aout:u août:u aquarium:akwaʁjom archange:aʁkãʒ= arguë:aʁgy=
     arsenic:aʁsəni/aʁsənik as:a/as aspect:aspɛ/aspɛk aspects:aspɛ asthme:asm= atlas:atlas aulx:o
@@ -46,11 +37,10 @@ SOUNDS = dict(
     te:tə tes:te/tɛ tranquille:tʁãkil= vasistas:vazistas village:vilaʒ= wagner:vagnɛʁ yacht:jat zinc:zẽk
     zénit:zenit zénith:zenit/zeni écho:eko éden:edɛn/edẽ équateur:ekwatøʁ
     """
-    )
 )
 """The sounds of single words."""
 
-SOUNDED_ENT = _words(
+SOUNDED_ENT = words(
     """
     absent abstinent accent accident adhérent adjacent adolescent affluent agent ambivalent antécédent apparent
     ardent argent arpent ascendent astringent auvent avent cent chiendent client clément coefficient cohérent
@@ -72,7 +62,7 @@ SOUNDED_ENT = _words(
 )
 """Words in -ent that rhyme with "vent"; those in -ment need no list."""
 
-VERBS_ENT = _words(
+VERBS_ENT = words(
     """
     adhérent affluent argent arpent content convergent couvent différent divergent excellent excédent expédient
     ferment influent négligent parent patent précédent président résident serpent violent émergent équivalent
@@ -87,14 +77,14 @@ MUTE_MENT = re.compile(
 )
 """Forms of verbs in -ment, with a mute ending."""
 
-SOUNDED_MENT = _words(
+SOUNDED_MENT = words(
     """
     clément comment compliment ferment firmament moment récemment sarment serment tourment véhément
     """
 )
 """Words in -ment that only look like such forms."""
 
-SOUNDED_ER = _words(
+SOUNDED_ER = words(
     """
     abner acquiers alger amer asser auster avers belvéder cancer cer cher conquiers convers cuiller divers dollar
     enfer envers esther fer fier fraser gulf-stream hier hiver homer jupiter lucifer luther magister master mer
@@ -104,7 +94,7 @@ SOUNDED_ER = _words(
 )
 """Words whose last "er" is not that of an infinitive."""
 
-SILENT_LAST = _words(
+SILENT_LAST = words(
     """
     accroc baril broc caoutchouc chenil clef clerc courtil coutil croc cul escroc estomac fenil fournil fusil gentil
     gril joug marc nombril outil persil porc sourcil soûl tabac
@@ -112,7 +102,7 @@ SILENT_LAST = _words(
 )
 """Words whose last consonant is silent though it usually sounds."""
 
-SOUNDED_LAST = _words(
+SOUNDED_LAST = words(
     """
     abject abrupt aconit ajax alep alfred alix astyanax azimut bagdad bang borax brut but béatrix cadix cap cep
     christ chut cid climax club codex comput concept correct cortez david direct district dot déficit est exact
@@ -124,7 +114,7 @@ SOUNDED_LAST = _words(
 )
 """Words whose last consonant sounds though it is usually silent."""
 
-SOUNDED_S = _words(
+SOUNDED_S = words(
     """
     abbas achès adonis agnès albatros aloès amaryllis ananias angélus anubis arcturus argos argus arras artémis as
     athos atlas bacchus barabbas bis blocus brutus cactus calchas calvados cassis caïphas caïus cers chaos chios

@@ -1,4 +1,4 @@
-"""Rules of spelling: from the letters of a word to its sounds, for any language."""
+"""Rules of spelling, for any language: from the letters of a word to its sounds."""
 
 import re
 from collections.abc import Mapping
@@ -41,3 +41,13 @@ class SpellingRules:
 def _first_letters(pattern: str) -> str:
     letters = re.sub(r"\(\?<?[=!][^)]*\)", "", pattern).lstrip("^")
     return letters[1 : letters.index("]")] if letters.startswith("[") else letters[0]
+
+
+def exceptions(text: str) -> dict[str, str]:
+    """Return the sounds of words from a list of `word:sounds`."""
+    return dict(entry.split(":") for entry in text.split())
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a list."""
+    return frozenset(text.split())
