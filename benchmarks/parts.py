@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lilliput.models import GPTSettings, build
 from lilliput.models.layers import plain_attention
-from lilliput.models.ngrams import NgramEmbedding
+from lilliput.models.mixing.ngrams import NgramEmbedding
 from lilliput.optimization.muon import Muon
 from lilliput.runtime import kept_memory
 from record import RESULTS, write_record

@@ -15,7 +15,7 @@ LAYERS = [
     {"beside", "errors", "files", "interrupts", "segments", "settings", "waiting", "wording"},
     {"cache", "rows"},
     {"runtime"},
-    {"corpus", "tokenizers", "models"},
+    {"corpus", "tokenizers", "models", "verse"},
     {"data", "generation"},
     {"objectives", "optimization"},
     {"recipe"},
@@ -132,7 +132,15 @@ def test_files_and_functions_stay_short(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["lilliput", "lilliput.cli", "lilliput.corpus", "lilliput.tokenizers", "lilliput.recipe"]
+    "module",
+    [
+        "lilliput",
+        "lilliput.cli",
+        "lilliput.corpus",
+        "lilliput.tokenizers",
+        "lilliput.recipe",
+        "lilliput.verse.languages",
+    ],
 )
 def test_light_modules_leave_pytorch_alone(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

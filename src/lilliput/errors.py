@@ -7,6 +7,7 @@ LilliputError
 ├── RunError           a run folder is missing, in use, or of a different recipe
 │   └── CheckpointError    a damaged checkpoint
 ├── GenerationError    impossible sampling options
+├── VerseError         a language without rules of verse, an impossible form
 └── DependencyError    an optional package is missing or broken
 
 Each message is one line: what was given, what is allowed, the remedy. The command line prints it and exits with code 2.
@@ -39,6 +40,10 @@ class CheckpointError(RunError):
 
 class GenerationError(LilliputError):
     """Sampling options are impossible."""
+
+
+class VerseError(LilliputError):
+    """A language has no rules of verse, or a form is impossible."""
 
 
 class DependencyError(LilliputError):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import CorpusError
-from lilliput.models.orders import Order, count_orders, interpolate
+from lilliput.models.mixing.orders import Order, count_orders, interpolate
 from lilliput.segments import WHOLE, Starts, segments
 
 CODE_POINTS = 0x110000

@@ -9,8 +9,8 @@ from torch.overrides import TorchFunctionMode
 from lilliput.errors import RecipeError
 from lilliput.models.ensemble import Ensemble
 from lilliput.models.gpt import GPT
-from lilliput.models.mixture import Mixture
-from lilliput.models.ngrams import NgramEmbedding
+from lilliput.models.mixing.mixture import Mixture
+from lilliput.models.mixing.ngrams import NgramEmbedding
 from lilliput.models.protocol import Model
 from lilliput.models.recurrent import Recurrent
 from lilliput.models.settings import ArchitectureSettings, GPTSettings, ModelSettings, RecurrentSettings

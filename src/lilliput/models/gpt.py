@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from lilliput.errors import GenerationError
 from lilliput.models.cache import KeyValueCache
 from lilliput.models.layers import Block, make_norm, rotary_tables
-from lilliput.models.ngrams import NgramEmbedding
+from lilliput.models.mixing.ngrams import NgramEmbedding
 from lilliput.models.protocol import Cache, Model
 from lilliput.models.settings import GPTSettings
 

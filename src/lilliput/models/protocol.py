@@ -25,7 +25,7 @@ from lilliput.segments import WHOLE, Starts
 
 if TYPE_CHECKING:
     from lilliput.models.graph import Graph
-    from lilliput.models.steps import Steps
+    from lilliput.models.mixing.steps import Steps
 
 
 class Cache(Protocol):

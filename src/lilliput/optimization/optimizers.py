@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lilliput.errors import CheckpointError
-from lilliput.models.ngrams import NgramEmbedding
+from lilliput.models.mixing.ngrams import NgramEmbedding
 from lilliput.models.protocol import Model
 from lilliput.optimization.muon import Muon
 from lilliput.optimization.settings import OptimizerSettings

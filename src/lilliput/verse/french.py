@@ -51,7 +51,7 @@ class French:
         if before is not None and before.most == 0:
             # The e of a last "le" counts, that of "dis-je" does not.
             last = _LAST.search(line)
-            mute = last is None or last[1] is None
+            mute = last is None or last[1] is None or last[2] not in _ENCLITICS
             fewest, most = fewest + mute, most + mute
         return Syllables(fewest, most)
 

@@ -127,6 +127,7 @@ _RULES = SpellingRules(
     gu(?=eil) g
     g> ʒ
     gu(?=[eéèêëiîïy]) g
+    g(?=t)
     gg g
     g g
     ph f

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.generation.backends.backend import LogitsV
-from lilliput.models.steps import Before, Steps
+from lilliput.models.mixing.steps import Before, Steps
 
 
 class Mixing:

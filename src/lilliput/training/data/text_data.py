@@ -26,7 +26,7 @@ from lilliput.evaluation.loss import (
     targets_of,
 )
 from lilliput.models import Model
-from lilliput.models.counts import MOST_TOKENS
+from lilliput.models.mixing.counts import MOST_TOKENS
 from lilliput.models.protocol import CalibrationBatch
 from lilliput.runs.folder import RunFolder
 from lilliput.segments import WHOLE, Starts, segments, starts_of

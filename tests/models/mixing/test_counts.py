@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lilliput.models import GPTSettings, RecurrentSettings, build, counts
-from lilliput.models.counts import LEVELS, LONGEST, Counts
-from lilliput.models.matches import Matches
-from lilliput.models.mixture import Mixture
-from lilliput.models.orders import count_orders
+from lilliput.models import GPTSettings, RecurrentSettings, build
+from lilliput.models.mixing import counts
+from lilliput.models.mixing.counts import LEVELS, LONGEST, Counts
+from lilliput.models.mixing.matches import Matches
+from lilliput.models.mixing.mixture import Mixture
+from lilliput.models.mixing.orders import count_orders
+from lilliput.models.mixing.words import CONTEXTS, Words
 from lilliput.models.protocol import CalibrationBatch, TrainingText
-from lilliput.models.words import CONTEXTS, Words
 from lilliput.segments import segments
 
 TEXTS = ["a", " ", "b", "c", "d"]

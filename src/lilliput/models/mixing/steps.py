@@ -12,10 +12,10 @@ from copy import copy
 import numpy as np
 from numpy.typing import NDArray
 
-from lilliput.models.counts import Counts
-from lilliput.models.gate import LOGARITHMS, Gate
-from lilliput.models.matches import Matches
-from lilliput.models.words import REACH
+from lilliput.models.mixing.counts import Counts
+from lilliput.models.mixing.gate import LOGARITHMS, Gate
+from lilliput.models.mixing.matches import Matches
+from lilliput.models.mixing.words import REACH
 
 Array = NDArray[np.float32]
 

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.beside import Beside
-from lilliput.models.orders import UNKNOWN, Order, count_followers, count_orders, order_of, runs
-from lilliput.models.words import CONTEXTS, REACH, Words, WordTrail
+from lilliput.models.mixing.orders import UNKNOWN, Order, count_followers, count_orders, order_of, runs
+from lilliput.models.mixing.words import CONTEXTS, REACH, Words, WordTrail
 from lilliput.segments import WHOLE, Starts, segments, starts_behind
 
 MOST_TOKENS = 4_000_000

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lilliput.models import GPTSettings, RecurrentSettings, build
-from lilliput.models.counts import Counts
-from lilliput.models.mixture import Mixture
+from lilliput.models.mixing.counts import Counts
+from lilliput.models.mixing.mixture import Mixture
+from lilliput.models.mixing.words import REACH, Words
 from lilliput.models.protocol import TrainingText
-from lilliput.models.words import REACH, Words
 
 TEXTS = ["a", " ", "b", "B", "A", ".", "\n", " the", "'", "中", ""]
 VOCABULARY = len(TEXTS)

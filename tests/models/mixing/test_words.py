@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lilliput.models import words
-from lilliput.models.words import CONTEXTS, Words
+from lilliput.models.mixing import words
+from lilliput.models.mixing.words import CONTEXTS, Words
 
 
 def contexts(pieces: list[str], vocabulary: list[str] | None = None) -> list[list[int | None]]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lilliput.models import GPTSettings, build, count_multiplied, count_parameters
-from lilliput.models.ngrams import NgramEmbedding
+from lilliput.models.mixing.ngrams import NgramEmbedding
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.optimization.settings import OptimizerSettings
 

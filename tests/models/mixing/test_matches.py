@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lilliput.models import matches
-from lilliput.models.matches import LEAST, Matches
+from lilliput.models.mixing import matches
+from lilliput.models.mixing.matches import LEAST, Matches
 
 
 def drawn(rows: int, length: int, kinds: int = 3) -> NDArray[np.int64]:

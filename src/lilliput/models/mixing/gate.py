@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lilliput.models.counts import LEVELS
+from lilliput.models.mixing.counts import LEVELS
 
 _FIRST_SHARE, _FIRST_GUESS, _FIRST_STRENGTH = 0.25, 0.05, 4.0
 """The shares of counts and guess, and how strongly each level leans on the less specific one, before any fitting."""

@@ -23,12 +23,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lilliput.models.counts import LEVELS, Counts
-from lilliput.models.gate import Gate, Place
-from lilliput.models.matches import MEMORY, Matches
+from lilliput.models.mixing.counts import LEVELS, Counts
+from lilliput.models.mixing.gate import Gate, Place
+from lilliput.models.mixing.matches import MEMORY, Matches
+from lilliput.models.mixing.steps import Steps
+from lilliput.models.mixing.words import REACH, Words
 from lilliput.models.protocol import Cache, CalibrationBatch, Model, PartLosses, TrainingText
-from lilliput.models.steps import Steps
-from lilliput.models.words import REACH, Words
 
 if TYPE_CHECKING:
     from lilliput.models.graph import Graph
