@@ -1,8 +1,8 @@
 """A character n-gram count model; it takes a second or two per million characters.
 
-The counts and their interpolation are those of `models.counts`, over characters instead of tokens. Order 0 is a uniform
-distribution over the alphabet of the training text and one escape. All Unicode code points share the escape equally, so
-the probabilities of all characters sum to 1 and no text is impossible.
+The counts and their interpolation are those of `models.mixing.orders`, over characters instead of tokens. Order 0 is a
+uniform distribution over the alphabet of the training text and one escape. All Unicode code points share the escape
+equally, so the probabilities of all characters sum to 1 and no text is impossible.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -63,7 +63,7 @@ class TrainingText(NamedTuple):
     starts: Starts = WHOLE
     """Where the segments of the text begin."""
     capitals: bool = True
-    """Whether contexts of words tell whether the latest letter is a capital (`models.words`)."""
+    """Whether contexts of words record whether the latest letter is a capital (`models.mixing.words`)."""
 
 
 class CalibrationBatch(NamedTuple):
@@ -166,7 +166,7 @@ class Model(nn.Module, ABC):
     def emit(self, graph: "Graph") -> tuple[str, str]:
         """Write the network into a graph; return the names of features_BD and logits_BV of the latest position.
 
-        Dropout is left out, as while writing. An architecture without a graph is written with by torch.
+        Dropout is left out, as in generation. Architectures without a graph generate with torch.
         """
         raise TypeError(f"{type(self).__name__} has no graph")
 
@@ -177,7 +177,7 @@ class Model(nn.Module, ABC):
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch dropout off, and put every module back into the mode it had: some may have been frozen on purpose."""
+    """Switch to evaluation mode, and restore the mode of every module: some may have been frozen on purpose."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -269,7 +269,7 @@ def test_what_stood_before_is_known_as_if_it_had_been_read(kind: str) -> None:
     before_BP, ids_BT = text_BT.tensor_split([60], 1)
     cache = model.new_cache(2)
     whole = model._split(model.features(ids_BT, cache, before_BP).flatten(0, 1))
-    counted = model._known().contexts(text_BT.numpy(), text_BT[:, :0].numpy())[:, 60:]
+    counted = model._require_counts().contexts(text_BT.numpy(), text_BT[:, :0].numpy())[:, 60:]
     np.testing.assert_array_equal(whole.ranks_NK, counted.reshape(40, -1))
     guesses_BT, lengths_BT = Matches(text_BT.numpy()[:, :0]).add(text_BT.numpy())
     assert whole.guesses_N.tolist() == guesses_BT[:, 60:].flatten().tolist()

@@ -1,15 +1,14 @@
-"""The gate between a network, counts, and what stood before: how much each is believed at a place.
+"""The gate, which sets the weights of a network, counts and matches at each position.
 
     p(token) = (1 - h) ((1 - g) p_network(token) + g p_counts(token)) + h (1 if the token is the guess, else 0)
 
-The guess is that of `matches`; where there is none, h is 0. Both g and h are the logistic function of what is linear in
-the features of the network and in what the counts know of the place: which contexts were met, how often, and by how
-many different tokens they were followed; h also in the logarithm of the length of the group that the guess follows. It
-is a few hundred numbers that are fitted to text that neither the network nor the counts have seen, while they stand
-still (L-BFGS: Liu & Nocedal, "On the Limited Memory BFGS Method for Large Scale Optimization", Mathematical Programming
-45, 1989).
+The guess comes from `matches`; without one, h is 0. Both g and h are logistic functions of the features of the network
+and of the counts: which contexts occur, how often, and how many different tokens follow them; h also depends on the
+logarithm of the length of the match. The few hundred parameters are fitted to text that neither the network nor the
+counts have seen, with both frozen (L-BFGS: Liu & Nocedal, "On the Limited Memory BFGS Method for Large Scale
+Optimization", Mathematical Programming 45, 1989).
 
-Axes: N places, S tokens asked for at each place, D width, K levels.
+Axes: N positions, S tokens scored at each position, D width, K levels.
 """
 
 import math
@@ -22,32 +21,32 @@ from torch import Tensor, nn
 from lilliput.models.mixing.counts import LEVELS
 
 _FIRST_SHARE, _FIRST_GUESS, _FIRST_STRENGTH = 0.25, 0.05, 4.0
-"""The shares of counts and guess, and how strongly each level leans on the less specific one, before any fitting."""
+"""Initial values: the weights of counts and guess, and the smoothing strength of each level."""
 _STEPS = 20
 _DECAY = 3e-3
-"""Nats for the square of a weight: keeps the gate from learning the sample by heart."""
+"""Nats per squared weight: keeps the gate from overfitting the sample."""
 LOGARITHMS = 0.25
-"""Logarithms of counts reach 15; so they are of the size of the rest."""
+"""Scales the logarithms of counts, which reach 15, to the size of the other inputs."""
 _LEAST = 1e-9
 
 
-class Place(NamedTuple):
-    """What the gate sees of N places: of the network, of the counts (`Followed`) and of what stood before."""
+class GateInputs(NamedTuple):
+    """The inputs of the gate at N positions: from the network, the counts (`Followed`) and the matches."""
 
     features_ND: Tensor
     totals_NK: Tensor
     types_NK: Tensor
     lengths_N: Tensor
-    """Of the group that the guess follows; 0 where there is no guess."""
+    """The length of the match before the guess; 0 without a guess."""
 
 
 class Gate(nn.Module):
-    """Mixes distributions; its values have no gradients but while it is fitted."""
+    """Mixes distributions; its parameters require gradients only inside `fit`."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.strengths = nn.Parameter(torch.full((LEVELS,), math.log(_FIRST_STRENGTH)))
-        # Of each pair the first is for the counts, the second for the guess.
+        # In each pair the first is for the counts, the second for the guess.
         first = torch.tensor([_FIRST_SHARE, _FIRST_GUESS])
         self.shares = nn.Parameter((first / (1 - first)).log())
         self.by_counts = nn.Parameter(torch.zeros(2, LEVELS * 4))
@@ -56,44 +55,46 @@ class Gate(nn.Module):
         self.requires_grad_(False)
 
     def interpolate(self, counts_NK: Tensor, totals_NK: Tensor, types_NK: Tensor, lowest_N: Tensor) -> Tensor:
-        """Return counted_N, what the levels of the counts together predict (`Followed`, `Counts.lowest_V`)."""
+        """Return counted_N, the interpolated probabilities of the counts (`Followed`, `Counts.lowest_V`)."""
         counted_N = lowest_N
         levels = zip(self.strengths.exp(), counts_NK.T, totals_NK.T, types_NK.T, strict=True)
         for strength, counts_N, totals_N, types_N in levels:
-            leaning_N = strength * types_N
-            higher_N = (counts_N + leaning_N * counted_N) / (totals_N + leaning_N).clamp(min=_LEAST)
+            smoothing_N = strength * types_N
+            higher_N = (counts_N + smoothing_N * counted_N) / (totals_N + smoothing_N).clamp(min=_LEAST)
             counted_N = torch.where(totals_N > 0, higher_N, counted_N)
         return counted_N
 
-    def forward(self, logs_NS: Tensor, counted_NS: Tensor, guessed_NS: Tensor, place: Place) -> Tensor:
+    def forward(self, logs_NS: Tensor, counted_NS: Tensor, guessed_NS: Tensor, inputs: GateInputs) -> Tensor:
         """Return the logarithms of the mixed probabilities.
 
-        `logs_NS` are those of the network; `guessed_NS` is true where the token asked for is the guess.
+        `logs_NS` are those of the network; `guessed_NS` is true where the scored token is the guess.
         """
-        known_NK = (place.totals_NK > 0).float()
-        logarithms = (place.totals_NK.log1p() * LOGARITHMS, place.types_NK.log1p() * LOGARITHMS)
-        seen_NC = torch.cat((known_NK, *logarithms, known_NK * (place.types_NK == 1)), 1)
-        # Sums, not matrix products: autocast would round these to the half format, in which no fit comes to an end.
+        knnetwork_NK = (inputs.totals_NK > 0).float()
+        logarithms = (inputs.totals_NK.log1p() * LOGARITHMS, inputs.types_NK.log1p() * LOGARITHMS)
+        counts_NC = torch.cat((knnetwork_NK, *logarithms, knnetwork_NK * (inputs.types_NK == 1)), 1)
+        # Sums, not matrix products: autocast would round those to half precision, in which the fit does not converge.
         counts_N1, guess_N1 = (
-            (share + (seen_NC * by_counts).sum(1) + (place.features_ND * by_features).sum(1)).unsqueeze(1)
+            (share + (counts_NC * by_counts).sum(1) + (inputs.features_ND * by_features).sum(1)).unsqueeze(1)
             for share, by_counts, by_features in zip(self.shares, self.by_counts, self.by_features, strict=True)
         )
-        guess_N1 = guess_N1 + self.by_length * place.lengths_N.log1p().unsqueeze(1)
+        guess_N1 = guess_N1 + self.by_length * inputs.lengths_N.log1p().unsqueeze(1)
         mixed_NS = torch.logaddexp(logs_NS + F.logsigmoid(-counts_N1), counted_NS.log() + F.logsigmoid(counts_N1))
         other_NS = mixed_NS + F.logsigmoid(-guess_N1)
         guessed_NS = torch.where(guessed_NS, torch.logaddexp(other_NS, F.logsigmoid(guess_N1)), other_NS)
-        return torch.where(place.lengths_N.unsqueeze(1) > 0, guessed_NS, mixed_NS)
+        return torch.where(inputs.lengths_N.unsqueeze(1) > 0, guessed_NS, mixed_NS)
 
     @torch.enable_grad()
-    def fit(self, own_N: Tensor, counts_NK: Tensor, lowest_N: Tensor, guessed_N: Tensor, place: Place) -> None:
-        """Fit to places of which the network gives the losses `own_N`; where that fails, stay as before."""
+    def fit(
+        self, network_N: Tensor, counts_NK: Tensor, lowest_N: Tensor, guessed_N: Tensor, inputs: GateInputs
+    ) -> None:
+        """Fit to positions with the network losses `network_N`; if the fit diverges, keep the previous values."""
         before = [value.clone() for value in self.parameters()]
         search = torch.optim.LBFGS(self.parameters(), max_iter=_STEPS, line_search_fn="strong_wolfe")
 
         def closure() -> Tensor:
             search.zero_grad()
-            counted_N = self.interpolate(counts_NK, place.totals_NK, place.types_NK, lowest_N)
-            mixed_N1 = self(-own_N[:, None], counted_N[:, None], guessed_N[:, None], place)
+            counted_N = self.interpolate(counts_NK, inputs.totals_NK, inputs.types_NK, lowest_N)
+            mixed_N1 = self(-network_N[:, None], counted_N[:, None], guessed_N[:, None], inputs)
             decay = _DECAY * (self.by_counts.square().sum() + self.by_features.square().sum())
             loss: Tensor = decay - mixed_N1.mean()
             torch.autograd.backward(loss)

@@ -1,12 +1,12 @@
-"""Embeddings of the last tokens together, found by hashing: what counting knows, given to the network as input.
+"""Hashed embeddings of token n-grams, added to the input of the network.
 
 Every group of 2, 3, ... tokens that ends at a position has a row in a table of fixed size, chosen by a hash; groups
-that share a row share what is learnt (the hashing trick of Weinberger et al. 2009, arXiv 0902.2206; hashed characters
-as input: Clark et al. 2022, "CANINE", arXiv 2103.06874, section 3.2). The rows begin at zero, so that an untrained
+with the same hash share a row (the hashing trick of Weinberger et al. 2009, arXiv 0902.2206; hashed characters
+as input: Clark et al. 2022, "CANINE", arXiv 2103.06874, section 3.2). The rows start at zero, so that an untrained
 table changes nothing, and are added to the embedding of the token.
 
-A look-up multiplies nothing: in small models, where seconds count, most of what attention would have to learn of the
-last few characters is there from the first hundred steps on.
+A look-up needs no multiplication. In short runs of small models it learns in the first hundred steps most of what
+attention would have to learn about the last few characters.
 
 Axes: B batch, T new positions, P positions before them, N orders, D width.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lilliput.models.graph import Graph
 
 _PRIME, _FACTOR, _MIXER = 2**31 - 1, 1_000_003, 48_271
-"""Of the hash; every product stays below 2^63."""
+"""Constants of the hash; every product stays below 2^63."""
 
 
 class NgramEmbedding(nn.Module):
@@ -31,7 +31,7 @@ class NgramEmbedding(nn.Module):
     def __init__(self, longest: int, rows: int, width: int, vocab_size: int, dropout: float) -> None:
         super().__init__()
         self.longest, self.rows, self.vocab_size, self.dropout = longest, rows, vocab_size, dropout
-        # One table for all orders: the rows of an order stand together.
+        # One table for all orders: the rows of an order are contiguous.
         self.table = nn.Embedding((longest - 1) * rows, width)
         nn.init.zeros_(self.table.weight)
 
@@ -44,7 +44,7 @@ class NgramEmbedding(nn.Module):
         weights_BTN = torch.ones(indices_BTN.shape, device=indices_BTN.device)
         if self.training and self.dropout:
             weights_BTN = (torch.rand_like(weights_BTN) >= self.dropout) / (1 - self.dropout)
-        # Summed on the way, so that the single rows never stand in memory together.
+        # The bag sums during the look-up, so that the single rows are never in memory together.
         summed_SD = functional.embedding_bag(
             indices_BTN.flatten(0, 1),
             self.table.weight,
@@ -55,9 +55,9 @@ class NgramEmbedding(nn.Module):
         return summed_SD.view(*ids_BT.shape, -1)
 
     def _adds_in_place(self) -> bool:
-        """Whether a gradient is there already, to which the few rows in use are added.
+        """Return whether the weight already has a gradient, to which the rows in use can be added.
 
-        Otherwise the way back makes one of the size of the table, which takes a fifth of a step on a processor.
+        Otherwise the backward pass allocates one of the size of the table: a fifth of a step on a CPU.
         """
         weight = self.table.weight
         return weight.grad is not None and weight.device.type == "cpu" and not torch.compiler.is_compiling()

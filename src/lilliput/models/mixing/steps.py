@@ -1,7 +1,7 @@
-"""What a mixture makes of its network's predictions, for texts that go on by one token at a time.
+"""The mixture for generation, one token at a time.
 
-The same as `Mixture.head`, without torch: what is known of a text is carried along, where the mixture finds it anew for
-many places at once. So a token takes a tenth of the time.
+Computes the same as `Mixture.head`, without torch. It updates the contexts of a text token by token, while the mixture
+computes them for many positions at once. A token takes a tenth of the time.
 
 Vectors: V vocabulary, D features of the network, K levels, M latest tokens.
 """
@@ -21,18 +21,18 @@ Array = NDArray[np.float32]
 
 
 class Before:
-    """What stands before the next token of one text: the contexts that were counted, and what may follow."""
+    """The state of one text before its next token: its counted contexts and its matches."""
 
     def __init__(self, counts: Counts, ids: Iterable[int]) -> None:
-        """Begin with the tokens of a text."""
+        """Start with the tokens of a text."""
         tokens = list(ids)
-        # A word that begins before these is too long to be known.
+        # A context that starts before these is too long to be counted.
         self._trail = counts.trail(tokens[-2 * REACH :])
         self._matches = Matches(np.array([tokens], np.int32))
 
     def __copy__(self) -> "Before":
         other = object.__new__(Before)
-        # What is added to matches makes new arrays.
+        # `Matches.add` makes new arrays.
         other._trail, other._matches = copy(self._trail), copy(self._matches)
         return other
 
@@ -43,7 +43,7 @@ class Before:
 
 
 class Steps:
-    """Counts and gate with their values as numbers."""
+    """Counts and a gate, with the parameters of the gate as NumPy values."""
 
     def __init__(self, counts: Counts, gate: Gate) -> None:
         self._counts = counts
@@ -53,17 +53,17 @@ class Steps:
         self._by_features, self._by_length = values["by_features"], float(values["by_length"][0])
 
     def begin(self, ids: Iterable[int]) -> Before:
-        """Return what stands before the token after `ids`."""
+        """Return the state after the tokens `ids`."""
         return Before(self._counts, ids)
 
     def mix(self, features_D: Array, logits_V: Array, before: Before, token: int) -> Array:
-        """Return logits_V of what follows `token`, where the network gave these; the token is added to `before`."""
+        """Mix the network's `logits_V` after `token` with counts and matches; add `token` to `before`."""
         contexts_K, guess, length = before.add(token)
         totals_K, types_K = self._counts.met(contexts_K)
-        known_K = totals_K > 0
+        occurs_K = totals_K > 0
         logarithms = np.log1p(totals_K) * LOGARITHMS, np.log1p(types_K) * LOGARITHMS
-        seen_C = np.concatenate((known_K, *logarithms, known_K & (types_K == 1)))
-        by_counts, by_guess = (self._shares + self._by_counts @ seen_C + self._by_features @ features_D).tolist()
+        counts_C = np.concatenate((occurs_K, *logarithms, occurs_K & (types_K == 1)))
+        by_counts, by_guess = (self._shares + self._by_counts @ counts_C + self._by_features @ features_D).tolist()
         weights_V = np.exp(logits_V - logits_V.max(), dtype=np.float64)
         share = _logistic(by_counts)
         mixed_V = self._counts.after(contexts_K, self._strengths_K)
