@@ -1,11 +1,10 @@
-"""Words as contexts: what stands before a token, told by the word that it continues and by the words before that.
+"""Words as contexts: the word that a token continues, and the words before it.
 
-A word is a run of tokens of which no two that meet are cut by anything but a letter or digit: " the", or "t", "h", "e".
-White space is between words; a mark is a word of its own. Ideographs and kana, which are written without spaces, are a
-word each. Words that differ in nothing but capital letters are the same; but a context tells whether its latest letter
-is a capital, since "HAST" does not go on as "hast" does. Every context is told by a number that is made by multiplying
-and adding, modulo 2^64 (Karp & Rabin, "Efficient Randomized Pattern-Matching Algorithms", IBM Journal of Research and
-Development 31, 1987), so that it is found for all positions at once.
+A word is a run of tokens that join at letters or digits: " the", or "t", "h", "e". White space separates words; a
+punctuation mark is a word. Ideographs and kana, which are written without spaces, are one word each. Case is ignored,
+but a context records whether its latest letter is a capital, since "HAST" is not continued as "hast" is. Contexts are
+identified by a rolling hash modulo 2^64 (Karp & Rabin, "Efficient Randomized Pattern-Matching Algorithms", IBM Journal
+of Research and Development 31, 1987), which can be computed for all positions at once.
 
 Axes: B rows, T time, V vocabulary, W contexts.
 """
@@ -17,27 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 REACH = 64
-"""Tokens that a context may go back; one that goes back further is not valid."""
+"""The longest valid context in tokens."""
 CONTEXTS = ((True, False, False), (True, False, True), (True, True, False), (True, True, True))
-"""Which of the word that is being written, the one before it, and the one before that make a context."""
+"""Each context, as flags: the current word, the word before it, and the word before that."""
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 _MIXERS = np.array([0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], dtype=np.uint64)
 _CAPITAL = np.uint64(0xA0761D6478BD642F)
-"""What a capital changes of a context's number."""
+"""Combined with the hash of a context after a capital."""
 _WORDS, _ALL_BITS = 3, (1 << 64) - 1
-"""Words of the longest context; numbers are taken modulo 2^64."""
+"""The number of words in the longest context; hashes are modulo 2^64."""
 _INSIDE = "'\N{RIGHT SINGLE QUOTATION MARK}\N{REPLACEMENT CHARACTER}"
-"""What may stand in a word beside letters and digits; the last stands for a part of a character."""
+"""Characters allowed in a word besides letters and digits; the last marks a part of a character."""
 _UNSPACED = ((0x2E80, 0xA4CF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
-"""Code points of scripts without spaces of which a character is as good as a word."""
+"""Code points of scripts without spaces, where each character is a word."""
 
 
 class Words:
-    """How the tokens of a vocabulary make words; `texts` are what the tokens decode to, by id.
+    """How the tokens of a vocabulary form words; `texts` are the decoded tokens, by id.
 
-    Without `capitals` contexts tell nothing of them, as in runs of the first format.
+    Without `capitals` contexts ignore case, as in runs of the first format.
     """
 
     def __init__(self, texts: Sequence[str], *, capitals: bool = True) -> None:
@@ -46,15 +45,15 @@ class Words:
         self._joins_right_V = np.array([bool(text) and _in_word(text[-1]) for text in texts])
         ids = {text: id for id, text in reversed(list(enumerate(texts)))}
         folded_V = [ids.get(text.lower(), id) for id, text in enumerate(texts)]
-        # An odd number for each token, far from those of others.
+        # An odd number for each token, spread over 64 bits.
         self._value_V = np.array(folded_V, dtype=np.uint64) * _MIXERS[0] * np.uint64(2) + np.uint64(1)
         self._capital_V = np.array([capitals and text[-1:].isupper() for text in texts]) * _CAPITAL
 
     def contexts(self, ids_BT: NDArray[Any]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-        """Return for every position the numbers of its contexts, keys_BTW, and which of them are valid, valid_BTW.
+        """Return for every position the hashes of its contexts, keys_BTW, and which of them are valid, valid_BTW.
 
-        A context is valid if it begins after the first position and within `REACH` tokens, the one that cuts it off
-        from what stands before included.
+        A context is valid if it starts after the first position and within `REACH` tokens, counting the token before
+        its start.
         """
         time_T = np.arange(ids_BT.shape[1])
         gap_BT = self._gap_V[ids_BT]
@@ -73,7 +72,7 @@ class Words:
             first_BT = np.where(end_BT >= 0, _take(start_BT, end_BT), 0)
             parts.append(key_BT)
             firsts.append(first_BT)
-        # Of the latest letter, which a position between words does not have unless the word before is in the context.
+        # Between words the latest letter counts only if the context includes the previous word.
         capital_BT = self._capital_V[_take(ids_BT, latest_BT)]
         keys, valid = [], []
         for number, chosen in enumerate(CONTEXTS):
@@ -83,16 +82,16 @@ class Words:
                     key_BT = (key_BT ^ part_BT) * mixer
                     key_BT ^= key_BT >> np.uint64(29)
             keys.append(key_BT)
-            oldest_BT = firsts[max(place for place, wanted in enumerate(chosen) if wanted)]
+            oldest_BT = firsts[max(index for index, wanted in enumerate(chosen) if wanted)]
             valid.append((oldest_BT > 0) & (time_T - oldest_BT + 1 < REACH))
         return np.stack(keys, -1), np.stack(valid, -1)
 
     def trail(self) -> "WordTrail":
-        """Return what tells the contexts of a text token by token."""
+        """Return a trail, which updates the contexts of a text token by token."""
         return WordTrail(self._value_V, self._capital_V, self._gap_V, self._joins_left_V, self._joins_right_V)
 
     def _keys(self, ids_BT: NDArray[Any], start_BT: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Return for every position the number of the tokens from `start_BT` up to it."""
+        """Return for every position the hash of the tokens from `start_BT` up to it."""
         length = ids_BT.shape[1]
         powers_T, inverse_T = _powers(_FACTOR, length), _powers(_INVERSE, length)
         sums_BT = np.zeros((ids_BT.shape[0], length + 1), dtype=np.uint64)
@@ -102,7 +101,7 @@ class Words:
 
 
 class WordTrail:
-    """The words of one text as its tokens come: the same contexts as those of `Words.contexts`, without arrays."""
+    """The words of one text, updated token by token: the same contexts as `Words.contexts`, without arrays."""
 
     def __init__(
         self,
@@ -117,11 +116,11 @@ class WordTrail:
         self._time = -1
         self._joins = False
         self._capital = 0
-        # The latest words, the last one last: where each begins, and its number so far.
+        # The latest words, the last one last: the start of each, and its hash so far.
         self._words: tuple[tuple[int, int], ...] = ()
 
     def add(self, token: int) -> list[int | None]:
-        """Return the number of each context after one more token; None for one that is not valid."""
+        """Return the hash of each context after one more token; None for an invalid context."""
         self._time += 1
         time, gap, value = self._time, self._gap_V[token], int(self._value_V[token])
         joined = self._joins and self._joins_left_V[token]
@@ -154,8 +153,8 @@ def _powers(base: np.uint64, length: int) -> NDArray[np.uint64]:
     return np.cumprod(factors_T)
 
 
-def _take(values_BT: NDArray[Any], places_BT: NDArray[np.int64]) -> NDArray[Any]:
-    return np.take_along_axis(values_BT, np.maximum(places_BT, 0), 1)
+def _take(values_BT: NDArray[Any], positions_BT: NDArray[np.int64]) -> NDArray[Any]:
+    return np.take_along_axis(values_BT, np.maximum(positions_BT, 0), 1)
 
 
 def _in_word(character: str) -> bool:
