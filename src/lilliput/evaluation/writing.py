@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from lilliput.corpus.items import ItemKind, item_spans, split_items
 from lilliput.errors import CorpusError
 from lilliput.evaluation.words import BREAK, word_spans, words_of
+from lilliput.models.mixing.rolling_hash import FACTOR, INVERSE, powers
 
 COPIED_WORDS = 5
 """The length n of the word n-grams for the copied share."""
-_FACTOR = 0x9E3779B97F4A7C15  # any odd number works
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +164,9 @@ class _Hashes:
 
     def __init__(self, ids: NDArray[np.uint64]) -> None:
         self.length = len(ids)
-        sums = np.cumsum(_mixed(ids) * _powers(_FACTOR, len(ids)), dtype=np.uint64)
+        sums = np.cumsum(_mixed(ids) * powers(FACTOR, len(ids)), dtype=np.uint64)
         self.sums = np.concatenate([np.zeros(1, dtype=np.uint64), sums])
-        self.origin = _powers(pow(_FACTOR, -1, 1 << 64), len(ids))
+        self.origin = powers(INVERSE, len(ids))
 
     def all(self, length: int) -> NDArray[np.int64]:
         """Return the starts of all runs of this length."""
@@ -188,16 +188,9 @@ def _common(
     return starts[np.isin(mine, theirs)], others[np.isin(theirs, mine)]
 
 
-def _powers(factor: int, count: int) -> NDArray[np.uint64]:
-    """Return the powers 0, 1, ... of a factor modulo 2 to the 64, shape (count,)."""
-    powers = np.full(count, factor, dtype=np.uint64)
-    powers[:1] = 1
-    return np.cumprod(powers, dtype=np.uint64)
-
-
 def _mixed(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Spread small numbers over 64 bits, so that their sums do not collide (the finaliser of SplitMix64)."""
-    mixed = ids + np.uint64(_FACTOR)
+    mixed = ids + np.uint64(FACTOR)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     result: NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31))

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lilliput.models.mixing.rolling_hash import FACTOR, INVERSE, powers
+
 REACH = 64
 """The longest valid context in tokens."""
 CONTEXTS = ((True, False, False), (True, False, True), (True, True, False), (True, True, True))
 """Each context, as flags: the current word, the word before it, and the word before that."""
 
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
-_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 _MIXERS = np.array([0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], dtype=np.uint64)
 _CAPITAL = np.uint64(0xA0761D6478BD642F)
 """Combined with the hash of a context after a capital."""
@@ -93,7 +93,7 @@ class Words:
     def _keys(self, ids_BT: NDArray[Any], start_BT: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return for every position the hash of the tokens from `start_BT` up to it."""
         length = ids_BT.shape[1]
-        powers_T, inverse_T = _powers(_FACTOR, length), _powers(_INVERSE, length)
+        powers_T, inverse_T = powers(FACTOR, length), powers(INVERSE, length)
         sums_BT = np.zeros((ids_BT.shape[0], length + 1), dtype=np.uint64)
         np.cumsum(self._value_V[ids_BT] * inverse_T, 1, out=sums_BT[:, 1:])
         keys_BT: NDArray[np.uint64] = (sums_BT[:, 1:] - _take(sums_BT, start_BT)) * powers_T
@@ -129,7 +129,7 @@ class WordTrail:
             self._capital = int(self._capital_V[token])
             if joined:
                 first, key = self._words[-1]
-                self._words = (*self._words[:-1], (first, (key * int(_FACTOR) + value) & _ALL_BITS))
+                self._words = (*self._words[:-1], (first, (key * FACTOR + value) & _ALL_BITS))
             else:
                 self._words = (*self._words[-_WORDS + 1 :], (time, value))
         parts = [*self._words[::-1], *[(0, 0)] * _WORDS]
@@ -145,12 +145,6 @@ class WordTrail:
                     oldest = first
             keys.append(key if oldest > 0 and time - oldest + 1 < REACH else None)
         return keys
-
-
-def _powers(base: np.uint64, length: int) -> NDArray[np.uint64]:
-    factors_T = np.full(length, base)
-    factors_T[:1] = 1
-    return np.cumprod(factors_T)
 
 
 def _take(values_BT: NDArray[Any], positions_BT: NDArray[np.int64]) -> NDArray[Any]:
