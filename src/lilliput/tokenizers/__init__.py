@@ -1,6 +1,6 @@
 """Text to ids and back, without loss at any vocabulary size.
 
-`train` makes a tokenizer of one of seven kinds, `load` opens a saved one, `TextStream` decodes as a model writes.
+`train` trains a tokenizer of one of seven kinds, `load` loads a saved one, `TextStream` decodes a model's output.
 """
 
 from lilliput.tokenizers.factory import load, train

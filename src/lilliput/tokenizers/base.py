@@ -1,6 +1,6 @@
-"""What all tokenizers share: pieces of escaped text in a list, decoding by joining them, and the folder they lie in.
+"""The base class of all tokenizers: a list of pieces of escaped text, decoding by joining them, and saving.
 
-A subclass adds how a text is taken apart (`_encode`) and what `load` needs beside the pieces (`_stored`).
+A subclass implements `_encode`, and `_stored` if `load` needs more than the pieces.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from lilliput.tokenizers.storage import Stored, write
 
 
 class PieceTokenizer(ABC):
-    """A list of pieces; a piece's place in the list is its id."""
+    """A list of pieces; the index of a piece is its id."""
 
     lossless = True
     cuts_before = " \n"  # see `Tokenizer.cuts_before`
@@ -28,12 +28,12 @@ class PieceTokenizer(ABC):
         self.pieces = tuple(pieces)
         self.normalize = tuple(normalize)
         self.vocab_size = len(self.pieces)
-        self.counts: tuple[int, ...] | None = None  # how often each token stands in the training text
+        self.counts: tuple[int, ...] | None = None  # how often each token occurs in the training text
         self.dtype: np.dtype[np.unsignedinteger] = np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
 
     @property
     def fingerprint(self) -> str:
-        """Give a checksum of all that decides which ids a text gets; the counts do not."""
+        """Return a checksum of everything that determines the ids of a text, so without the counts."""
         content = self._stored().model_copy(update={"counts": None})
         return hashlib.sha256(content.model_dump_json().encode()).hexdigest()
 
@@ -42,20 +42,20 @@ class PieceTokenizer(ABC):
         return apply_normalization(text, self.normalize)
 
     def encode(self, text: str) -> Ids:
-        """Give the ids of a text: one axis, uint16 up to 65,536 tokens and uint32 above."""
+        """Return the ids of a text: one axis, of type `dtype`."""
         return self._encode(self.normalized(text))
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Give the text of ids; bytes that form no character become U+FFFD. TokenizerError: an id out of range."""
+        """Return the text of ids; invalid UTF-8 becomes U+FFFD. TokenizerError: an id is out of range."""
         numbers = ids.tolist() if isinstance(ids, np.ndarray) else ids
         return unescape("".join([self.pieces[check_id(number, self.vocab_size)] for number in numbers]))
 
     def save(self, folder: Path) -> None:
-        """Write tokenizer.json for `load` and vocabulary.txt for people into a folder."""
+        """Save tokenizer.json, which `load` reads, and vocabulary.txt, for people, to a folder."""
         write(folder, self._stored(), self.pieces)
 
     def count(self, parts: Iterable[Ids]) -> None:
-        """Count each token in the ids of the training text, part by part; the counts are saved with the tokenizer."""
+        """Count the tokens of the training text, given in parts; the counts are saved with the tokenizer."""
         counts = np.zeros(self.vocab_size, dtype=np.int64)
         for ids in parts:
             counts += np.bincount(ids, minlength=self.vocab_size)
@@ -63,12 +63,12 @@ class PieceTokenizer(ABC):
 
     @abstractmethod
     def _encode(self, text: str) -> Ids:
-        """Give the ids of a normalised text."""
+        """Return the ids of a normalised text."""
 
     def _stored(self) -> Stored:
         return Stored(kind=self.kind, normalize=self.normalize, pieces=self.pieces, counts=self.counts)
 
 
 def kept_alphabet(pieces: Iterable[str]) -> Alphabet:
-    """Find the alphabet of a vocabulary: its pieces of one character."""
+    """Return the alphabet of a vocabulary: its pieces of one character."""
     return Alphabet(piece for piece in pieces if len(piece) == 1 and keepable(piece))

@@ -1,6 +1,6 @@
-"""Tokens that need no training beyond counting: one a character, or one a byte.
+"""Tokenizers of characters and of bytes, which need no training beyond counting.
 
-A character tokenizer looks code points up in a table, so it encodes tens of millions of characters a second.
+A character tokenizer looks up code points in a table, and so encodes tens of millions of characters per second.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,18 +16,18 @@ from lilliput.tokenizers.settings import Normalization
 from lilliput.tokenizers.storage import Stored
 
 CODE_POINTS = 0x110000
-MOST = 4000
-"""Tokens, unless a vocabulary is asked for: a script with more characters keeps the most frequent ones."""
-_SLICE = 1 << 22  # characters counted at once: bounds the memory
+MAX_CHARACTER_TOKENS = 4000
+"""Default limit of tokens; in a script with more characters, the most frequent ones are kept."""
+_SLICE = 1 << 22  # characters counted at once, to bound the memory
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
-    """Give the code point of every character."""
+    """Return the code point of every character."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
 def frequent_characters(texts: Iterable[str]) -> list[str]:
-    """List the characters that an alphabet may keep, the most frequent first; equals in the order of code points."""
+    """Return the keepable characters by decreasing frequency, ties by code point."""
     counts = np.zeros(CODE_POINTS, dtype=np.int64)
     for text in texts:
         for start in range(0, len(text), _SLICE):
@@ -39,27 +39,30 @@ def frequent_characters(texts: Iterable[str]) -> list[str]:
 
 
 class CharTokenizer(PieceTokenizer):
-    """One token a kept character and sixteen nibbles for all others."""
+    """One token per kept character, and sixteen nibbles for all others."""
 
     def __init__(self, pieces: Sequence[str], normalize: Sequence[Normalization] = ()) -> None:
         super().__init__("char", pieces, normalize)
         self._alphabet = kept_alphabet(pieces)
         points = [ord(piece) for piece in pieces]
-        # The last slot stands for all higher code points; no id is as large as the mark of an unknown one.
+        # The last entry is for all higher code points; `_unknown` is larger than any id.
         self._unknown = self.vocab_size
         self._escaped_table = np.full(max(points) + 2, self._unknown, dtype=np.uint32)
         self._escaped_table[points] = np.arange(self.vocab_size)
-        # A nibble in the text itself is a character like any other: it must be escaped.
+        # A nibble in the text itself must be escaped like any other character.
         self._table = self._escaped_table.copy()
         self._table[[ord(nibble) for nibble in NIBBLES]] = self._unknown
 
     @classmethod
     def train(cls, texts: Iterable[str], vocabulary: int | None, normalize: Sequence[Normalization]) -> "CharTokenizer":
-        """Keep the most frequent characters that fit, up to `MOST` tokens. TokenizerError: the text has fewer."""
+        """Keep the most frequent characters, by default up to `MAX_CHARACTER_TOKENS` tokens.
+
+        TokenizerError: the text has fewer characters than `vocabulary` requires.
+        """
         characters = frequent_characters(texts)
         most = len(characters) + len(NIBBLES)
         if vocabulary is None:
-            vocabulary = min(most, MOST)
+            vocabulary = min(most, MAX_CHARACTER_TOKENS)
         if vocabulary > most:
             raise TokenizerError(f"vocabulary {vocabulary} is too large: this text allows at most {most} for char")
         kept = sorted(characters[: vocabulary - len(NIBBLES)])
@@ -67,7 +70,7 @@ class CharTokenizer(PieceTokenizer):
 
     @classmethod
     def restore(cls, stored: Stored) -> "CharTokenizer":
-        """Build what was saved."""
+        """Restore a saved tokenizer."""
         return cls(stored.pieces, stored.normalize)
 
     def _encode(self, text: str) -> Ids:
@@ -86,7 +89,7 @@ class CharTokenizer(PieceTokenizer):
 
 
 class ByteTokenizer(PieceTokenizer):
-    """One token a byte of UTF-8: 256 of them."""
+    """One token per byte of UTF-8, 256 in all."""
 
     SIZE = 256
 
@@ -95,7 +98,7 @@ class ByteTokenizer(PieceTokenizer):
 
     @classmethod
     def restore(cls, stored: Stored) -> "ByteTokenizer":
-        """Build what was saved."""
+        """Restore a saved tokenizer."""
         return cls(stored.normalize)
 
     def _encode(self, text: str) -> Ids:

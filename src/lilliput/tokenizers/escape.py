@@ -1,14 +1,14 @@
-"""The lossless escape: any text, written with a small alphabet.
+"""A lossless escape: write any text in a small alphabet.
 
-A small vocabulary has no room for every character, and a prompt may hold characters that no training text held. So
-an alphabet is some kept characters and sixteen nibbles. A character that is not kept is written as its UTF-8 bytes,
-two nibbles a byte, before any tokenizer library sees the text; the library meets known characters only, and an
-unknown-token symbol is not needed. Byte fallback (Kudo and Richardson 2018, SentencePiece) is the same idea with 256
-symbols; sixteen leave room for letters in a vocabulary of 40.
+A small vocabulary has no room for every character, and a prompt may contain characters that the training text did not.
+So an alphabet consists of some kept characters and sixteen nibbles. All other characters are escaped as their UTF-8
+bytes, two nibbles per byte, before the tokenizer library sees the text. Then the library needs no unknown-token symbol.
+Byte fallback (Kudo and Richardson 2018, SentencePiece) is the same idea with 256 symbols; with sixteen, a vocabulary of
+40 has room for letters.
 
-The nibbles are private-use characters. They are never kept themselves, so a text that holds them is escaped like any
-other. Lone surrogates, which Python strings may hold and UTF-8 may not, travel in the three bytes UTF-8 would give
-them ("surrogatepass").
+The nibbles are private-use characters. They are never kept themselves, so that a text that contains them is escaped
+like any other. Lone surrogates, which are valid in Python strings but not in UTF-8, are escaped as the three bytes of
+"surrogatepass".
 """
 
 import codecs
@@ -26,7 +26,7 @@ _TO_HEX = str.maketrans(NIBBLES, "0123456789abcdef")
 
 
 def _mend(error: UnicodeError) -> tuple[str, int]:
-    """Give the surrogate that stands at a decoding error, else one replacement character."""
+    """Return the surrogate at a decoding error, or else one replacement character."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     three = error.object[error.start : error.start + 3]
@@ -37,12 +37,12 @@ def _mend(error: UnicodeError) -> tuple[str, int]:
 
 
 # "surrogatepass" alone raises on other broken bytes, and "replace" alone destroys surrogates. A handler with both
-# works in the incremental decoder too, so a stream and a whole text decode alike.
+# works in the incremental decoder too, so that a stream decodes like a whole text.
 codecs.register_error(ERRORS, _mend)
 
 
 def to_nibbles(data: bytes) -> str:
-    """Write bytes as nibbles, two a byte."""
+    """Write bytes as nibbles, two per byte."""
     return from_hex(data.hex())
 
 
@@ -57,7 +57,7 @@ def to_hex(nibbles: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """Turn runs of nibbles back into characters; broken bytes and a half byte at a run's end become U+FFFD."""
+    """Decode runs of nibbles; invalid UTF-8 and half a byte at the end of a run become U+FFFD."""
     return NIBBLE_RUN.sub(_decode_run, text)
 
 
@@ -68,12 +68,12 @@ def _decode_run(match: re.Match[str]) -> str:
 
 
 def keepable(character: str) -> bool:
-    """Say whether an alphabet may keep a character: nibbles and surrogates are always escaped."""
+    """Return whether an alphabet may keep a character; nibbles and surrogates are always escaped."""
     return character not in NIBBLES and not 0xD800 <= ord(character) <= 0xDFFF
 
 
 class Alphabet:
-    """The characters that stand for themselves; every other one is escaped."""
+    """The characters that are kept; all others are escaped."""
 
     def __init__(self, characters: Iterable[str]) -> None:
         self.characters = tuple(sorted(set(characters)))
@@ -81,7 +81,7 @@ class Alphabet:
         self._foreign = re.compile(f"[^{kept}]+" if kept else r"[\s\S]+")
 
     def escape(self, text: str) -> str:
-        """Write a text with kept characters and nibbles only."""
+        """Escape a text: only kept characters and nibbles remain."""
         return self._foreign.sub(_escape_run, text)
 
 

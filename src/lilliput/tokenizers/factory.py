@@ -1,6 +1,6 @@
-"""Making tokenizers: trained on a text, or loaded from a folder.
+"""Train tokenizers on a text, or load them from a folder.
 
-The kinds are imported when they are needed, so that settings and `--help` cost nothing.
+Each kind is imported on first use, so that settings and `--help` stay fast.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,14 +19,14 @@ def train(
     normalize: Sequence[Normalization] = (),
     ranks: Path | None = None,
 ) -> Tokenizer:
-    """Train a tokenizer on a text, or on several that are not joined; char and byte hold one of them at a time.
+    """Train a tokenizer on one text or several separate ones; char and byte keep one of them in memory at a time.
 
-    Without `vocabulary`: char takes the most frequent characters, up to 4,000 tokens, byte has 256, gpt2 what its file
-    holds, the others about one token a thousand characters. `ranks` is the vocabulary file that gpt2, and only gpt2, is
-    built from.
+    The default vocabulary: char keeps the most frequent characters, up to 4,000 tokens; byte has 256 tokens; gpt2 those
+    of its file; the other kinds about one per thousand characters. `ranks` is the vocabulary file of gpt2, and only for
+    it.
 
-    TokenizerError: the kind or a normalisation is unknown, the text is empty, or the vocabulary is impossible; the
-    message names the least or the most possible. DependencyError: gpt2 without tiktoken.
+    TokenizerError: the kind or a normalisation is unknown, the text is empty, or the vocabulary size is impossible; the
+    message gives the smallest or largest possible size. DependencyError: gpt2 without tiktoken.
     """
     if kind not in KINDS:
         raise TokenizerError(f"unknown tokenizer kind {kind!r}: choose one of {', '.join(KINDS)}")
@@ -76,9 +76,9 @@ def _must_be(kind: Kind, vocabulary: int | None, size: int) -> None:
 
 
 def load(folder: Path) -> Tokenizer:
-    """Load the tokenizer that was saved to a folder; nothing in it is executed.
+    """Load a tokenizer from a folder, without executing code from it.
 
-    TokenizerError: a file is missing, damaged, foreign or newer than this program.
+    TokenizerError: a file is missing, damaged, of another program or of a newer version.
     DependencyError: gpt2 without tiktoken.
     """
     from lilliput.tokenizers import storage
@@ -98,6 +98,6 @@ def load(folder: Path) -> Tokenizer:
     else:
         tokenizer = SubwordTokenizer.restore(stored, folder)
     if stored.counts is not None and len(stored.counts) != tokenizer.vocab_size:
-        raise storage.broken(folder / storage.FILE, "there is not one count for each piece")
+        raise storage.broken(folder / storage.FILE, "the number of counts is not that of the pieces")
     tokenizer.counts = stored.counts
     return tokenizer

@@ -1,9 +1,9 @@
-"""GPT-2's own vocabulary: 50,257 tokens of byte-level BPE, with the ids of tiktoken (Radford et al. 2019, section 2.2).
+"""GPT-2's vocabulary: 50,257 tokens of byte-level BPE, with the ids of tiktoken (Radford et al. 2019, section 2.2).
 
-The ranks come from a file: `gpt2.tiktoken` (a token in base64 and its rank on each line) or `vocab.bpe` (the merges as
+The ranks come from a file: `gpt2.tiktoken` (one token in base64 and its rank per line) or `vocab.bpe` (the merges as
 OpenAI first published them). tiktoken's downloader is not used. Text that looks like a special token is ordinary text.
 
-tiktoken puts U+FFFD for lone surrogates; here their bytes become tokens, so that every Python string survives.
+tiktoken replaces lone surrogates by U+FFFD; here their bytes become tokens, so that every Python string survives.
 """
 
 import base64
@@ -35,9 +35,9 @@ END_OF_TEXT = "<|endoftext|>"
 PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _SURROGATE = re.compile("([\ud800-\udfff])")
 _THREADS = min(8, os.cpu_count() or 1)
-_WORTH_THREADS = 1 << 20  # characters; shorter texts are prompts, or pieces of which several are encoded at a time
+_WORTH_THREADS = 1 << 20  # characters; shorter texts are prompts, or pieces that are already encoded in parallel
 
-# GPT-2 wrote bytes as printable characters and ordered them so: first those that Latin-1 prints, then the others.
+# GPT-2 writes bytes as printable characters, in this order: first those printable in Latin-1, then the others.
 _PRINTED = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 _BYTE_ORDER = (*_PRINTED, *(value for value in range(256) if value not in _PRINTED))
 _WRITTEN = [chr(value) for value in _PRINTED] + [chr(256 + rank) for rank in range(256 - len(_PRINTED))]
@@ -45,9 +45,9 @@ _BYTE_OF = dict(zip(_WRITTEN, _BYTE_ORDER, strict=True))
 
 
 def read_ranks(path: Path) -> list[bytes]:
-    """Read the tokens in the order of their ranks from a tiktoken or a merges file.
+    """Read the tokens, ordered by rank, from a tiktoken file or a merges file.
 
-    TokenizerError: the file is missing, damaged or neither of the two.
+    TokenizerError: the file is missing, damaged or in neither format.
     """
     try:
         lines = path.read_bytes().splitlines()
@@ -59,7 +59,7 @@ def read_ranks(path: Path) -> list[bytes]:
     except (ValueError, KeyError) as error:
         raise TokenizerError(f"{path} is not a GPT-2 vocabulary: give gpt2.tiktoken or vocab.bpe") from error
     if len(set(tokens)) != len(tokens) or not {bytes([value]) for value in range(256)}.issubset(tokens):
-        raise TokenizerError(f"{path} is damaged (tokens are missing or twice there): fetch it again")
+        raise TokenizerError(f"{path} is damaged (tokens are missing or occur twice): fetch it again")
     return tokens
 
 
@@ -99,7 +99,7 @@ def _encoding(tokens: Sequence[bytes]) -> "tiktoken.Encoding":
 
 
 class GPT2Tokenizer(PieceTokenizer):
-    """Byte-level BPE with given ranks; the last id is the end-of-text token, which no text encodes to."""
+    """Byte-level BPE; the last id is the end-of-text token, to which no text is encoded."""
 
     def __init__(self, tokens: Sequence[bytes], normalize: Sequence[Normalization] = ()) -> None:
         super().__init__("gpt2", [*map(to_nibbles, tokens), END_OF_TEXT], normalize)
@@ -117,7 +117,7 @@ class GPT2Tokenizer(PieceTokenizer):
 
     @classmethod
     def restore(cls, stored: Stored, folder: Path) -> "GPT2Tokenizer":
-        """Build what was saved, from the ranks file beside. TokenizerError: that file is missing or was changed."""
+        """Restore a saved tokenizer from its ranks file. TokenizerError: that file is missing or was changed."""
         path = folder / RANKS_FILE
         tokens = read_ranks(path)
         if hashlib.sha256(_to_tiktoken(tokens)).hexdigest() != stored.ranks_sha256:
@@ -125,7 +125,7 @@ class GPT2Tokenizer(PieceTokenizer):
         return cls(tokens, stored.normalize)
 
     def save(self, folder: Path) -> None:
-        """Write the ranks beside tokenizer.json and vocabulary.txt: loading needs no other file."""
+        """Save the ranks with tokenizer.json and vocabulary.txt, so that loading needs no other file."""
         super().save(folder)
         write_file(folder / RANKS_FILE, _to_tiktoken(self._tokens))
 
@@ -149,7 +149,7 @@ class GPT2Tokenizer(PieceTokenizer):
         return [ids for row in rows for ids in row if ids is not None]
 
     def _encode_parts(self, parts: list[str]) -> list[Ids]:
-        # An array costs a tenth of a list's memory. That no special token is disallowed makes all of them plain text.
+        # An array takes a tenth of a list's memory. With no special token disallowed, all of them are plain text.
         encoded = (self._encoding.encode_to_numpy(part, disallowed_special=()) for part in parts)
         return [ids.astype(self.dtype) for ids in encoded]
 

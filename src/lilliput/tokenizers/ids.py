@@ -1,6 +1,6 @@
-"""The ids of tokens: the array that a text becomes, and the check of a single one.
+"""Token ids: the type of an encoded text, and the check of a single id.
 
-NumPy is not loaded here, since `TextStream` needs only the check.
+NumPy is not imported here, since `TextStream` needs only the check.
 """
 
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,9 +15,9 @@ Ids: TypeAlias = "NDArray[np.unsignedinteger]"
 
 
 def check_id(token: int, vocab_size: int) -> int:
-    """Give the id back as a plain integer.
+    """Return the id as a plain integer.
 
-    TokenizerError: it is out of range; a negative one would count from the end.
+    TokenizerError: the id is out of range, or negative, which would index from the end.
     """
     number = int(token)
     if not 0 <= number < vocab_size:

@@ -1,8 +1,8 @@
-"""Where words begin and end: the pattern that every trained tokenizer splits by, and safe places to cut a long text.
+"""The pattern by which trained tokenizers split a text into words, and safe positions to cut a long text.
 
-In the manner of GPT-2 (Radford et al. 2019, section 2.2): one space belongs to the word after it; letters, digits,
-signs and line ends do not mix. Differences: digits come in groups of three at most, every run is bounded (a long run
-would cost the library time that grows with its square), and line ends never join with spaces.
+As in GPT-2 (Radford et al. 2019, section 2.2), a space belongs to the word after it, and letters, digits, punctuation
+and line ends do not mix. Differences: digits are grouped by at most three, every run is bounded (the library takes
+quadratic time on long runs), and line ends never join with spaces.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from itertools import islice
 from lilliput.segments import SAFE_CUT
 from lilliput.tokenizers.escape import NIBBLES
 
-# A multiple of 4, 6 and 8, the nibbles that an escaped character takes: a run of such characters is not cut within one.
+# A multiple of 4, 6 and 8, the nibbles of an escaped character, so that no run is cut within a character.
 LONGEST_RUN = 48
 LONGEST_WORD = LONGEST_RUN + 1  # with its space
 _LETTER = rf"\p{{L}}\p{{M}}{NIBBLES[0]}-{NIBBLES[-1]}"
@@ -26,14 +26,14 @@ WORD_PATTERN = "|".join(
     )
 )
 
-# A text may be cut at SAFE_CUT: no alternative of the pattern (nor of GPT-2's) matches a visible character with white
-# space after it, and none looks further ahead than the next visible character.
+# A text may be cut at SAFE_CUT: no alternative of the pattern (nor of GPT-2's) matches across a visible character and
+# the white space after it, and none looks further ahead than the next visible character.
 _STRIDE = 1 << 14
 _PARTS = 64
 
 
 def cut(text: str) -> Iterator[str]:
-    """Cut a text into parts of about 16,000 characters whose words are together exactly the words of the whole."""
+    """Cut a text into parts of about 16,000 characters, never within a word."""
     start = 0
     while start < len(text):
         cut = SAFE_CUT.search(text, start + _STRIDE)
@@ -43,7 +43,7 @@ def cut(text: str) -> Iterator[str]:
 
 
 def cut_batches(text: str) -> Iterator[list[str]]:
-    """Give the parts of a text in lists, long enough for threads and short enough for memory."""
+    """Yield the parts of a text in lists, long enough for threads and short enough for memory."""
     parts = cut(text)
     while batch := list(islice(parts, _PARTS)):
         yield batch

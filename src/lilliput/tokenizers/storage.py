@@ -1,7 +1,7 @@
-"""A tokenizer in a folder: tokenizer.json for `load`, vocabulary.txt for people.
+"""A saved tokenizer: a folder with tokenizer.json, which `load` reads, and vocabulary.txt, for people.
 
-The JSON is our own (pieces in the order of their ids, then what the method needs), so that it outlives versions of the
-libraries that trained it. Nothing in it is executed.
+The JSON format does not depend on the libraries: pieces in the order of their ids, then merges or scores. So a file can
+still be read when the library that trained it has changed. Loading executes no code from it.
 """
 
 import json
@@ -31,20 +31,20 @@ class Stored(Settings):
     kind: Kind
     normalize: tuple[Normalization, ...]
     pieces: tuple[str, ...] = ()  # empty where the kind implies them
-    merges: tuple[tuple[int, int], ...] = ()  # bpe: ids of the two pieces that join, most urgent first
+    merges: tuple[tuple[int, int], ...] = ()  # bpe: ids of the two pieces of each merge, by priority
     scores: tuple[float, ...] = ()  # unigram: log probability of each piece
-    ranks_sha256: str | None = None  # gpt2: checksum of the ranks file beside
+    ranks_sha256: str | None = None  # gpt2: checksum of the ranks file in the same folder
     counts: tuple[int, ...] | None = None
 
 
 def write(folder: Path, stored: Stored, pieces: Sequence[str]) -> None:
-    """Write both files. TokenizerError: the folder cannot be written."""
+    """Write both files. TokenizerError: cannot write to the folder."""
     write_file(folder / FILE, json.dumps(stored.model_dump()).encode())
     write_file(folder / VOCABULARY_FILE, _for_people(stored, pieces).encode())
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write one file of a tokenizer's folder. TokenizerError: it cannot be written."""
+    """Write one file of a tokenizer's folder. TokenizerError: cannot write it."""
     try:
         files.make_folder(path.parent)
         files.write(path, content)
@@ -61,7 +61,7 @@ def _for_people(stored: Stored, pieces: Sequence[str]) -> str:
 
 
 def visible(piece: str) -> str:
-    """Show a piece on one line: spaces, line ends, invisible characters and bytes made visible."""
+    """Return a piece on one line, with visible spaces, line ends, control characters and bytes."""
     shown = ""
     for index, part in enumerate(NIBBLE_RUN.split(piece)):
         if index % 2:
@@ -80,7 +80,10 @@ def _visible_character(character: str) -> str:
 
 
 def read(folder: Path) -> Stored:
-    """Read and check tokenizer.json. TokenizerError: it is missing, broken, foreign or newer than this program."""
+    """Read and check tokenizer.json.
+
+    TokenizerError: it is missing, damaged, of another program or of a newer version.
+    """
     path = folder / FILE
     try:
         content = files.read_json(path)
@@ -105,18 +108,18 @@ def read(folder: Path) -> Stored:
 
 
 def broken(path: Path, fault: str) -> TokenizerError:
-    """Word the error of a damaged file."""
+    """Return the error for a damaged file."""
     return TokenizerError(f"{path} is damaged ({fault}): restore it from a copy or train again")
 
 
 def _fault(stored: Stored) -> str | None:
-    """Find what would make a tokenizer lossy or break it later."""
+    """Return what would make the tokenizer lossy or break it later, or None."""
     if stored.kind in ("byte", "gpt2"):
         return None
     pieces = stored.pieces
     alphabet = {piece for piece in pieces if len(piece) == 1}
     if len(set(pieces)) != len(pieces) or "" in pieces:
-        return "pieces are empty or twice there"
+        return "a piece is empty or occurs twice"
     if not alphabet.issuperset(NIBBLES):
         return "nibbles are missing"
     if not alphabet.issuperset("".join(pieces)):
@@ -124,12 +127,12 @@ def _fault(stored: Stored) -> str | None:
     if stored.kind == "char" and len(alphabet) != len(pieces):
         return "a piece is longer than one character"
     if stored.kind == "unigram" and len(stored.scores) != len(pieces):
-        return "there is not one score for each piece"
+        return "the number of scores is not that of the pieces"
     if stored.counts is not None and len(stored.counts) != len(pieces):
-        return "there is not one count for each piece"
+        return "the number of counts is not that of the pieces"
     spellings = set(pieces)
     size = len(pieces)
     for left, right in stored.merges:
         if not (0 <= left < size and 0 <= right < size and pieces[left] + pieces[right] in spellings):
-            return "a merge names no piece"
+            return "a merge refers to a missing piece"
     return None

@@ -1,11 +1,11 @@
 """The four trained kinds: BPE, WordPiece, Unigram and whole words, from the `tokenizers` library.
 
-- bpe: join the pair that stands side by side most often, again and again (Sennrich et al. 2016, section 3.2).
-- wordpiece: the same way to learn, but a word is spelled by the longest piece that fits, from the left (Devlin et al.
-  2019; the library learns by pair counts, not by the likelihood of Schuster and Nakajima 2012). No "##": a piece may
-  stand anywhere, which lets a vocabulary of 40 do.
-- unigram: the most probable spelling under independent pieces (Kudo 2018, section 3.2).
-- word: the most frequent words whole, each with the space before it; every other word in characters.
+- bpe: merge the most frequent pair of neighbours, repeatedly (Sennrich et al. 2016, section 3.2).
+- wordpiece: trained the same way, but encodes a word by the longest matching piece, from the left (Devlin et al.
+  2019; the library learns by pair counts, not by the likelihood of Schuster and Nakajima 2012). There is no "##"
+  prefix: a piece may stand anywhere in a word, so that a vocabulary of 40 is enough.
+- unigram: the most probable segmentation under independent pieces (Kudo 2018, section 3.2).
+- word: the most frequent words, each with the space before it; all other words are spelled in characters.
 
 The library sees escaped text only, so no character is unknown to it.
 """
@@ -30,15 +30,15 @@ from lilliput.tokenizers.pretokenize import LONGEST_WORD, WORD_PATTERN, cut, cut
 from lilliput.tokenizers.settings import Kind, Normalization
 from lilliput.tokenizers.storage import FILE, Stored, broken
 
-_SEEN_AT_LEAST = 2  # a piece that stands once in the text teaches nothing
+_MIN_FREQUENCY = 2  # a model cannot learn from a piece that occurs once
 
-# Measured on French and English verse and on synthetic Chinese, 40 to 2048 tokens: a third gives a text within 4 % of
-# the fewest tokens that any share gives; from a half on, it grows fast. Whole words want a half: there no piece joins
-# the nibbles of a frequent character.
+# Divisors of the vocabulary size. Measured on French and English verse and on synthetic Chinese, 40 to 2048 tokens:
+# with a third, the token count is within 4 % of the best share; from a half on, it grows fast. Whole words need a half,
+# since no piece merges the nibbles of a frequent character.
 _ALPHABET_SHARES: dict[Kind, int] = {"bpe": 3, "wordpiece": 3, "unigram": 3, "word": 2}
 
-# The library's threads do not survive a fork. Saying so in the environment is its own way to avoid a warning and a
-# deadlock in child processes; a choice that the user made stays.
+# The library's threads do not survive a fork. This variable, which the library reads, avoids a warning and a deadlock
+# in child processes. A value set by the user is kept.
 if "TOKENIZERS_PARALLELISM" not in os.environ:
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     if hasattr(os, "register_at_fork"):
@@ -47,7 +47,7 @@ if "TOKENIZERS_PARALLELISM" not in os.environ:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What training finds: pieces in the order of their ids, and what the method needs beside them."""
+    """The result of training: pieces in the order of their ids, with merges (BPE) or scores (Unigram)."""
 
     pieces: tuple[str, ...]
     merges: tuple[tuple[int, int], ...] = ()
@@ -61,7 +61,7 @@ def _library(model: Any) -> Library:
 
 
 def _learn(model: Any, trainer: Any, text: Iterator[str]) -> dict[str, Any]:
-    """Train the library and give its model as data."""
+    """Train the library's model and return it as data."""
     library = _library(model)
     library.train_from_iterator(text, trainer)
     content: dict[str, Any] = json.loads(library.to_str())["model"]
@@ -74,7 +74,7 @@ def _by_id(vocabulary: dict[str, int]) -> tuple[str, ...]:
 
 def _learn_bpe(text: Iterator[str], alphabet: list[str], vocabulary: int) -> Vocabulary:
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, min_frequency=_SEEN_AT_LEAST, initial_alphabet=alphabet, show_progress=False
+        vocab_size=vocabulary, min_frequency=_MIN_FREQUENCY, initial_alphabet=alphabet, show_progress=False
     )
     content = _learn(models.BPE(), trainer, text)
     ids = content["vocab"]
@@ -84,7 +84,7 @@ def _learn_bpe(text: Iterator[str], alphabet: list[str], vocabulary: int) -> Voc
 def _learn_wordpiece(text: Iterator[str], alphabet: list[str], vocabulary: int) -> Vocabulary:
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocabulary,
-        min_frequency=_SEEN_AT_LEAST,
+        min_frequency=_MIN_FREQUENCY,
         initial_alphabet=alphabet,
         special_tokens=[],
         continuing_subword_prefix="",
@@ -98,24 +98,24 @@ def _learn_unigram(text: Iterator[str], alphabet: list[str], vocabulary: int) ->
         vocab_size=vocabulary, initial_alphabet=alphabet, special_tokens=[], show_progress=False
     )
     learnt: dict[str, float | None] = dict(_learn(models.Unigram(), trainer, text)["vocab"])
-    # A text of hardly more than one word leaves the library with scores that are no numbers; they come as None. A
-    # negative score keeps the spelling with the fewest pieces the most probable.
+    # On a text of barely more than one word the library returns None for some scores. With a negative score the
+    # segmentation with the fewest pieces is still the most probable.
     least = min((score for score in learnt.values() if score is not None), default=-1.0)
-    # The library visits words in an order that changes from run to run. It shows in the last digits, and in the scores
-    # of characters that training lost: it spaces them by a ten-thousandth above the least score, in that order. One
-    # score for all of them, and rounding, give the same text the same tokenizer.
+    # The library visits words in an order that changes from run to run. This affects the last digits, and the scores of
+    # characters dropped in training, which it spaces by a ten-thousandth above the least score. One score for all of
+    # these, and rounding, make training deterministic.
     lost = least + 1e-4 * (len(alphabet) + 1)
     steady: dict[str, float] = {}
     for piece, score in learnt.items():
         steady[piece] = round(score if score is not None and (len(piece) > 1 or score >= lost) else least, 6)
-    # Near the size of the alphabet the library keeps more pieces than it was asked for.
+    # Near the size of the alphabet the library keeps more pieces than requested.
     ranked = sorted(steady, key=lambda piece: (len(piece) > 1, -steady[piece], piece))[:vocabulary]
     return Vocabulary(tuple(ranked), scores=tuple(steady[piece] for piece in ranked))
 
 
 def _learn_word(text: Iterator[str], alphabet: list[str], vocabulary: int) -> Vocabulary:
     trainer = trainers.WordLevelTrainer(
-        vocab_size=vocabulary, min_frequency=_SEEN_AT_LEAST, special_tokens=[], show_progress=False
+        vocab_size=vocabulary, min_frequency=_MIN_FREQUENCY, special_tokens=[], show_progress=False
     )
     ranked = _by_id(_learn(models.WordLevel(), trainer, text)["vocab"])
     words = [word for word in ranked if len(word) > 1]
@@ -127,7 +127,7 @@ def _wordpiece(ids: dict[str, int]) -> Any:
 
 
 def _model(kind: Kind, vocabulary: Vocabulary) -> Any:
-    """Give the library's model of a vocabulary."""
+    """Return the library's model for a vocabulary."""
     pieces = vocabulary.pieces
     ids = {piece: number for number, piece in enumerate(pieces)}
     if kind == "unigram":
@@ -135,7 +135,7 @@ def _model(kind: Kind, vocabulary: Vocabulary) -> Any:
     if kind == "wordpiece":
         return _wordpiece(ids)
     merges = [(pieces[left], pieces[right]) for left, right in vocabulary.merges]
-    # Without merges BPE spells in characters; ignoring merges for a known word leaves that word whole.
+    # Without merges BPE splits into characters; with ignore_merges a word of the vocabulary stays whole.
     return models.BPE(ids, merges, ignore_merges=kind == "word")
 
 
@@ -156,37 +156,37 @@ def _find(kind: Kind, texts: Sequence[str], characters: Sequence[str], vocabular
 
 
 def default_vocabulary(kind: Kind, characters: int) -> int:
-    """Return the size for a text of that many characters: a token per 1,000 characters, a power of two, 128 to 8192.
+    """Return the vocabulary size for a text of this length: about one token per 1,000 characters.
 
-    Whole words are spread thinner: four times as many.
+    It is a power of two from 128 to 8192, and four times that for whole words, which are less frequent than pieces.
     """
     exponent = max(7, min(13, (characters // 1000).bit_length() - 1))
     return (4 if kind == "word" else 1) << exponent
 
 
 class SubwordTokenizer(PieceTokenizer):
-    """A vocabulary learnt by the library: bpe, wordpiece, unigram or word."""
+    """A tokenizer trained by the library: bpe, wordpiece, unigram or word."""
 
     def __init__(self, kind: Kind, vocabulary: Vocabulary, normalize: Sequence[Normalization] = ()) -> None:
         super().__init__(kind, vocabulary.pieces, normalize)
         self._vocabulary = vocabulary
         self._alphabet = kept_alphabet(vocabulary.pieces)
         self._library = _library(_model(kind, vocabulary))
-        # A white space that is escaped is a letter to the library, and belongs to the word beside it.
+        # The library treats escaped white space as a letter, part of the word beside it.
         self.cuts_before = "".join(character for character in " \n" if character in self._alphabet.characters)
 
     @classmethod
     def train(
         cls, kind: Kind, texts: Sequence[str], vocabulary: int | None, normalize: Sequence[Normalization]
     ) -> "SubwordTokenizer":
-        """Learn exactly the vocabulary asked for, or by default what the text allows up to `default_vocabulary`.
+        """Learn a vocabulary of exactly this size, by default of at most `default_vocabulary` tokens.
 
-        TokenizerError: more tokens are asked for than the text gives; it names the most possible.
+        TokenizerError: the text allows fewer tokens; the message gives the largest possible size.
         """
         characters = frequent_characters(texts)
         size = vocabulary or default_vocabulary(kind, sum(map(len, texts)))
         learned = _find(kind, texts, characters, size)
-        # A smaller vocabulary keeps fewer characters, so what it finds may be less again: go down to a size that holds.
+        # A smaller vocabulary keeps fewer characters and may shrink again: repeat until the size is stable.
         while len(learned.pieces) < size:
             size = len(learned.pieces)
             learned = _find(kind, texts, characters, size)
@@ -196,7 +196,7 @@ class SubwordTokenizer(PieceTokenizer):
 
     @classmethod
     def restore(cls, stored: Stored, folder: Path) -> "SubwordTokenizer":
-        """Build what was saved. TokenizerError: the library refuses it."""
+        """Restore a saved tokenizer. TokenizerError: the library rejects it."""
         try:
             return cls(stored.kind, Vocabulary(stored.pieces, stored.merges, stored.scores), stored.normalize)
         except Exception as error:  # the library raises bare Exception

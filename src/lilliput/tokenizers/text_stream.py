@@ -1,6 +1,6 @@
-"""Text from tokens as they come: one at a time, as a model writes them, or in portions.
+"""Decode tokens incrementally: one at a time, as a model generates them, or in batches.
 
-A token may be part of a character. What has not become whole is held back, so the strings that come out, joined, are
+A token may be part of a character. Incomplete characters are held back, so that the decoded strings, joined, are
 exactly `decode` of all the ids.
 """
 
@@ -22,17 +22,17 @@ class TextStream:
     def __init__(self, tokenizer: Tokenizer, skip: int = 0) -> None:
         self._pieces = tokenizer.pieces
         self._decoder = codecs.getincrementaldecoder("utf-8")(ERRORS)
-        self._half = ""  # a hexadecimal digit that waits for the other half of its byte
-        self._open = False  # whether anything waits
+        self._half = ""  # the first hexadecimal digit of an incomplete byte
+        self._open = False  # whether a character is incomplete
         self._skip = skip
 
     def push(self, token: int) -> str:
-        """Give the text that this id makes whole, perhaps none. TokenizerError: an id out of range."""
+        """Return the text that this id completes, perhaps none. TokenizerError: the id is out of range."""
         piece = self._pieces[check_id(token, len(self._pieces))]
         return piece if piece.isascii() and not self._open and not self._skip else self._add(piece)
 
     def push_all(self, tokens: Iterable[int]) -> str:
-        """Give the text that these ids make whole. TokenizerError: an id out of range."""
+        """Return the text that these ids complete. TokenizerError: an id is out of range."""
         return self._add("".join([self._pieces[check_id(token, len(self._pieces))] for token in tokens]))
 
     def _add(self, piece: str) -> str:
@@ -50,7 +50,7 @@ class TextStream:
         return text
 
     def finish(self) -> str:
-        """Give U+FFFD for what never became whole, and start afresh."""
+        """Return U+FFFD for incomplete characters, and reset the stream."""
         text = self._decoder.decode(b"", True) + BROKEN * len(self._half)
         self._decoder.reset()
         self._half, self._open = "", False

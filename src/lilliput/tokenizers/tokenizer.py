@@ -1,7 +1,7 @@
-"""What every tokenizer offers, whatever its kind.
+"""The interface of all tokenizers.
 
-Left out: unknown-token symbols (nothing is unknown, see `escape`), padding and begin-of-text symbols (a batch carries
-weights instead), offsets into the text.
+Left out: unknown-token symbols (every text can be encoded, see `escape`), padding and begin-of-text symbols (batches
+have weights instead), offsets into the text.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,62 +16,62 @@ if TYPE_CHECKING:
 
 
 class Tokenizer(Protocol):
-    """Turn text into ids and back: `decode(encode(text)) == normalized(text)` for every string, if `lossless`."""
+    """Encode text as ids and decode ids: `decode(encode(text)) == normalized(text)` for every string, if `lossless`."""
 
     @property
     def kind(self) -> Kind:
-        """Name the method."""
+        """Return the kind of the tokenizer."""
 
     @property
     def vocab_size(self) -> int:
-        """Count the tokens; ids run from 0 to one less."""
+        """Return the number of tokens; ids run from 0 to `vocab_size - 1`."""
 
     @property
     def lossless(self) -> bool:
-        """Say whether every string survives encoding and decoding."""
+        """Return whether every string survives encoding and decoding."""
 
     @property
     def normalize(self) -> tuple[Normalization, ...]:
-        """List the normalisations that `encode` applies first, in order."""
+        """Return the normalisations that `encode` applies first, in order."""
 
     @property
     def pieces(self) -> Sequence[str]:
-        """Give each token's text in escaped form (see `escape`): part of a character is a run of nibbles."""
+        """Return the text of each token in escaped form (see `escape`): part of a character is a run of nibbles."""
 
     @property
     def dtype(self) -> "np.dtype[np.unsignedinteger]":
-        """Name the number format of ids: uint16 up to 65,536 tokens and uint32 above."""
+        """Return the dtype of ids: uint16 up to 65,536 tokens, else uint32."""
 
     @property
     def cuts_before(self) -> str:
-        """List the characters before which a text may be cut.
+        """Return the characters before which a text may be cut.
 
-        If a visible character stands before the cut, the ids of the two parts are together those of the whole.
+        If the character before the cut is visible, the ids of the two parts, joined, are those of the whole text.
         """
 
     @property
     def fingerprint(self) -> str:
-        """Give a checksum of all that decides which ids a text gets."""
+        """Return a checksum of everything that determines the ids of a text."""
 
     @property
     def counts(self) -> tuple[int, ...] | None:
-        """How often each token stands in the training text, if that was counted."""
+        """Return how often each token occurs in the training text, or None if not counted."""
 
     @property
     def special(self) -> tuple[int, ...]:
-        """List the tokens that stand for no text: no text is encoded to them."""
+        """Return the ids of special tokens, to which no text is encoded."""
 
     def normalized(self, text: str) -> str:
         """Apply the stored normalisations."""
 
     def encode(self, text: str) -> Ids:
-        """Give the ids of a text: one axis, uint16 up to 65,536 tokens and uint32 above."""
+        """Return the ids of a text: one axis, of type `dtype`."""
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Give the text of ids; bytes that form no character become U+FFFD. TokenizerError: an id out of range."""
+        """Return the text of ids; invalid UTF-8 becomes U+FFFD. TokenizerError: an id is out of range."""
 
     def count(self, parts: Iterable[Ids]) -> None:
-        """Count each token in the ids of the training text, part by part; the counts are saved with the tokenizer."""
+        """Count the tokens of the training text, given in parts; the counts are saved with the tokenizer."""
 
     def save(self, folder: Path) -> None:
-        """Write tokenizer.json for `load` and vocabulary.txt for people into a folder."""
+        """Save tokenizer.json, which `load` reads, and vocabulary.txt, for people, to a folder."""
