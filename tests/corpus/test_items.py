@@ -217,13 +217,13 @@ def test_a_validation_text_of_ones_own() -> None:
     assert sorted(result.training.split()) == names
     assert result.validation.split() == [*names[:3], "xyzzy"]
     assert result.notes[0] == "names is a sorted list of 100 lines, which is shuffled"
-    assert result.notes[1].startswith("3 of the 4 items that are held out (75.0%) stand in the text to learn too")
+    assert result.notes[1].startswith("3 of the 4 held-out items (75.0%) are also in the training text")
 
 
 def test_items_on_both_sides_of_another_split_are_told() -> None:
     names = words(90)
     notes = split(corpus("\n".join(names + names[:10])), SplitSettings(by="position")).notes
-    assert notes[0].startswith("10 of the 11 items that are held out (90.9%) stand in the text to learn too")
+    assert notes[0].startswith("10 of the 11 held-out items (90.9%) are also in the training text")
 
 
 @pytest.mark.parametrize(

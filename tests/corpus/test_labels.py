@@ -109,7 +109,7 @@ def test_rows_name_their_label(tmp_path, suffix: str) -> None:
     [
         ((Document("a.txt", "x"), Document("a.txt", "y")), "file", "finds only one: a in some"),
         ((Document("a.txt", "x"), Document("b.txt", "y")), "field", 'a.txt in some has no "label"'),
-        ((Document("a.txt", "x"), Document("b.txt", "y")), "folder", "a.txt in some stands in no folder"),
+        ((Document("a.txt", "x"), Document("b.txt", "y")), "folder", "a.txt in some is in no folder"),
         ((Document("a.txt", A), Document("b.txt", "y")), "file", "a.txt holds a character between U+F0000 and U+F176F"),
         (tuple(Document(f"{n}.txt", "x") for n in range(MOST + 1)), "file", "finds 6,001 in some"),
     ],

@@ -1,6 +1,6 @@
-"""From a file, a folder, a name or standard input to a clean text, divided for training and validation.
+"""Read a clean text from files, folders, a named corpus or standard input, and split it for training and validation.
 
-A part is imported when one of its names is first used: who writes with a model need not wait for what fetches texts.
+A module is imported when one of its names is first used, so that sampling need not wait for code that fetches texts.
 """
 
 from importlib import import_module
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lilliput.corpus.splitting import Split, split
     from lilliput.corpus.word_count import count_words
 
-_PARTS = {
+_MODULES = {
     "named.data_files": ("find_file",),
     "document": ("JOINT", "Corpus", "Document", "ReadProgress"),
     "files.example_files": ("open_examples", "require_examples"),
@@ -52,7 +52,7 @@ _PARTS = {
     "files.large_texts": ("LargeText", "Survey", "is_large", "open_large", "survey"),
     "word_count": ("count_words",),
 }
-_HOMES = {name: part for part, names in _PARTS.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "END",
@@ -99,6 +99,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"lilliput.corpus.{_HOMES[name]}"), name)
+    if name in _MODULE_OF:
+        return getattr(import_module(f"lilliput.corpus.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
-"""A corpus is a sequence of documents; its text is the documents joined by one fixed string.
+"""A corpus is a sequence of documents; its text is the documents joined by `JOINT`.
 
-A document is the unit that a split by document keeps whole: a file, a line of a `.jsonl` file, a poem, a play.
-A text that does not fit into the memory is read by `files.large_texts`.
+A document, which a split by document keeps whole, is a file, a line of a `.jsonl` file, a poem or a play.
+Texts that do not fit into memory are read by `files.large_texts`.
 """
 
 import hashlib
@@ -14,24 +14,24 @@ from lilliput.corpus.items import Items, find_items
 JOINT = "\n\n"
 
 ReadProgress = Callable[[int, int | None], None]
-"""Called with the bytes done so far and the bytes in total, or None where the total is unknown."""
+"""Called with the bytes done so far and the total, or None if the total is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Hold one text that belongs together, and the name it came under."""
+    """One text, with the name of its file or row."""
 
     name: str
     text: str
     folder: str = ""
-    """The name of the folder that its file lies in."""
+    """The name of the folder of its file."""
     label: str | None = None
-    """What the row of a table that it came from calls its label."""
+    """The label in its row of a table."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """Where a document that is read as a stream comes from; one object for each document."""
+    """The origin of a document that is read as a stream; one object per document."""
 
     name: str
     folder: str = ""
@@ -44,13 +44,13 @@ Fragment = tuple[Origin, str]
 
 @dataclass(frozen=True)
 class Corpus:
-    """Hold the documents of a text and the notes for the user on how they were read."""
+    """The documents of a text, with notes for the user on how they were read."""
 
     name: str
     documents: tuple[Document, ...]
     notes: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
-    """The character of each label that stands in the documents (`labels`)."""
+    """The character that marks each label in the documents (`labels`)."""
 
     @cached_property
     def text(self) -> str:
@@ -59,7 +59,7 @@ class Corpus:
 
     @cached_property
     def items(self) -> Items | None:
-        """Return the items of a text that is surely a list or a collection; None for any other, and behind labels."""
+        """Return the items of a text that is surely a list or a collection; None for other texts, and with labels."""
         return None if self.labels else find_items([document.text for document in self.documents])
 
     @property
@@ -69,5 +69,5 @@ class Corpus:
 
     @cached_property
     def sha256(self) -> str:
-        """Return the checksum of the text's UTF-8 bytes, as hexadecimal digits."""
+        """Return the SHA-256 of the text's UTF-8 bytes, as hexadecimal digits."""
         return hashlib.sha256(self.text.encode()).hexdigest()

@@ -1,9 +1,9 @@
-"""Prompts and their answers: what is learnt where only the answer counts.
+"""Prompts and their answers, for models that are trained to answer.
 
-All characters stand in one string, and an array says where each prompt and each answer ends: a million examples are two
-objects, not millions. Every answer is closed by one character, Unicode's END OF TEXT, so that the model learns to stop;
-a file that holds this character is refused, so one rule serves every file. They are read by `files.example_files`.
-Left out: several right answers to one prompt.
+All characters are in one string, and an array gives the ends of all prompts and answers: a million examples are two
+objects, not millions. Every answer ends with one character, Unicode's END OF TEXT, so that the model learns to stop;
+files that contain this character are refused. Examples are read by `files.example_files`.
+Left out: several correct answers to one prompt.
 
 Axes: N examples.
 """
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from lilliput.errors import CorpusError
 
 END = "\x03"
-"""The character that closes every answer."""
+"""The character that ends every answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Hold one prompt and its answer."""
+    """One prompt and its answer."""
 
     prompt: str
     answer: str
@@ -32,10 +32,10 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Hold many examples as one text.
+    """Many examples in one string.
 
-    `bounds_N2` says where each prompt and each answer ends in `text`; a prompt begins where the answer before it ends.
-    `lines_N` are the line numbers in the file that they come from, if there is one.
+    `bounds_N2` holds the ends of each prompt and answer in `text`; a prompt begins where the previous answer ends.
+    `lines_N` are the line numbers of the examples in their file, if they come from one.
     """
 
     name: str
@@ -60,24 +60,24 @@ class Examples:
 
     @cached_property
     def sha256(self) -> str:
-        """Return the checksum of the texts and of where each begins and ends, as hexadecimal digits."""
+        """Return the SHA-256 of the texts and their bounds, as hexadecimal digits."""
         checksum = hashlib.sha256(self.text.encode())
         checksum.update(self.bounds_N2.astype("<i8").tobytes())
         return checksum.hexdigest()
 
     @property
     def longest(self) -> int:
-        """Return the most characters that a prompt and its answer have together."""
+        """Return the characters of the longest prompt and answer together."""
         return int(np.diff(self.bounds_N2[:, 1], prepend=0).max())
 
     def where(self, index: int) -> str:
-        """Return the words by which a message names an example."""
+        """Return the name of an example in messages."""
         if self.lines_N is None:
             return f"{self.name}, problem {index + 1:,}"
         return f"{self.name}, line {int(self.lines_N[index]):,}"
 
     def take(self, chosen_N: NDArray[np.bool_]) -> "Examples":
-        """Return the chosen examples, in their order."""
+        """Return the chosen examples in order."""
         kept = (example for example, taken in zip(self, chosen_N.tolist(), strict=True) if taken)
         lines = None if self.lines_N is None else self.lines_N[chosen_N]
         return gather(self.name, kept, self.notes, lines)
@@ -86,7 +86,7 @@ class Examples:
 def gather(
     name: str, examples: Iterable[Example], notes: tuple[str, ...] = (), lines_N: NDArray[np.int64] | None = None
 ) -> Examples:
-    """Put single examples together."""
+    """Combine single examples."""
     parts: list[str] = []
     lengths: list[int] = []
     for example in examples:
@@ -97,20 +97,19 @@ def gather(
 
 
 def shortened(text: str, most: int = 160) -> str:
-    """Return a prompt or answer as it is shown: the beginning of what would fill the screen."""
+    """Return at most this many characters of a prompt or answer, for display."""
     return text if len(text) <= most else text[:most] + "..."
 
 
 def split_examples(
     examples: Examples, fraction: float, validation: Examples | None = None
 ) -> tuple[Examples, Examples]:
-    """Divide into training and validation: a share of the different prompts is held out, with all their answers.
+    """Split into training and validation: hold out a fraction of the distinct prompts, with all their answers.
 
-    They are drawn by chance: every tenth of the numbers 1, 2, 3 and so on, say, would end in the same digit. The same
-    file is always divided alike.
+    They are drawn at random, with a fixed seed: every tenth of the numbers 1, 2, 3 and so on, for example, would end in
+    the same digit.
 
-    Separate validation examples take the place of the division. Raises CorpusError if there are fewer than two
-    different prompts to divide.
+    Separate validation examples replace the split. Raises CorpusError if there are fewer than two distinct prompts.
     """
     if validation is not None:
         return examples, validation
@@ -119,8 +118,8 @@ def split_examples(
     count = len(numbers)
     if count < 2:
         raise CorpusError(
-            f"{examples.name} holds {count} different prompt{'s' * (count != 1)}, and one for training and one to be "
-            "measured on are needed: give more, or a validation file"
+            f"{examples.name} holds {count} different prompt{'s' * (count != 1)}, and training and validation need one "
+            "each: give more, or a validation file"
         )
     held = min(max(1, round(count * fraction)), count - 1)
     held_N = np.random.default_rng(0).permutation(count)[number_N] < held
@@ -128,6 +127,6 @@ def split_examples(
 
 
 def shared_prompts(training: Examples, validation: Examples) -> int:
-    """Count the validation examples whose prompt is also learnt."""
+    """Count the validation examples whose prompt is also in the training examples."""
     learnt = {example.prompt for example in training}
     return sum(example.prompt in learnt for example in validation)

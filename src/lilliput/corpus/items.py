@@ -1,10 +1,9 @@
-"""Texts that are made of items: lists (names, words, titles; one a line) and collections (haiku, jokes; blocks).
+"""Texts that consist of items: lists (a name, word or title per line) and collections (blocks such as haiku or jokes).
 
-The order of items is mere convention, so some of them may be drawn to be held out, and a list may be shuffled. That
-would spoil any other text, so only what is surely made of items is taken for it: lines that are sorted, or short and
-different words and names; blocks between lines that are only `%`, as in the files of fortune; blocks between empty
-lines that have the same small number of lines and end where a sentence does. Verse, prose, code, dialogues, tables and
-logs are none of these.
+The order of items does not matter, so that a random sample of them can be held out, and a list can be shuffled. This
+would spoil any other text, so the detection is strict: lines that are sorted, or short and distinct words and names;
+blocks between lines of only `%`, as in fortune files; blocks between empty lines that have the same small number of
+lines and end with a sentence. Verse, prose, code, dialogues, tables and logs are not items.
 """
 
 import random
@@ -21,7 +20,7 @@ import regex
 
 ItemKind = Literal["line", "block", "percent"]
 SEPARATORS: dict[ItemKind, str] = {"line": "\n", "block": "\n\n", "percent": "\n%\n"}
-"""What stands behind each item, and so in front of the next one."""
+"""The separator after each item."""
 
 _SEED = 1  # the same items are held out in every run on a text
 _BETWEEN: dict[ItemKind, regex.Pattern[str]] = {
@@ -30,63 +29,62 @@ _BETWEEN: dict[ItemKind, regex.Pattern[str]] = {
     "percent": regex.compile(r"(?m)^%[^\S\n]*$"),
 }
 _SAMPLED, _STRETCHES = 10_000, 20
-"""Lines or blocks that are looked at, and of how many stretches of a longer text."""
+"""Lines or blocks to examine, and the number of stretches to take them from in a longer text."""
 _FEWEST, _FEWEST_OF_WORDS, _FEWEST_SORTED, _FEWEST_PERCENT = 20, 100, 50, 10
-"""Items from which on a list of words is one, of names of several words, a sorted list, a collection with `%`."""
+"""The fewest items of a list of words, of a list of longer names, of a sorted list, and of a collection with `%`."""
 _SORTED, _PARTLY_SORTED = 0.97, 0.7
-"""Share of neighbours in ascending order; where chance rules it is a half."""
+"""Fraction of neighbours in ascending order; in random order it is a half."""
 _SAME_FORM = 0.95
 _LONGEST_LINE, _LONGEST_BLOCK = 30, 250
-"""Characters: longer lines of one word are wrapped text, longer blocks are stanzas or paragraphs."""
+"""Characters; longer lines are wrapped text, longer blocks are stanzas or paragraphs."""
 
-# Each character of these scripts counts as a word: they are written without blanks.
+# Scripts without spaces between words; each character counts as a word.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_WORD = regex.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_WORD_OR_CHARACTER = regex.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
 _PLAIN = regex.compile(r"[\p{L}\p{M}\s'’.\-]")
 _LETTERS = regex.compile(r"[\p{L}\p{M}\s\p{P}]")
-_ENDS_IN_A_SIGN = regex.compile(r"[\p{P}\p{S}]\s*\Z")
-_GOES_ON = regex.compile(r"[,;:\-–—]\s*\Z")
+_ENDS_IN_PUNCTUATION = regex.compile(r"[\p{P}\p{S}]\s*\Z")
+_UNFINISHED = regex.compile(r"[,;:\-–—]\s*\Z")
 _INNER_MARK = regex.compile(r"[,;:!?…\"“”«»()]")
 _SPEAKER = regex.compile(r"(?m)^[^\s:][^:\n]{0,30}:(?:\s|$)")
 _MARKUP = regex.compile(r"(?m)^(?:%[^\n]*\S|\\)")
-_DELIMITERS = [regex.compile(sign) for sign in (r",(?!\s)", ";", "\t", r"\|", "=")]
+_COLUMN_DELIMITERS = [regex.compile(pattern) for pattern in (r",(?!\s)", ";", "\t", r"\|", "=")]
 
 
 @dataclass(frozen=True)
 class Items:
-    """The items of a text, in their order, without what stands between them."""
+    """The items of a text in order, without separators."""
 
     kind: ItemKind
     texts: tuple[str, ...]
 
     @cached_property
     def ascending(self) -> float:
-        """Return the share of neighbours in ascending order, by that way of sorting which most of them keep to."""
+        """Return the fraction of neighbours in ascending order, under the best-fitting of several sort keys."""
         return max(_share(after > before for before, after in _pairs(self.texts, key)) for key in _KEYS)
 
     @property
     def in_order(self) -> bool:
-        """Whether their order is, at least in large parts, that of the alphabet."""
+        """Return whether the items are, at least in large parts, in alphabetical order."""
         return self.ascending >= _PARTLY_SORTED
 
     @property
     def described(self) -> str:
-        """Return what they are, in words: "a sorted list of 20,000 lines"."""
+        """Return a description such as "a sorted list of 20,000 lines"."""
         order = "sorted " if self.ascending >= _SORTED else "partly sorted " if self.in_order else ""
-        what = (
-            f"list of {len(self.texts):,} lines" if self.kind == "line" else f"collection of {len(self.texts):,} items"
-        )
-        return f"a {order}{what}"
+        count = len(self.texts)
+        noun = f"list of {count:,} lines" if self.kind == "line" else f"collection of {count:,} items"
+        return f"a {order}{noun}"
 
     def joined(self, texts: Iterable[str]) -> str:
-        """Return items as a text, each with the separator behind it."""
+        """Return items as a text, each followed by the separator."""
         return "".join(text + SEPARATORS[self.kind] for text in texts)
 
     def drawn(self, fraction: float) -> tuple[list[str], list[str]]:
-        """Return the items to learn and those that are held out: about this share of them, drawn at random.
+        """Return the training items and the held-out items, about this fraction of all, drawn at random.
 
-        Equal items stay together. Those of a sorted list are shuffled, others keep their order. There must be at least
-        two different items; both sides get one.
+        Equal items stay together. A sorted list is shuffled, other items keep their order. There must be at least two
+        distinct items; each part gets at least one.
         """
         counts = Counter(self.texts)
         order = list(counts)
@@ -102,7 +100,7 @@ class Items:
         return self.shuffled(parts[0]), self.shuffled(parts[1])
 
     def shuffled(self, texts: Sequence[str]) -> list[str]:
-        """Return items in random order if their order is that of the alphabet, else as they stand."""
+        """Return items in random order if they are in alphabetical order, else unchanged."""
         mixed = list(texts)
         if self.in_order:
             random.Random(_SEED).shuffle(mixed)
@@ -110,12 +108,12 @@ class Items:
 
 
 def split_items(text: str, kind: ItemKind) -> list[str]:
-    """Return the items of a text, without empty ones and without blank space behind them."""
+    """Return the items of a text, without empty ones and without trailing white space."""
     return [text[start:stop] for start, stop in item_spans(text, kind)]
 
 
 def item_spans(text: str, kind: ItemKind) -> Iterator[tuple[int, int]]:
-    """Yield where each item that `split_items` returns begins and ends."""
+    """Yield the start and stop of each item that `split_items` returns."""
     start = 0
     for stop, following in [*(match.span() for match in _BETWEEN[kind].finditer(text)), (len(text), len(text))]:
         part = text[start:stop].rstrip()
@@ -126,16 +124,16 @@ def item_spans(text: str, kind: ItemKind) -> Iterator[tuple[int, int]]:
 
 
 def find_items(documents: Sequence[str]) -> Items | None:
-    """Return the items that a text is made of, given by its documents; None unless it surely is."""
-    for kind, sure in _SIGNS.items():
+    """Return the items of a text, given as documents; None unless it surely consists of items."""
+    for kind, is_certain in _TESTS.items():
         items = _items(documents, kind)
-        if sure(documents, items):
+        if is_certain(documents, items):
             return items
     return None
 
 
 def items_of(documents: Sequence[str]) -> Items:
-    """Return the parts of any text as items: between lines of `%`, else between empty lines, else the lines."""
+    """Split any text into items: at lines of `%`, else at empty lines, else into lines."""
     if any(_BETWEEN["percent"].search(document) for document in documents):
         return _items(documents, "percent")
     several = len(documents) > 1 and any("\n" in document.strip() for document in documents)
@@ -145,8 +143,8 @@ def items_of(documents: Sequence[str]) -> Items:
 
 
 def fixed_form(kind: ItemKind, texts: Sequence[str]) -> tuple[str, str] | None:
-    """Return the length, or the number of lines, that nearly all items have: in words and as a regular expression."""
-    if len(set(texts)) < max(_FEWEST, len(texts) / 2):  # a line that comes again and again says nothing of others
+    """Return the length or number of lines of nearly all items, in words and as a regular expression; else None."""
+    if len(set(texts)) < max(_FEWEST, len(texts) / 2):  # repeated lines say nothing about the others
         return None
     measure: Callable[[str], int] = len if kind == "line" else (lambda text: text.count("\n") + 1)
     number, times = Counter(map(measure, texts)).most_common(1)[0]
@@ -163,7 +161,7 @@ def _items(documents: Sequence[str], kind: ItemKind) -> Items:
 
 
 def _sampled(texts: Sequence[str]) -> list[Sequence[str]]:
-    """Return stretches of neighbours, all or evenly spread."""
+    """Return all texts, or evenly spread stretches of them."""
     if len(texts) <= _SAMPLED:
         return [texts]
     size = _SAMPLED // _STRETCHES
@@ -172,7 +170,7 @@ def _sampled(texts: Sequence[str]) -> list[Sequence[str]]:
 
 
 def _pairs(texts: Sequence[str], key: Callable[[str], str]) -> list[tuple[str, str]]:
-    """Return the neighbours that differ in more than digits, which count up in logs and tables too."""
+    """Return pairs of neighbours whose keys differ; keys ignore digits, which also count up in logs and tables."""
     return [pair for part in _sampled(texts) for pair in pairwise(map(key, part)) if pair[0] != pair[1]]
 
 
@@ -202,8 +200,8 @@ def _letter_share(texts: Sequence[str], pattern: regex.Pattern[str]) -> float:
 
 
 def _is_table(lines: Sequence[str]) -> bool:
-    """Tell whether nearly all lines have the same delimiter equally often."""
-    for delimiter in _DELIMITERS:
+    """Return whether nearly all lines have the same number of some delimiter."""
+    for delimiter in _COLUMN_DELIMITERS:
         number, times = Counter(len(delimiter.findall(line)) for line in lines).most_common(1)[0]
         if (number and times > 0.6 * len(lines)) or _share(delimiter.search(line) is not None for line in lines) > 0.8:
             return True
@@ -237,17 +235,17 @@ def _is_sorted(items: Items, lines: Sequence[str], distinct: float) -> bool:
 
 
 def _are_names(lines: Sequence[str]) -> bool:
-    """Tell whether lines are words, or names of a few words."""
-    words = statistics.median(len(_WORD.findall(line)) for line in lines)
-    few = words == 1
+    """Return whether lines are words, or names of a few words."""
+    words = statistics.median(len(_WORD_OR_CHARACTER.findall(line)) for line in lines)
+    single = words == 1
     return (
         words <= 3
-        and len(lines) >= (_FEWEST if few else _FEWEST_OF_WORDS)
+        and len(lines) >= (_FEWEST if single else _FEWEST_OF_WORDS)
         and statistics.median(map(len, lines)) <= _LONGEST_LINE
         and _share(len(line) <= 2 * _LONGEST_LINE for line in lines) >= 0.99
         and _letter_share(lines, _PLAIN) >= 0.9
-        and _share(_ENDS_IN_A_SIGN.search(line) is not None for line in lines) <= (0.05 if few else 0.02)
-        and (few or _share(_INNER_MARK.search(line) is not None for line in lines) <= 0.1)
+        and _share(_ENDS_IN_PUNCTUATION.search(line) is not None for line in lines) <= (0.05 if single else 0.02)
+        and (single or _share(_INNER_MARK.search(line) is not None for line in lines) <= 0.1)
     )
 
 
@@ -255,7 +253,7 @@ def _is_percent(documents: Sequence[str], items: Items) -> bool:
     lines = sum(document.count("\n") + 1 for document in documents)
     marks = sum(len(_BETWEEN["percent"].findall(document)) for document in documents)
     markup = sum(len(_MARKUP.findall(document)) for document in documents)
-    # A lone % is a comment in LaTeX and MATLAB, where other lines begin with one as well.
+    # In LaTeX and MATLAB a line of only % is a comment, but other lines begin with % as well.
     return marks >= _FEWEST_PERCENT and len(items.texts) >= _FEWEST_PERCENT and markup <= 0.02 * lines
 
 
@@ -274,14 +272,14 @@ def _is_collection(documents: Sequence[str], items: Items) -> bool:
         and statistics.median(map(len, blocks)) <= _LONGEST_BLOCK
         and _share(line[0].isspace() for line in lines) <= 0.05
         and _letter_share(lines, _LETTERS) >= 0.9
-        # A stanza that goes on in the next one ends in a comma, and whoever speaks is named.
-        and _share(_GOES_ON.search(block) is not None for block in blocks) <= 0.05
+        # Stanzas often continue after a comma, and dialogues name the speakers.
+        and _share(_UNFINISHED.search(block) is not None for block in blocks) <= 0.05
         and _share(_SPEAKER.search(block) is not None for block in blocks) <= 0.2
         and not _is_table(lines)
     )
 
 
-_SIGNS: dict[ItemKind, Callable[[Sequence[str], Items], bool]] = {
+_TESTS: dict[ItemKind, Callable[[Sequence[str], Items], bool]] = {
     "percent": _is_percent,
     "line": _is_list,
     "block": _is_collection,

@@ -1,9 +1,9 @@
-"""Labels: what kind of text a document is, told to the model by one character.
+"""Labels: mark the kind of each document, for the model, with one character.
 
-The character of a document's label, one that no text uses, stands before the document, before each of its paragraphs,
-and before a line that begins far from the last one. So nearly every window holds one, the model learns where they
-stand, and a writer only has to forbid those of the other labels. They are no part of the text: nobody sees them, and
-they do not count as characters of it. What the model pays for guessing them counts.
+Each label has a character that no text uses. It is inserted before the document, before each of its paragraphs, and
+before a line that begins far after the last one. So nearly every window contains it, the model learns its positions,
+and sampling only has to exclude the characters of other labels. The characters are not part of the text: they are not
+shown, and not counted as characters. The loss of predicting them does count.
 
 Control codes as in CTRL (Keskar et al. 2019, arXiv 1909.05858), repeated because the context is short. Left out:
 several labels for one document.
@@ -22,41 +22,41 @@ from lilliput.corpus.settings import LabelKind
 from lilliput.errors import CorpusError
 
 EVERY = 200
-"""Characters after which the next line begins with the label again."""
+"""Characters after which the label is repeated at the start of the next line."""
 MOST = 6000
-_FIRST = 0xF0000  # the first of a plane that Unicode leaves to private use
-_LABELS = re.compile(f"[{chr(_FIRST)}-{chr(_FIRST + MOST - 1)}]")
+_FIRST_LABEL = 0xF0000  # the first of a private-use plane
+_LABELS = re.compile(f"[{chr(_FIRST_LABEL)}-{chr(_FIRST_LABEL + MOST - 1)}]")
 _ROW = re.compile(r":\d+\Z")
-"""Behind the name of a table stands the number of the row."""
-_LINES = re.compile(r"[^\n]*\n|[^\n]+")
+"""The row number after the name of a table."""
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def label_documents(corpus: Corpus, kind: LabelKind) -> Corpus:
-    """Return the corpus with a label for every document: the name of its file or folder, or a field of its row.
+    """Return the corpus with every document labelled by its file, its folder or a field of its row.
 
-    Raises CorpusError where a document has none, and unless there are at least two.
+    Raises CorpusError if a document has no label, or the number of labels is not from 2 to `MOST`.
     """
     named = [label_of(corpus.name, document, kind) for document in corpus.documents]
     return _marked(corpus, named, label_characters(corpus.name, kind, named))
 
 
 def label_characters(name: str, kind: LabelKind, labels: Iterable[str]) -> dict[str, str]:
-    """Return the character of each of the labels in the text `name`, in the order of the alphabet.
+    """Return the character of each label of the text `name`, in alphabetical order.
 
-    Raises CorpusError unless there are at least two.
+    Raises CorpusError if the number of labels is not from 2 to `MOST`.
     """
     names = sorted(set(labels))
     if not 2 <= len(names) <= MOST:
         count = f"only one: {names[0]}" if len(names) == 1 else f"{len(names):,}"
         raise CorpusError(
-            f"data.labels={kind} finds {count} in {name}, and from 2 to {MOST:,} labels can be told apart: "
+            f"data.labels={kind} finds {count} in {name}, and 2 to {MOST:,} labels are needed: "
             "choose another of file, folder and field, or leave it out"
         )
-    return {label: chr(_FIRST + number) for number, label in enumerate(names)}
+    return {label: chr(_FIRST_LABEL + number) for number, label in enumerate(names)}
 
 
 def label_alike(corpus: Corpus, kind: LabelKind, labels: Mapping[str, str]) -> Corpus:
-    """Return a corpus with the labels of another one; documents that have none of these stay without."""
+    """Return a corpus with the labels of another one; documents with other labels stay unlabelled."""
     named = []
     for document in corpus.documents:
         try:
@@ -71,7 +71,7 @@ def label_fragments(
 ) -> Iterator[Fragment]:
     """Yield the documents of the text `name` with the characters of their labels.
 
-    Raises CorpusError for a document that has no label, and for one that holds such a character.
+    Raises CorpusError for a document without a label, or with a character that marks labels.
     """
     for origin, document in groupby(fragments, itemgetter(0)):
         marker = Marker(labels.get(label_of(name, origin, kind), ""))
@@ -82,26 +82,26 @@ def label_fragments(
 
 
 class Marker:
-    """Puts the character of a label into a document that comes in parts."""
+    """Insert the character of a label into a document that comes in parts."""
 
     def __init__(self, character: str) -> None:
         self._character = character
-        self._since = EVERY  # characters
-        self._blank = True  # whether the last line is
-        self._within = False  # whether the last line has begun with visible characters and may go on
+        self._since = EVERY  # characters since the last label
+        self._blank = True  # whether the last line is blank
+        self._within = False  # whether the last line has visible text and no end yet
         self.rest = ""
-        """Blank space at the end, held back since it may be the beginning of a line with text."""
+        """White space at the end, held back since text may follow on the same line."""
 
     @property
     def due(self) -> bool:
-        """Whether a line behind the text would begin with the character."""
+        """Return whether the next line would begin with the character."""
         return self._blank or self._since >= EVERY
 
     def mark(self, text: str) -> str:
-        """Return the next part of the document with the character, and what was held back before it."""
+        """Return the next part of the document with the character, after any white space held back."""
         parts: list[str] = []
         text, self.rest = self.rest + text, ""
-        for line in _LINES.findall(text):
+        for line in _LINE.findall(text):
             blank = not line.strip()
             if not self._within:
                 if blank and not line.endswith("\n"):
@@ -124,7 +124,7 @@ def mark(text: str, character: str) -> str:
 
 
 def mark_prompt(text: str, character: str) -> str:
-    """Return the beginning of a text with the character of its label, also before a line that is yet to come."""
+    """Return a prompt with the character of its label, also before an empty last line."""
     lines, last = text[: text.rfind("\n") + 1], text[text.rfind("\n") + 1 :]
     if last.strip():
         return mark(text, character)
@@ -133,19 +133,19 @@ def mark_prompt(text: str, character: str) -> str:
 
 
 def unmark(text: str) -> str:
-    """Return the text without the characters of labels."""
+    """Return the text without the characters that mark labels."""
     return _LABELS.sub("", text)
 
 
 def label_of(corpus: str, document: Document | Origin, kind: LabelKind) -> str:
-    """Return the label of a document in the text `corpus`. Raises CorpusError if it has none."""
+    """Return the label of a document of the text `corpus`. Raises CorpusError if it has none."""
     if kind == "file":
         name = PurePosixPath(_ROW.sub("", document.name)).name
         while PurePosixPath(name).suffix.lower() in PACKED:
             name = PurePosixPath(name).stem
         return PurePosixPath(name).stem
     if kind == "folder":
-        label, lacking = document.folder, "stands in no folder"
+        label, lacking = document.folder, "is in no folder"
     else:
         label, lacking = (document.label or "").strip(), 'has no "label"'
     if not label:
@@ -165,6 +165,6 @@ def _marked(corpus: Corpus, named: list[str], labels: Mapping[str, str]) -> Corp
 def _require_unmarked(name: str, text: str) -> None:
     if _LABELS.search(text):
         raise CorpusError(
-            f"{name} holds a character between U+{_FIRST:X} and U+{_FIRST + MOST - 1:X}, which stand for "
+            f"{name} holds a character between U+{_FIRST_LABEL:X} and U+{_FIRST_LABEL + MOST - 1:X}, which stand for "
             "labels here: take it out, or leave out data.labels"
         )

@@ -1,12 +1,11 @@
-"""Divide a corpus into a training and a validation text that share nothing.
+"""Split a corpus into a training and a validation text without overlap.
 
-By position the validation text is the end of the corpus: the honest choice for one long text, whose neighbouring lines
-resemble one another. In pieces the text is divided into equal stretches, and the end of each is held out: the choice
-for a text whose end is unlike the rest. By document whole documents are held out at even distances: the choice for many
-short ones. By items some lines of a list, or blocks of a collection, are drawn at random, and a sorted list is
-shuffled: by position only the end of the alphabet would be held out. That is done for what is surely a list or a
-collection (`items`), since in any other text a random split puts neighbours of every validation line into the training
-text.
+- position: hold out the end of the corpus. The honest choice for one long text, whose neighbouring lines are similar.
+- pieces: divide the text into equal pieces and hold out the end of each, for a text whose end is unlike the rest.
+- document: hold out whole documents at even distances, for many short ones.
+- items: hold out lines of a list, or blocks of a collection, at random, and shuffle a sorted list: by position, only
+  the end of the alphabet would be held out. The default only for a text that is surely a list or a collection
+  (`items`); in other texts a random split puts neighbours of every validation line into the training text.
 """
 
 import math
@@ -24,45 +23,45 @@ from lilliput.wording import counted
 _ZERO_WIDTH_JOINER = "\u200d"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 PIECES, LEAST_PIECE = 20, 500
-"""Pieces that are held out at most, and the characters that each of them, and of what lies between them, has at least:
-many, so that they stand for all of the text, and long, since little is known at the beginning of each."""
-_LINES: tuple[str, ...] = ("\n\n", "\n")
+"""The largest number of held-out pieces, and the fewest characters of each and between two of them: many, to represent
+all of the text, and long, since there is little context at the start of each."""
+_LINE_BOUNDARIES: tuple[str, ...] = ("\n\n", "\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Hold the two texts, each in segments that did not follow one another; no character of the corpus is in both."""
+    """The two texts, each in segments that were not adjacent in the corpus."""
 
     training_segments: tuple[str, ...]
     validation_segments: tuple[str, ...]
     by: SplitKind = "position"
     items: Items | None = None
-    """The items of the whole text, if it has some."""
+    """The items of the whole text, if it has any."""
     notes: tuple[str, ...] = ()
     """Notes on the items."""
 
     @property
     def training(self) -> str:
-        """Return the segments to learn from, joined."""
+        """Return the training segments, joined."""
         return "".join(self.training_segments)
 
     @property
     def validation(self) -> str:
-        """Return the segments that are held out, joined."""
+        """Return the validation segments, joined."""
         return "".join(self.validation_segments)
 
 
 def split_kind(corpus: Corpus, settings: SplitSettings) -> SplitKind:
-    """Return how a corpus is divided: what the settings say, or what suits it where they leave it open."""
+    """Return how to split a corpus: as in the settings, or if automatic, by items or by position."""
     if settings.by != "automatic":
         return settings.by
     return "position" if corpus.items is None else "items"
 
 
 def split(corpus: Corpus, settings: SplitSettings, validation: Corpus | None = None) -> Split:
-    """Divide a corpus; a separate validation corpus takes the place of the division.
+    """Split a corpus; a separate validation corpus replaces the split.
 
-    Raises CorpusError if no training text or no validation text would be left.
+    Raises CorpusError if the training text or the validation text would be empty.
     """
     by = split_kind(corpus, settings)
     items = _required_items(corpus) if by == "items" else corpus.items
@@ -107,36 +106,36 @@ def _by_items(corpus: Corpus, items: Items, fraction: float, validation: Corpus 
 
 
 def _shared(items: Items | None, result: Split) -> list[str]:
-    """Return the note on how many of the held-out items are also in the training text."""
+    """Return a note on how many of the held-out items are also in the training text."""
     if items is None:
         return []
     held = split_items(result.validation, items.kind)
     learned = set(split_items(result.training, items.kind))
     shared = sum(item in learned for item in held)
-    share = f"{shared:,} of the {counted(len(held), 'item')} that are held out ({shared / max(1, len(held)):.1%})"
-    return [f"{share} stand in the text to learn too: the loss on them says less"] if shared else []
+    share = f"{shared:,} of the {counted(len(held), 'held-out item')} ({shared / max(1, len(held)):.1%})"
+    return [f"{share} are also in the training text: the loss on them says less"] if shared else []
 
 
 def _form(corpus: Corpus, items: Items | None) -> list[str]:
-    """Return the note on a form that nearly all items have, or all lines of what may be a list."""
+    """Return a note on the form that nearly all items have, or nearly all lines of a possible list."""
     if items is not None:
-        form, what = fixed_form(items.kind, items.texts), "item"
+        form, unit = fixed_form(items.kind, items.texts), "item"
     else:
-        form, what = fixed_form("line", split_items(corpus.text, "line")), "line"
+        form, unit = fixed_form("line", split_items(corpus.text, "line")), "line"
     if form is None:
         return []
-    return [f"nearly every {what} has {form[0]}: lilliput sample RUN --items 20 --match '{form[1]}' keeps to that"]
+    return [f"nearly every {unit} has {form[0]}: lilliput sample RUN --items 20 --match '{form[1]}' keeps to that"]
 
 
 def _by_position(text: str, by: SplitKind, fraction: float) -> Split:
-    """Hold out the end of the text, or in pieces the end of each of its equal stretches."""
-    count, boundaries = 1, _LINES
+    """Hold out the end of the text, or of each of its equal pieces."""
+    count, boundaries = 1, _LINE_BOUNDARIES
     if by == "pieces":
         smaller = int(len(text) * min(fraction, 1 - fraction))
         count = max(1, min(PIECES, smaller // LEAST_PIECE))
     if count > 1:
-        # One cut may part a word where there are no lines, but not many of them.
-        boundaries = (*_LINES, " ")
+        # In a text without lines, a single cut may divide a word, but many cuts must not.
+        boundaries = (*_LINE_BOUNDARIES, " ")
     cuts = [_cut(text, 1 - number / count, boundaries) for number in range(1, count)]
     training, validation = [], []
     for start, stop in pairwise([0, *cuts, len(text)]):
@@ -160,7 +159,7 @@ def _by_document(corpus: Corpus, fraction: float) -> Split:
 
 def documents_due(count: int, fraction: float) -> int:
     """Return how many of the first `count` documents are held out."""
-    # The small term undoes rounding: a tenth of ten documents is one, and not nearly one.
+    # The small term compensates rounding errors: a tenth of ten documents is one, not slightly less.
     return math.floor(count * fraction + 1e-9)
 
 
@@ -169,41 +168,41 @@ def _joined(documents: Sequence[Document], held: Sequence[bool], wanted: bool) -
 
 
 def _cut(text: str, fraction: float, boundaries: Sequence[str]) -> int:
-    """Return where the last part of a text begins: behind a boundary near the mark, else between two graphemes."""
-    mark = int(len(text) * (1 - fraction))
-    smaller = min(mark, len(text) - mark)
+    """Return where to cut off the last part of a text: after a boundary nearby, else between two graphemes."""
+    target = int(len(text) * (1 - fraction))
+    smaller = min(target, len(text) - target)
     reach = min(smaller // 2, max(80, smaller // 50))
     for boundary in boundaries:
-        if starts := _starts(text, boundary, mark - reach, mark + reach):
-            nearest = min(starts, key=lambda start: abs(start - mark))
+        if starts := _starts(text, boundary, target - reach, target + reach):
+            nearest = min(starts, key=lambda start: abs(start - target))
             if text[:nearest].strip() and text[nearest:].strip():
                 return nearest
-    return _between_graphemes(text, mark)
+    return _between_graphemes(text, target)
 
 
 def _starts(text: str, boundary: str, low: int, high: int) -> list[int]:
     """Return the positions right after every boundary, from low to high inclusive."""
     starts = []
-    place = text.find(boundary, max(0, low - len(boundary)), high)
-    while place >= 0:
-        start = place + len(boundary)
-        while start < len(text) and text[start] == "\n":  # blank lines belong to what stands before them
+    position = text.find(boundary, max(0, low - len(boundary)), high)
+    while position >= 0:
+        start = position + len(boundary)
+        while start < len(text) and text[start] == "\n":  # blank lines belong to the text before them
             start += 1
         if low <= start <= high and (start == len(text) or not _joins(text[start - 1], text[start])):
             starts.append(start)
-        place = text.find(boundary, start, high)
+        position = text.find(boundary, start, high)
     return starts
 
 
-def _between_graphemes(text: str, mark: int) -> int:
-    for cut in chain(range(mark, len(text)), range(mark - 1, 0, -1)):
+def _between_graphemes(text: str, target: int) -> int:
+    for cut in chain(range(target, len(text)), range(target - 1, 0, -1)):
         if cut > 0 and not _joins(text[cut - 1], text[cut]):
             return cut
-    return mark
+    return target
 
 
 def _joins(before: str, after: str) -> bool:
-    """Tell whether a cut between two characters would break a line end, an accent or an emoji."""
+    """Return whether a cut between two characters would break a line end, an accent or an emoji."""
     return (
         before + after == "\r\n"
         or unicodedata.category(after).startswith("M")

@@ -1,10 +1,10 @@
-"""How many words a text has, as papers on language modelling count them."""
+"""Count the words of a text as papers on language modelling do."""
 
 
 def count_words(text: str) -> int:
-    """Count the words between blank space, and every line end as one more.
+    """Count the words separated by white space, and every line end as one more.
 
-    So WikiText's figures are counted: its validation set has 217,646 words and its test set 245,569 (Merity et al.,
-    "Pointer Sentinel Mixture Models", ICLR 2017, table 1). The counts of two parts add up if the cut is in no word.
+    This is how WikiText's words are counted: 217,646 in the validation set and 245,569 in the test set (Merity et al.,
+    "Pointer Sentinel Mixture Models", ICLR 2017, table 1). The counts of two parts add up if no word is cut.
     """
     return len(text.split()) + text.count("\n")
