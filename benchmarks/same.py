@@ -57,7 +57,10 @@ def command(tree: Path, *arguments: str) -> bytes:
 
 def length_flag(tree: Path) -> str:
     """Return the name of the flag for the number of tokens, which earlier commits have under another name."""
-    return "--max-tokens" if "max_tokens" in (tree / "src/lilliput/cli/sample.py").read_text() else "--length"
+    module = tree / "src/lilliput/cli/commands/sample.py"
+    if not module.exists():
+        module = tree / "src/lilliput/cli/sample.py"
+    return "--max-tokens" if "max_tokens" in module.read_text() else "--length"
 
 
 def run(tree: Path, name: str, text: Path, folder: Path) -> dict[str, Any]:

@@ -234,7 +234,7 @@ def test_every_tokenizer_goes_the_whole_way(lilliput: Lilliput, kind: str) -> No
 
 @pytest.mark.slow
 def test_the_demo_shows_the_whole_way(lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lilliput.cli import demo
+    from lilliput.cli.commands import demo
 
     monkeypatch.setattr(demo, "TEXTS", ("python-docs",))
     outcome = lilliput("demo", "--minutes", "0.03")

@@ -1,6 +1,6 @@
-"""The command line: one file per verb, which parses, calls and prints.
+"""The command line: `commands` has one module per command, and the modules here serve several of them or its options.
 
-A verb's module imports nothing heavy at the top, so that `--help` answers at once. Heavy imports are inside `run`.
+A command's module imports nothing heavy at the top, so that `--help` answers at once. Heavy imports are inside `run`.
 """
 
 import os

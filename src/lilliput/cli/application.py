@@ -42,7 +42,7 @@ def build_app(verbs: tuple[str, ...] | list[str] = VERBS) -> typer.Typer:
     )
     app.callback()(_options)
     for verb in verbs:
-        module = importlib.import_module(f"lilliput.cli.{verb}")
+        module = importlib.import_module(f"lilliput.cli.commands.{verb}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb)
         else:
