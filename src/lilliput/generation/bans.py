@@ -1,7 +1,7 @@
-"""Texts that must not be written, and tokens that are named by their text.
+"""Banned texts, and biases of tokens named by their text.
 
-A text may be written by any split into tokens, and where a character is none of the vocabulary by parts of its bytes.
-So what is compared are hexadecimal digits: of the latest tokens, and of each one that might follow.
+A text can be split into tokens in many ways, and a character outside the vocabulary is spelled by parts of its bytes.
+So bans compare hexadecimal digits: those of the latest tokens with those of each possible next token.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,9 +15,9 @@ from lilliput.tokenizers.escape import NIBBLES, to_hex
 
 
 def named_bias(tokenizer: Tokenizer, by_text: Mapping[str, float]) -> Filter:
-    """Return the filter `bias` for tokens that are named by their text.
+    """Return the filter `bias` for tokens named by their text.
 
-    Raises GenerationError for a text that is no single token of this vocabulary.
+    Raises GenerationError for a text that is not a single token of this vocabulary.
     """
     values = {}
     for text, value in by_text.items():
@@ -32,32 +32,32 @@ def named_bias(tokenizer: Tokenizer, by_text: Mapping[str, float]) -> Filter:
 
 
 def never(tokenizer: Tokenizer, text: str) -> Filter:
-    """Return a filter that forbids every token with which the text so far would end in, or go on past, `text`.
+    """Return a filter that forbids every token that would complete or contain `text`.
 
-    `text` is normalised as the tokenizer does. What the ids hold already is no matter.
+    `text` is normalised by the tokenizer. It may already be in the ids.
     """
-    wanted = _digits(tokenizer.normalized(text))
+    banned = _digits(tokenizer.normalized(text))
     digits = [_digits(piece) for piece in tokenizer.pieces]
-    # A token of nibbles may begin in the middle of a byte, no other one may.
+    # Only a token of nibbles may begin in the middle of a byte.
     free_V = np.array([piece[:1] in NIBBLES for piece in tokenizer.pieces])
     inside = [
-        ban([id for id, piece in enumerate(digits) if _holds(piece, wanted, first=1 if half and free_V[id] else 2)])
+        ban([id for id, piece in enumerate(digits) if _contains(piece, banned, first=1 if half and free_V[id] else 2)])
         for half in (0, 1)
     ]
     completing = []
-    for place in range(len(wanted)):
-        begins_V = np.array([piece.startswith(wanted[place:]) for piece in digits])
+    for position in range(len(banned)):
+        begins_V = np.array([piece.startswith(banned[position:]) for piece in digits])
         completing.append([ban(np.flatnonzero(begins_V & kind_V).tolist()) for kind_V in (free_V, ~free_V)])
 
     def forbid(logits_V: Logits, ids: Sequence[int]) -> Logits:
-        tail, half = _tail(tokenizer.pieces, digits, ids, len(wanted))
-        for place, (nibbles, characters) in enumerate(completing):
-            if not tail.endswith(wanted[:place]):
+        tail, half = _tail(tokenizer.pieces, digits, ids, len(banned))
+        for position, (nibbles, characters) in enumerate(completing):
+            if not tail.endswith(banned[:position]):
                 continue
-            if place % 2 == half:
+            if position % 2 == half:
                 logits_V = nibbles(logits_V, ids)
-            # Half a byte that a character follows is lost: what stood before is cut off from it.
-            if place == 0 or (place % 2 == 0 and not half):
+            # Half a byte before a character is dropped, so the character does not continue the banned text.
+            if position == 0 or (position % 2 == 0 and not half):
                 logits_V = characters(logits_V, ids)
         return inside[half](logits_V, ids)
 
@@ -65,7 +65,7 @@ def never(tokenizer: Tokenizer, text: str) -> Filter:
 
 
 def never_marks(tokenizer: Tokenizer, marks: Collection[str]) -> list[Filter]:
-    """Return filters that forbid these characters, which stand for something and are never spelled by accident."""
+    """Return filters that forbid these marks: single characters with a meaning, never spelled by accident."""
     forbidden = set(marks)
     tokens = [id for id, piece in enumerate(tokenizer.pieces) if not forbidden.isdisjoint(piece)]
     spelled = [mark for mark in marks if len(tokenizer.encode(mark)) > 1]
@@ -73,21 +73,21 @@ def never_marks(tokenizer: Tokenizer, marks: Collection[str]) -> list[Filter]:
 
 
 def _tail(escaped: Sequence[str], digits: Sequence[str], ids: Sequence[int], length: int) -> tuple[str, int]:
-    """Return the latest digits, `length` of them at least if there are, and whether they end in half a byte."""
-    tail, run, open_run, place = "", 0, True, len(ids)
-    while place and (len(tail) < length or open_run):
-        place -= 1
-        tail = digits[ids[place]] + tail
+    """Return the latest digits, at least `length` if the text has that many, and 1 if they end in half a byte."""
+    tail, run, open_run, position = "", 0, True, len(ids)
+    while position and (len(tail) < length or open_run):
+        position -= 1
+        tail = digits[ids[position]] + tail
         if open_run:
-            piece = escaped[ids[place]]
+            piece = escaped[ids[position]]
             nibbles = len(piece) - len(piece.rstrip(NIBBLES))
             run, open_run = run + nibbles, nibbles == len(piece)
     return tail, run % 2
 
 
-def _holds(piece: str, wanted: str, first: int) -> bool:
-    """Tell whether the digits `wanted` stand in `piece` at the place `first` or any whole bytes behind it."""
-    return any(piece.startswith(wanted, place) for place in range(first, len(piece), 2))
+def _contains(piece: str, banned: str, first: int) -> bool:
+    """Return whether the digits `banned` are in `piece` at position `first` or any number of whole bytes after it."""
+    return any(piece.startswith(banned, position) for position in range(first, len(piece), 2))
 
 
 def _digits(text: str) -> str:

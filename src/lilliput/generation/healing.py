@@ -1,15 +1,15 @@
-"""A prompt that ends inside a token: its last word is given back, and read again together with what follows.
+"""Token healing: remove the last word of a prompt that may end inside a token, and read it with the continuation.
 
-A text is learnt in the spelling that the tokenizer gives to the whole of it: "Call me Ishmael" may be "Call", " me" and
-" Ishmael". Behind "Call", " me" and " " a model has seldom seen "Ishmael". So the end of a prompt is given back, as far
-as a token that goes on past the prompt may reach, and from there to the beginning of a word. A text then has several
-starts: some tokens, and a rest of the prompt with which the next token has to begin. How probable each of them is, the
-model tells. So what follows a prompt is distributed as if it were all one text, wherever the prompt was cut.
+A model learns a text in the tokens of the whole: "Call me Ishmael" may be "Call", " me" and " Ishmael". After "Call",
+" me" and " " it has seldom seen "Ishmael". So the end of a prompt is removed: as far back as a token that extends past
+the prompt may start, and from there to the start of a word. A text then has several starts: some tokens, and the rest
+of the prompt, with which the next token must begin. The model gives the probability of each start. So the continuation
+has the distribution of one whole text, wherever the prompt was cut.
 
-Where no token begins with another one's text, as with characters and bytes, nothing is given back.
+If no token begins with the text of another, as with characters and bytes, nothing is removed.
 
-Sources: "token healing" in the library guidance (Lundberg 2023), which lets one start do; Phan et al. 2024 (arXiv
-2410.09303) and Vieira et al. 2024 (arXiv 2412.03719) for the sum over all.
+Sources: "token healing" in the library guidance (Lundberg 2023), with a single start; Phan et al. 2024 (arXiv
+2410.09303) and Vieira et al. 2024 (arXiv 2412.03719) for the sum over all starts.
 
 Vectors of one axis: V vocabulary.
 """
@@ -31,19 +31,19 @@ from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers.escape import BROKEN, unescape
 
 _LEAST = 1e-3
-"""Share of the probability of all starts, below which a spelling is not looked at."""
+"""Minimum share of a spelling in the probability of all starts; others are dropped."""
 _MOST = 32
-"""Spellings that are read, the tokenizer's own not counted."""
+"""Maximum number of spellings that the model reads, not counting that of the tokenizer."""
 _LONGEST_WORD = 64
-"""Tokens that are given back at most, unless one token reaches further."""
+"""Maximum number of tokens to remove, unless one token reaches further back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A way to go on: tokens, and with what of the prompt the next one has to begin, in escaped form.
+    """One spelling of a prompt: tokens, and the rest of the prompt (escaped), with which the next token must begin.
 
-    `log_weight` is the logarithm of its probability behind what was kept, and `logits_V` what the model says of the
-    next token; there are none where this is the only way.
+    `log_weight` is the logarithm of its probability after the kept tokens, `logits_V` the logits of the next token;
+    None if this is the only start.
     """
 
     ids: Sequence[int]
@@ -54,12 +54,12 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Healed:
-    """The tokens that were kept and all starts behind them, and the logarithm of how probable these are together."""
+    """The tokens that were kept, all starts after them, and the logarithm of the starts' total probability."""
 
     kept: Sequence[int]
     starts: Sequence[Start]
     given_back: int = 0
-    """Tokens of the prompt that were not kept."""
+    """Number of tokens removed from the prompt."""
     log_probability: float = 0.0
 
 
@@ -68,26 +68,26 @@ class Healing:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        known = sorted((piece, id) for id, piece in enumerate(tokenizer.pieces) if id not in tokenizer.special)
-        self._sorted = [piece for piece, _ in known]
-        self._ids_of_sorted = np.array([id for _, id in known], dtype=np.int64)
-        self._ids = dict(known)
+        vocabulary = sorted((piece, id) for id, piece in enumerate(tokenizer.pieces) if id not in tokenizer.special)
+        self._sorted = [piece for piece, _ in vocabulary]
+        self._ids_of_sorted = np.array([id for _, id in vocabulary], dtype=np.int64)
+        self._ids = dict(vocabulary)
         self._longest = max(map(len, self._sorted))
         line_end = tokenizer.encode("\n").tolist()
         self._before = line_end if len(line_end) == 1 else []
-        """What is read before a prompt of which all is given back: texts begin as lines do."""
+        """Context for a prompt that is removed completely: a text starts like a line."""
 
     def heal(self, backend: Backend, prompt: Sequence[int]) -> Healed:
-        """Return the starts for a prompt; the first row of `backend` reads what has to be read for that."""
-        place = self._place(prompt)
-        if place == len(prompt):
+        """Return the starts for a prompt; this overwrites the first row of `backend`."""
+        position = self._first_removed(prompt)
+        if position == len(prompt):
             return Healed(prompt, [Start(prompt)])
-        kept = [*([] if place else self._before), *prompt[:place]]
-        given_back = list(prompt[place:])
+        kept = [*([] if position else self._before), *prompt[:position]]
+        given_back = list(prompt[position:])
         rest = "".join(self._tokenizer.pieces[id] for id in given_back)
         starts: list[Start] = []
         total, others = 0.0, 0
-        # The tokenizer's own spelling comes first, then the others, the likeliest first.
+        # First the spelling of the tokenizer, then the others, the most likely first.
         waiting = [(0, 0.0, 0, Start(kept, rest))]
         while waiting:
             aside, cost, _, start = heapq.heappop(waiting)
@@ -107,7 +107,7 @@ class Healing:
         return Healed(kept, starts, len(given_back), math.log(total) if total else -math.inf)
 
     def behind(self, start: Start, bans: Sequence[str]) -> Filter:
-        """Return the filter that lets the first token begin with the rest and go on, without completing a ban."""
+        """Return a filter: the first token must begin with the rest, be longer, and complete no banned text."""
         allowed = self._longer(start.rest)
         if bans:
             bans = [self._tokenizer.normalized(ban) for ban in bans]
@@ -125,55 +125,55 @@ class Healing:
         return any(text.find(ban, max(0, len(given) - len(ban) + 1)) >= 0 for ban in bans)
 
     def _longer(self, rest: str) -> NDArray[np.int64]:
-        """Return the tokens that begin with a text and go on."""
+        """Return the tokens that begin with `rest` and are longer."""
         end = bisect_left(self._sorted, rest + chr(0x10FFFF)) if rest else None
         return self._ids_of_sorted[bisect_right(self._sorted, rest) : end]
 
     def _parts(self, rest: str) -> list[tuple[int, str]]:
-        """Return the tokens with which a text begins, or that are all of it, and what is left behind each."""
+        """Return the tokens that are a prefix of `rest` or all of it, each with the text left after it."""
         lengths = range(1, min(len(rest), self._longest) + 1)
         return [(self._ids[rest[:length]], rest[length:]) for length in lengths if rest[:length] in self._ids]
 
     def _spelled(self, text: str) -> bool:
-        """Tell whether tokens can spell this, and nothing but this."""
+        """Return whether a sequence of tokens spells exactly this text."""
         return not text or any(self._spelled(left) for _, left in self._parts(text))
 
-    def _place(self, prompt: Sequence[int]) -> int:
-        """Return how many tokens of the prompt are kept."""
+    def _first_removed(self, prompt: Sequence[int]) -> int:
+        """Return the position of the first removed token, which is the number of tokens kept."""
         pieces = self._tokenizer.pieces
-        place, end, reach = len(prompt), "", 0
-        while place and len(end) < self._longest:
-            place -= 1
-            piece = pieces[prompt[place]]
-            starts = [begin for begin in range(len(piece)) if self._spelled(piece[:begin])]
-            over = [begin for begin in starts if self._longer(piece[begin:] + end).size]
-            # Where the last word goes on, it may be spelled otherwise from its beginning.
-            if not end and any(begin and self._spelled(piece[begin:]) for begin in starts):
-                over.append(0)
+        position, end, reach = len(prompt), "", 0
+        while position and len(end) < self._longest:
+            position -= 1
+            piece = pieces[prompt[position]]
+            offsets = [offset for offset in range(len(piece)) if self._spelled(piece[:offset])]
+            extended = [offset for offset in offsets if self._longer(piece[offset:] + end).size]
+            # If the last word continues, its first part may be spelled differently.
+            if not end and any(offset and self._spelled(piece[offset:]) for offset in offsets):
+                extended.append(0)
             end = piece + end
-            reach = len(end) - min(over) if over else reach
-        # A blank in front is as good as a line end before it.
+            reach = len(end) - min(extended) if extended else reach
+        # White space at the start of a prompt serves as well as a line end before it.
         first = 0 if self._before and prompt and not unescape(pieces[prompt[0]])[:1].isspace() else 1
-        place, length = len(prompt), 0
-        while length < reach and place > first:
-            place -= 1
-            length += len(pieces[prompt[place]])
-        if place == len(prompt):
-            return place
-        words = range(place, max(first, len(prompt) - _LONGEST_WORD) - 1, -1)
-        return next((word for word in words if self._begins_word(prompt, word)), place)
+        position, length = len(prompt), 0
+        while length < reach and position > first:
+            position -= 1
+            length += len(pieces[prompt[position]])
+        if position == len(prompt):
+            return position
+        words = range(position, max(first, len(prompt) - _LONGEST_WORD) - 1, -1)
+        return next((word for word in words if self._begins_word(prompt, word)), position)
 
-    def _begins_word(self, prompt: Sequence[int], place: int) -> bool:
-        """Tell whether the spelling of what stands before a token cannot depend on what follows."""
-        if place == 0:
+    def _begins_word(self, prompt: Sequence[int], position: int) -> bool:
+        """Return whether the tokens before `position` are the same for every continuation."""
+        if position == 0:
             return True
-        before, behind = (unescape(self._tokenizer.pieces[id]) for id in prompt[place - 1 : place + 1])
+        before, after = (unescape(self._tokenizer.pieces[id]) for id in prompt[position - 1 : position + 1])
         visible = not before[-1:].isspace() and before[-1:] != BROKEN
-        return visible and behind[:1] in self._tokenizer.cuts_before
+        return visible and after[:1] in self._tokenizer.cuts_before
 
 
 def later(change: Filter, start: int) -> Filter:
-    """Return a filter that lets the token at the place `start` be whatever it may."""
+    """Return a filter that applies `change`, except to the token at position `start`."""
 
     def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
         return logits_V if len(ids) == start else change(logits_V, ids)
@@ -202,12 +202,12 @@ def log_shares(
     if temperature < COLDEST:
         return [0.0 if number == int(np.argmax(shares)) else -math.inf for number in range(len(shares))]
     size = _log_sum(np.array(shares))
-    # Where nothing is allowed in any of them, the sampler says so.
+    # If no start allows any token, the sampler raises the error.
     return [share - size for share in shares] if math.isfinite(size) else [0.0, *[-math.inf] * (len(shares) - 1)]
 
 
 def drawn(shares: Sequence[float], seed: int) -> int:
-    """Return the place of a start, drawn by its share; the numbers that draw tokens are others."""
+    """Return the index of a start drawn by its share; the random numbers that draw tokens are different ones."""
     sums = np.exp(shares).cumsum()
     number = np.random.default_rng((seed, 1)).random() * sums[-1]
     return min(int(np.searchsorted(sums, number, side="right")), len(shares) - 1)
@@ -219,5 +219,5 @@ def _log_softmax(logits_V: LogitsV) -> NDArray[np.float64]:
 
 
 def _log_sum(logs: Logits) -> float:
-    greatest = float(logs.max())
-    return greatest + math.log(float(np.exp(logs - greatest).sum())) if math.isfinite(greatest) else greatest
+    largest = float(logs.max())
+    return largest + math.log(float(np.exp(logs - largest).sum())) if math.isfinite(largest) else largest
