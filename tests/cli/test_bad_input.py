@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import pytest
 
+from lilliput.runs.claiming import claim
 from lilliput.runs.folder import RunFolder
 from tests.cli.conftest import TINY, Lilliput, assert_refused, tree
 from tests.conftest import made_up_text
@@ -172,7 +173,7 @@ def test_a_refusal_leaves_the_run_as_it_was(
 
 
 def test_a_run_in_use(lilliput: Lilliput, trained: dict[str, bytes | None]) -> None:
-    lock = RunFolder(RUN).claim()
+    lock = claim(RunFolder(RUN))
     try:
         for more in ((), ("--fresh",), ("--set", "training.trackers=['tensorboard']")):
             assert_refused(lilliput("train", "story.txt", *TINY, *more), "in use by another process", "--out")

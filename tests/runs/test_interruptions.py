@@ -19,6 +19,7 @@ from lilliput.objectives.next_token import NextToken
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runs import recorder
+from lilliput.runs.claiming import claim, release
 from lilliput.runs.folder import RunFolder
 from lilliput.runs.recorder import Recorder
 from lilliput.tokenizers import train as train_tokenizer
@@ -197,7 +198,7 @@ def test_whichever_operation_fails_nothing_is_lost(
                 stopped = False  # some operations may fail: what is left behind is removed at the next start
             finished = disk.done < fails
         run = RunFolder(folder)
-        run.release(run.claim())
+        release(run, claim(run))
         # The earlier run is there and can be used, or the fresh start has taken its place.
         began = fresh and run.read_recipe() == wanted
         finished = finished or (began and stopped)  # what follows is as in a first start

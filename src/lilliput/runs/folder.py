@@ -16,14 +16,12 @@ checkpoints/           states to continue from
 loss.png, loss.svg     the loss curves
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -31,37 +29,35 @@ from torch import Tensor
 
 from lilliput import files
 from lilliput.data.tokens import Tokens, read_starts, read_tokens, starts_file
-from lilliput.errors import CheckpointError, CorpusError, RecipeError, RunError, TokenizerError
+from lilliput.errors import CheckpointError, RecipeError, RunError, TokenizerError
 from lilliput.generation.settings import SampleSettings
 from lilliput.recipe import Recipe, explain, make_recipe, read_values, renamed
 from lilliput.rows import read_rows
-from lilliput.runs.manifest import MANIFEST, Manifest, sum_of, upgrade
-from lilliput.runs.swapping import FORMER, clear, replace_run, settle_run
+from lilliput.runs.listed_files import RESTORE, ListedFiles
+from lilliput.runs.manifest import MANIFEST, Manifest
 from lilliput.segments import WHOLE, Starts
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import load as load_tokenizer
 
 WEIGHTS = "weights.safetensors"
 FIRST_WEIGHTS = "first.safetensors"
-_LISTED = ("facts.json", "tokenizer/*.json", "tokenizer/*.tiktoken", "tokens/*.npy")
-"""What the manifest of a prepared run lists; model.json and the weights are listed as they are written."""
 _MODEL_FORMAT = 2
 """Of model.json, which 1 did not name; from 2 on contexts of words tell capitals (`models.words`)."""
-_LOCK = ".lock"
 # A lone surrogate is no UTF-8, but as a backslash escape it is JSON.
 _ESCAPE = "backslashreplace"
-_BROKEN = "copy it back from a backup, or train again with --fresh"
 
 
 def _line(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-class RunFolder:
+class RunFolder(ListedFiles):
     """The files of one run, by name."""
 
+    listed = ("facts.json", "tokenizer/*.json", "tokenizer/*.tiktoken", "tokens/*.npy")
+
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self.aside = path / ".part"
         self.recipe = path / "recipe.toml"
         self.model = path / "model.json"
@@ -74,144 +70,10 @@ class RunFolder:
         self.samples = path / "samples.jsonl"
         self.evaluation = path / "evaluation.json"
         self.checkpoints = path / "checkpoints"
-        self._checked: set[Path] = set()
-
-    # Who has the folder, and how a run begins.
-
-    def claim(self) -> FileLock:
-        """Create the folder, lock it, and repair it after an interruption; `release` it when done.
-
-        Raises RunError if another process has locked it, or if the folder has other files but no run.
-        """
-        if self.path.is_dir() and not self._is_run() and any(self.path.iterdir()):
-            raise RunError(f"{self.path}: not empty and not a run; choose another folder with --out")
-        try:
-            files.make_folder(self.path)
-            if (self.path / _LOCK).is_symlink():
-                files.remove(self.path / _LOCK)
-            lock = FileLock(self.path / _LOCK)
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise RunError(
-                f"{self.path}: in use by another process; wait for it, or choose another folder with --out"
-            ) from None
-        except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror}); choose another with --out") from None
-        self._mend()
-        return lock
-
-    def _is_run(self) -> bool:
-        # The lock is the first thing that is made; a copy without hidden files is known by what a run always has.
-        ours = (self.path / _LOCK).exists() or self.aside.is_dir() or (self.path / FORMER).is_dir()
-        return ours or all(path.exists() for path in (self.facts, self.tokenizer))
-
-    def release(self, lock: FileLock) -> None:
-        """Release the folder, and delete it if there is no run in it."""
-        lock.release()
-        if not self.facts.exists() and not self.has_learnt():
-            with suppress(OSError):
-                clear(self.path)
-                (self.path / _LOCK).unlink(missing_ok=True)
-                if not any(self.path.iterdir()):
-                    self.path.rmdir()
 
     def has_learnt(self) -> bool:
         """Return whether there are weights."""
         return (self.path / WEIGHTS).exists() or self.checkpoints.exists()
-
-    @contextmanager
-    def staged(self, keep: bool = False) -> Iterator["RunFolder"]:
-        """Yield a folder in which to prepare a new run; it replaces the earlier run if the block succeeds.
-
-        With `keep`, an interrupted preparation stays, and the next call continues it.
-        """
-        aside = RunFolder(self.aside)
-        if not keep or aside.path.is_symlink():
-            files.remove(aside.path)
-        files.make_folder(aside.path)
-        try:
-            yield aside
-            aside.list_files()
-            replace_run(self.path, aside.path)
-            keep = False
-        except CorpusError:
-            keep = False  # a text that cannot be used has no beginnings worth keeping
-            raise
-        finally:
-            if not keep:
-                with suppress(OSError):
-                    files.remove(aside.path)
-
-    def _mend(self) -> None:
-        """Repair the folder after an interruption; the preparation of a large text is left to `staged`."""
-        settle_run(self.path)
-        for folder in (self.path, self.tokenizer, self.training_tokens.parent, self.checkpoints):
-            files.mend_folder(folder)
-
-    def forget_beginnings(self) -> None:
-        """Remove the preparation of a run that never started."""
-        with suppress(OSError):
-            files.remove(self.aside)
-
-    # What it vouches for.
-
-    def manifest(self) -> Manifest:
-        """Return the manifest, an empty one if there is none. Raises CheckpointError if it is damaged."""
-        if not (self.path / MANIFEST).exists():
-            return Manifest()
-        return Manifest.read(self.path)
-
-    def mend_manifest(self, note: Callable[[str], None]) -> None:
-        """Replace a damaged manifest, with a line to `note`, and list the files that are not listed yet."""
-        try:
-            self.manifest()
-        except CheckpointError as error:
-            note(f"{error}; the run's other files are used unchecked")
-            files.remove(self.path / MANIFEST)
-        self.list_files()
-
-    def list_files(self) -> None:
-        """Add missing files to the manifest; weights are added when they are written."""
-        manifest = self.manifest()
-        found = [path for pattern in _LISTED for path in sorted(self.path.glob(pattern))]
-        names = {path.relative_to(self.path).as_posix(): path for path in found}
-        new = {name: sum_of(path) for name, path in names.items() if name not in manifest.sums}
-        if new:
-            manifest.sums |= new
-            manifest.write(self.path)
-
-    def check(self, path: Path, remedy: str = _BROKEN) -> None:
-        """Raise RunError if a file does not match the manifest; files that are not listed are not checked."""
-        name = path.relative_to(self.path).as_posix()
-        try:
-            if path in self._checked or name not in (manifest := self.manifest()).sums:
-                return
-        except CheckpointError:
-            return  # told where the weights are read, and when training goes on
-        if not path.exists():
-            return  # who reads it words that better
-        if not manifest.knows(self.path, name):
-            raise RunError(f"{path}: damaged (its SHA-256 does not match manifest.json); {remedy}")
-        self._checked.add(path)
-
-    def _replace(self, path: Path, content: bytes) -> None:
-        """Replace a file that the manifest lists."""
-        manifest, name = self.manifest(), path.relative_to(self.path).as_posix()
-        new = hashlib.sha256(content).hexdigest()
-        if manifest.sums.get(name) == new and path.is_file() and sum_of(path) == new:
-            return
-        if name in manifest.sums and path.is_file():
-            manifest.former[name] = sum_of(path) if manifest.knows(self.path, name) else new
-        manifest.sums[name] = new
-        manifest.write(self.path)
-        files.write(path, content)
-
-    def advice(self) -> str | None:
-        """Return the advice to upgrade, if a later version wrote the run."""
-        try:
-            return upgrade(self.manifest().version)
-        except CheckpointError:
-            return None
 
     # The recipe.
 
@@ -295,7 +157,7 @@ class RunFolder:
                 raise RunError(f"{self.path}: {advice}") from None
             raise
 
-    def read_json(self, path: Path, remedy: str = _BROKEN) -> dict[str, Any]:
+    def read_json(self, path: Path, remedy: str = RESTORE) -> dict[str, Any]:
         """Read one of the folder's JSON files. Raises RunError, with the remedy, if it is missing or broken."""
         if self.path.is_file():
             raise RunError(f"{self.path}: a file, not a run folder. Create a run: lilliput train TEXT")
@@ -316,9 +178,9 @@ class RunFolder:
         facts.setdefault("baselines", facts.pop("floors", None))  # their name in earlier versions
         for section, key in (("text", "sha256"), ("training", "tokens"), ("validation", "tokens")):
             if not isinstance(facts.get(section), dict) or key not in facts[section]:
-                raise RunError(f"{self.facts}: broken ({section}.{key} is missing); {_BROKEN}")
+                raise RunError(f"{self.facts}: broken ({section}.{key} is missing); {RESTORE}")
         if not isinstance(facts.get("baselines"), dict):
-            raise RunError(f"{self.facts}: broken (baselines are missing); {_BROKEN}")
+            raise RunError(f"{self.facts}: broken (baselines are missing); {RESTORE}")
         return facts
 
     def write_json(self, path: Path, values: Mapping[str, Any]) -> None:
@@ -331,15 +193,15 @@ class RunFolder:
         Raises RunError if this version cannot read it.
         """
         try:
-            found = self.read_json(self.model).get("format", 1)
+            number = self.read_json(self.model).get("format", 1)
         except RunError:
             return _MODEL_FORMAT
-        if found not in range(1, _MODEL_FORMAT + 1):
+        if number not in range(1, _MODEL_FORMAT + 1):
             unknown = "in a format that this version cannot read; upgrade with pip install --upgrade lilliput"
             raise RunError(f"{self.model}: {self.advice() or unknown}")
-        return int(found)
+        return int(number)
 
-    def read_model(self, remedy: str = _BROKEN) -> dict[str, Any]:
+    def read_model(self, remedy: str = RESTORE) -> dict[str, Any]:
         """Read the architecture; its settings have the keys of this version. Raises RunError."""
         values = self.read_json(self.model, remedy)
         if "settings" in values:

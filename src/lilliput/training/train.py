@@ -11,6 +11,7 @@ from pathlib import Path
 from lilliput.corpus import Examples, LargeText
 from lilliput.errors import RunError
 from lilliput.recipe import Recipe, differences
+from lilliput.runs.claiming import claim, forget_preparation, release, staged
 from lilliput.runs.folder import RunFolder
 from lilliput.runs.recorder import Recorder
 from lilliput.runtime import choose_runtime, kept_memory
@@ -50,17 +51,17 @@ def train(
         recipe = for_answers(recipe, corpus)
     require_memory(recipe, corpus)
     run = RunFolder(folder)
-    lock = run.claim()
+    lock = claim(run)
     try:
         with workers_for(recipe) as workers:
             notes: list[str] = []
             if not fresh and (run.facts.exists() or run.has_learnt()):
                 _refuse_changes(run, recipe, corpus, validation, notes.append)
-                run.forget_beginnings()
+                forget_preparation(run)
                 run.mend_manifest(notes.append)
             else:
                 # Prepared aside: an earlier run goes only when the new one can begin.
-                with run.staged(keep=isinstance(corpus, LargeText)) as aside:
+                with staged(run, keep=isinstance(corpus, LargeText)) as aside:
                     prepare(recipe, aside, corpus, validation, preparing, None if base is None else RunFolder(base))
                     aside.write_recipe(recipe)
             training_data = open_training_data(run, recipe.data.window, fits=recipe.model.counts)
@@ -70,7 +71,7 @@ def train(
             with kept_memory(), memory_told(workers.processes):
                 yield from Session(recipe, run, recorder, training_data, workers, stop, started).events()
     finally:
-        run.release(lock)
+        release(run, lock)
 
 
 def _refuse_changes(
