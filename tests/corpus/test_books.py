@@ -85,9 +85,9 @@ def test_a_missing_book_is_an_error_that_names_it_alone(served: Server) -> None:
     with pytest.raises(CorpusError) as caught:
         read_named("verse")
     assert str(caught.value) == (
-        "the corpus verse was not found: pg22.txt: the server answered 404 Not Found; get by hand "
-        f"{served.address}/22.txt (0.2 MB); put what came into one folder and run: lilliput corpora get verse --from "
-        "FOLDER, or set LILLIPUT_DATA to the folder"
+        "the corpus verse was not found: pg22.txt: the server answered 404 Not Found; download "
+        f"{served.address}/22.txt (0.2 MB) by hand, put the files into one folder and run: lilliput corpora get verse "
+        "--from FOLDER, or set LILLIPUT_DATA to the folder"
     )
     served.files["/22.txt"] = book_text(22).encode()
     read_named("verse")
@@ -95,7 +95,7 @@ def test_a_missing_book_is_an_error_that_names_it_alone(served: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"), [(b"<!DOCTYPE html><p>Log in", "a web page"), (b"\0\1", "what came is no text")]
+    ("body", "reason"), [(b"<!DOCTYPE html><p>Log in", "a web page"), (b"\0\1", "the download is not a text")]
 )
 def test_what_comes_instead_of_a_book_is_not_kept(served: Server, body: bytes, reason: str) -> None:
     served.files["/22.txt"] = body
@@ -109,7 +109,7 @@ def test_the_users_own_folder(served: Server, tmp_path: Path) -> None:
     folder = tmp_path / "books"
     folder.mkdir()
     (folder / "pg11.txt").write_text(book_text(11), encoding="utf-8")
-    with pytest.raises(CorpusError, match=r"books lacks pg22.txt: get by hand .*/22.txt \(0.2 MB\)"):
+    with pytest.raises(CorpusError, match=r"books lacks pg22.txt: download .*/22.txt \(0.2 MB\) by hand"):
         fetch("verse", folder)
     (folder / "22-0.txt").write_text(book_text(22), encoding="utf-8")
     fetch("verse", folder)
@@ -137,5 +137,5 @@ def test_finished_files_go_before_books_and_are_not_mixed_with_them(
 
 def test_a_book_without_poems_is_told(tmp_path: Path) -> None:
     (tmp_path / "pg11.txt").write_text("This is no verse but prose,\nwhich goes on in lower case.\n", encoding="utf-8")
-    with pytest.raises(CorpusError, match=r"pg11.txt holds no poems: put The first from http://.*/11.txt there"):
+    with pytest.raises(CorpusError, match=r"pg11.txt holds no poems: replace it by The first from http://.*/11.txt"):
         poems_in("verse", find_books(BOOKS, [tmp_path]))

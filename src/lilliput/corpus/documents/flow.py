@@ -1,33 +1,33 @@
-"""Put a text together from the pieces of a document: blank lines between paragraphs, and none twice."""
+"""Join the pieces of a document into a text, with one blank line between paragraphs."""
 
 import re
 
 _BLANK = re.compile("[ \t\n\r\f]+")
-_RANKS = {"": 0, "\t": 2, "\n": 3, "\n\n": 4}  # other gaps, which are blanks inside a line, stand between the first two
-_INVISIBLE = {0xAD: None, 0x200B: None, 0xFEFF: None}  # where a word may be parted, which spoils it for a reader
+_RANKS = {"": 0, "\t": 2, "\n": 3, "\n\n": 4}  # other gaps are white space inside a line, of rank 1
+_INVISIBLE = {0xAD: None, 0x200B: None, 0xFEFF: None}  # soft hyphens and zero-width characters
 
 
 class Flow:
-    """A text in the making. What stands between two pieces is decided when the second one comes.
+    """Build a text piece by piece; the gap between two pieces is decided when the second one arrives.
 
-    The cells of a row are parted by tabs; the paragraphs at the ends of a cell do not break its row.
+    Tabs separate the cells of a row, and a paragraph at the start or end of a cell does not break its row.
     """
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._gap = ""
-        self._kept = ""  # blanks before the next piece that are to stay as they are
+        self._kept = ""  # white space to keep before the next piece
         self._is_first_row = True
         self._row_is_empty = True
         self._cell_is_empty = False
         self.length = 0
-        """The characters so far, without those of gaps."""
+        """The characters so far, without gaps."""
 
     def write(self, text: str, keep_blanks: bool = False) -> None:
-        """Add a piece of text, in which any blank space is one space, unless it is to be kept as it is."""
+        """Add a piece of text. Runs of white space become one space, unless `keep_blanks`."""
         text = text.translate(_INVISIBLE)
         if not keep_blanks:
-            before, words, after = _parted(_BLANK.sub(" ", text))
+            before, words, after = _split_blanks(_BLANK.sub(" ", text))
             self._widen(before)
             self._add(words)
             self._widen(after)
@@ -35,17 +35,17 @@ class Flow:
         for number, line in enumerate(text.split("\n")):
             if number:
                 self.line_end()
-            before, words, after = _parted(line)
+            before, words, after = _split_blanks(line)
             self._kept += before
             self._add(words)
             self._kept += after
 
     def line(self) -> None:
-        """Begin a new line, unless one has begun."""
+        """Begin a new line, unless at the start of one."""
         self._break("\n")
 
     def paragraph(self) -> None:
-        """Begin a new paragraph, unless one has begun."""
+        """Begin a new paragraph, unless at the start of one."""
         self._break("\n\n")
 
     def line_end(self) -> None:
@@ -83,7 +83,7 @@ class Flow:
         self.paragraph()
 
     def text(self) -> str:
-        """Return what was put together; nothing is blank at its end, nor are lines at its beginning."""
+        """Return the text, without blank lines at the start and white space at the end."""
         return "".join(self._parts)
 
     def _break(self, gap: str) -> None:
@@ -95,7 +95,7 @@ class Flow:
         self._gap, self._kept = gap, ""
 
     def _widen(self, gap: str) -> None:
-        # A space that does not break a line is not lost beside one that does.
+        # A no-break space wins over a plain one.
         self._gap = max(self._gap, gap, key=lambda gap: (_RANKS.get(gap, 1), gap))
 
     def _add(self, words: str) -> None:
@@ -109,8 +109,8 @@ class Flow:
         self.length += len(words)
 
 
-def _parted(text: str) -> tuple[str, str, str]:
-    """Return the blanks before a text, the text, and the blanks behind it."""
+def _split_blanks(text: str) -> tuple[str, str, str]:
+    """Return the leading white space of a text, the text without it, and the trailing white space."""
     words = text.strip()
     before = text[: len(text) - len(text.lstrip())]
     return before, words, text[len(before) + len(words) :]

@@ -1,8 +1,8 @@
 """The text of HTML pages, of the chapters of an .epub and of FictionBook files (.fb2).
 
-Left out are scripts, styles, menus, footers, forms' choices, and the marks that lead to and from notes; of a page that
-says where its main part is, all but that part. Standard library's parser, since one that builds a tree takes ten times
-the memory, and where elements begin and end is all that is asked. Left out here: what a style sheet hides.
+Scripts, styles, menus, footers, the choices of forms and links to and from notes are skipped; if a page marks its main
+part, so is all the rest. Uses the parser of the standard library: one that builds a tree takes ten times the memory,
+and only the starts and ends of elements are needed. Left out: style sheets, so that hidden text is kept.
 """
 
 import codecs
@@ -24,14 +24,14 @@ _PARAGRAPHS = re.compile(
 )
 _LINES = re.compile("div|li|dt|dd|address|figcaption|caption|summary|details|fieldset|legend|center|v|text-author")
 _CELLS = ("td", "th")
-_SIGNS = ("#", "¶", "§")
+_HEADING_LINKS = ("#", "¶", "§")
 _NOTE_KINDS = frozenset(("noteref", "doc-noteref", "backlink", "doc-backlink"))
 _NOTE_TARGET = re.compile(r"#(?:footnote-|endnote-|_ftn|_edn|cite_note|cite_ref|fn(?:ref)?:?\d)")
 _DECLARED = re.compile(
     rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w.:-]+)""", re.IGNORECASE
 )
 _DECLARED_WITHIN = 4096
-# As browsers do: these names are given to texts in the wider encodings.
+# As in browsers: texts declared with these names are often in the wider encodings.
 _WIDER = {
     "iso8859-1": "cp1252",
     "ascii": "cp1252",
@@ -45,7 +45,7 @@ _WIDER = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Hold the text of a page, how many tags were left out, and how it was decoded."""
+    """The text of a page, the number of tags left out, and the decoded source."""
 
     text: str
     tags: int
@@ -53,9 +53,9 @@ class Page:
 
 
 def read_page(data: bytes, name: str, encoding: str | None = None) -> Page:
-    """Return the text of a page; `encoding` is the one that the user names, if any.
+    """Return the text of a page; `encoding` overrides the declared and the detected one.
 
-    Raises CorpusError if the bytes are no text.
+    Raises CorpusError if the bytes are not text.
     """
     decoded = decode(data, name, encoding or _declared(data))
     parser = _Parser()
@@ -65,7 +65,7 @@ def read_page(data: bytes, name: str, encoding: str | None = None) -> Page:
 
 
 def text_of_markup(markup: str) -> str:
-    """Return the text of HTML that was made by a program."""
+    """Return the text of generated HTML."""
     parser = _Parser()
     parser.feed(markup)
     parser.close()
@@ -73,14 +73,14 @@ def text_of_markup(markup: str) -> str:
 
 
 def _declared(data: bytes) -> str | None:
-    """Return the encoding that a page says it is in, if the bytes do not say otherwise."""
+    """Return the encoding that a page declares, unless its bytes contradict it or are UTF-8."""
     declared = _DECLARED.search(data[:_DECLARED_WITHIN])
     if not declared:
         return None
     try:
         codec = codecs.lookup((declared[1] or declared[2]).decode("ascii")).name
         codec = _WIDER.get(codec, codec)
-        if codec != "iso2022_jp":  # which looks like ASCII
+        if codec != "iso2022_jp":  # it looks like ASCII
             try:
                 data.decode("utf-8")
                 return None
@@ -93,7 +93,7 @@ def _declared(data: bytes) -> str | None:
 
 
 class _Parser(HTMLParser):
-    """Collect the text of a page, and separately the text of its main part."""
+    """Collect the text of a page, and the text of its main part separately."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -103,7 +103,7 @@ class _Parser(HTMLParser):
         self._skipping = _Element()
         self._in_main = _Element()
         self._kept_blanks = 0
-        self._leads_within_page = False
+        self._in_local_link = False
 
     def text(self) -> str:
         return self._main.text() or self._rest.text()
@@ -113,14 +113,14 @@ class _Parser(HTMLParser):
         if self._skipping.inside(tag, +1):
             return
         attributes = {name: value or "" for name, value in attrs}
-        if _SKIPPED.fullmatch(tag) or (tag == "a" and _leads_to_note(attributes)):
+        if _SKIPPED.fullmatch(tag) or (tag == "a" and _is_note_link(attributes)):
             self._skipping.enter(tag)
             return
         if not self._in_main.inside(tag, +1) and (tag == "main" or attributes.get("role") == "main"):
             self._in_main.enter(tag)
             self._flow = self._main
         if tag == "a":
-            self._leads_within_page = attributes.get("href", "").startswith("#")
+            self._in_local_link = attributes.get("href", "").startswith("#")
         elif tag == "pre":
             self._kept_blanks += 1
         if tag == "br":
@@ -139,7 +139,7 @@ class _Parser(HTMLParser):
         if self._skipping.inside(tag, -1):
             return
         if tag == "a":
-            self._leads_within_page = False
+            self._in_local_link = False
         elif tag == "pre":
             self._kept_blanks = max(0, self._kept_blanks - 1)
         if tag in _CELLS:
@@ -153,8 +153,8 @@ class _Parser(HTMLParser):
             self._flow = self._rest
 
     def handle_data(self, data: str) -> None:
-        # A heading's sign for a link to itself is no part of it.
-        if not (self._skipping.depth or (self._leads_within_page and data.strip() in _SIGNS)):
+        # Skip the symbol with which a heading links to itself.
+        if not (self._skipping.depth or (self._in_local_link and data.strip() in _HEADING_LINKS)):
             self._flow.write(data, keep_blanks=self._kept_blanks > 0)
 
     def _break(self, tag: str) -> None:
@@ -165,7 +165,7 @@ class _Parser(HTMLParser):
 
 
 class _Element:
-    """An element whose end is waited for, told by how often its tag was opened inside."""
+    """Find the end of an element by counting tags of its kind inside it."""
 
     def __init__(self) -> None:
         self._tag = ""
@@ -175,15 +175,15 @@ class _Element:
         self._tag, self.depth = tag, 1
 
     def inside(self, tag: str, step: int) -> bool:
-        """Count a tag that opens (+1) or closes (-1); tell whether it stood inside, or was the end."""
-        was = self.depth > 0
-        if was and tag == self._tag:
+        """Count a tag that opens (+1) or closes (-1); return whether it is inside, or the end."""
+        was_inside = self.depth > 0
+        if was_inside and tag == self._tag:
             self.depth += step
-        elif was and step < 0 and (tag in ("body", "html") or (tag == "ruby" and self._tag in ("rt", "rp"))):
-            self.depth = 0  # the end that was waited for was forgotten, or left out as HTML allows
-        return was
+        elif was_inside and step < 0 and (tag in ("body", "html") or (tag == "ruby" and self._tag in ("rt", "rp"))):
+            self.depth = 0  # the end tag is missing, by mistake or as HTML allows
+        return was_inside
 
 
-def _leads_to_note(attributes: dict[str, str]) -> bool:
+def _is_note_link(attributes: dict[str, str]) -> bool:
     kinds = f"{attributes.get('epub:type', '')} {attributes.get('role', '')}".split()
     return not _NOTE_KINDS.isdisjoint(kinds) or bool(_NOTE_TARGET.match(attributes.get("href", "")))

@@ -1,10 +1,9 @@
 """The text of Word, OpenDocument, EPUB and RTF files.
 
-Paragraphs are parted by blank lines; by line ends where the author did so: where paragraphs are short, as in lists and
-verse, or empty ones stand between them. Headers, footers, comments and deleted text are left out, and notes stand below
-what they belong to. Word's format is read by mammoth, which knows its many ways to hold text; an OpenDocument text and
-the parts of a book have few, and reading them takes no more lines than calling a library would. What is XML is parsed
-by defusedxml first, which refuses entities.
+Blank lines separate paragraphs, or line ends if the author used paragraphs as lines: if they are short, as in lists and
+verse, or have empty ones between them. Headers, footers, comments and deleted text are skipped, and notes follow their
+paragraph. Mammoth reads Word's format, which holds text in many ways; OpenDocument and EPUB are read here, which takes
+no more lines than calling a library. Defusedxml parses all XML first and refuses entities.
 """
 
 import io
@@ -44,9 +43,9 @@ def read_docx(name: str, data: bytes) -> Extracted:
     except Exception as error:
         raise DependencyError("mammoth", "documents", f"reading {name}", error) from error
     with _Archive(name, ".docx", data) as archive:
-        # Mammoth's own parser takes entities. The parts that it reads may have any name.
+        # Mammoth's parser expands entities, and the parts that it reads may have any name: check all.
         total = sum(
-            _visible(_written(tree)) for member in archive.members if (tree := archive.tree(member)) is not None
+            _visible(_word_text(tree)) for member in archive.members if (tree := archive.tree(member)) is not None
         )
         pictures = sum(member.startswith("word/media/") for member in archive.members)
     try:
@@ -56,7 +55,7 @@ def read_docx(name: str, data: bytes) -> Extracted:
             ignore_empty_paragraphs=False,
             include_embedded_style_map=False,
         ).value
-    except Exception as error:  # a damaged file ends in errors of any kind
+    except Exception as error:  # damaged files raise errors of any type
         raise broken(name, ".docx", str(error)) from error
     if _are_lines([_visible(_TAG.sub("", text)) for text in _PARAGRAPH.findall(html)]):
         html = html.replace("<p>", "").replace("</p>", "<br>")
@@ -65,15 +64,15 @@ def read_docx(name: str, data: bytes) -> Extracted:
     return Extracted(text, "Word (.docx)", "paragraphs", (kept(name, left_out, _visible(text), total),))
 
 
-def _written(tree: "Element") -> str:
-    """Return all that is written in a part of a Word file, deleted text too."""
+def _word_text(tree: "Element") -> str:
+    """Return all text of a part of a Word file, including deleted text."""
     return "".join(element.text or "" for element in tree.iter() if element.tag.endswith(("main}t", "main}delText")))
 
 
 def read_odt(name: str, data: bytes) -> Extracted:
     """Return the text of an OpenDocument text; the errors are those of `documents.extract`."""
     with _Archive(name, ".odt", data) as archive:
-        if b"manifest:encryption-data" in archive.read_if_there("META-INF/manifest.xml"):
+        if b"manifest:encryption-data" in archive.read_optional("META-INF/manifest.xml"):
             raise _locked(name)
         tree = archive.require_tree("content.xml")
         pictures = sum(member.startswith("Pictures/") for member in archive.members)
@@ -85,7 +84,7 @@ def read_odt(name: str, data: bytes) -> Extracted:
             writer = _OdtWriter(are_lines=True)
             writer.write(body)
     except RecursionError as error:
-        raise broken(name, ".odt", "elements within elements without end") from error
+        raise broken(name, ".odt", "its elements are nested too deeply") from error
     text = writer.flow.text()
     left_out = f"comments, deleted text, tables of contents and pictures ({pictures:,}) left out"
     note = kept(name, left_out, _visible(text), _visible("".join(body.itertext())))
@@ -93,7 +92,7 @@ def read_odt(name: str, data: bytes) -> Extracted:
 
 
 class _OdtWriter:
-    """Writes the elements of an OpenDocument text into a flow, and counts the characters of its paragraphs."""
+    """Write the elements of an OpenDocument text into a flow, and count the characters of its paragraphs."""
 
     def __init__(self, are_lines: bool = False) -> None:
         self.flow = Flow()
@@ -151,13 +150,13 @@ class _OdtWriter:
 
 
 def read_epub(name: str, data: bytes) -> Extracted:
-    """Return the text of a book, chapter by chapter as its spine has them; the errors are those of `documents.extract`.
+    """Return the text of a book, in the chapter order of its spine, without the table of contents.
 
-    The page that is its table of contents is left out.
+    The errors are those of `documents.extract`.
     """
     with _Archive(name, ".epub", data) as archive:
         chapters = _chapters(archive)
-        encrypted = archive.read_if_there("META-INF/encryption.xml").decode("utf-8", "replace")
+        encrypted = archive.read_optional("META-INF/encryption.xml").decode("utf-8", "replace")
         if any(f'"{chapter}"' in encrypted for chapter in chapters):
             raise CorpusError(f"{name} is protected against copying (DRM) and cannot be read: give a copy without it")
         pages = [read_page(archive.read(chapter), f"{name}/{chapter}") for chapter in chapters]
@@ -192,9 +191,9 @@ def read_rtf(name: str, data: bytes) -> Extracted:
     source = data.decode("cp1252", "replace")
     try:
         text = str(striprtf.rtf_to_text(source, errors="replace"))  # type: ignore[no-untyped-call]
-    except Exception as error:  # a damaged file ends in errors of any kind
+    except Exception as error:  # damaged files raise errors of any type
         raise broken(name, ".rtf", str(error)) from error
-    # Letters beyond the first 65,536 stand in RTF as pairs.
+    # RTF writes characters beyond the first 65,536 as surrogate pairs.
     text = text.replace("\x00", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     lines = [line.strip() for line in text.split("\n")]
     flow = Flow()
@@ -211,7 +210,7 @@ def read_rtf(name: str, data: bytes) -> Extracted:
 
 
 def _are_lines(lengths: Sequence[int]) -> bool:
-    """Return whether paragraphs are used as lines, and empty ones as blank lines, by their lengths."""
+    """Return whether paragraphs of these lengths are used as lines, and empty ones as blank lines."""
     full = [length for length in lengths if length]
     if not full:
         return False
@@ -219,12 +218,12 @@ def _are_lines(lengths: Sequence[int]) -> bool:
 
 
 def _visible(text: str) -> int:
-    """Count the characters that are not blank: what stands between paragraphs is not written in these files."""
+    """Count the characters without white space; these files do not store the gaps between paragraphs."""
     return len("".join(text.split()))
 
 
 class _Archive:
-    """A document that is a .zip archive of XML."""
+    """A document in the form of a .zip archive of XML."""
 
     def __init__(self, name: str, suffix: str, data: bytes) -> None:
         try:
@@ -239,7 +238,7 @@ class _Archive:
         except Exception as error:
             raise broken(name, suffix, str(error)) from error
         most = most_expansion(len(data))
-        if sum(member.file_size for member in self._zip.infolist()) > most:  # zipfile reads no more than that
+        if sum(member.file_size for member in self._zip.infolist()) > most:  # zipfile reads no more than these sizes
             raise expands_too_much(name, most)
         self.members = [member.filename for member in self._zip.infolist() if not member.is_dir()]
 
@@ -254,20 +253,20 @@ class _Archive:
             return self._zip.read(member)
         except KeyError as error:
             raise broken(self._name, self._suffix, f"{member} is missing") from error
-        except Exception as error:  # a damaged archive ends in errors of a dozen kinds
+        except Exception as error:  # damaged archives raise errors of a dozen types
             raise broken(self._name, self._suffix, f"{member}: {error}") from error
 
-    def read_if_there(self, member: str) -> bytes:
+    def read_optional(self, member: str) -> bytes:
         return self.read(member) if member in self.members else b""
 
     def tree(self, member: str) -> "Element | None":
-        """Return a member as a tree; None if it is no XML."""
+        """Return a member as a tree; None if it is not XML."""
         try:
             tree: Element = self._parse(self.read(member))
             return tree
         except self._harmful as error:
             raise CorpusError(
-                f"{self._name} defines XML entities, which no document needs and which can fill the memory: "
+                f"{self._name} defines XML entities, which documents do not need and which can fill the memory: "
                 "open it in its program and save it again"
             ) from error
         except (self._no_xml, ValueError, LookupError):

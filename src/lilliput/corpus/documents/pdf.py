@@ -1,8 +1,8 @@
 """The text of PDF files.
 
-A PDF says where letters stand on a page, not what belongs together. So lines stay as they were set. Left out are page
-numbers and the lines that come again at the edge of many pages; words parted at the end of a line are put together
-where the same text has the whole word elsewhere.
+A PDF gives the positions of letters on a page, not the structure of the text. So lines stay as typeset. Page numbers
+and lines that repeat at the edges of many pages are removed; a word hyphenated at the end of a line is joined if the
+whole word occurs elsewhere in the text.
 """
 
 import io
@@ -15,16 +15,16 @@ from lilliput.corpus.documents.formats import Extracted, broken, kept
 from lilliput.errors import CorpusError, DependencyError
 from lilliput.wording import counted
 
-_OCR = "read it with OCR (such as ocrmypdf) and give what comes out"
+_OCR = "extract its text with OCR (such as ocrmypdf) and give that"
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNREADABLE = re.compile("[\ue000-\uf8ff\ufffd]")
 _MOST_UNREADABLE = 0.05
 _NUMBER = re.compile(r"^\W*(\d{1,5})\b|\b(\d{1,5})\W*$")
-_FEWEST = 3  # pages on which a line has to come again
+_FEWEST = 3  # pages that share a line
 _SHARE = 0.05
 _MOST_LINES = 3  # at each edge: a title, a number, a line of dashes
-_PARTED = re.compile(r"\b(\w+)-\n(\w+)(\S*)[ ]?")
+_HYPHENATED = re.compile(r"\b(\w+)-\n(\w+)(\S*)[ ]?")
 _WORD = re.compile(r"\w+")
 
 
@@ -36,9 +36,9 @@ def read_pdf(name: str, data: bytes) -> Extracted:
     if without == len(pages):
         raise CorpusError(f"{name} has no text, only pictures of {counted(len(pages), 'page')}: {_OCR}")
     if len(_UNREADABLE.findall("".join(pages))) + len(_CONTROL.findall("".join(pages))) > _MOST_UNREADABLE * total:
-        raise CorpusError(f"{name} does not say which letters its fonts draw: {_OCR}")
+        raise CorpusError(f"{name} does not map its fonts to characters: {_OCR}")
     lines, furniture = _without_furniture([_lines(page) for page in pages])
-    text = _put_together(_joined(lines))
+    text = _join_hyphenated(_joined(lines))
     left_out = f"{furniture:,} page numbers and lines at the edges of pages left out"
     if without:
         left_out += f", {without:,} of {counted(len(pages), 'page')} without text"
@@ -50,7 +50,7 @@ def _pages(name: str, data: bytes) -> list[str]:
         import pypdf
     except Exception as error:
         raise DependencyError("pypdf", "documents", f"reading {name}", error) from error
-    # It tells of everything that it mended, on standard error if nobody listens.
+    # Without a handler, pypdf logs every repair to standard error.
     if not (logger := logging.getLogger("pypdf")).handlers:
         logger.addHandler(logging.NullHandler())
     try:
@@ -59,7 +59,7 @@ def _pages(name: str, data: bytes) -> list[str]:
         pages = [] if locked else [page.extract_text() for page in reader.pages]
     except (pypdf.errors.DependencyError, pypdf.errors.FileNotDecryptedError):
         locked = True
-    except Exception as error:  # a damaged file ends in errors of any kind
+    except Exception as error:  # damaged files raise errors of any type
         raise broken(name, ".pdf", str(error)) from error
     if locked:
         raise CorpusError(f"{name} is locked with a password: save a copy without one (qpdf --decrypt IN OUT)")
@@ -74,7 +74,7 @@ def _lines(page: str) -> list[str]:
 
 
 def _without_furniture(pages: Sequence[list[str]]) -> tuple[list[list[str]], int]:
-    """Take off the first and the last line of pages while many pages have the same; return how many that were."""
+    """Remove first and last lines that many pages share; also return the number of removed lines."""
     pages = [[*page] for page in pages]
     fewest = max(_FEWEST, _SHARE * len(pages))
     taken = 0
@@ -93,7 +93,7 @@ def _without_furniture(pages: Sequence[list[str]]) -> tuple[list[list[str]], int
 
 
 def _key(line: str, page: int) -> tuple[str, int | None]:
-    """Return what is the same for a line at the edge of many pages; a number in it counts pages, or is a part of it."""
+    """Return a key that repeated lines share: the line, with a number in it taken relative to the page number."""
     line = line.strip()
     number = _NUMBER.search(line)
     if not number:
@@ -102,7 +102,7 @@ def _key(line: str, page: int) -> tuple[str, int | None]:
 
 
 def _joined(pages: Sequence[list[str]]) -> str:
-    """Put pages together; where one goes on in lower case, the paragraph does not end."""
+    """Join pages; a page that begins in lower case continues the paragraph."""
     text = ""
     for page in pages:
         body = "\n".join(page)
@@ -112,6 +112,6 @@ def _joined(pages: Sequence[list[str]]) -> str:
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def _put_together(text: str) -> str:
+def _join_hyphenated(text: str) -> str:
     words = set(_WORD.findall(text))
-    return _PARTED.sub(lambda m: f"{m[1]}{m[2]}{m[3]}\n" if m[1] + m[2] in words else m[0], text)
+    return _HYPHENATED.sub(lambda m: f"{m[1]}{m[2]}{m[3]}\n" if m[1] + m[2] in words else m[0], text)

@@ -1,6 +1,6 @@
 """The text of documents: web pages and subtitles, and with the extra `documents` Word, OpenDocument, EPUB, PDF, RTF.
 
-A note tells how much of a document was kept.
+A note gives the share of each document that was kept.
 """
 
 from lilliput.corpus.documents.formats import MARKUP, SUBTITLES, Extracted, kept
@@ -15,17 +15,17 @@ _READERS = {".docx": read_docx, ".odt": read_odt, ".epub": read_epub, ".rtf": re
 
 
 def extract(name: str, suffix: str, data: bytes, encoding: str | None = None) -> Extracted:
-    """Take the text out of a document.
+    """Extract the text of a document.
 
     Args:
-        name: what to call the file in messages
-        suffix: one of `formats.DOCUMENTS`, as `formats.document_format` told it
+        name: the name of the file in messages
+        suffix: its format, as returned by `formats.document_format`
         data: the bytes of the file
-        encoding: the encoding of a page or of subtitles that the user names
+        encoding: the encoding of a page or of subtitles; by default detected
 
     Raises:
-        CorpusError: the document is broken or locked, or holds pictures only
-        DependencyError: it takes a library of the extra `documents`, which is not there
+        CorpusError: the document is damaged or locked, or contains only pictures
+        DependencyError: a library of the extra `documents` is not installed
     """
     if suffix in MARKUP:
         page = read_page(data, name, encoding)

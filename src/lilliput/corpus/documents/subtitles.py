@@ -1,4 +1,4 @@
-"""What is said in subtitles: `.srt`, `.vtt`, and `.ass` or `.ssa`, without numbers, times and styles."""
+"""The text of subtitles (`.srt`, `.vtt`, `.ass` and `.ssa`), without numbers, times and styles."""
 
 import re
 from html import unescape
@@ -14,31 +14,31 @@ _DRAWING = re.compile(r"\{[^{}]*\\p[1-9][^{}]*\}")
 
 
 def spoken(text: str, suffix: str) -> tuple[str, int]:
-    """Return what is said, one line below the other, and the number of times that were left out.
+    """Return the spoken lines, and the number of times that were left out.
 
     Args:
-        text: with line feeds as its line ends
+        text: subtitles with line feeds as line ends
         suffix: `.srt`, `.vtt`, `.ass` or `.ssa`
     """
     if suffix in (".ass", ".ssa"):
         return _spoken_in_ass(text)
     if suffix == ".vtt":
         text = _BLOCK.sub("", text)
-    # Captions that roll show every line again above the next one.
+    # Rolling captions repeat every line above the next one.
     rolling = bool(_INLINE_TIME.search(text))
     lines, times = text.split("\n"), 0
-    said: list[str] = []
+    spoken_lines: list[str] = []
     for index, line in enumerate(lines):
         if _TIMES.fullmatch(line):
             times += 1
-        elif not _is_name_of_cue(lines, index, suffix):
+        elif not _is_cue_name(lines, index, suffix):
             words = unescape(_TAG.sub("", line)).strip("\ufeff \t\xa0")
-            if words and not (rolling and said and said[-1] == words):
-                said.append(words)
-    return "\n".join(said), times
+            if words and not (rolling and spoken_lines and spoken_lines[-1] == words):
+                spoken_lines.append(words)
+    return "\n".join(spoken_lines), times
 
 
-def _is_name_of_cue(lines: list[str], index: int, suffix: str) -> bool:
+def _is_cue_name(lines: list[str], index: int, suffix: str) -> bool:
     if index + 1 == len(lines) or not _TIMES.fullmatch(lines[index + 1]):
         return False
     began = index == 0 or not lines[index - 1].strip()
@@ -46,7 +46,7 @@ def _is_name_of_cue(lines: list[str], index: int, suffix: str) -> bool:
 
 
 def _spoken_in_ass(text: str) -> tuple[str, int]:
-    said: list[str] = []
+    spoken_lines: list[str] = []
     times = 0
     for line in text.split("\n"):
         if line.startswith("Dialogue:") and line.count(",") >= 9:
@@ -54,5 +54,5 @@ def _spoken_in_ass(text: str) -> tuple[str, int]:
             words = line.split(",", 9)[9]
             if not _DRAWING.search(words):
                 words = re.sub(r"\\[Nn]", "\n", _OVERRIDE.sub("", words)).replace("\\h", " ")
-                said += [part.strip() for part in words.split("\n") if part.strip()]
-    return "\n".join(said), times
+                spoken_lines += [part.strip() for part in words.split("\n") if part.strip()]
+    return "\n".join(spoken_lines), times

@@ -1,1 +1,1 @@
-"""Texts that are known by name: where they come from, and how they are fetched."""
+"""Named corpora: their sources and downloads."""

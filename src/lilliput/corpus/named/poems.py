@@ -1,13 +1,13 @@
-"""From a cleaned book of verse to its poems: titles, verses and stanzas, without the book around them.
+"""Extract the poems of a cleaned book of verse: titles, verses and stanzas.
 
-A book of Project Gutenberg says by its layout alone what is verse. Its text is taken apart at empty lines, and every
-piece is told by how it looks: prose is wrapped, so its lines go on in lower case; verses begin with capitals; headings
-have no lower case at all; the lines of a table of contents end in page numbers. A title opens a poem, and so does a
-bare number behind a wide gap; other bare numbers count the parts of one poem. What stands under a heading is a poem if
-verse outweighs prose, so prefaces, notes and bibliographies go, whatever they quote. So do the dates under poems.
+Books of Project Gutenberg mark verse by layout alone. Their text is split at empty lines, and each block is classified:
+prose is wrapped, so its lines continue in lower case; verses begin with capitals; headings have no lower case; lines of
+a table of contents end in page numbers. A title starts a poem, and so does a bare number after a wide gap; other bare
+numbers count the parts of one poem. A section is a poem if it has more verse than prose, so prefaces, notes and
+bibliographies are dropped, whatever they quote. So are the dates under poems.
 
-The typography is made one, since books differ in it (`typeset`). Source: the layout was read off the books that
-`catalogue` names. Left out: titles in lower case, verses without capitals, and poems of fewer than four verses.
+The typography is unified, since books differ (`typeset`). Source: the layout of the books in `catalogue`. Left out:
+titles in lower case, verses without capitals, and poems of fewer than four verses.
 """
 
 import itertools
@@ -20,12 +20,12 @@ from enum import Enum, auto
 from lilliput.corpus.document import Document
 
 FEWEST_VERSES = 4
-MOST_ALREADY_TAKEN = 0.4
-"""A poem of which a greater share of the verses was already taken stands in two books and is left out."""
+MOST_DUPLICATE = 0.4
+"""The largest fraction of verses that a poem may share with earlier ones; above it, the poem is a duplicate."""
 _WIDE_GAP = 4
 _MOTTO_INDENT = 20
 _LONG_LINE = 66
-"""No verse of twelve syllables is so wide; wrapped prose is."""
+"""Wider than a verse of twelve syllables, but not than wrapped prose."""
 
 _NUMERAL = re.compile(r"(?=[IVXLC])C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\.?(?:\s+|$)")
 _MARKS = re.compile(r"\[(?:\d+|[A-Z]|Pg \d+|Illustration[^\]]*)\]|\{\d+\}|[_=]")
@@ -46,7 +46,7 @@ class _Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Hold the lines between two empty lines, and how many empty lines stand before them."""
+    """The lines between two gaps of empty lines; `gap` is the number of empty lines before them."""
 
     gap: int
     kind: _Kind
@@ -55,7 +55,7 @@ class _Block:
 
 @dataclass(slots=True)
 class _Section:
-    """Gather what stands under one heading: a poem, if verse outweighs prose."""
+    """The text under one heading: a poem, if it has more verse than prose."""
 
     title: str
     stanzas: list[tuple[str, ...]] = field(default_factory=list)
@@ -78,25 +78,25 @@ class _Section:
 
 
 def poems_of(books: Iterable[Document]) -> list[Document]:
-    """Return the poems of cleaned books in their order, each as a document that ends in LF.
+    """Return the poems of cleaned books in order, each as a document that ends in LF.
 
-    A poem that stands in two books is taken from the first.
+    A poem in two books is taken from the first.
     """
     poems: list[Document] = []
-    taken: set[str] = set()
+    seen: set[str] = set()
     for book in books:
         for number, section in enumerate(filter(lambda section: section.is_poem, _sections(book.text)), start=1):
-            marks = [_mark(verse) for verse in section.verses]
-            if sum(mark in taken for mark in marks) <= MOST_ALREADY_TAKEN * len(marks):
+            keys = [_verse_key(verse) for verse in section.verses]
+            if sum(key in seen for key in keys) <= MOST_DUPLICATE * len(keys):
                 poems.append(Document(f"{book.name}:{number}", section.text))
-            taken.update(marks)
+            seen.update(keys)
     return poems
 
 
 def typeset(line: str) -> str:
-    """Return a line in one typography.
+    """Return a line in a uniform typography.
 
-    That is NFC, single blanks and none around the line, ', -- and ..., oe and ae, and no blank before ; : ! ? or inside
+    That is NFC, single spaces and none around the line, ', -- and ..., oe and ae, and no space before ; : ! ? or inside
     guillemets.
     """
     line = unicodedata.normalize("NFC", line)
@@ -112,8 +112,8 @@ def _two_letters(match: re.Match[str]) -> str:
     return (pair.upper() if match[1].isupper() and match[2].isupper() else pair) + match[2]
 
 
-def _mark(verse: str) -> str:
-    """Return what two editions of a verse have in common: its letters without accents."""
+def _verse_key(verse: str) -> str:
+    """Return the letters of a verse without accents, which are equal in all editions."""
     letters = unicodedata.normalize("NFD", verse.casefold())
     return "".join(letter for letter in letters if letter.isalpha())
 
@@ -121,11 +121,11 @@ def _mark(verse: str) -> str:
 def _sections(text: str) -> Iterator[_Section]:
     section = _Section("")
     pending: list[_Block] = []
-    listing = False
+    in_list = False
     for block in _blocks(text):
-        # A list of contents may have headings; only a wide gap ends it.
-        listing = (listing and block.gap < _WIDE_GAP) or _opens_list(block)
-        if listing:
+        # A table of contents may have headings; only a wide gap ends it.
+        in_list = (in_list and block.gap < _WIDE_GAP) or _opens_list(block)
+        if in_list:
             continue
         if block.kind is _Kind.HEADING:
             pending.append(block)
@@ -148,7 +148,7 @@ def _opens_list(block: _Block) -> bool:
 
 
 def _opened_title(headings: list[_Block], current: str) -> str | None:
-    """Return the title that headings give to what follows; None if they only count a part of the `current` poem."""
+    """Return the title of the section after headings; None if they only number a part of the `current` poem."""
     groups: list[list[_Block]] = []
     for block in headings:
         if not groups or block.gap > 1:
@@ -160,7 +160,7 @@ def _opened_title(headings: list[_Block], current: str) -> str | None:
     if last[0].gap >= _WIDE_GAP:
         return ""
     if before:
-        # The first part of a poem: "MAGNITUDO PARVI", and below it "I".
+        # The first part of a poem, such as "I" below "MAGNITUDO PARVI".
         return _title(before[-1])
     return "" if not current and last[0].gap > 1 else None
 
@@ -174,49 +174,49 @@ def _title(headings: list[_Block]) -> str:
 
 def _blocks(text: str) -> Iterator[_Block]:
     gap, former, in_note = 0, _Kind.FURNITURE, False
-    for filled, given in _runs(text):
+    for filled, lines in _runs(text):
         if not filled:
-            # What is left out leaves its gap: a date may have slipped from under a poem to above the next.
-            gap = max(len(given), gap if former is _Kind.FURNITURE else 0)
+            # Furniture keeps the gap before it: the date of a poem may stand directly above the next one.
+            gap = max(len(lines), gap if former is _Kind.FURNITURE else 0)
             continue
-        kind = _kind(given)
-        in_note = bool(_NOTE.match(given[0])) or (in_note and gap < 2 and _goes_on(kind, given))
+        kind = _kind(lines)
+        in_note = bool(_NOTE.match(lines[0])) or (in_note and gap < 2 and _continues_note(kind, lines))
         if in_note:
             kind = _Kind.FURNITURE
-        elif kind is _Kind.VERSE and len(given) == 1 and former is _Kind.PROSE and gap < 2:
+        elif kind is _Kind.VERSE and len(lines) == 1 and former is _Kind.PROSE and gap < 2:
             kind = _Kind.PROSE  # a short paragraph
-        yield _Block(gap, kind, tuple(filter(str.strip, (_MARKS.sub("", line) for line in given))))
+        yield _Block(gap, kind, tuple(filter(str.strip, (_MARKS.sub("", line) for line in lines))))
         former = kind
 
 
 def _runs(text: str) -> Iterator[tuple[bool, list[str]]]:
-    """Yield the runs of empty and of filled lines; headings that stand right above other lines are a run apart."""
-    for filled, lines in itertools.groupby(text.split("\n"), key=lambda line: bool(line.strip())):
-        given = list(lines)
-        heading = list(itertools.takewhile(lambda line: _MARKS.sub("", line).isupper(), given))
-        if 0 < len(heading) < len(given):
+    """Yield runs of empty and of filled lines; headings directly above other lines are a separate run."""
+    for filled, group in itertools.groupby(text.split("\n"), key=lambda line: bool(line.strip())):
+        lines = list(group)
+        heading = list(itertools.takewhile(lambda line: _MARKS.sub("", line).isupper(), lines))
+        if 0 < len(heading) < len(lines):
             yield filled, heading
             yield False, [""]
-            given = given[len(heading) :]
-        yield filled, given
+            lines = lines[len(heading) :]
+        yield filled, lines
 
 
-def _goes_on(kind: _Kind, lines: list[str]) -> bool:
-    """Tell whether a block may be the next paragraph of a note."""
+def _continues_note(kind: _Kind, lines: list[str]) -> bool:
+    """Return whether a block may be the next paragraph of a note."""
     return kind is _Kind.PROSE or (kind is not _Kind.HEADING and len(lines) == 1)
 
 
-def _kind(given: list[str]) -> _Kind:
-    """Return the kind of a block, by how it looks."""
-    lines = [line.strip() for line in (_MARKS.sub("", line) for line in given) if line.strip()]
+def _kind(raw_lines: list[str]) -> _Kind:
+    """Return the kind of a block, judged by its layout."""
+    lines = [line.strip() for line in (_MARKS.sub("", line) for line in raw_lines) if line.strip()]
     whole = " ".join(lines)
     if not any(character.isalpha() for character in whole):
         return _Kind.FURNITURE
     if not any(character.islower() for character in whole):
         return _Kind.HEADING
     if sum(line.isupper() or bool(_PAGE_NUMBER.search(line)) for line in lines) * 2 >= len(lines):
-        return _Kind.FURNITURE  # a title page, a list of contents
-    if (len(lines) <= 2 and _is_apart("".join(given).strip())) or _is_motto(given):
+        return _Kind.FURNITURE  # a title page or a table of contents
+    if (len(lines) <= 2 and _is_remark("".join(raw_lines).strip())) or _is_motto(raw_lines):
         return _Kind.FURNITURE
     if len(lines) == 1 and _YEAR.search(whole):
         return _Kind.FURNITURE
@@ -227,8 +227,8 @@ def _kind(given: list[str]) -> _Kind:
     return _Kind.PROSE if len(lines) > 2 and wide * 2 >= len(lines) else _Kind.VERSE
 
 
-def _is_apart(whole: str) -> bool:
-    """Tell whether a short block is a dedication, a motto or a remark: wholly in italics or in brackets."""
+def _is_remark(whole: str) -> bool:
+    """Return whether a short block is a dedication, a motto or a remark: entirely in italics or in brackets."""
     return re.fullmatch(r"_[^_]*_\.?|\(.*\)|\[.*\]", whole) is not None
 
 
