@@ -1,11 +1,11 @@
-"""Beam search: the likeliest text that a model can write, or several, found by going on with a few at a time.
+"""Beam search: find one or several of the most likely texts by extending a few hypotheses at a time.
 
 Hypotheses are ranked by their log-probability divided by (number of new tokens) ** `length_penalty` (Wu et al. 2016,
-arXiv 1609.08144, section 7, in the simpler form of Hugging Face's transformers); that matters only where texts may end
-before their greatest length. With groups, those of each are chosen one group after the other, and a token loses
-`diversity` for every hypothesis of an earlier group that has just taken it (Vijayakumar et al. 2016, arXiv 1610.02424,
-with Hamming distance). Filters that look at which token it is act as in sampling, and the probabilities are those of
-what they leave; nothing is drawn.
+arXiv 1609.08144, section 7, in the simpler form of Hugging Face's transformers); that matters only if texts can end
+before the maximum length. The groups of diverse beam search choose one after another, and a token loses `diversity` for
+every hypothesis of an earlier group that has just taken it (Vijayakumar et al. 2016, arXiv 1610.02424, with Hamming
+distance). Filters that depend on the token act as in sampling, and the probabilities are renormalised over the tokens
+they keep. Nothing is random.
 
 Axes: B hypotheses, V vocabulary.
 """
@@ -26,9 +26,9 @@ from lilliput.generation.slots import checked
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """A prompt, or a way to begin one of several ways to spell it, with the logarithm of its share of them.
+    """A prompt, or one of several spellings of it with the logarithm of its share in their probability.
 
-    `over` tells of new tokens whether the text has ended; `filters` are the caller's.
+    `over` returns whether a text with these new tokens has ended; `filters` are the caller's.
     """
 
     ids: Sequence[int]
@@ -39,7 +39,7 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """New tokens, the logarithm of their probability, what they are ranked by, and which beginning they continue."""
+    """New tokens, the logarithm of their probability, the score that ranks them, and the beginning they continue."""
 
     ids: tuple[int, ...]
     log_probability: float
@@ -48,9 +48,9 @@ class Hypothesis:
 
 
 def search(backend: Backend, beginnings: Sequence[Beginning], settings: SamplingSettings) -> list[Hypothesis]:
-    """Return the `settings.beams` best hypotheses that were found, the best first; `backend` has one row.
+    """Return the `settings.beams` best hypotheses, the best first; `backend` has one row.
 
-    Raises GenerationError as `generate` does, and where so few tokens are allowed that no hypothesis is left.
+    Raises GenerationError as `generate` does, and if the filters leave no hypothesis to continue.
     """
     backend.prefill(0, checked(backend.model, beginnings[0].ids))
     if len(beginnings) > 1:
@@ -59,7 +59,7 @@ def search(backend: Backend, beginnings: Sequence[Beginning], settings: Sampling
     logits_BV = np.stack([backend.prefill(row, ids) for row, ids in enumerate(texts)])
     beams = _Beams(settings, beginnings)
     for _ in range(settings.max_tokens):
-        chosen = beams.go_on(backend.texts, logits_BV)
+        chosen = beams.extend(backend.texts, logits_BV)
         if not chosen or beams.settled():
             break
         if len(beams.open[0].ids) < settings.max_tokens:
@@ -69,20 +69,20 @@ def search(backend: Backend, beginnings: Sequence[Beginning], settings: Sampling
 
 
 class _Beams:
-    """The hypotheses that may go on, in the order of the backend's rows, and those that have ended."""
+    """The open hypotheses, in the order of the backend's rows, and those that have ended."""
 
     def __init__(self, settings: SamplingSettings, beginnings: Sequence[Beginning]) -> None:
         self._settings, self._beginnings = settings, beginnings
         self._filters = [by_token(settings, beginning.filters) for beginning in beginnings]
         self.open = [Hypothesis((), one.log_share, 0.0, number) for number, one in enumerate(beginnings)]
         self._groups = [0] * len(beginnings)
-        """Of each open hypothesis; at the beginning all groups share one."""
+        """Group of each open hypothesis; before the first step, all groups share them."""
         self._ended: list[Hypothesis] = []
 
-    def go_on(self, texts: Sequence[Sequence[int]], logits_BV: LogitsV) -> list[tuple[int, int]]:
-        """Choose the next tokens; return for each hypothesis that may go on the row it continues, and its token."""
+    def extend(self, texts: Sequence[Sequence[int]], logits_BV: LogitsV) -> list[tuple[int, int]]:
+        """Choose the next tokens; return for each open hypothesis the row it continues, and its token."""
         rows = zip(self.open, logits_BV, texts, strict=True)
-        logs_BV = np.stack([self._logs(logits_V, ids, found.beginning) for found, logits_V, ids in rows])
+        logs_BV = np.stack([self._logs(logits_V, ids, hypothesis.beginning) for hypothesis, logits_V, ids in rows])
         chosen: list[tuple[int, int]] = []
         following, groups = [], []
         taken_V = np.zeros(logs_BV.shape[1])
@@ -93,13 +93,13 @@ class _Beams:
                 continue
             kept = 0
             for row, token in self._ranked(members, logs_BV, taken_V, 2 * size):
-                found = self._longer(self.open[row], token, float(logs_BV[row, token]))
+                longer = self._longer(self.open[row], token, float(logs_BV[row, token]))
                 taken_V[token] += 1
-                if self._beginnings[found.beginning].over(found.ids):
-                    self._ended.append(found)
+                if self._beginnings[longer.beginning].over(longer.ids):
+                    self._ended.append(longer)
                 else:
                     chosen.append((row, token))
-                    following.append(found)
+                    following.append(longer)
                     groups.append(group)
                     kept += 1
                 if kept == size:
@@ -121,13 +121,14 @@ class _Beams:
         beams = self._settings.beams
         if len(self._ended) < beams:
             return False
-        least = sorted((found.score for found in self._ended), reverse=True)[beams - 1]
-        return max(found.score for found in self.open) <= least
+        worst = sorted((hypothesis.score for hypothesis in self._ended), reverse=True)[beams - 1]
+        return max(hypothesis.score for hypothesis in self.open) <= worst
 
     def best(self) -> list[Hypothesis]:
-        """Return the best of all, no two of them with the same tokens."""
-        ranked = sorted([*self._ended, *self.open], key=lambda found: -found.score)
-        return list({(found.beginning, found.ids): found for found in ranked}.values())[: self._settings.beams]
+        """Return the best of all hypotheses, without duplicates."""
+        ranked = sorted([*self._ended, *self.open], key=lambda hypothesis: -hypothesis.score)
+        unique = {(hypothesis.beginning, hypothesis.ids): hypothesis for hypothesis in ranked}
+        return list(unique.values())[: self._settings.beams]
 
     def _logs(self, logits_V: LogitsV, ids: Sequence[int], beginning: int) -> NDArray[np.float64]:
         if not np.isfinite(logits_V.max()):
@@ -135,20 +136,20 @@ class _Beams:
         filtered_V: NDArray[np.float64] = logits_V.astype(np.float64)
         for change in self._filters[beginning]:
             filtered_V = change(filtered_V, ids)  # type: ignore[assignment]
-        greatest = filtered_V.max()
-        if not np.isfinite(greatest):
+        largest = filtered_V.max()
+        if not np.isfinite(largest):
             return np.full(filtered_V.shape, -np.inf)
-        logs_V: NDArray[np.float64] = filtered_V - greatest - np.log(np.exp(filtered_V - greatest).sum())
+        logs_V: NDArray[np.float64] = filtered_V - largest - np.log(np.exp(filtered_V - largest).sum())
         return logs_V
 
     def _ranked(
         self, rows: Sequence[int], logs_BV: NDArray[np.float64], taken_V: NDArray[np.float64], count: int
     ) -> list[tuple[int, int]]:
-        """Return the best continuations of some rows, as row and token."""
+        """Return the `count` best continuations of some rows as (row, token), the best first."""
         before = np.array([self.open[row].log_probability for row in rows])
         scores = (before[:, None] + logs_BV[list(rows)] - self._settings.diversity * taken_V).ravel()
         count = min(count, scores.size)
-        found = np.argpartition(-scores, count - 1)[:count]
-        found = found[np.argsort(-scores[found], kind="stable")]
+        best = np.argpartition(-scores, count - 1)[:count]
+        best = best[np.argsort(-scores[best], kind="stable")]
         size = logs_BV.shape[1]
-        return [(rows[place // size], int(place % size)) for place in found.tolist() if np.isfinite(scores[place])]
+        return [(rows[index // size], int(index % size)) for index in best.tolist() if np.isfinite(scores[index])]

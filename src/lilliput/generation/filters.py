@@ -1,8 +1,8 @@
 """Filters: plain callables that change the logits of the next token.
 
-A filter is `(logits_V, ids) -> logits_V`: `ids` are the prompt and the tokens so far, a token that it forbids gets
-minus infinity, and its input stays as it was. From `top_k` on they look at nothing but values: they may be given the
-logits of a few tokens, and keep one at least. `sampling` puts all in order.
+A filter is `(logits_V, ids) -> logits_V`: `ids` are the prompt and the tokens so far. It gives a forbidden token minus
+infinity and does not change its input. The filters from `top_k` on depend on the values only: they also work on the
+logits of a few tokens, and keep at least one. `sampling` applies them in order.
 
 Sources: top-k from Fan et al. 2018 (arXiv 1805.04833), section 5.4; top-p from Holtzman et al. 2020 (arXiv 1904.09751),
 section 3.1; min-p from Nguyen et al. 2024 (arXiv 2407.01082); typical sampling from Meister et al. 2022 (arXiv
@@ -25,25 +25,25 @@ Filter = Callable[[Logits, Sequence[int]], Logits]
 
 
 class Uniform(Protocol):
-    """Gives uniform numbers, as NumPy's generators do."""
+    """A generator of uniform random numbers, like those of NumPy."""
 
     def random(self) -> float:
-        """Return a number from 0 up to and without 1."""
+        """Return a number in [0, 1)."""
 
 
 def penalties(repetition: float, presence: float, frequency: float, window: int) -> Filter:
-    """Return a filter against tokens that are among the latest `window`.
+    """Return a filter that penalises the tokens among the latest `window`.
 
-    A positive logit of theirs is divided by `repetition`, a negative one multiplied; then `presence` is taken off, and
-    `frequency` for each time that they occur.
+    It divides a positive logit by `repetition` and multiplies a negative one; then it subtracts `presence`, and
+    `frequency` for each occurrence.
     """
 
     def penalize(logits_V: Logits, ids: Sequence[int]) -> Logits:
         tokens, counts = np.unique(np.asarray(ids[-window:], dtype=np.int64), return_counts=True)
         result_V = logits_V.copy()
-        met = logits_V[tokens]
-        met = np.where(met > 0, met / repetition, met * repetition)
-        result_V[tokens] = met - presence - frequency * counts
+        repeated = logits_V[tokens]
+        repeated = np.where(repeated > 0, repeated / repetition, repeated * repetition)
+        result_V[tokens] = repeated - presence - frequency * counts
         return result_V
 
     return penalize
@@ -72,22 +72,22 @@ def ban(tokens: Sequence[int]) -> Filter:
 
 
 def force(tokens: Sequence[int], start: int) -> Filter:
-    """Return a filter that leaves nothing but `tokens`, one after the other, from the place `start` of the ids on."""
+    """Return a filter that allows only `tokens`, one after the other, from position `start` of the ids."""
 
-    def only(logits_V: Logits, ids: Sequence[int]) -> Logits:
-        place = len(ids) - start
-        if not 0 <= place < len(tokens):
+    def allow(logits_V: Logits, ids: Sequence[int]) -> Logits:
+        offset = len(ids) - start
+        if not 0 <= offset < len(tokens):
             return logits_V
         result_V = np.full_like(logits_V, -np.inf)
-        # Whatever was forbidden before, this token is wanted.
-        result_V[tokens[place]] = 0
+        # Not its logit: an earlier filter may have forbidden the token.
+        result_V[tokens[offset]] = 0
         return result_V
 
-    return only
+    return allow
 
 
 def no_repeat_ngram(length: int) -> Filter:
-    """Return a filter that forbids what would complete a group of `length` tokens that stands in the ids already."""
+    """Return a filter that forbids tokens that would complete an n-gram of `length` tokens already in the ids."""
 
     def forbid(logits_V: Logits, ids: Sequence[int]) -> Logits:
         if len(ids) < length:
@@ -102,11 +102,11 @@ def no_repeat_ngram(length: int) -> Filter:
 
 
 COLDEST = 1e-6
-"""Below this a temperature counts as 0: single precision can divide by it."""
+"""A lower temperature counts as 0; single precision can still divide by this one."""
 
 
 def top_k(count: int) -> Filter:
-    """Return a filter that keeps exactly `count` tokens; among equal logits the lower ids stay."""
+    """Return a filter that keeps exactly `count` tokens; among equal logits, those with the lower ids."""
 
     def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
         return logits_V if count >= logits_V.size else only(logits_V, greatest(logits_V, count))
@@ -115,9 +115,10 @@ def top_k(count: int) -> Filter:
 
 
 def temperature(values: Sequence[float], start: int = 0) -> Filter:
-    """Return a filter that divides the logits by one of `values`, in turn, the first one at the place `start` of ids.
+    """Return a filter that divides the logits by `values` in turn, the first at position `start` of the ids.
 
-    Below 1 sharpens, above 1 flattens; 0, or next to it, leaves nothing but the likeliest token, the first of several.
+    A temperature below 1 sharpens the distribution, above 1 flattens it. Below `COLDEST`, only the most likely token is
+    kept; among equals, that with the lowest id.
     """
 
     def divide(logits_V: Logits, ids: Sequence[int]) -> Logits:
@@ -130,14 +131,14 @@ def temperature(values: Sequence[float], start: int = 0) -> Filter:
 
 
 def top_p(mass: float) -> Filter:
-    """Return a filter that keeps the fewest likeliest tokens that together have at least `mass`.
+    """Return a filter that keeps the smallest set of most likely tokens with a total probability of at least `mass`.
 
-    Among equal logits the lower ids stay.
+    Among equal logits, the lower ids are kept.
     """
 
     def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
         probabilities_V = softmax(logits_V)
-        order = _likeliest(probabilities_V, mass)
+        order = _most_likely(probabilities_V, mass)
         probabilities = probabilities_V[order]
         before = probabilities.cumsum(dtype=np.float64) - probabilities
         return only(logits_V, order[before < mass])
@@ -145,11 +146,11 @@ def top_p(mass: float) -> Filter:
     return keep
 
 
-def _likeliest(probabilities_V: NDArray[Any], mass: float) -> NDArray[np.int64]:
-    """Return ids in descending order of their probabilities, at least those that together have `mass`."""
+def _most_likely(probabilities_V: NDArray[Any], mass: float) -> NDArray[np.int64]:
+    """Return ids in descending order of their probabilities, enough to have `mass` together."""
     if probabilities_V.size <= CHUNK:
         return np.argsort(-probabilities_V, kind="stable")
-    # Sorting all of a large vocabulary takes longer than the network's step.
+    # Sorting a large vocabulary takes longer than a step of the network.
     for least in (1e-3, 1e-4, 1e-5, 0.0):
         candidates = np.flatnonzero(probabilities_V >= least)
         if probabilities_V[candidates].sum(dtype=np.float64) >= mass:
@@ -159,7 +160,7 @@ def _likeliest(probabilities_V: NDArray[Any], mass: float) -> NDArray[np.int64]:
 
 
 def min_p(share: float) -> Filter:
-    """Return a filter that keeps the tokens of at least `share` of the likeliest one's probability."""
+    """Return a filter that keeps the tokens with at least `share` of the highest probability."""
 
     def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
         return np.where(logits_V >= logits_V.max() + math.log(share), logits_V, logits_V.dtype.type(-np.inf))
@@ -168,9 +169,9 @@ def min_p(share: float) -> Filter:
 
 
 def typical(mass: float) -> Filter:
-    """Return a filter that keeps the fewest tokens that together have at least `mass`, the most typical ones first.
+    """Return a filter that keeps the smallest set of most typical tokens with a total of at least `mass`.
 
-    Typical is what surprises about as much as the distribution does on average. Among equals the lower ids stay.
+    The surprise of a typical token is close to the entropy of the distribution. Among equals, the lower ids are kept.
     """
 
     def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
@@ -178,7 +179,7 @@ def typical(mass: float) -> Filter:
         possible = np.flatnonzero(probabilities_V)
         surprise = -np.log(probabilities_V[possible])
         entropy = (probabilities_V[possible] * surprise).sum()
-        # Rounding must not part what is equally likely.
+        # Without rounding, equally likely tokens would differ.
         order = possible[np.argsort(np.abs(surprise - entropy).round(9), kind="stable")]
         before = np.cumsum(probabilities_V[order]) - probabilities_V[order]
         return only(logits_V, order[before < mass])
@@ -187,10 +188,10 @@ def typical(mass: float) -> Filter:
 
 
 def xtc(threshold: float, probability: float, generator: Uniform) -> Filter:
-    """Return a filter that, with a `probability` drawn at each token, excludes the top choices.
+    """Return a filter that excludes the top choices, at each token with the given `probability`.
 
-    Of the tokens of at least `threshold` only the least likely one stays, and all that are below it; among equals that
-    of the highest id. The threshold is at most a half, or one token alone might be all that it excludes.
+    It removes all tokens of at least `threshold` except the least likely of them; among equals, it keeps that with the
+    highest id. It does nothing if only one token reaches the threshold, so a threshold above a half has no effect.
     """
 
     def exclude(logits_V: Logits, ids: Sequence[int]) -> Logits:
@@ -207,7 +208,7 @@ def xtc(threshold: float, probability: float, generator: Uniform) -> Filter:
 
 
 def greatest(logits_V: Logits, count: int) -> NDArray[np.int64]:
-    """Return the ids of exactly `count` greatest logits, in ascending order; among equals the lower ids."""
+    """Return the ids of the `count` greatest logits, in ascending order; among equals, the lower ids."""
     candidates = candidates_of(logits_V, count)
     values = logits_V[candidates]
     least = np.partition(values, -count)[-count]
@@ -219,22 +220,22 @@ def greatest(logits_V: Logits, count: int) -> NDArray[np.int64]:
 
 
 CHUNK = 256
-"""Logits, of which the greatest is compared first."""
+"""Logits per chunk of a large vocabulary."""
 
 
 def candidates_of(logits_V: Logits, count: int) -> NDArray[np.int64]:
-    """Return, in ascending order, ids among which the greatest `count` are; of a large vocabulary few others."""
+    """Return, in ascending order, the ids of at least the `count` greatest logits; few others of a large vocabulary."""
     chunks = logits_V.size // CHUNK
     if chunks <= count:
         return np.arange(logits_V.size)
-    # The `count` greatest chunks have as many logits that reach the least of their maxima. A chunk is a column: the
-    # rows are compared as wholes.
+    # At least `count` logits reach the smallest of the `count` greatest chunk maxima. A chunk is a column, so that the
+    # maxima come from comparing whole rows.
     maxima = np.maximum.reduce(logits_V[: chunks * CHUNK].reshape(CHUNK, chunks))
     return np.flatnonzero(logits_V >= np.partition(maxima, -count)[-count])
 
 
 def softmax(logits_V: Logits) -> Logits:
-    """Return the probabilities of the logits, in their precision."""
+    """Return the probabilities of the logits, in the same precision."""
     exponentials_V = np.exp(logits_V - logits_V.max())
     probabilities_V: Logits = exponentials_V / exponentials_V.sum()
     return probabilities_V
@@ -248,7 +249,7 @@ def only(logits_V: Logits, tokens: Any) -> Logits:
 
 
 def without(logits_V: Logits, tokens: NDArray[np.int64]) -> Logits:
-    """Return the logits, and minus infinity for these tokens."""
+    """Return the logits, with minus infinity for these tokens."""
     result_V = logits_V.copy()
     result_V[tokens] = -np.inf
     return result_V

@@ -1,6 +1,6 @@
-"""From new tokens to pieces of text: whole characters, and where a text ends.
+"""Turn new tokens into pieces of text: whole characters, up to the end of the text.
 
-What may become a stop string, or is white space that the end may leave out, is held back until it is known.
+Text that may become a stop string, and white space that the end may drop, is held back until the next tokens decide.
 """
 
 import re
@@ -17,28 +17,28 @@ from lilliput.tokenizers import TextStream
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one more token adds to a text, perhaps nothing yet."""
+    """The text that one more token adds; it may be empty."""
 
     text: str
     tokens: int
-    """So many were generated up to here."""
+    """Number of tokens generated so far."""
     token: int | None = None
-    """Its id; None for what was left at the end."""
+    """Id of the token; None for the text released at the end."""
     probability: float | None = None
-    """What the model gave it, before all filters."""
+    """Probability of the token in the model, before all filters."""
     tokens_per_second: float = 0.0
-    """Up to here."""
+    """Average speed so far."""
 
 
 _CLOSING = "\"'\u2019\u201d\u00bb)\\]\u300d\u300f"
 _MARKS = f"(?:[.!?\u2026]+[{_CLOSING}]*(?=\\s)|[\u3002\uff01\uff1f]+[{_CLOSING}]*)"
-"""The end of a sentence; marks of scripts that set no blank behind them end one at once."""
+"""The end of a sentence; marks of scripts without a space after them end it at once."""
 _EMPTY_LINE = r"\S.*?(?=\s*?\n[^\S\n]*\n)"
 _ENDS: dict[Unit, re.Pattern[str]] = {
-    # With what it ends by: the next word begins behind it.
+    # Includes the white space that ends it: the next word begins after that.
     "word": re.compile(r"\S+\s"),
     "line": re.compile(r"\S[^\n]*?(?=[^\S\n]*\n)"),
-    # A mark that stands first is a sentence by itself, whatever comes with it.
+    # A text that begins with a mark: the mark alone is a sentence.
     "sentence": re.compile(rf"{_MARKS}|\S.*?{_MARKS}", re.DOTALL),
     "paragraph": re.compile(_EMPTY_LINE, re.DOTALL),
     "stanza": re.compile(_EMPTY_LINE, re.DOTALL),
@@ -54,7 +54,7 @@ _OPEN = re.compile(rf"[.!?\u2026\u3002\uff01\uff1f]*[{_CLOSING}]*\s*\Z")
 
 
 def pieces(tokens: Iterator[Token], stream: TextStream) -> Iterator[Piece]:
-    """Yield a piece for each token; what never becomes a character is left out."""
+    """Yield a piece for each token; a character that is never completed is left out."""
     began = time.perf_counter()
     for count, token in enumerate(tokens, 1):
         speed = count / max(1e-9, time.perf_counter() - began)
@@ -64,10 +64,10 @@ def pieces(tokens: Iterator[Token], stream: TextStream) -> Iterator[Piece]:
 def ended(
     pieces: Iterator[Piece], settings: SamplingSettings, prompt: str = "", pattern: Pattern | None = None
 ) -> Iterator[Piece]:
-    """Yield the pieces up to where the settings end the text; what is drawn after that is never asked for.
+    """Yield the pieces up to the end that the settings define; draw no token after it.
 
-    A line, sentence or paragraph that the prompt left open is the one that ends; a text that matches `pattern` ends
-    where nothing can follow. Raises GenerationError, at the end, if it does not match.
+    `until` ends the line, sentence or paragraph that the prompt has begun. With a `pattern`, the text ends when it
+    matches and cannot continue. Raises GenerationError if the text does not match at the end.
     """
     ending, last, written = _Ending(settings, prompt), None, ""
     for piece in pieces:
@@ -90,7 +90,7 @@ def ended(
 
 
 def cut(text: str, settings: SamplingSettings, prompt: str = "", pattern: Pattern | None = None) -> tuple[str, bool]:
-    """Return a whole text up to where the settings end it, and whether they, or the pattern, do."""
+    """Return a whole text up to its end, and whether the settings or the pattern ended it."""
     ending = _Ending(settings, prompt)
     shown = ending.add(text)
     if ending.over:
@@ -99,7 +99,7 @@ def cut(text: str, settings: SamplingSettings, prompt: str = "", pattern: Patter
 
 
 class _Ending:
-    """Text as it comes, up to its end."""
+    """Finds the end of a text that arrives in pieces."""
 
     def __init__(self, settings: SamplingSettings, prompt: str) -> None:
         self.over = False
@@ -111,24 +111,24 @@ class _Ending:
         self._before = _visible(prompt)
 
     def add(self, text: str) -> str:
-        """Return what is sure to belong to the text."""
+        """Add a piece; return the text that is certain to come before the end."""
         settings = self._settings
         if settings.until is None and settings.max_characters is None and not settings.stop:
             return text
         self._held += text
         ends, limit = self._ends()
-        # What may become a stop string counts from where it begins: it may begin before an end that is already there.
+        # A possible stop string may begin before an end that is already certain.
         open_from = len(self._held) - max((_overlap(self._held, stop) for stop in settings.stop), default=0)
         if (ends and min(ends) <= open_from) or limit:
             self.over = True
             return self._show(min(ends))
         if settings.until is not None:
-            found = _OPEN.search(self._held)
-            open_from = min(open_from, found.start() if found else open_from)
+            match = _OPEN.search(self._held)
+            open_from = min(open_from, match.start() if match else open_from)
         return self._show(min([open_from, *ends]))
 
     def finish(self) -> str:
-        """Return what is left when nothing more comes."""
+        """Return the rest of the text after the last piece."""
         return self._show(min([len(self._held), *self._ends()[0]]))
 
     def _show(self, count: int) -> str:
@@ -138,30 +138,30 @@ class _Ending:
         return shown
 
     def _ends(self) -> tuple[list[int], bool]:
-        """Return where in what is held the text would end, and whether it has as many characters as it may."""
+        """Return the possible ends of the text in `_held`, and whether it has reached `max_characters`."""
         settings, ends, full = self._settings, [], False
         if settings.max_characters is not None and self._shown + len(self._held) >= settings.max_characters:
             full = True
             self._held = self._held[: settings.max_characters - self._shown]
             ends.append(len(self._held))
-        stops = [(place, place + len(stop)) for stop in settings.stop if (place := self._held.find(stop)) >= 0]
-        ends += [place for place, _ in stops]
+        stops = [(start, start + len(stop)) for stop in settings.stop if (start := self._held.find(stop)) >= 0]
+        ends += [start for start, _ in stops]
         if settings.until is not None:
-            # Text behind a stop string is ignored, even if it came in the same piece.
+            # Text after a stop string is ignored, even in the same piece.
             held = self._held[: min((end for _, end in stops), default=None)]
             text = self._before + held if self._before else held.lstrip()
-            found = _ENDS[settings.until].match(text)
-            if found:
-                ends.append(max(0, found.end() + len(held) - len(text)))
+            match = _ENDS[settings.until].match(text)
+            if match:
+                ends.append(max(0, match.end() + len(held) - len(text)))
         return ends, full
 
 
 def _visible(text: str) -> str:
-    """Return a letter that stands for the text, with the white space behind it; nothing if there is nothing to see."""
+    """Return one letter in place of the text, and the white space at its end; empty if the text is blank."""
     end = len(text.rstrip())
     return "x" + text[end:] if end else ""
 
 
 def _overlap(text: str, stop: str) -> int:
-    """Return the length of the longest end of `text` with which `stop` begins."""
+    """Return the length of the longest suffix of `text` that is a prefix of `stop`, but not all of it."""
     return next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:n])), 0)
