@@ -1,7 +1,7 @@
-"""Continuations of several prompts at once: their tokens as iterators, or the probability of given ones.
+"""Continue several prompts at once: iterators of new tokens, or the probabilities of given continuations.
 
-A text follows from (weights, prompt, settings, seed) alone: each has its own sampler, and the other texts of
-the batch change its logits by no more than the rounding of matrix products. Left out: speculative steps.
+A text follows from (weights, prompt, settings, seed) alone: each has its own sampler, and the other texts of the batch
+change its logits only by the rounding of matrix products. Not implemented: speculative decoding.
 """
 
 from collections import deque
@@ -26,10 +26,10 @@ def generate(
 ) -> list[Iterator[Token]]:
     """Return for each prompt, which has a row of `backend` and a seed, the tokens that continue it.
 
-    There are `settings.max_tokens` at most; `filters` are the caller's for each (`Sampler`). Asking one text for a
-    token lets all go on by one, but those whose iterator was closed. Of a prompt longer than a GPT's context the latest
-    `context` tokens count. Raises GenerationError, at the call, for an empty prompt or an id outside the vocabulary,
-    and while drawing if the logits are not finite or no token is allowed.
+    Each text has at most `settings.max_tokens`; `filters` are the caller's for each (`Sampler`). If one text needs a
+    token, all texts draw one, except those whose iterator was closed. A GPT reads only the latest `context` tokens of a
+    longer prompt. Raises GenerationError at the call for an empty prompt or an id outside the vocabulary, and while
+    drawing if the logits are not finite or no token is allowed.
     """
     texts = [checked(backend.model, prompt) for prompt in prompts]
     samplers = [
@@ -43,54 +43,54 @@ def generate(
 def log_probabilities(
     backend: Backend, prompts: Sequence[Sequence[int]], continuations: Sequence[Sequence[int]]
 ) -> list[float]:
-    """Return the logarithm of the probability of each continuation behind its prompt, which has a row of `backend`.
+    """Return the logarithm of the probability of each continuation after its prompt, which has a row of `backend`.
 
-    Raises GenerationError where one or a prompt is empty or has an id outside the vocabulary.
+    Raises GenerationError if a prompt or continuation is empty or has an id outside the vocabulary.
     """
-    wanted = [checked(backend.model, ids) for ids in continuations]
+    targets = [checked(backend.model, ids) for ids in continuations]
     logits_BV = np.stack([backend.prefill(row, checked(backend.model, prompt)) for row, prompt in enumerate(prompts)])
-    totals_B, length = np.zeros(len(prompts)), max(map(len, wanted))
-    for place in range(length):
-        open_B = np.array([row for row, ids in enumerate(wanted) if place < len(ids)])
-        # What is read behind the end of a continuation does not matter.
-        ids_B = np.array([ids[min(place, len(ids) - 1)] for ids in wanted])
+    totals_B, length = np.zeros(len(prompts)), max(map(len, targets))
+    for position in range(length):
+        open_B = np.array([row for row, ids in enumerate(targets) if position < len(ids)])
+        # After the end of a continuation its row reads any token: the result is unused.
+        ids_B = np.array([ids[min(position, len(ids) - 1)] for ids in targets])
         greatest_B1 = logits_BV.max(1, keepdims=True)
         sums_B = np.exp(logits_BV - greatest_B1, dtype=np.float64).sum(1)
-        logs_B = logits_BV[np.arange(len(wanted)), ids_B] - greatest_B1[:, 0] - np.log(sums_B)
+        logs_B = logits_BV[np.arange(len(targets)), ids_B] - greatest_B1[:, 0] - np.log(sums_B)
         totals_B[open_B] += logs_B[open_B]
-        if place + 1 < length:
+        if position + 1 < length:
             logits_BV = backend.decode(ids_B.tolist())
     totals: list[float] = totals_B.tolist()
     return totals
 
 
 class _Together:
-    """Texts that are drawn one by one and written together, in slots that are freed as their iterators are closed."""
+    """Texts generated in one batch and read one by one; closing the iterator of a text frees its slot."""
 
     def __init__(self, backend: Backend, prompts: Sequence[Sequence[int]], samplers: Sequence[Sampler]) -> None:
         self._slots = Slots(backend)
         self._prompts, self._samplers = prompts, samplers
-        self._waiting: list[deque[Token]] = [deque() for _ in prompts]
-        self._begun = False
+        self._unread: list[deque[Token]] = [deque() for _ in prompts]
+        self._started = False
         self._closed: set[int] = set()
         self._text_of: dict[int, int] = {}
-        """By slot, the text that it holds."""
+        """By slot, the index of its text."""
         self._failed: dict[int, GenerationError] = {}
 
     def tokens(self, text: int, length: int) -> Iterator[Token]:
         try:
             for _ in range(length):
-                if not self._waiting[text] and text not in self._failed:
-                    self._go_on()
-                if not self._waiting[text]:
+                if not self._unread[text] and text not in self._failed:
+                    self._step()
+                if not self._unread[text]:
                     raise self._failed[text]
-                yield self._waiting[text].popleft()
+                yield self._unread[text].popleft()
         finally:
             self._closed.add(text)
 
-    def _go_on(self) -> None:
-        if not self._begun:
-            self._begin()
+    def _step(self) -> None:
+        if not self._started:
+            self._start()
             return
         for slot in self._slots.active:
             if self._text_of[slot] in self._closed:
@@ -98,13 +98,13 @@ class _Together:
         for slot, token in self._slots.step().items():
             text = self._text_of[slot]
             if isinstance(token, Token):
-                self._waiting[text].append(token)
+                self._unread[text].append(token)
             else:
-                # Others drew this text on: behind its end nothing may be allowed, and nobody may ask for it.
+                # Raised only when this token is requested: another text may have caused the step.
                 self._failed[text] = token
 
-    def _begin(self) -> None:
-        self._begun = True
+    def _start(self) -> None:
+        self._started = True
         for text, (prompt, sampler) in enumerate(zip(self._prompts, self._samplers, strict=True)):
             try:
                 slot, token = self._slots.add(prompt, sampler)
@@ -112,4 +112,4 @@ class _Together:
                 self._failed[text] = error
                 continue
             self._text_of[slot] = text
-            self._waiting[text].append(token)
+            self._unread[text].append(token)

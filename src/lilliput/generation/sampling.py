@@ -1,13 +1,12 @@
-"""How a token is chosen: filters in one order, and one draw.
+"""Choose a token: apply the filters in a fixed order and draw once.
 
-The order: penalties, groups that must not come again, bias, bans, the caller's own filters; then top-k, temperature,
-top-p, min-p, typical, XTC. The first look at which token it is and are given all logits. After top-k, which comes to
-the same before and after a temperature, only the tokens that it kept are looked at: in a vocabulary of 50,000 that is
-what makes a choice cheaper than the network's step. So the mass that top-p counts is that of the sharpened distribution
-over the k that are left.
+The order: penalties, n-grams that must not repeat, bias, bans, the caller's filters; then top-k, temperature, top-p,
+min-p, typical, XTC. The first group depends on the token and gets all logits. Top-k gives the same result before and
+after the temperature; the later filters get only the tokens that it kept. With a vocabulary of 50,000, this makes a
+choice faster than a step of the network. So top-p applies to the sharpened distribution over the k remaining tokens.
 
-Stop strings and lengths in characters are part of the settings but act on text, and bias and bans name tokens by their
-text: the caller who decodes sees to them.
+Stop strings and limits in characters are part of the settings but act on text, and bias and bans name tokens by their
+text: the caller, who decodes, handles them.
 
 Vectors of one axis: V vocabulary.
 """
@@ -43,7 +42,7 @@ from lilliput.generation.filters import (
 from lilliput.generation.settings import SamplingSettings
 
 _FEW = 128
-"""Logits up to which plain numbers are faster than arrays: a network's step leaves no code of NumPy in the caches."""
+"""Up to this number of logits, lists are faster than arrays: NumPy's code is not in the CPU caches after a step."""
 
 
 NOT_FINITE = "the logits are not finite: use an earlier checkpoint of this run"
@@ -51,10 +50,10 @@ NOT_FINITE = "the logits are not finite: use an earlier checkpoint of this run"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A new token and the probability that the model gave it, at temperature 1 and before all filters.
+    """A new token and its probability in the model, at temperature 1 and before all filters.
 
-    `top` holds the likeliest tokens by the same measure, as (id, log-probability), the likeliest first: what OpenAI's
-    `logprobs` reports. It is empty unless the sampler was asked for it, and may lack the token that was drawn.
+    `top` has the most likely tokens by the same measure, as (id, log-probability), the most likely first, like the
+    `logprobs` of OpenAI's API. It is empty unless requested from the sampler, and may lack the token that was drawn.
     """
 
     id: int
@@ -63,25 +62,24 @@ class Token:
 
 
 class Numbers:
-    """Uniform numbers that follow from a seed, the same as one by one; behind a step a call of NumPy's takes long."""
+    """Uniform random numbers from a seed, drawn 64 at a time: a call of NumPy after each step would be slow."""
 
     def __init__(self, seed: int) -> None:
         self._generator = np.random.Generator(np.random.PCG64(seed))
-        self._waiting: list[float] = []
+        self._next: list[float] = []
 
     def random(self) -> float:
-        """Return the next one, from 0 up to and without 1."""
-        if not self._waiting:
-            self._waiting = self._generator.random(64).tolist()[::-1]
-        return self._waiting.pop()
+        """Return the next number, in [0, 1)."""
+        if not self._next:
+            self._next = self._generator.random(64).tolist()[::-1]
+        return self._next.pop()
 
 
 class Sampler:
     """Chooses the tokens of one text, of which the first `start` are the prompt; `filters` are the caller's.
 
-    Bias and bans are among these: what they name are texts, and only the caller knows which tokens those are. The
-    choices follow from the logits, the settings and the seed. With `top`, each token comes with this many of the
-    likeliest ones (`Token.top`), which changes no choice.
+    They include bias and bans, which name tokens by their text. The choices follow from the logits, the settings and
+    the seed. With `top`, each token also has that many of the most likely ones (`Token.top`); this changes no choice.
     """
 
     def __init__(
@@ -95,14 +93,14 @@ class Sampler:
         self._then = by_value(settings, self._temperatures, start, self._generator)
         others = settings.xtc_probability or (settings.typical is not None and settings.typical < 1)
         self._by_order = not others
-        """Whether nothing is cut but from the end, when the likeliest come first."""
+        """Whether all filters after top-k only drop the least likely tokens."""
         self._top_p = settings.top_p if settings.top_p is not None and settings.top_p < 1 else None
         self._min_p = settings.min_p
         self._cuts = (self._top_p, self._min_p) != (None, None)
-        self._room: NDArray[Any] = np.empty(0)
+        self._buffer: NDArray[Any] = np.empty(0)
 
     def choose(self, logits_V: Logits, ids: Sequence[int]) -> Token:
-        """Return the token after `ids`. Raises GenerationError if the logits are not finite or nothing is allowed."""
+        """Return the token after `ids`. Raises GenerationError if the logits are not finite or no token is allowed."""
         few = logits_V.size <= _FEW
         greatest_logit, total = self._sum_of_few(logits_V) if few else self._sum_of_many(logits_V)
         if not math.isfinite(total):
@@ -115,14 +113,14 @@ class Sampler:
                 f"after {len(ids)} tokens no token is allowed: the whole vocabulary is banned or "
                 "filtered out; loosen ban, no_repeat_ngram or your own filters"
             )
-        token = self._of_the_allowed(filtered, ids)
+        token = self._draw(filtered, ids)
         probability = math.exp(logits_V.item(token) - greatest_logit) / total
         if not self._top:
             return Token(token, probability)
         return Token(token, probability, likeliest(logits_V, self._top, greatest_logit + math.log(total)))
 
     def _sum_of_few(self, logits_V: Logits) -> tuple[float, float]:
-        """Return the greatest logit, and the sum of what all weigh beside it; not a number if one is not finite."""
+        """Return the greatest logit, and the sum of exp(logit - greatest); the sum is not finite if a logit is not."""
         values: list[float] = logits_V.tolist()
         greatest_logit = max(values)
         return greatest_logit, sum([math.exp(value - greatest_logit) for value in values])
@@ -131,41 +129,42 @@ class Sampler:
         greatest_logit = np.maximum.reduce(logits_V)
         if not math.isfinite(greatest_logit):
             return greatest_logit, math.nan
-        # In one place, since making room takes as long as filling it.
-        if self._room.size != logits_V.size:
-            self._room = np.empty_like(logits_V)
-        np.exp(np.subtract(logits_V, greatest_logit, out=self._room), out=self._room)
-        return greatest_logit.item(), float(np.add.reduce(self._room))
+        # Allocating an array takes as long as filling it, so there is one buffer.
+        if self._buffer.size != logits_V.size:
+            self._buffer = np.empty_like(logits_V)
+        np.exp(np.subtract(logits_V, greatest_logit, out=self._buffer), out=self._buffer)
+        return greatest_logit.item(), float(np.add.reduce(self._buffer))
 
-    def _of_the_allowed(self, logits_V: Logits, ids: Sequence[int]) -> int:
+    def _draw(self, logits_V: Logits, ids: Sequence[int]) -> int:
+        """Draw from the filtered logits, in the fastest way for these settings."""
         temperatures, size = self._temperatures, logits_V.size
         value, top_k = temperatures[(len(ids) - self._start) % len(temperatures)], self._settings.top_k or size
         if top_k == 1 or value < COLDEST:
             return int(logits_V.argmax())
         if self._by_order and size <= _FEW:
-            return self._of_few(logits_V.tolist(), top_k, value)
+            return self._draw_from_few(logits_V.tolist(), top_k, value)
         if self._by_order and top_k <= _FEW:
-            return self._of_the_first(logits_V, top_k, value)
+            return self._draw_from_top_k(logits_V, top_k, value)
         if self._by_order and self._cuts and top_k >= size:
-            return self._of_the_heaviest(logits_V, value)
+            return self._draw_from_nucleus(logits_V, value)
         if top_k >= size:
-            return draw(self._cut(logits_V, ids), self._generator)
+            return draw(self._filter(logits_V, ids), self._generator)
         kept = greatest(logits_V, top_k)
-        return int(kept[draw(self._cut(logits_V[kept], ids), self._generator)])
+        return int(kept[draw(self._filter(logits_V[kept], ids), self._generator)])
 
-    def _of_few(self, values: list[float], top_k: int, value: float) -> int:
+    def _draw_from_few(self, values: list[float], top_k: int, value: float) -> int:
         order = list(range(len(values)))
         if self._cuts or top_k < len(values):
             order = sorted(order, key=values.__getitem__, reverse=True)[:top_k]
-        return order[self._place(_weights([values[token] for token in order], value))]
+        return order[self._draw_index(_weights([values[token] for token in order], value))]
 
-    def _of_the_first(self, logits_V: Logits, top_k: int, value: float) -> int:
+    def _draw_from_top_k(self, logits_V: Logits, top_k: int, value: float) -> int:
         candidates = candidates_of(logits_V, top_k)
         order = candidates[np.argsort(-logits_V[candidates], kind="stable")[:top_k]]
-        return int(order[self._place(_weights(logits_V[order].tolist(), value))])
+        return int(order[self._draw_index(_weights(logits_V[order].tolist(), value))])
 
-    def _of_the_heaviest(self, logits_V: Logits, value: float) -> int:
-        """Draw where top-p or min-p cuts a large vocabulary: all of it is weighed, and few are sorted."""
+    def _draw_from_nucleus(self, logits_V: Logits, value: float) -> int:
+        """Draw with top-p or min-p from a large vocabulary, and sort only a few tokens."""
         weights_V = np.exp((logits_V - np.maximum.reduce(logits_V)) / value)
         whole = float(np.add.reduce(weights_V))
         least, enough = self._min_p or 0.0, (self._top_p or 1.0) * whole
@@ -174,21 +173,24 @@ class Sampler:
             if share * whole <= least or np.add.reduce(weights_V[candidates]) >= enough:
                 break
         order = candidates[np.argsort(-weights_V[candidates], kind="stable")]
-        return int(order[self._place(weights_V[order].tolist(), whole)])
+        return int(order[self._draw_index(weights_V[order].tolist(), whole)])
 
-    def _place(self, weights: list[float], whole: float | None = None) -> int:
-        """Draw one of several, the heaviest first where something is cut; `whole` is what top-p takes its share of."""
+    def _draw_index(self, weights: list[float], whole: float | None = None) -> int:
+        """Apply top-p and min-p to weights, which are in descending order if either is set; return a drawn index.
+
+        `whole` is the total weight for top-p, by default that of `weights`.
+        """
         sums = list(accumulate(weights))
         count = len(sums)
         if self._top_p is not None:
             count = min(count, 1 + bisect_left(sums, self._top_p * (sums[-1] if whole is None else whole)))
         if self._min_p is not None:
             count = min(count, bisect_right(weights, -self._min_p, key=neg))
-        place = bisect_right(sums, self._generator.random() * sums[count - 1], hi=count)
-        # By rounding it may be none: then the last one that is possible.
-        return place if place < count else bisect_left(sums, sums[count - 1])
+        index = bisect_right(sums, self._generator.random() * sums[count - 1], hi=count)
+        # Rounding may leave no index: take the last one with a weight.
+        return index if index < count else bisect_left(sums, sums[count - 1])
 
-    def _cut(self, logits: Logits, ids: Sequence[int]) -> Logits:
+    def _filter(self, logits: Logits, ids: Sequence[int]) -> Logits:
         for change in self._then:
             logits = change(logits, ids)
         return logits
@@ -204,13 +206,13 @@ def likeliest(logits_V: Logits, count: int, log_total: float) -> tuple[tuple[int
 
 
 def _weights(values: list[float], value: float) -> list[float]:
-    """Return what the logits weigh at this temperature, the greatest of them weighing 1."""
+    """Return the exponentials of the logits at temperature `value`, scaled to a maximum of 1."""
     greatest_logit = max(values)
     return [math.exp((logit - greatest_logit) / value) for logit in values]
 
 
 def by_token(settings: SamplingSettings, filters: Sequence[Filter] = ()) -> list[Filter]:
-    """Return the filters that depend on the token's identity, in their order; the caller's `filters` come last."""
+    """Return the filters that depend on the token, in their order; the caller's `filters` come last."""
     chosen: list[Filter] = []
     strengths = (settings.repetition_penalty, settings.presence_penalty, settings.frequency_penalty)
     if strengths != (1, 0, 0):
@@ -221,7 +223,7 @@ def by_token(settings: SamplingSettings, filters: Sequence[Filter] = ()) -> list
 
 
 def by_value(settings: SamplingSettings, temperatures: Sequence[float], start: int, generator: Uniform) -> list[Filter]:
-    """Return the filters that act after top-k, in their order; the first new token stands at `start`."""
+    """Return the filters that act after top-k, in their order; the first new token is at position `start`."""
     chosen: list[Filter] = []
     if tuple(temperatures) != (1,):
         chosen.append(temperature(temperatures, start))
@@ -237,11 +239,11 @@ def by_value(settings: SamplingSettings, temperatures: Sequence[float], start: i
 
 
 def draw(logits_V: Logits, generator: Uniform) -> int:
-    """Return the place of one drawn from the softmax of the logits; one of probability zero is never drawn."""
+    """Return an index drawn from the softmax of the logits; one of probability zero is never drawn."""
     weights_V = np.exp(logits_V - logits_V.max())
     first, number = 0, generator.random()
     if weights_V.size > 2 * CHUNK:
-        # Sums of parts take a fifth of the time of running sums.
+        # Sums of chunks take a fifth of the time of running sums.
         chunks = np.add.reduceat(weights_V, np.arange(0, weights_V.size, CHUNK)).cumsum(dtype=np.float64)
         part = int(np.searchsorted(chunks, number * chunks[-1], side="right"))
         earlier = chunks[part - 1] if part else 0.0

@@ -1,12 +1,12 @@
-"""A running batch: texts join and leave while the others go on.
+"""A running batch: texts join and leave while the others continue.
 
 A backend has rows; here each row is a slot that is free or holds one text. `add` prefills a prompt into a free slot and
 draws its first token; `step` decodes all texts together and draws one token for each; `free` gives a slot back. Free
 slots are not decoded: before a step, the backend drops the rows of texts that have left. A text that joins takes such a
-row if there is one, so it copies nothing.
+row if there is one, so no rows are copied.
 
-Each text has its own sampler, so it follows from (weights, prompt, settings, seed) alone. The texts beside it change
-its logits by no more than the rounding of matrix products. One thread at a time may use a `Slots` and its backend.
+Each text has its own sampler, so it follows from (weights, prompt, settings, seed) alone. The other texts change its
+logits only by the rounding of matrix products. One thread at a time may use a `Slots` and its backend.
 
     slots = Slots(writer.backend(8))
     slot, token = slots.add(prompt_ids, Sampler(settings, seed, len(prompt_ids)))
@@ -24,14 +24,14 @@ from lilliput.models import Model
 
 
 class Slots:
-    """A number of slots over one backend, all free at first. The backend starts with one row for each of them."""
+    """The slots of one backend, all free at first. The backend starts with one row for each."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._samplers: list[Sampler | None] = [None] * len(backend.texts)
         """By slot; None for a free one."""
         self._latest: dict[int, int] = {}
-        """By slot, the token that was drawn last, which the backend has not decoded yet."""
+        """By slot, the latest token, which the backend has not decoded yet."""
         self._slots: list[int | None] = [None] * len(backend.texts)
         """By row of the backend, the slot whose text it holds; None for a text that has left."""
 
@@ -41,7 +41,7 @@ class Slots:
         return [slot for slot, sampler in enumerate(self._samplers) if sampler is not None]
 
     def add(self, prompt: Sequence[int], sampler: Sampler) -> tuple[int, Token]:
-        """Prefill a prompt of token ids into a free slot; return the slot and the first token behind the prompt.
+        """Prefill a prompt of token ids into a free slot; return the slot and the first token after the prompt.
 
         Raises GenerationError if no slot is free, for an empty prompt or an id outside the vocabulary, and as
         `Sampler.choose` does; the slot stays free then.
@@ -58,10 +58,9 @@ class Slots:
         return slot, token
 
     def step(self) -> dict[int, Token | GenerationError]:
-        """Decode one token of every text; return by slot the next token of each.
+        """Decode one token of every text; return the next tokens by slot.
 
-        A text whose sampler can draw nothing leaves: its slot is free again, and the error stands in place of the
-        token.
+        If the sampler of a text raises an error, the text leaves, and the result has the error in place of the token.
         """
         rows = [row for row, slot in enumerate(self._slots) if slot is not None]
         if not rows:
@@ -87,7 +86,7 @@ class Slots:
         return drawn
 
     def free(self, slot: int) -> None:
-        """Let a text leave; nothing happens if the slot is free."""
+        """Remove the text from a slot; does nothing if the slot is free."""
         if self._samplers[slot] is not None:
             self._samplers[slot] = None
             self._slots[self._slots.index(slot)] = None
@@ -95,7 +94,7 @@ class Slots:
 
 
 def checked(model: Model, prompt: Sequence[int]) -> list[int]:
-    """Return a prompt's ids. Raises GenerationError if there is none or one is outside the vocabulary."""
+    """Return the ids of a prompt. Raises GenerationError if there are none or one is outside the vocabulary."""
     ids = [int(id_) for id_ in prompt]
     if not ids:
         raise GenerationError("the prompt is empty: give at least one token to start from")
