@@ -1,4 +1,4 @@
-"""Attention by its definition, against torch's own."""
+"""Attention by its definition, compared with torch's implementation."""
 
 import pytest
 import torch
@@ -20,13 +20,13 @@ def heads(time: int, dtype: torch.dtype = torch.float64) -> list[Tensor]:
 @pytest.mark.parametrize("time", [1, 2, 127, 128, 129, 200, 300])
 def test_it_is_torchs_attention_with_its_gradients(time: int) -> None:
     gradient_BHTK = torch.randn(2, 3, time, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    found, expected = heads(time), heads(time)
-    mixed = plain_attention(found[0], found[1], found[2], 0.0)
+    inputs, expected = heads(time), heads(time)
+    mixed = plain_attention(inputs[0], inputs[1], inputs[2], 0.0)
     reference = F.scaled_dot_product_attention(*expected, is_causal=True)
     torch.testing.assert_close(mixed, reference)
     for output in (mixed, reference):
         output.backward(gradient_BHTK)
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(inputs, expected, strict=True):
         torch.testing.assert_close(one.grad, other.grad)
 
 

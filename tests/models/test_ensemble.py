@@ -1,4 +1,4 @@
-"""Several networks as one: what they predict is averaged, and each learns as if it were alone."""
+"""Ensembles: the predictions of the members are averaged, and each member learns as if it were alone."""
 
 from typing import Any
 
@@ -48,16 +48,16 @@ def test_every_member_learns_as_if_it_were_alone() -> None:
     model, ids_BT, targets_N, weights_N = ensemble().train(), drawn(1, 20), drawn(20), torch.rand(20)
     loss = model.loss(model.features(ids_BT).flatten(0, 1), targets_N, weights_N)
     torch.autograd.backward(loss)
-    own = []
+    losses = []
     for member in model.members:
-        found = {name: part.grad.clone() for name, part in member.named_parameters() if part.grad is not None}
+        gradients = {name: part.grad.clone() for name, part in member.named_parameters() if part.grad is not None}
         member.zero_grad()
-        own.append(member.loss(member.features(ids_BT).flatten(0, 1), targets_N, weights_N))  # type: ignore[operator]
-        torch.autograd.backward(own[-1])
+        losses.append(member.loss(member.features(ids_BT).flatten(0, 1), targets_N, weights_N))  # type: ignore[operator]
+        torch.autograd.backward(losses[-1])
         for name, part in member.named_parameters():
             assert part.grad is not None
-            torch.testing.assert_close(found[name] * 3, part.grad)
-    torch.testing.assert_close(loss, torch.stack(own).mean())
+            torch.testing.assert_close(gradients[name] * 3, part.grad)
+    torch.testing.assert_close(loss, torch.stack(losses).mean())
 
 
 def test_the_output_matrices_of_all_are_left_to_adamw() -> None:

@@ -1,4 +1,4 @@
-"""Properties that hold for every network: cached = whole, causal, rows apart, dropout only while training."""
+"""Properties of every network: cached = uncached, causal, independent rows, dropout only during training."""
 
 import copy
 from itertools import pairwise
@@ -59,7 +59,7 @@ any_settings = st.one_of(gpt_settings(), recurrent_settings())
 
 
 def lively(model_settings, seed=0, context=CONTEXT):
-    """Return a network in evaluation mode none of whose weights is zero or one."""
+    """Return a network in evaluation mode without weights of zero or one."""
     torch.manual_seed(seed)
     model = build(model_settings, VOCABULARY, context)
     with torch.no_grad():
@@ -192,8 +192,8 @@ def test_lstm_is_embedding_lstm_linear():
     model = build(RecurrentSettings(embedding=64, width=128), 65, 64)
     plain = [torch.nn.Embedding(65, 64), torch.nn.LSTM(64, 128, batch_first=True), torch.nn.Linear(128, 65)]
     assert count_parameters(model) == sum(p.numel() for module in plain for p in module.parameters())
-    for own, module in zip((model.embedding, model.recurrence, model.output), plain, strict=True):
-        module.load_state_dict(own.state_dict())
+    for part, module in zip((model.embedding, model.recurrence, model.output), plain, strict=True):
+        module.load_state_dict(part.state_dict())
     ids_BT = some_ids()
     torch.testing.assert_close(model(ids_BT), plain[2](plain[1](plain[0](ids_BT))[0]))
 
@@ -247,7 +247,7 @@ def test_impossible_sizes_are_refused(vocabulary, context):
 
 @settings(max_examples=60, deadline=None)
 @given(any_settings, st.lists(st.integers(1, CONTEXT - 4), min_size=1, max_size=4), st.randoms(use_true_random=False))
-def test_rows_of_different_lengths_go_on_together(model_settings, lengths, random):
+def test_rows_of_different_lengths_advance_together(model_settings, lengths, random):
     model, ids_BT = lively(model_settings), some_ids(rows=len(lengths))
     caches, cache = [model.new_cache(1) for _ in lengths], model.new_cache(len(lengths))
     with torch.no_grad():
@@ -255,9 +255,9 @@ def test_rows_of_different_lengths_go_on_together(model_settings, lengths, rando
             model(ids_BT[row : row + 1, :length], alone)
             cache.copy_row(row, alone)
         assert cache.lengths == lengths
-        for place in range(4):
-            if place == 2:
-                # Texts may end, and be gone on with in several ways.
+        for step in range(4):
+            if step == 2:
+                # Some texts end, and others continue in several ways.
                 rows = [random.randrange(len(lengths)) for _ in range(3)]
                 cache.reorder(rows)
                 caches, ids_BT = [copy.deepcopy(caches[row]) for row in rows], ids_BT[rows].clone()

@@ -1,4 +1,4 @@
-"""The loss in portions is the loss at once."""
+"""The loss computed in portions equals the loss computed at once."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def test_portions_equal_the_whole(bias: bool, monkeypatch: pytest.MonkeyPatch) -
     assert len(whole) == len(portions) == 3 + bias
     for one, other in zip(whole, portions, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
-    assert not portions[1][3].any()  # what weighs nothing teaches nothing
+    assert not portions[1][3].any()  # targets of weight zero have no gradient
 
 
 @pytest.mark.parametrize("portions", [False, True])

@@ -1,4 +1,4 @@
-"""The transformer against a second one, written slowly: loops, explicit softmax, rotation by complex numbers."""
+"""The transformer compared with a slow reference: loops, explicit softmax, rotation by complex numbers."""
 
 import math
 
@@ -97,7 +97,7 @@ def test_logits_equal_those_of_the_slow_network(given):
     torch.manual_seed(0)
     settings = GPTSettings(layers=2, width=24, heads=4, **given)
     model = build(settings, VOCABULARY, LENGTH).double().eval()
-    # The tables are computed in single precision; here they are made again in double.
+    # The model computes the tables in single precision; compare them with double precision.
     if model.cosines_TK is not None:
         half = settings.head_width // 2
         angles_TK = torch.outer(

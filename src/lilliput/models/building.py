@@ -1,4 +1,4 @@
-"""Making networks from their settings, and counting what they hold."""
+"""Build networks from their settings, and count their parameters."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,11 +19,11 @@ _NETWORKS: dict[type[ArchitectureSettings], Callable[[Any, int, int], Model]] = 
     GPTSettings: GPT,
     RecurrentSettings: Recurrent,
 }
-"""The network of each architecture, made from its settings, the size of the vocabulary and the context."""
+"""The network of each architecture, called with its settings, the vocabulary size and the context."""
 
 
-class _AsTheyAre(TorchFunctionMode):
-    """Weights are not drawn: of a large network that takes longer than reading them."""
+class _WithoutInitialization(TorchFunctionMode):
+    """Skip the random initial weights: for a large network, drawing them takes longer than reading saved ones."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function in (Tensor.normal_, Tensor.uniform_):
@@ -32,13 +32,13 @@ class _AsTheyAre(TorchFunctionMode):
 
 
 def build_empty(settings: ModelSettings, vocab_size: int, context: int) -> Model:
-    """Return a network whose weights are still to be put in, and may be anything. The errors are those of `build`."""
-    with _AsTheyAre():
+    """Return a network with arbitrary weights, to be overwritten. Raises the errors of `build`."""
+    with _WithoutInitialization():
         return build(settings, vocab_size, context)
 
 
 def build(settings: ModelSettings, vocab_size: int, context: int) -> Model:
-    """Return a new network with its first weights.
+    """Return a new network with initial weights.
 
     Raises RecipeError if `vocab_size` or `context` is below 1.
     """
@@ -52,11 +52,11 @@ def build(settings: ModelSettings, vocab_size: int, context: int) -> Model:
 
 
 def count_multiplied(model: nn.Module) -> int:
-    """Return the number of trained values that take part in every prediction: all but the embeddings of n-grams."""
+    """Return the number of parameters that every prediction uses: all but the n-gram embeddings."""
     tables = sum(module.table.weight.numel() for module in model.modules() if isinstance(module, NgramEmbedding))
     return count_parameters(model) - tables
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return the number of trained values; a matrix that is used twice counts once."""
+    """Return the number of parameters; a shared matrix counts once."""
     return sum(parameter.numel() for parameter in model.parameters())

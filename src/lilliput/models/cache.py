@@ -1,11 +1,12 @@
-"""What the networks carry from one pass to the next.
+"""Caches: the keys and values, or the state, that a network carries from one pass to the next.
 
-Keys and values are written into room that is reserved once, so a step copies no history. A recurrent network carries a
-state of fixed size. Rows may hold different numbers of positions: each is read alone into its own cache, which is then
-copied into the shared one; from there on they go on together, one token at a time. Left out: paging, quantised entries.
+Keys and values go into memory that is allocated once, so a step copies no history. A recurrent network carries a state
+of fixed size. Rows may hold different numbers of positions: each prompt is read into a cache with a single row, which
+is then copied into the shared cache; after that, all rows advance together, one token at a time. Left out: paging,
+quantised entries.
 
 A cache can be made static: every pass is then the same sequence of operations, so that a GPU can replay it. Positions
-are counted in a tensor, and states stay where they are in memory.
+are counted in a tensor, and states keep their addresses in memory.
 
 Axes: B batch, T new positions, P positions held after this pass, G key/value heads, K head width.
 """
@@ -19,8 +20,8 @@ from torch import Tensor
 class KeyValueCache:
     """Keys and values of every layer for `capacity` positions.
 
-    All layers write the positions of a pass first; `advance` then counts them, and keeps the latest tokens for a
-    network that looks at several at once; `padding_id` stands for tokens before the first.
+    In a pass, all layers first write the new positions. Then `advance` counts them and keeps the latest tokens, for a
+    network with n-gram embeddings; `padding_id` stands for the tokens before the first.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class KeyValueCache:
 
     @property
     def _counted_B(self) -> Tensor | None:
-        """Return the positions that a static cache counts on the device, which are those of each row."""
+        """Return the number of positions of each row, counted on the device; None if the cache is not static."""
         return self._positions_B if self._static else None
 
     def make_static(self) -> None:
@@ -65,7 +66,7 @@ class KeyValueCache:
         if len(set(self.lengths)) == 1:
             return slice(self.length, self.length + new)
         if new != 1:
-            raise ValueError("rows of different lengths go on by one token at a time")
+            raise ValueError("rows of different lengths take one token at a time")
         self._positions_B = torch.tensor(self.lengths, device=self.latest_BP.device)
         return self._positions_B[:, None]
 
@@ -84,7 +85,7 @@ class KeyValueCache:
         return self.capacity if self._static else self.length + new
 
     def mask(self, new: int) -> Tensor | None:
-        """Return what each new position may look at, true where it may: mask_TP or mask_B11P; None for all."""
+        """Return the attention mask of the new positions, true for visible ones, mask_TP or mask_B11P, or None."""
         past = self.length
         if self._positions_B is not None:
             positions_P = torch.arange(self._end(1), device=self.latest_BP.device)
@@ -95,7 +96,7 @@ class KeyValueCache:
         return torch.ones(new, past + new, dtype=torch.bool, device=self.latest_BP.device).tril(past)
 
     def advance(self, ids_BT: Tensor) -> None:
-        """Count the positions of these tokens, which every layer has written."""
+        """Count the positions of these tokens, after every layer has written them."""
         remembered = self.latest_BP.shape[1]
         latest_BP = torch.cat((self.latest_BP, ids_BT), 1)[:, ids_BT.shape[1] :] if remembered else self.latest_BP
         if self._counted_B is not None:
@@ -106,9 +107,9 @@ class KeyValueCache:
 
     def reset_row(self, row: int) -> None:
         """Empty one row."""
-        self._count(row, 0)
+        self._set_length(row, 0)
 
-    def _count(self, row: int, length: int) -> None:
+    def _set_length(self, row: int, length: int) -> None:
         if self._counted_B is not None:
             self._counted_B[row] = length
         else:
@@ -119,11 +120,11 @@ class KeyValueCache:
         length = other.length
         for mine, theirs in zip(self._keys + self._values, other._keys + other._values, strict=True):
             mine[row, :, :length] = theirs[0, :, :length]
-        self._count(row, length)
+        self._set_length(row, length)
         self.latest_BP[row] = other.latest_BP[0]
 
     def copy_from(self, other: "KeyValueCache", rows: Sequence[int]) -> None:
-        """Copy these rows of `other`, which is static too and may be this very cache, into the rows."""
+        """Replace the rows by these rows of `other`, a static cache that may be this one."""
         assert self._positions_B is not None
         assert other._positions_B is not None
         index = torch.tensor(rows, device=self.latest_BP.device)
@@ -139,7 +140,7 @@ class KeyValueCache:
 
 
 class StateCache:
-    """The carried state of a recurrent network, in the form its torch layer takes; None before the first position."""
+    """The state of a recurrent network, in the layout of its torch layer; None before the first position."""
 
     capacity: None = None
 
@@ -163,7 +164,7 @@ class StateCache:
             self.state, self.lengths = state, [length + new for length in self.lengths]
 
     def make_static(self) -> None:
-        """Empty every row; from now on the state stays where it is in memory. There must have been a pass."""
+        """Empty every row; from now on the state keeps its address in memory. Call this after the first pass."""
         assert self.state is not None
         self._static = True
         for part in self.state:
@@ -185,7 +186,7 @@ class StateCache:
         self.lengths[row] = other.length
 
     def copy_from(self, other: "StateCache", rows: Sequence[int]) -> None:
-        """Copy these rows of `other`, which is static too and may be this very cache, into the rows."""
+        """Replace the rows by these rows of `other`, a static cache that may be this one."""
         assert self.state is not None
         assert other.state is not None
         for mine, theirs in zip(self.state, other.state, strict=True):

@@ -1,9 +1,9 @@
 """An ensemble: several networks of one shape with different initial weights, whose predictions are averaged.
 
-Each learns by its own loss, as if it were alone; what they do not have in common is what they learnt by heart or by
-chance, and the average is better than any of them (Hansen & Salamon, "Neural Network Ensembles", IEEE TPAMI 12, 1990).
-On a text that is read again and again it is better than one network that takes as long. Writing takes as many passes as
-there are members.
+Each member learns from its own loss, as if it were alone. The members differ in what they memorised or learnt by
+chance, so their average is better than each of them (Hansen & Salamon, "Neural Network Ensembles", IEEE TPAMI 12,
+1990). After many epochs on one text, it is also better than a single network with the same training time. Each
+generated token takes one pass per member.
 
 Axes: B batch, T time, N positions, D width of all members together, V vocabulary.
 """
@@ -40,7 +40,7 @@ class EnsembleCache:
 
     @property
     def capacity(self) -> int | None:
-        """Return the capacity of each."""
+        """Return the capacity of each member's cache."""
         return self.members[0].capacity
 
     def reset_row(self, row: int) -> None:
@@ -59,18 +59,18 @@ class EnsembleCache:
             member.reorder(rows)
 
     def make_static(self) -> None:
-        """Make those of all members static (`StaticCache`)."""
+        """Make the caches of all members static (`StaticCache`)."""
         for member in self.members:
             cast(StaticCache, member).make_static()
 
     def copy_from(self, other: "EnsembleCache", rows: Sequence[int]) -> None:
-        """Copy these rows of `other` into the rows."""
+        """Replace the rows by these rows of `other`."""
         for mine, theirs in zip(self.members, other.members, strict=True):
             cast(StaticCache, mine).copy_from(theirs, rows)
 
 
 class Ensemble(Model):
-    """A model of several; its features are those of the members, one behind the other."""
+    """Several models as one; its features are the concatenated features of the members."""
 
     def __init__(self, members: Sequence[Model]) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class Ensemble(Model):
         self.members = nn.ModuleList(members)
 
     def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
-        """Return the members' features_BTD."""
+        """Return features_BTD, the concatenated features of the members."""
         caches = [None] * len(self.members) if cache is None else cast(EnsembleCache, cache).members
         pairs = zip(self._models(), caches, strict=True)
         return torch.cat([member.features(ids_BT, held, before_BP) for member, held in pairs], -1)
@@ -104,7 +104,7 @@ class Ensemble(Model):
         return [output for member in self._models() for output in member.outputs()]
 
     def emit(self, graph: "Graph") -> tuple[str, str]:
-        """Write the members into a graph, and the average of what they predict."""
+        """Write the members into a graph, and the average of their predictions."""
         features, logits = zip(*(member.emit(graph) for member in self._models()), strict=True)
         averaged = graph.mean([graph.softmax(part) for part in logits])
         return graph.concatenate(features), graph.log(averaged)

@@ -1,15 +1,15 @@
-"""The decoder-only transformer, from GPT-2 to Llama, by its settings.
+"""The decoder-only transformer: GPT-2, Llama and shapes between them, chosen by the settings.
 
-Embedding, blocks, final norm, output matrix; see `layers` for the sources. First weights:
+Embedding, blocks, final norm, output matrix; see `layers` for the sources. Initial weights:
 
-- `gpt2`: normal with deviation 0.02, the matrices that write to the stream divided by sqrt(2 x layers) (Radford et al.
-  2019, section 2.3); biases zero.
+- `gpt2`: normal with deviation 0.02, divided by sqrt(2 x layers) for the matrices that write to the residual stream
+  (Radford et al. 2019, section 2.3); biases zero.
 - `llama`: normal with deviation 0.02 everywhere.
-- `modern`: matrices that read the stream uniform with variance 1 / width; those that write to it, and the output
-  matrix, zero; embedding normal with deviation 1. A tied matrix has deviation 0.02 instead, or the first logits would
-  be as large as sqrt(width).
+- `modern`: uniform with variance 1 / width for the matrices that read the residual stream; zero for those that write
+  to it and for the output matrix; normal with deviation 1 for the embedding. A tied matrix has deviation 0.02 instead,
+  or the first logits would be as large as sqrt(width).
 
-Left out: position schemes that reach past the context.
+Left out: position encodings beyond the context.
 
 Axes: B batch, T time, D width, V vocabulary, K head width.
 """
@@ -35,7 +35,7 @@ _DEVIATION = 0.02
 
 
 class GPT(Model):
-    """A decoder-only transformer that sees `context` positions at most."""
+    """A decoder-only transformer that sees at most `context` positions."""
 
     settings: GPTSettings
 
@@ -69,7 +69,7 @@ class GPT(Model):
     def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
         """Return features_BTD after the final norm.
 
-        Raises GenerationError if `ids_BT`, with what the cache holds, is longer than the context.
+        Raises GenerationError if the positions in the cache and the new ones exceed the context.
         """
         held = cast(KeyValueCache, cache) if cache is not None else None
         start, new = (held.length if held is not None else 0), ids_BT.shape[1]
@@ -125,7 +125,7 @@ class GPT(Model):
         return features_BD, graph.head(features_BD, self.output, self.embedding, table)
 
     def new_cache(self, batch: int) -> KeyValueCache:
-        """Return room for the keys and values of `context` positions of `batch` rows."""
+        """Return an empty cache for the keys and values of `context` positions of `batch` rows."""
         shape_BGTK = (batch, self.settings.key_value_heads, self.context, self.settings.head_width)
         weight = self.embedding.weight
         remembered, padding_id = self.settings.ngrams - 1, self.vocab_size

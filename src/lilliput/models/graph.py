@@ -6,12 +6,12 @@ and names no operator. So another dialect, such as plain ONNX operators for expo
 
 This dialect uses ONNX's operator set 17 and, for speed, onnxruntime's own operators (its document ContribOperators):
 `GroupQueryAttention`, `SimplifiedLayerNormalization`, `SkipLayerNormalization`, `SkipSimplifiedLayerNormalization`,
-`FastGelu`, `QuickGelu` and `MatMulNBits`. The weights are kept outside the graph: the caller who runs or saves it hands
-them over.
+`FastGelu`, `QuickGelu` and `MatMulNBits`. The weights are kept outside the graph: the caller who runs or saves it
+supplies them.
 
 Inputs of every graph: `windows_BTL`, the last L tokens up to each new token, including it (L is 1 unless the network
-embeds n-grams). Of a transformer also: `lengths_B`, the number of positions of each row less one, including the new
-ones, and `total`, the number of positions of the longest row. With learned positions also `positions_BT`.
+embeds n-grams). A transformer also has `lengths_B`, the number of positions of each row less one, including the new
+ones, and `total`, the number of positions of the longest row. With learned positions it also has `positions_BT`.
 
 Axes: B rows, T new positions, P positions held, L tokens, D width, K head width, I inputs and O outputs of a matrix,
 W width of a recurrent state, V vocabulary.
@@ -31,9 +31,9 @@ from lilliput.models.quantization import BLOCK, dequantize, quantize
 
 _CONTRIB = "com.microsoft"
 _SMALL = 1024
-"""Bytes up to which a constant stands in the graph itself."""
+"""Maximum bytes of a constant that is stored in the graph itself."""
 _HEAD_MULTIPLE = 16
-"""onnxruntime takes heads whose width is a multiple of this; zeros widen the others."""
+"""onnxruntime needs head widths that are multiples of this; narrower heads are padded with zeros."""
 
 
 class Cached(NamedTuple):
@@ -146,7 +146,7 @@ class Graph:
         return self._node("Reshape", x, self.constant(np.array(shape, dtype=np.int64)))
 
     def split(self, x: str, sizes: Sequence[int]) -> list[str]:
-        """Cut the last axis into parts of these sizes."""
+        """Split the last axis into parts of these sizes."""
         others = [f"{x}_{number}" for number in range(1, len(sizes))]
         return [self._node("Split", x, self.constant(np.array(sizes)), also=others, axis=-1), *others]
 
@@ -278,7 +278,7 @@ class Graph:
         # ONNX orders the gates update, reset, new; torch reset, update, new.
         return self._recurrent("GRU", x_TBI, module, gates=(1, 0, 2), states=1, linear_before_reset=1)
 
-    # How this dialect does it.
+    # Internals of this dialect.
 
     def _node(
         self, kind: str, *inputs: str, result: str = "", also: Sequence[str] = (), domain: str = "", **attributes: Any
@@ -305,8 +305,8 @@ class Graph:
     def _cache(self, shape: tuple[int | str, ...], before: tuple[int, ...] = ()) -> tuple[str, str]:
         """Declare an array that is carried from pass to pass; return the names of its input and its output.
 
-        A row has this shape, "P" standing for the positions that the caller has room for; `before` are axes of length 1
-        before the rows. The caller may give both the same memory: the graph reads a cache before it writes it.
+        `shape` is that of a row, where "P" stands for the capacity of the caller's memory; `before` are axes of length
+        1 before the rows. Input and output may share memory: the graph reads a cache before it writes it.
         """
         name = f"cache_{len(self.caches)}"
         self.caches.append(Cached(name, shape, before))

@@ -51,7 +51,7 @@ def rotate(heads_BTHK: Tensor, cosines_TK: Tensor, sines_TK: Tensor) -> Tensor:
 
 
 _LEAST_PORTION = 128
-"""Queries; with fewer at a time the products are too small to be fast."""
+"""Minimum number of queries in a portion; with fewer, the products are too small to be fast."""
 
 
 class Attention(nn.Module):
@@ -119,9 +119,9 @@ class Attention(nn.Module):
 
 
 def plain_is_faster(values_BHTK: Tensor) -> bool:
-    """Tell whether `plain_attention` beats torch's fused one: while training in bfloat16 on a processor.
+    """Return whether `plain_attention` is faster than torch's fused one: when training in bfloat16 on a CPU.
 
-    There the fused way back takes two to three times as long as the products that it is made of.
+    There the fused backward pass takes two to three times as long as its matrix products.
     """
     return values_BHTK.device.type == "cpu" and values_BHTK.dtype == torch.bfloat16 and torch.is_grad_enabled()
 
@@ -129,8 +129,8 @@ def plain_is_faster(values_BHTK: Tensor) -> bool:
 def plain_attention(queries_BHTK: Tensor, keys_BHTK: Tensor, values_BHTK: Tensor, dropout: float) -> Tensor:
     """Return causal attention, mixed_BHTK, by its definition (Vaswani et al. 2017, section 3.2.1).
 
-    Queries go in portions, each with the keys that it may see: half of the products of a long window are of pairs that
-    are hidden.
+    The queries are processed in portions, each with its visible keys only: in a long window, half of the products
+    would be of masked pairs.
     """
     batch, heads, time, width = queries_BHTK.shape
     queries_NTK, keys_NTK, values_NTK = (
@@ -183,7 +183,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and feed-forward, each on a normed copy and added to the stream."""
+    """Attention and feed-forward, each on a normed copy and added to the residual stream."""
 
     def __init__(self, settings: GPTSettings, layer: int) -> None:
         super().__init__()
@@ -193,7 +193,7 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(settings)
         self.dropout = nn.Dropout(settings.dropout)
         self.compiled: Callable[..., Tensor] | None = None
-        """In place of `whole` while training."""
+        """Replaces `whole` during training."""
 
     def forward(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
         """Return the shape of `x_BTD`."""
@@ -201,7 +201,7 @@ class Block(nn.Module):
         return pass_on(x_BTD, rotary, cache)
 
     def whole(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
-        """Return the same, step by step."""
+        """Return the same, without compilation."""
         attended_BTD: Tensor = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), rotary, cache))
         result_BTD: Tensor = attended_BTD + self.dropout(self.feed_forward(self.feed_forward_norm(attended_BTD)))
         return result_BTD

@@ -1,10 +1,10 @@
-"""What every model is: `forward(ids, cache) -> logits`, and a cache that remembers the positions seen.
+"""The interface of every model: `forward(ids, cache) -> logits`, and a cache of the positions seen.
 
-The position in the text is owned by the cache and by nothing else. For any split of the input, passes with a cache give
-the same logits as one whole pass, in every model and at every option.
+Only the cache holds the position in the text. However the input is split, passes with a cache give the same logits as
+one pass over the whole input, for every model and all settings.
 
-What a token costs is the model's to say, since not every model needs all of its logits for that. Left out on purpose:
-what is minimised, optimiser, sampling.
+The model computes the loss of each token, since not every model needs all logits for that. Left out on purpose: the
+training objective, the optimiser, sampling.
 
 Axes: B batch, T time, P positions before them, N positions, D width, V vocabulary.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Cache(Protocol):
-    """What a model remembers of the rows so far; it is written in place by the model that made it."""
+    """The positions of each row that a model has seen; the model that made the cache updates it in place."""
 
     @property
     def lengths(self) -> list[int]:
@@ -59,9 +59,9 @@ class TrainingText(NamedTuple):
     ids: NDArray[np.generic]
     """The tokens of the text."""
     texts: Sequence[str]
-    """What each token of the vocabulary decodes to, by id."""
+    """The text of each token of the vocabulary, by id."""
     starts: Starts = WHOLE
-    """Where the segments of the text begin."""
+    """The starts of its segments."""
     capitals: bool = True
     """Whether contexts of words record whether the latest letter is a capital (`models.mixing.words`)."""
 
@@ -81,9 +81,9 @@ class PartLosses(NamedTuple):
 
     whole_N: Tensor
     network_N: Tensor | None = None
-    """Of the network alone, where something is beside it."""
+    """Of the network alone, if the model also has counts."""
     counts_N: Tensor | None = None
-    """Of what is beside it, without the network."""
+    """Of counts and matches, without the network."""
 
 
 class StaticCache(Cache, Protocol):
@@ -93,35 +93,35 @@ class StaticCache(Cache, Protocol):
         """Empty every row; from now on a pass adds one token to each, and `lengths` are not kept."""
 
     def copy_from(self, other: Any, rows: Sequence[int]) -> None:
-        """Copy these rows of `other`, which is static too and may be this very cache, into the rows."""
+        """Replace the rows by these rows of `other`, a static cache that may be this one."""
 
 
 class Model(nn.Module, ABC):
-    """Base of all networks; the first weights come from torch's global generator, which the caller seeds.
+    """Base of all networks; the initial weights come from torch's global generator, which the caller seeds.
 
-    `context` is the training window. A model whose cache has a capacity can see no further than that.
+    `context` is the training window. A model whose cache has a capacity sees no further than that.
     """
 
     settings: ModelSettings
     vocab_size: int
     context: int
     memory: int = 0
-    """Tokens before a pass that the model makes use of; a cache holds them from then on."""
+    """Number of tokens before a pass that the model uses; a cache holds them from then on."""
     output: nn.Linear
 
     def forward(self, ids_BT: Tensor, cache: Cache | None = None) -> Tensor:
         """Return logits_BTV for the token after each position.
 
-        `ids_BT` continues what `cache` holds, and is added to it. Raises GenerationError past the cache's capacity.
+        `ids_BT` continues the rows of `cache`, which is updated. Raises GenerationError past the cache's capacity.
         """
         return self.head(self.features(ids_BT, cache))
 
     @abstractmethod
     def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
-        """Return features_BTD: everything but the output matrix, for callers that need few of the logits.
+        """Return features_BTD: the result without the output matrix, for callers that need few of the logits.
 
-        `before_BP` may tell what stood before, of which a model looks at its `memory`; a cache that holds tokens knows
-        it already.
+        `before_BP` may hold the tokens before `ids_BT`, of which a model uses the last `memory`. It has no effect with
+        a cache that already holds tokens.
         """
 
     @abstractmethod
@@ -134,25 +134,25 @@ class Model(nn.Module, ABC):
         return F.cross_entropy(logits_NV.float(), targets_N, reduction="none")
 
     def part_losses(self, features_ND: Tensor, targets_N: Tensor) -> PartLosses:
-        """Return what `losses` does, and the same of the parts, where there are several."""
+        """Return the losses of the whole model, and of its parts if it has several."""
         return PartLosses(self.losses(features_ND, targets_N))
 
     def network_alone(self) -> "Model":
-        """Return the network without what is beside it."""
+        """Return the network without its counts."""
         return self
 
     def learn(self, read: Callable[[], TrainingText]) -> None:
         """Count the training text, which `read` returns. A network without counts does not read it."""
 
     def calibrate(self, batches: Sequence[CalibrationBatch], *, counts_alone: bool = False) -> None:
-        """Fit what decides how much the counts weigh beside the network; without batches it stays as it is.
+        """Fit the gate that weighs the counts against the network; without batches, leave it unchanged.
 
-        With `counts_alone`, fit what the counts need to be measured without the network, in `part_losses`. A network
-        without counts does nothing.
+        With `counts_alone`, fit a second gate instead, with which `part_losses` measures the counts without the
+        network. A network without counts does nothing.
         """
 
     def steps(self) -> "Steps | None":
-        """Return what mixes counts into the network's predictions token by token; None if there are no counts."""
+        """Return the `Steps` that mix counts into the network's predictions, token by token; None without counts."""
         return None
 
     def loss(self, features_ND: Tensor, targets_N: Tensor, weights_N: Tensor) -> Tensor:
@@ -160,7 +160,7 @@ class Model(nn.Module, ABC):
         return output_loss(features_ND, self.output, targets_N, weights_N)
 
     def outputs(self) -> list[nn.Linear]:
-        """Return the output matrices, of which there may be several."""
+        """Return the output matrices; an ensemble has several."""
         return [self.output]
 
     def emit(self, graph: "Graph") -> tuple[str, str]:
@@ -177,7 +177,7 @@ class Model(nn.Module, ABC):
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch to evaluation mode, and restore the mode of every module: some may have been frozen on purpose."""
+    """Switch to evaluation mode, and restore the mode of every module at the end: some may be frozen on purpose."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -1,4 +1,4 @@
-"""Weights of 8 bits: unsigned bytes in blocks along the inputs, each block with a scale, as onnxruntime takes them.
+"""Weights of 8 bits: unsigned bytes in blocks along the inputs, each block with a scale, as onnxruntime stores them.
 
 Axes: O outputs, I inputs, K blocks of `BLOCK` inputs.
 """
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 32
-"""Weights that share a scale."""
+"""Number of weights that share a scale."""
 _ZERO = 128
 """The byte that stands for zero."""
 
@@ -23,6 +23,6 @@ def quantize(weight_OI: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray
 
 
 def dequantize(bytes_OKI: NDArray[np.uint8], scales_OK: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the matrix that bytes and scales stand for, with its inputs filled up to whole blocks."""
+    """Return the matrix of these bytes and scales, with its inputs padded to whole blocks."""
     rounded_OI: NDArray[np.float32] = (bytes_OKI.astype(np.float32) - _ZERO) * scales_OK[..., None]
     return rounded_OI.reshape(len(bytes_OKI), -1)

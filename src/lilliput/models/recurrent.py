@@ -1,7 +1,7 @@
 """Recurrent networks: the LSTM (Hochreiter and Schmidhuber 1997) and the GRU (Cho et al. 2014, arXiv 1406.1078).
 
-Embedding, torch's recurrent layers, output matrix, with torch's own first weights. Dropout sits where Zaremba et al.
-2014 (arXiv 1409.2329) put it: on the embedding, between layers and before the output, never inside the recurrence.
+Embedding, torch's recurrent layers, output matrix, with torch's initial weights. Dropout is applied as in Zaremba et
+al. 2014 (arXiv 1409.2329): on the embedding, between layers and before the output, never inside the recurrence.
 
 The context is only the training window: the state has no limit, and a cache may run past it.
 
@@ -41,7 +41,7 @@ class Recurrent(Model):
         self.dropout = nn.Dropout(settings.dropout)
         self.output = nn.Linear(settings.width, vocab_size)
         if settings.tied:
-            # The output's first weights are the smaller ones, so the first logits stay near zero.
+            # The output's initial weights are the smaller ones, so the first logits stay near zero.
             self.embedding.weight = self.output.weight
 
     def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:

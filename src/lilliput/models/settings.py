@@ -67,9 +67,9 @@ _GATED_MULTIPLE = 32
 
 
 class ArchitectureSettings(Settings):
-    """Base of the settings of every architecture: what is known of a network before it is built.
+    """Base of the settings of every architecture, with the facts about a network before it is built.
 
-    An architecture joins `ModelSettings` here, and the networks of `models.building`.
+    To add an architecture, extend `ModelSettings` below and the table of networks in `models.building`.
     """
 
     half_precision: ClassVar[bool] = False
@@ -81,14 +81,14 @@ class ArchitectureSettings(Settings):
 
     @abstractmethod
     def row_values(self, window: int) -> int:
-        """Return the least number of values that one network keeps of a row for the backward pass."""
+        """Return the minimum number of values that one network keeps per row for the backward pass."""
 
     @abstractmethod
     def describe(self) -> str:
         """Return the size of one network in a few words."""
 
     def describe_additions(self) -> list[str]:
-        """Return what the network has beside its layers, in a few words each."""
+        """Return the network's additions to its layers, each in a few words."""
         return []
 
 
@@ -180,7 +180,7 @@ class GPTSettings(ArchitectureSettings):
         return self.layers * (attention + feed_forward) + rows * self.width
 
     def row_values(self, window: int) -> int:
-        """Return the least number of values that one network keeps of a row for the backward pass."""
+        """Return the minimum number of values that one network keeps per row for the backward pass."""
         return window * self.layers * (self.width + self.feed_forward)
 
     def describe(self) -> str:
@@ -234,7 +234,7 @@ class RecurrentSettings(ArchitectureSettings):
         return layers + vocabulary * (self.width if self.tied else self.embedding + self.width)
 
     def row_values(self, window: int) -> int:
-        """Return the least number of values that one network keeps of a row for the backward pass."""
+        """Return the minimum number of values that one network keeps per row for the backward pass."""
         return window * (self.embedding + self.layers * self.width)
 
     def describe(self) -> str:
