@@ -1,8 +1,7 @@
-"""New items from a run: names, words, titles, haiku that stand neither in its text nor twice in what it writes.
+"""New items from a run: names, words, titles or haiku that are not in its text and do not repeat.
 
-Each item is written by itself: behind the separator that stands between items, up to the next one. What the model has
-learnt by heart is thrown away, and so is what was held out: it stands in the list as well. A model that knows nothing
-new ends that: `BARREN` items in a row that are not new.
+Each item is generated alone, from one separator to the next. Copies of training items are dropped, and so are copies of
+held-out items, since these are in the list too. After `BARREN` items in a row that are not new, the search ends.
 """
 
 from collections import Counter
@@ -19,32 +18,32 @@ from lilliput.generation.text import Piece
 from lilliput.writer import AT_ONCE, Writer
 
 BARREN = 1000
-"""Items in a row that are not new, after which no more are written."""
+"""Items in a row that are not new before the search ends."""
 MOST_TOKENS = 64_000_000
-"""Of the training text, from its end, in which an item is looked up: all of a text that is not read as a stream."""
+"""Tokens at the end of the training text in which items are looked up: all of a text that is not streamed."""
 _LEAST_LENGTH = 16
 _NO_ENDS = {"until": None, "max_characters": None, "acrostic": None, "beams": 1, "beam_groups": 1}
-"""An item ends at its separator, and is drawn."""
+"""Options that do not apply: an item ends at its separator, and is drawn."""
 
 
 class ItemWriter:
-    """Writes the items of a run's kind: lines, or the blocks of a collection; lines for a text that is neither.
+    """Writes items of the kind of a run's text: the blocks of a collection, or lines for any other text.
 
-    Raises RunError if the run's texts are lost or damaged, CorpusError for a run on prompts and answers, and
-    GenerationError for a writer that has no run's folder.
+    Raises RunError if the texts of the run are missing or damaged, CorpusError for a run on prompts and answers, and
+    GenerationError for a writer without a run folder.
     """
 
     def __init__(self, writer: Writer) -> None:
         if writer.folder is None:
             raise GenerationError("new items are those that a run's text does not have: open a run with lilliput.load")
         texts = read_texts(writer.folder, MOST_TOKENS)
-        found = None if texts.items else find_items([texts.training])
-        self.kind: ItemKind = texts.items or (found.kind if found else "line")
+        items = None if texts.items else find_items([texts.training])
+        self.kind: ItemKind = texts.items or (items.kind if items else "line")
         self.separator = SEPARATORS[self.kind]
         self.training_share = texts.training_share
         """Share of the training text in which items are looked up."""
         self.counts = {"copied": 0, "held_out": 0, "twice": 0, "unfinished": 0}
-        """What was thrown away: copies of learnt and of held-out items, what was written twice, what had no end."""
+        """Dropped items: copies of training items, copies of held-out items, repeated ones, ones without an end."""
         self._writer = writer
         learnt = split_items(texts.training, self.kind)
         self._learnt = set(map(str.strip, learnt))
@@ -52,66 +51,66 @@ class ItemWriter:
         self._longest = max(learnt, key=len, default="")
 
     def new(self, count: int, prompt: str = "", *, seed: int = 1, **sampling: Any) -> Iterator[str]:
-        """Yield this number of new items, each beginning with `prompt`; `sampling` are the options of `Writer.write`.
+        """Yield `count` new items, each starting with `prompt`; `sampling` are the options of `Writer.write`.
 
-        Raises GenerationError for options that are impossible, and where the model writes nothing new any more.
+        Raises GenerationError for impossible options, and if none of `BARREN` items in a row is new.
         """
-        found: set[str] = set()
+        written: set[str] = set()
         barren = 0
         for item in self.drawn(prompt, seed=seed, **sampling):
-            reason = self._flaw(item, found)
+            reason = self._flaw(item, written)
             if item is not None and reason is None:
-                found.add(item.strip())
+                written.add(item.strip())
                 barren = 0
                 yield item
-                if len(found) == count:
+                if len(written) == count:
                     return
                 continue
             self.counts[reason or "unfinished"] += 1
             barren += 1
             if barren == BARREN:
                 raise GenerationError(
-                    f"{len(found):,} of {count:,} items were found: none of the last {BARREN:,} that the model wrote "
+                    f"{len(written):,} of {count:,} items were found: none of the last {BARREN:,} that the model wrote "
                     "was new; try a higher temperature, or ask for fewer"
                 )
 
     def drawn(self, prompt: str = "", *, seed: int = 1, **sampling: Any) -> Iterator[str | None]:
-        """Yield items without end, new or not; None for one that did not end within its length."""
+        """Yield items for ever, new or not; None for an item that reaches the length limit."""
         writer = self._writer
         if self.separator in prompt:
-            raise GenerationError(f"an item holds no {self.separator!r}: give a prompt that is the beginning of one")
+            raise GenerationError(f"an item contains no {self.separator!r}: give a prompt that starts one item")
         prompt = writer.tokenizer.normalized(canonical(prompt))
         options = self._options(sampling)
         while True:
             seeds = range(seed, seed + AT_ONCE)
             for stream in writer.streams([self.separator + prompt] * AT_ONCE, seeds, **options):
-                written = _whole(stream, options["max_tokens"])
-                item = None if written is None else (prompt + written).strip("\n").rstrip()
+                text = _joined(stream, options["max_tokens"])
+                item = None if text is None else (prompt + text).strip("\n").rstrip()
                 yield item or None
             seed += AT_ONCE
 
     def written(
         self, number: int, *, seed: int = 1, progress: Callable[[int], None] = lambda done: None, **sampling: Any
     ) -> str:
-        """Return a text of that many items, new or not. Raises GenerationError if the model writes none with an end."""
-        found: list[str] = []
+        """Return a text of `number` items, new or not. Raises GenerationError if `BARREN` in a row have no end."""
+        items: list[str] = []
         barren = 0
         for item in self.drawn(seed=seed, **sampling):
             barren = 0 if item else barren + 1
             if barren == BARREN:
                 raise GenerationError(f"the run wrote {BARREN:,} items without an end: train it for longer")
-            found += [item] if item else []
-            progress(len(found))
-            if len(found) == number:
+            items += [item] if item else []
+            progress(len(items))
+            if len(items) == number:
                 break
-        return "".join(item + self.separator for item in found)
+        return "".join(item + self.separator for item in items)
 
     def compared(self, written: str, held_out: str) -> dict[str, Any]:
-        """Return the figures of two texts, and the kind of the items, as `judge --json` prints them."""
+        """Return the figures of a written and a held-out text, and the kind of items, as `judge --json` prints them."""
         return {"kind": self.kind, "written": self._figures(written), "held_out": self._figures(held_out)}
 
     def _figures(self, text: str) -> dict[str, Any]:
-        """Return how many items a text has, and which shares are copies, repeated, and different new ones."""
+        """Return the number of items in a text, and the shares of copies, of repeated and of distinct new items."""
         items = split_items(text, self.kind)
         counts = Counter(item.strip() for item in items)
         total = max(1, len(items))
@@ -123,24 +122,24 @@ class ItemWriter:
             "new_items": round(sum(item not in self._learnt for item in counts) / total, 5),
         }
 
-    def _flaw(self, item: str | None, found: set[str]) -> str | None:
+    def _flaw(self, item: str | None, written: set[str]) -> str | None:
         if item is None:
             return "unfinished"
         plain = item.strip()
-        known = {"copied": self._learnt, "held_out": self._held_out, "twice": found}
-        return next((flaw for flaw, items in known.items() if plain in items), None)
+        existing = {"copied": self._learnt, "held_out": self._held_out, "twice": written}
+        return next((flaw for flaw, items in existing.items() if plain in items), None)
 
     def _options(self, sampling: dict[str, Any]) -> dict[str, Any]:
         settings, encode = self._writer.sampling(sampling), self._writer.tokenizer.encode
         length = sampling.get("max_tokens") or max(_LEAST_LENGTH, 2 * len(encode(self._longest)))
-        # One more than that is written, to see whether the item ends.
+        # One more token shows whether the item ends.
         options = {
             **sampling,
             **_NO_ENDS,
             "max_tokens": length + len(encode(self.separator)) + 1,
             "stop": self.separator,
         }
-        # The model says where an item ends that could go on.
+        # The model decides where an item ends, even if the pattern could continue.
         if settings.match is not None:
             options["match"] = f"(?:{settings.match}){regex.escape(self.separator)}"
         if settings.allow is not None:
@@ -148,8 +147,8 @@ class ItemWriter:
         return options
 
 
-def _whole(stream: Iterator[Piece], length: int) -> str | None:
-    """Return what a stream writes, None if it uses up its length."""
+def _joined(stream: Iterator[Piece], length: int) -> str | None:
+    """Return the text of a stream, None if it reaches `length` tokens."""
     text = ""
     for piece in stream:
         text += piece.text

@@ -118,14 +118,14 @@ def test_what_cannot_be_recorded_is_told_in_a_line():
     notes = []
     assert not can_record_steps(OnGPU(), notes.append)
     assert len(notes) == 1
-    assert notes[0].startswith("steps cannot be recorded on this GPU, writing goes on without: ")
+    assert notes[0].startswith("steps cannot be recorded on this GPU; using torch without recordings: ")
     assert "\n" not in notes[0]
 
 
 @pytest.mark.parametrize(("off", "usable"), [(1e-4, True), (0.5, False), (float("nan"), False)])
 def test_other_logits_are_told_in_a_line(monkeypatch, off, usable):
     monkeypatch.setattr(cuda_graph, "CudaGraphBackend", lambda model, rows: None)
-    monkeypatch.setattr(cuda_graph, "farthest", lambda backend: off)
+    monkeypatch.setattr(cuda_graph, "largest_difference", lambda backend: off)
     notes = []
     assert can_record_steps(OnGPU(), notes.append) is usable
     assert [note.partition(" are ")[0] for note in notes] == ([] if usable else ["replayed steps"])

@@ -102,7 +102,7 @@ def test_what_onnxruntime_lacks_is_told_in_a_line(monkeypatch):
     notes = []
     assert load_engine(lively(GPTSettings(width=8, heads=2)), notes.append) is None
     assert len(notes) == 1
-    assert notes[0].startswith("onnxruntime cannot run this model, writing goes on without: ")
+    assert notes[0].startswith("onnxruntime cannot run this model; using torch: ")
     assert "Unheard" in notes[0]
     assert "\n" not in notes[0]
 
@@ -114,4 +114,4 @@ def test_other_logits_are_told_in_a_line(monkeypatch):
     notes = []
     assert load_engine(lively(GPTSettings(shape="gpt2", width=32, heads=2)), notes.append) is None
     assert len(notes) == 1
-    assert "writing goes on without" in notes[0]
+    assert "; using torch" in notes[0]

@@ -15,7 +15,7 @@ HELP = "number: take a word; +: let the model choose; -: undo; text: write it yo
 
 def write_together(writer: "Writer", start: str, seed: int, options: dict[str, Any]) -> None:
     """Offer the most likely next words and append the chosen one, until an empty line."""
-    from lilliput.writer import LONGEST_WORD
+    from lilliput.writer import MOST_WORD_TOKENS
 
     texts = [start]
     typer.echo(HELP)
@@ -33,7 +33,7 @@ def write_together(writer: "Writer", start: str, seed: int, options: dict[str, A
         if chosen == "-":
             del texts[max(1, len(texts) - 1) :]
         elif chosen == "+":
-            drawing = options | {"until": "word", "max_tokens": LONGEST_WORD}
+            drawing = options | {"until": "word", "max_tokens": MOST_WORD_TOKENS}
             texts.append(writer.write(texts[-1], seed=seed + len(texts), **drawing))
         elif chosen.isdecimal() and 1 <= int(chosen) <= len(words):
             texts.append(texts[-1] + words[int(chosen) - 1].text)

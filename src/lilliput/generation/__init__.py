@@ -1,7 +1,6 @@
-"""From a model and a prompt to new tokens: tokens in, tokens out.
+"""Generate tokens with a model: prompts in, new tokens out.
 
-Importing this package, its filters and its sampler does not import torch; what runs a model is imported on first
-use.
+Importing this package, its filters or its sampler does not import torch: names that need it are imported on first use.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Settings of sampling, implemented by `filters` and `sampling`."""
+"""The settings of sampling. `filters` and `sampling` implement them."""
 
 from typing import Annotated, Literal, Self
 

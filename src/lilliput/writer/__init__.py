@@ -2,6 +2,6 @@
 
 from lilliput.writer.loading import load
 from lilliput.writer.scoring import ScoredToken
-from lilliput.writer.writer import AT_ONCE, FILLINGS, LONGEST_WORD, Continuation, NextWord, Writer
+from lilliput.writer.writer import AT_ONCE, FILLINGS, MOST_WORD_TOKENS, Continuation, NextWord, Writer
 
-__all__ = ["AT_ONCE", "FILLINGS", "LONGEST_WORD", "Continuation", "NextWord", "ScoredToken", "Writer", "load"]
+__all__ = ["AT_ONCE", "FILLINGS", "MOST_WORD_TOKENS", "Continuation", "NextWord", "ScoredToken", "Writer", "load"]

@@ -11,7 +11,7 @@ import torch
 
 from lilliput.data.scoring_windows import sliding_windows
 from lilliput.errors import GenerationError
-from lilliput.generation.backends.backend import evaluating
+from lilliput.generation.backends.backend import inference
 from lilliput.generation.sampling import NOT_FINITE, likeliest
 from lilliput.models import Model
 from lilliput.models.output_loss import LOGITS_AT_ONCE
@@ -53,7 +53,7 @@ def _scores(model: Model, ids: Sequence[int], top: int) -> list[_Score]:
     device = next(model.parameters()).device
     scores: list[_Score] = []
     rows = max(1, LOGITS_AT_ONCE // model.vocab_size)
-    with evaluating(model):
+    with inference(model):
         for window in sliding_windows(range(len(ids) - 1), 0, model.context):
             first = max(0, window.start - model.memory)
             inputs_1T = torch.tensor([ids[first : window.start + window.length]], device=device)

@@ -62,7 +62,7 @@ AT_ONCE = 32
 """Texts written in one batch. A larger batch takes more memory and gains little speed."""
 BEAMS_PER_WORD = 4
 """Beams that `next_words` uses for each word: some beams are spellings of the same word."""
-LONGEST_WORD = 32
+MOST_WORD_TOKENS = 32
 """Tokens after which a next word ends, complete or not."""
 
 
@@ -192,7 +192,7 @@ class Writer:
         errors are those of `search`.
         """
         search = {"beams": BEAMS_PER_WORD * checked_number("n", n, least=1), "beam_groups": 1, "length_penalty": 0.0}
-        until = {"until": "word", "max_tokens": LONGEST_WORD}
+        until = {"until": "word", "max_tokens": MOST_WORD_TOKENS}
         probabilities: dict[str, float] = {}
         for word in self.search(prompt, filters=filters, **sampling | search | until):
             probabilities[word.text] = probabilities.get(word.text, 0.0) + math.exp(word.log_probability)

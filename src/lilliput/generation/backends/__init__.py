@@ -1,1 +1,1 @@
-"""What runs a model one token at a time: torch, onnxruntime, or a recorded CUDA graph, behind one protocol."""
+"""Backends that run a model one token at a time: torch, onnxruntime, or a recorded CUDA graph."""

@@ -1,27 +1,27 @@
 """A backend runs a model on several texts, one per row, and returns the logits of the next token of each.
 
-Each row is prefilled alone; then all rows are decoded together, one token at a time. A row with a full cache slides by
-half: its latest context / 2 tokens, including the new one, are read again into an empty cache, for learned and rotary
-positions alike. A network without a capacity (LSTM, GRU) reads everything and never slides.
+Each row is prefilled alone; then all rows are decoded together, one token at a time. If the cache of a row is full, its
+latest context / 2 tokens, including the new one, are read again into an empty cache, with learned and with rotary
+positions. A network without a capacity (LSTM, GRU) reads each token once.
 
 Axes: B rows, T time, P tokens before, V vocabulary.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lilliput.models.protocol import Cache, Model
+from lilliput.models.protocol import Cache, Model, evaluating
 
 LogitsV = NDArray[np.float32]
 
 
 class Backend(ABC):
-    """Some rows of text, and what the model has cached of each."""
+    """Rows of text, each with its cache."""
 
     def __init__(self, model: Model, rows: int) -> None:
         self.model = model
@@ -38,16 +38,16 @@ class Backend(ABC):
         """Return the number of positions that fit; None if there is no limit."""
 
     def prefill(self, row: int, ids: Sequence[int]) -> LogitsV:
-        """Let a row hold `ids`, one at least, and nothing else; return logits_V of what comes next.
+        """Replace the text of a row by `ids`, at least one; return logits_V of the next token.
 
-        Of more than fit, the latest count; of those before them a model may have some use without reading them
+        Only the latest ids that fit are read. A model may use some of those before them in another way
         (`Model.memory`).
         """
         self.texts[row] = list(ids)
         return self._read_latest(row, len(ids) if self.capacity is None else self.capacity, begins=True)
 
     def decode(self, tokens: Sequence[int]) -> LogitsV:
-        """Add a token to each row and return logits_BV of what comes next."""
+        """Add a token to each row and return logits_BV of the next one."""
         for text, token in zip(self.texts, tokens, strict=True):
             text.append(token)
         lengths, capacity = self.lengths, self.capacity
@@ -64,7 +64,7 @@ class Backend(ABC):
 
     @abstractmethod
     def reorder(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; one may be named several times."""
+        """Keep these rows, in this order; a row may be repeated."""
 
     def _read_latest(self, row: int, count: int, begins: bool = False) -> LogitsV:
         text = self.texts[row]
@@ -73,15 +73,15 @@ class Backend(ABC):
 
     @abstractmethod
     def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
-        """Read into an emptied row; return logits_V. Where a text `begins`, others may begin like it."""
+        """Read ids into an empty row; return logits_V. With `begins`, a cache may keep them as the start of a text."""
 
     @abstractmethod
     def _step(self, tokens: Sequence[int]) -> LogitsV:
-        """Read one token in each row, and return logits_BV; the logits of full rows are undefined."""
+        """Read one token in each row and return logits_BV; the logits of full rows are undefined."""
 
 
 class TorchBackend(Backend):
-    """Runs the torch module itself, on any device."""
+    """Runs the module with torch, on any device."""
 
     def __init__(self, model: Model, rows: int) -> None:
         super().__init__(model, rows)
@@ -98,13 +98,13 @@ class TorchBackend(Backend):
         return self._cache.capacity
 
     def reorder(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; one may be named several times."""
+        """Keep these rows, in this order; a row may be repeated."""
         self.texts = [list(self.texts[row]) for row in rows]
         self._cache.reorder(rows)
 
     def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
         cache = self.model.new_cache(1)
-        # In pieces of a context, so that a long prompt takes no more memory than a window.
+        # In parts of `context` tokens, so that a long prompt takes no more memory than a window.
         for start in range(0, len(ids), self.model.context):
             logits_BV = self._pass([ids[start : start + self.model.context]], cache, before)
         if len(self.texts) == 1:
@@ -124,7 +124,7 @@ class TorchBackend(Backend):
 
     def _pass(self, ids: Sequence[Sequence[int]], cache: Cache, before: Sequence[int] = ()) -> LogitsV:
         model = self.model
-        with evaluating(model):
+        with inference(model):
             device = next(model.parameters()).device
             ids_BT, before_BP = (
                 torch.tensor(part, device=device, dtype=torch.long) for part in (ids, [before] * len(ids))
@@ -135,27 +135,21 @@ class TorchBackend(Backend):
 
 
 @contextmanager
-def evaluating(model: Model) -> Iterator[None]:
-    """Set a model's mode for one pass, and only that: between two tokens the caller may train."""
-    training = model.training
-    if training:
-        model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        if training:
-            model.train()
+def inference(model: Model) -> Iterator[None]:
+    """Run a pass in evaluation mode and without gradients; between two tokens the caller may train."""
+    # Visiting every module takes too long to do it at each token without need.
+    with evaluating(model) if model.training else nullcontext(), torch.inference_mode():
+        yield
 
 
 _CHECKED = 8
-"""Tokens that are read in two ways."""
+"""Tokens that both backends read."""
 
 
-def farthest(backend: Backend) -> float:
-    """Return how far the logits of a backend with one row are from those of its model, over a few tokens."""
+def largest_difference(backend: Backend) -> float:
+    """Return the largest difference between the logits of a one-row backend and the model's, over a few tokens."""
     ids = np.random.default_rng(0).integers(0, backend.model.vocab_size, _CHECKED).tolist()
     both = backend, TorchBackend(backend.model, 1)
     pairs = [[one.prefill(0, ids[: _CHECKED // 2]) for one in both]]
     pairs += [[one.decode([token])[0] for one in both] for token in ids[_CHECKED // 2 :]]
-    return max(float(np.abs(found_V - wanted_V).max()) for found_V, wanted_V in pairs)
+    return max(float(np.abs(actual_V - expected_V).max()) for actual_V, expected_V in pairs)

@@ -1,10 +1,9 @@
-"""The fast way to write on a GPU: a step is recorded once, and replayed for every token (CUDA graphs).
+"""The fast backend on a GPU: record a step once, and replay it for every token (CUDA graphs).
 
-A step of a tiny network is hundreds of small operations, and starting them takes longer than doing them. So that it can
-be recorded, a step does the same whatever the texts are: its tokens stand in one place, positions are counted on the
-device, and every step looks at the room for a whole context, of which the positions to come are masked. A record has a
-number of rows; where fewer texts go on, the rows left over are read too, and what comes of them is dropped. On a
-processor the same step is done without a record, which is how it is tested.
+A step of a tiny network is hundreds of small operations, and starting them takes longer than running them. A recorded
+step must be the same for all texts: its tokens are in a fixed tensor, positions are counted on the device, and
+attention covers a whole context, with future positions masked. The number of rows is fixed too: if fewer texts are
+left, the other rows are computed and dropped. On a CPU the same step runs without a recording, where tests check it.
 
 Torch's manual: "CUDA semantics", section "CUDA Graphs".
 
@@ -19,23 +18,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lilliput.generation.backends.backend import Backend, LogitsV, evaluating, farthest
+from lilliput.generation.backends.backend import Backend, LogitsV, inference, largest_difference
 from lilliput.generation.backends.mixing import Mixing
 from lilliput.models import Model
 from lilliput.models.protocol import StaticCache
 
 _WARMING = 3
-"""Passes before one is recorded, in which libraries make their choices and take their memory."""
+"""Passes before the recording, in which libraries choose their kernels and allocate memory."""
 _NEAR = 1e-2
-"""How near the logits of a replayed step have to be to the model's: a GPU may round products to ten bits."""
+"""Largest difference allowed between replayed logits and the model's: a GPU may round products to ten bits."""
 
 Outputs = tuple[Tensor, Tensor]
 
 
 class CudaGraphBackend(Backend):
-    """Runs the torch module; each step replays one recorded CUDA graph.
+    """Runs the module with torch; each step replays a recorded CUDA graph.
 
-    The weights may change meanwhile, but not where they are; what decides about counts has the values of the start.
+    The values of the weights may change, but not their addresses. The gate of a mixture keeps its first values.
     """
 
     def __init__(self, model: Model, rows: int) -> None:
@@ -45,7 +44,7 @@ class CudaGraphBackend(Backend):
         self._mixing = Mixing(model.steps(), rows)
         self._open(rows)
         self._lengths = [0] * rows
-        """Of all rows of the record, the texts first."""
+        """The lengths of all recorded rows; those of the texts come first."""
 
     @property
     def lengths(self) -> list[int]:
@@ -58,47 +57,47 @@ class CudaGraphBackend(Backend):
         return self._cache.capacity
 
     def reorder(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; one may be named several times."""
-        held = self._cache
+        """Keep these rows, in this order; a row may be repeated."""
+        old_cache = self._cache
         self.texts = [list(self.texts[row]) for row in rows]
         self._mixing.reorder(rows)
         if len(rows) > len(self._lengths):
             self._open(len(rows))
-        # Recording takes longer than reading rows that nobody asks for; they hold what the first one held.
-        left_over = [0] * (len(self._tokens_B1) - len(rows))
-        taken = [*rows, *left_over]
-        self._lengths = [self._lengths[row] for row in taken]
+        # Unused rows hold copies of the first one: computing them takes less time than a new recording.
+        unused = [0] * (len(self._tokens_B1) - len(rows))
+        sources = [*rows, *unused]
+        self._lengths = [self._lengths[row] for row in sources]
         with torch.inference_mode():
-            self._cache.copy_from(held, taken)
+            self._cache.copy_from(old_cache, sources)
 
     def _open(self, rows: int) -> None:
-        """Make room for this number of rows, and record a step for them; their contents follow."""
+        """Allocate this number of empty rows, and record a step for them."""
         self._tokens_B1 = torch.zeros((rows, 1), dtype=torch.long, device=self._device)
         self._cache = cast(StaticCache, self._network.new_cache(rows))
-        with evaluating(self._network):
-            # A state takes its shape from the first pass.
+        with inference(self._network):
+            # The first pass gives a state its shape.
             self._pass(self._tokens_B1, self._cache)
             self._cache.make_static()
             self._replay = self._recorded()
 
     def _recorded(self) -> Callable[[], Outputs]:
-        """Return what does a step; what a record returns is always in the same place."""
+        """Return a function that runs a step; a recording writes its outputs into the same tensors each time."""
         if self._device.type != "cuda":
             return lambda: self._pass(self._tokens_B1, self._cache)
-        aside, now = torch.cuda.Stream(), torch.cuda.current_stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(now)
-        with torch.cuda.stream(aside):
+        side, current = torch.cuda.Stream(), torch.cuda.current_stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(current)
+        with torch.cuda.stream(side):
             for _ in range(_WARMING):
                 self._cache.make_static()
                 self._pass(self._tokens_B1, self._cache)
-        now.wait_stream(aside)
+        current.wait_stream(side)
         self._cache.make_static()
-        record = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(record):
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
             outputs = self._pass(self._tokens_B1, self._cache)
 
         def replay() -> Outputs:
-            record.replay()
+            graph.replay()
             return outputs
 
         return replay
@@ -109,16 +108,16 @@ class CudaGraphBackend(Backend):
 
     def _read(self, row: int, ids: Sequence[int], before: Sequence[int], begins: bool) -> LogitsV:
         cache = cast(StaticCache, self._network.new_cache(1))
-        with evaluating(self._network):
+        with inference(self._network):
             for start in range(0, len(ids), self.model.context):
-                piece = torch.tensor([list(ids[start : start + self.model.context])], device=self._device)
-                features_1D, logits_1V = self._pass(piece, cache)
+                ids_1T = torch.tensor([list(ids[start : start + self.model.context])], device=self._device)
+                features_1D, logits_1V = self._pass(ids_1T, cache)
             self._cache.copy_row(row, cache)
         self._lengths[row] = len(ids)
         return self._mixing.prefill(row, [*before, *ids], _array(features_1D)[0], _array(logits_1V)[0])
 
     def _step(self, tokens: Sequence[int]) -> LogitsV:
-        with evaluating(self._network):
+        with inference(self._network):
             for row, length in enumerate(self._lengths):
                 if length == self.capacity:
                     self._cache.reset_row(row)
@@ -130,19 +129,19 @@ class CudaGraphBackend(Backend):
 
 
 def can_record_steps(model: Model, note: Callable[[str], None]) -> bool:
-    """Tell whether steps of a model can be replayed where it is; after a line to `note` if they could not.
+    """Return whether steps of a model can be replayed on its device; if not on a GPU, `note` gets one line.
 
-    A few tokens are read in both ways first: what comes out has to be the same but for rounding.
+    A few tokens are read with and without replaying: the logits may differ only by rounding.
     """
     if next(model.parameters()).device.type != "cuda":
         return False
     try:
-        off = farthest(CudaGraphBackend(model, 1))
+        difference = largest_difference(CudaGraphBackend(model, 1))
     except Exception as error:  # whatever the driver and its libraries say
-        note(f"steps cannot be recorded on this GPU, writing goes on without: {' '.join(str(error).split())}")
+        note(f"steps cannot be recorded on this GPU; using torch without recordings: {' '.join(str(error).split())}")
         return False
-    if not off < _NEAR:
-        note(f"replayed steps are off by {off:.2g} on this GPU, writing goes on without")
+    if not difference < _NEAR:
+        note(f"replayed steps are off by {difference:.2g} on this GPU; using torch without recordings")
         return False
     return True
 

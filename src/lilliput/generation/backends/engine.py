@@ -1,14 +1,13 @@
-"""The fast way to write on a processor: onnxruntime runs the graph that a network emits.
+"""The fast backend on a CPU: onnxruntime runs the graph that a network emits.
 
-Keys, values and states are our own arrays; onnxruntime reads and writes them in place, so a row can be read alone into
-its part of them, copied and put in another order. The weights are handed over from memory. The counts of a mixture stay
-what they are, beside the graph.
+Keys, values and states are NumPy arrays that onnxruntime reads and writes in place, so a row can be prefilled alone,
+copied and moved. The weights are passed in memory. The counts of a mixture are not part of the graph.
 
-Before it is used, an engine reads a few tokens beside the model itself; where the logits differ, or an operator is
-missing, `load_engine` says so and the model is used. Weights of 8 bits are multiplied in 8 bits or in single precision,
-whichever is faster for the number of texts: one text waits for the weights to come from memory, many for the products.
+Before it is used, an engine is compared with its model on a few tokens. If the logits differ, or an operator is
+missing, `load_engine` notes it and the model is used. Weights of 8 bits are multiplied in 8 bits or single precision,
+whichever is faster for the number of texts: one text is limited by memory bandwidth, many by arithmetic.
 
-Axes: B rows, T time, L tokens looked at together, V vocabulary.
+Axes: B rows, T time, L tokens in a window, V vocabulary.
 """
 
 import math
@@ -21,29 +20,29 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from lilliput.generation.backends.backend import Backend, LogitsV, farthest
+from lilliput.generation.backends.backend import Backend, LogitsV, largest_difference
 from lilliput.generation.backends.mixing import Mixing
 from lilliput.generation.backends.prompt_cache import PromptCache
 from lilliput.models import Model, count_multiplied
 from lilliput.models.graph import Graph
 
 _ONE_THREAD = 2_000_000
-"""Parameters of a network up to which handing work to a second thread takes longer than doing it."""
+"""Parameters of a network below which a second thread costs more time than it saves."""
 _ROOM = 64
-"""Positions for which there is room at first."""
+"""Positions allocated at first."""
 _NEAR = 1e-3
-"""How near the logits have to be to the model's, in single precision."""
+"""Largest difference allowed between an engine's logits and the model's, in single precision."""
 _TIMED = 5
-"""Steps whose least time is that of an engine; others may be busy during some of them."""
+"""Steps timed for each engine; the fastest counts, since other programs may slow some of them."""
 _FASTER = 1.25
-"""How many times as fast single precision has to be where weights have 8 bits.
+"""How many times as fast single precision must be to replace arithmetic in 8 bits.
 
-The two ways round differently, so texts must not depend on which of two nearly equal times is the lesser one today.
+The two round differently, so the texts must not depend on which of two nearly equal times is shorter.
 """
 
 
 class Engine:
-    """A model as a graph that onnxruntime has loaded. Raises onnxruntime's errors for what it cannot run."""
+    """A model as a graph that onnxruntime has loaded. Raises onnxruntime's errors for a graph that it cannot run."""
 
     def __init__(self, model: Model, bits: int = 32, arithmetic: int | None = None) -> None:
         self.model = model
@@ -58,7 +57,7 @@ class Engine:
         self.caches = graph.caches
         self._weights = graph.weights
         self.session = self._load(graph)
-        # The graph's inputs tell what the network needs of a text (`models.graph`).
+        # The inputs of the graph show which properties of a text the network needs (`models.graph`).
         inputs = {value.name: value.shape for value in self.session.get_inputs()}
         self.longest = inputs["windows"][-1]
         self.learned = "positions" in inputs
@@ -71,9 +70,9 @@ class Engine:
         small = count_multiplied(self.model) < _ONE_THREAD
         options.intra_op_num_threads = 1 if small else torch.get_num_threads()
         options.log_severity_level = 4
-        # Not to be freed before the session is: it works with these very bytes.
-        self._held = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in self._weights.values()]
-        options.add_external_initializers(list(self._weights), self._held)
+        # The session uses these arrays without a copy, so they must live as long.
+        self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in self._weights.values()]
+        options.add_external_initializers(list(self._weights), self._values)
         return onnxruntime.InferenceSession(
             graph.model().SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
@@ -102,7 +101,7 @@ class OnnxBackend(Backend):
         return self._engine.capacity
 
     def reorder(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; one may be named several times."""
+        """Keep these rows, in this order; a row may be repeated."""
         self.texts = [list(self.texts[row]) for row in rows]
         self._lengths = [self._lengths[row] for row in rows]
         self._mixing.reorder(rows)
@@ -110,22 +109,22 @@ class OnnxBackend(Backend):
         self._bind()
 
     def _make_room(self, positions: int) -> None:
-        """Give each row room for this many positions.
+        """Make sure that each row has room for this many positions.
 
-        There is room for twice as many each time: that for a whole context may take longer to get than a text to write.
+        The room doubles each time it is too small: allocating a whole context may take longer than writing a text.
         """
         if self._caches and positions <= self._room:
             return
         self._room = min(max(positions, 2 * self._room), self._engine.capacity or 0)
         rows = len(self.texts)
         wider = [np.zeros((rows, *cached.row(self._room)), np.float32) for cached in self._engine.caches]
-        for array, held in zip(wider, self._caches, strict=False):
-            array[:, :, : held.shape[2]] = held
+        for array, old in zip(wider, self._caches, strict=False):
+            array[:, :, : old.shape[2]] = old
         self._caches = wider
         self._bind()
 
     def _bind(self) -> None:
-        """Make the inputs of a step, and tell onnxruntime where they and its outputs are."""
+        """Allocate the inputs and outputs of a step, and bind them to onnxruntime."""
         self._inputs = _Inputs(self._engine, len(self.texts), 1)
         self._bound = self._inputs.bind(self._engine, self._caches)
 
@@ -135,7 +134,7 @@ class OnnxBackend(Backend):
         return self._mixing.prefill(row, [*before, *ids], outputs[-1][0], outputs[0][0])
 
     def _network(self, row: int, ids: Sequence[int], begins: bool) -> tuple[NDArray[np.float32], ...]:
-        """Let the network read into an emptied row; return logits_1V and, for a mixture, features_1D."""
+        """Let the network read ids into an empty row; return logits_1V and, for a mixture, features_1D."""
         engine = self._engine
         if engine.capacity is not None:
             self._make_room(len(ids))
@@ -143,15 +142,15 @@ class OnnxBackend(Backend):
         if engine.capacity is None:
             for array in caches:
                 array[...] = 0
-        held, outputs = engine.prompt_cache.restore(ids, caches)
+        cached, outputs = engine.prompt_cache.restore(ids, caches)
         if outputs:
             return outputs
-        # A transformer never has more ids than a context; a state is carried from piece to piece.
-        for start in range(held, len(ids), self.model.context):
-            piece = ids[start : start + self.model.context]
-            inputs = _Inputs(engine, 1, len(piece))
+        # A transformer never gets more ids than a context; a recurrent state is carried from part to part.
+        for start in range(cached, len(ids), self.model.context):
+            part = ids[start : start + self.model.context]
+            inputs = _Inputs(engine, 1, len(part))
             positions = start if engine.capacity is not None else 0
-            inputs.fill_row(engine, 0, [*ids[max(0, start - engine.longest + 1) : start], *piece], positions)
+            inputs.fill_row(engine, 0, [*ids[max(0, start - engine.longest + 1) : start], *part], positions)
             inputs.run(engine, inputs.bind(engine, caches))
         outputs = inputs.outputs(engine)
         if begins:
@@ -159,14 +158,14 @@ class OnnxBackend(Backend):
         return outputs
 
     def _step(self, tokens: Sequence[int]) -> LogitsV:
-        engine, held = self._engine, self._lengths
+        engine, lengths = self._engine, self._lengths
         if engine.capacity is not None:
-            # The result of a full row is unused: the row starts again.
-            held = [0 if length == engine.capacity else length for length in held]
-            self._make_room(max(held) + 1)
+            # `decode` reads a full row again, so the result of this step is not used: the row restarts.
+            lengths = [0 if length == engine.capacity else length for length in lengths]
+            self._make_room(max(lengths) + 1)
         inputs = self._inputs
-        inputs.fill_step(engine, self.texts, tokens, held)
-        self._lengths = [length + 1 for length in held]
+        inputs.fill_step(engine, self.texts, tokens, lengths)
+        self._lengths = [length + 1 for length in lengths]
         inputs.run(engine, self._bound)
         return self._mixing.decode(tokens, inputs.features_BD, inputs.logits_BV)
 
@@ -178,21 +177,21 @@ def load_engine(
     texts: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Engine | None:
-    """Return an engine for a model on a processor; None, after a line to `note`, where it cannot be used.
+    """Return an engine for a model on a CPU; if it cannot be used, `note` gets one line and None is returned.
 
-    A few tokens are read by both first: what comes out has to be the same, or near it in 8 bits. For 8 bits, steps of
-    so many `texts` are timed by the `clock` in both kinds of arithmetic; a line to `note` says which one is used.
+    The engine and the model read a few tokens first: the logits must agree, except with 8 bits. For 8 bits, steps with
+    this number of `texts` are timed by the `clock` in both kinds of arithmetic; `note` gets a line about the choice.
     """
     if next(model.parameters()).device.type != "cpu":
         return None
     try:
         engine = Engine(model) if bits == 32 else _fastest(model, texts, note, clock)
-        off = farthest(OnnxBackend(engine, 1))
-    except Exception as error:  # whatever onnxruntime says, of which nothing is documented
-        note(f"onnxruntime cannot run this model, writing goes on without: {' '.join(str(error).split())}")
+        difference = largest_difference(OnnxBackend(engine, 1))
+    except Exception as error:  # onnxruntime does not document its errors
+        note(f"onnxruntime cannot run this model; using torch: {' '.join(str(error).split())}")
         return None
-    if not off < (_NEAR if bits == 32 else math.inf):
-        note(f"onnxruntime is off by {off:.2g} for this model, writing goes on without")
+    if not difference < (_NEAR if bits == 32 else math.inf):
+        note(f"onnxruntime is off by {difference:.2g} for this model; using torch")
         return None
     return engine
 
@@ -206,10 +205,10 @@ def _fastest(model: Model, texts: int, note: Callable[[str], None], clock: Calla
             backend.prefill(row, [0])
         backend.decode([0] * texts)
     for _ in range(_TIMED):
-        for place, backend in enumerate(backends):
+        for number, backend in enumerate(backends):
             began = clock()
             backend.decode([0] * texts)
-            seconds[place] = min(seconds[place], clock() - began)
+            seconds[number] = min(seconds[number], clock() - began)
     best = int(seconds[0] > _FASTER * seconds[1])
     speeds = [f"{texts / took:,.0f} tokens/s" for took in seconds]
     note(
@@ -220,7 +219,7 @@ def _fastest(model: Model, texts: int, note: Callable[[str], None], clock: Calla
 
 
 class _Inputs:
-    """The arrays of a pass with this number of rows and positions; they stay in place while they are bound."""
+    """The input and output arrays of a pass with this number of rows and positions."""
 
     def __init__(self, engine: Engine, rows: int, new: int) -> None:
         width = sum(output.in_features for output in engine.model.outputs())
@@ -231,39 +230,39 @@ class _Inputs:
         self.logits_BV = np.zeros((rows, engine.model.vocab_size), np.float32)
         self.features_BD = np.zeros((rows, width), np.float32)
 
-    def fill_row(self, engine: Engine, row: int, ids: Sequence[int], held: int) -> None:
-        """Put in what a row adds to the positions it holds; `ids` may begin before the new tokens."""
+    def fill_row(self, engine: Engine, row: int, ids: Sequence[int], cached: int) -> None:
+        """Fill in the new tokens of a row after `cached` positions; `ids` may begin before the new tokens."""
         new, longest = self.windows_BTL.shape[1:]
         # A special token marks the start of the text.
         missing = new + longest - 1 - len(ids)
         padded = np.array([*[engine.model.vocab_size] * missing, *ids], np.int64)
         self.windows_BTL[row] = np.lib.stride_tricks.sliding_window_view(padded, longest)
-        self._place(engine, row, held)
+        self._fill_positions(engine, row, cached)
 
     def fill_step(
-        self, engine: Engine, texts: Sequence[Sequence[int]], tokens: Sequence[int], held: Sequence[int]
+        self, engine: Engine, texts: Sequence[Sequence[int]], tokens: Sequence[int], lengths: Sequence[int]
     ) -> None:
-        """Put in one new token for each row, the last one of its text."""
+        """Fill in one new token of each row, the last of its text, after `lengths` cached positions."""
         longest = engine.longest
         if longest == 1:
             self.windows_BTL[:, 0, 0] = tokens
             if engine.capacity is None:
                 return
-        for row, count in enumerate(held):
+        for row, length in enumerate(lengths):
             if longest > 1:
-                seen = texts[row][-min(longest, count + 1) :]
-                self.windows_BTL[row, 0] = [*[engine.model.vocab_size] * (longest - len(seen)), *seen]
+                window = texts[row][-min(longest, length + 1) :]
+                self.windows_BTL[row, 0] = [*[engine.model.vocab_size] * (longest - len(window)), *window]
             if engine.capacity is not None:
-                self._place(engine, row, count)
+                self._fill_positions(engine, row, length)
 
-    def _place(self, engine: Engine, row: int, held: int) -> None:
+    def _fill_positions(self, engine: Engine, row: int, cached: int) -> None:
         new = self.windows_BTL.shape[1]
-        self.lengths_B[row] = held + new - 1
+        self.lengths_B[row] = cached + new - 1
         if engine.learned:
-            self.positions_BT[row] = np.arange(held, held + new)
+            self.positions_BT[row] = np.arange(cached, cached + new)
 
     def bind(self, engine: Engine, caches: Sequence[NDArray[np.float32]]) -> Any:
-        """Return where onnxruntime finds these arrays."""
+        """Return onnxruntime's binding of these arrays, which must not move while it is used."""
         bound = engine.session.io_binding()
         inputs: dict[str, NDArray[Any]] = {"windows": self.windows_BTL}
         outputs = {"logits": self.logits_BV}
@@ -274,8 +273,8 @@ class _Inputs:
         if engine.steps is not None:
             outputs["features"] = self.features_BD
         for cached, array in zip(engine.caches, caches, strict=True):
-            placed: NDArray[Any] = array.reshape(cached.before + array.shape)
-            inputs[f"{cached.name}_in"] = outputs[f"{cached.name}_out"] = placed
+            shaped: NDArray[Any] = array.reshape(cached.before + array.shape)
+            inputs[f"{cached.name}_in"] = outputs[f"{cached.name}_out"] = shaped
         for name, array in inputs.items():
             bound.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         for name, array in outputs.items():

@@ -1,4 +1,4 @@
-"""What counts make of a network's predictions for texts that go on together, row by row.
+"""Mix counts into the predictions of a network, for each row of a backend.
 
 Axes: B rows, D features of the network, V vocabulary.
 """
@@ -14,7 +14,7 @@ from lilliput.models.mixing.steps import Before, Steps
 
 
 class Mixing:
-    """What stands before the next token of each row; without `steps` a network's predictions stay what they are."""
+    """The contexts of all rows for the counts. Without `steps`, the logits of the network are returned unchanged."""
 
     def __init__(self, steps: Steps | None, rows: int) -> None:
         self._steps = steps
@@ -23,7 +23,7 @@ class Mixing:
     def prefill(
         self, row: int, ids: Sequence[int], features_D: NDArray[np.float32], logits_V: NDArray[np.float32]
     ) -> LogitsV:
-        """Let a row hold `ids`, after which the network gave these; return logits_V of what comes next."""
+        """Replace the text of a row by `ids`; return mixed logits_V from the network's features and logits after it."""
         if self._steps is None:
             return logits_V.copy()
         before = self._steps.begin(ids[:-1])
@@ -33,7 +33,7 @@ class Mixing:
     def decode(
         self, tokens: Sequence[int], features_BD: NDArray[np.float32], logits_BV: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Add a token to each row; return logits_BV of what comes next."""
+        """Add a token to each row; return mixed logits_BV from the network's features and logits after it."""
         if self._steps is None:
             return logits_BV.copy()
         mixed = []
@@ -43,5 +43,5 @@ class Mixing:
         return np.stack(mixed)
 
     def reorder(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; one may be named several times."""
+        """Keep these rows, in this order; a row may be repeated."""
         self._before = [copy(self._before[row]) for row in rows]
