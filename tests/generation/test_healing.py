@@ -258,7 +258,7 @@ def test_where_no_token_reaches_over_the_end_nothing_is_given_back(made: dict[st
 def test_what_learnt_answers_reads_a_prompt_as_it_was_learnt(made: dict[str, Tokenizer]) -> None:
     prompt = "the ca"
     whole = ToyWriter(made["bpe"], stop=[".", END])
-    (start,) = whole._heal(whole.backend(1), made["bpe"].encode(prompt).tolist()).starts
+    (start,) = whole._prompts.heal(whole.backend(1), made["bpe"].encode(prompt).tolist()).starts
     assert list(start.ids) == made["bpe"].encode(prompt).tolist()
 
 

@@ -3,14 +3,13 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from lilliput.corpus import END, mark_prompt, unmark
+from lilliput.corpus import END
 from lilliput.corpus.text.cleaning import canonical
 from lilliput.errors import GenerationError
 from lilliput.generation import (
@@ -24,37 +23,17 @@ from lilliput.generation import (
     load_engine,
     log_probabilities,
 )
-from lilliput.generation.bans import named_bias, never, never_marks
 from lilliput.generation.beam import Beginning, search
-from lilliput.generation.characters import Characters
-from lilliput.generation.healing import Healed, Healing, Start, drawn, later, log_shares
-from lilliput.generation.patterns import Pattern, patterns
+from lilliput.generation.healing import drawn
 from lilliput.generation.settings import SampleSettings
-from lilliput.generation.slots import checked
 from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Model
 from lilliput.recipe import explain, shown
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.writer.arguments import checked_number, checked_text
+from lilliput.writer.prompt_encoder import PromptEncoder
+from lilliput.writer.results import Continuation, NextWord
 from lilliput.writer.scoring import ScoredToken, scored_tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """A text that continues a prompt, and its log-probability."""
-
-    text: str
-    tokens: int
-    log_probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class NextWord:
-    """A word that may follow a prompt, with the white space that ends it, and its probability."""
-
-    text: str
-    probability: float
-
 
 FILLINGS = 16
 """Continuations that `fill` draws."""
@@ -96,6 +75,8 @@ class Writer:
         self.bits = bits
         self._texts = texts
         self._labels = dict(labels or {})
+        # A model of prompts and answers has learnt prompts that were encoded alone.
+        self._prompts = PromptEncoder(model, tokenizer, self._labels, heals=END not in settings.stop)
         self._fast = fast
         self._note = note
         self._open: Callable[[int], Backend] | None = None
@@ -163,18 +144,21 @@ class Writer:
         `length_penalty`, `beam_groups` and `diversity`.
         """
         settings, start = self.sampling(sampling), self.start(prompt)
-        pattern, backend = self._pattern(settings), self.backend(1)
-        starts, filters_by_start, log_shares = self._starts(backend, start, settings, pattern, filters, 1.0)
+        pattern, backend = self._prompts.pattern(settings), self.backend(1)
+        prepared = self._prompts.starts(backend, start, settings, pattern, filters, 1.0)
+        starts = prepared.starts
 
         def text(number: int, new: Sequence[int]) -> tuple[str, bool]:
             written = TextStream(self.tokenizer, len(starts[number].rest)).push_all(new)
-            return cut(self._shown(written), settings, start, pattern)
+            return cut(self._prompts.shown(written), settings, start, pattern)
 
         def has_ended(number: int, new: Sequence[int]) -> bool:
             return text(number, new)[1]
 
         beginnings = [
-            Beginning(starts[number].ids, partial(has_ended, number), filters_by_start[number], log_shares[number])
+            Beginning(
+                starts[number].ids, partial(has_ended, number), prepared.filters[number], prepared.log_shares[number]
+            )
             for number in range(len(starts))
         ]
         return [
@@ -220,9 +204,8 @@ class Writer:
             )
             likely = log_probabilities(self.backend(len(part)), prompts, continuations)
             for text, log_probability, before in zip(part, likely, given, strict=True):
-                fillings.append(
-                    Continuation(text[len(start) :], len(self._encode(text, settings)), log_probability - before)
-                )
+                tokens = len(self._prompts.encode(text, settings))
+                fillings.append(Continuation(text[len(start) :], tokens, log_probability - before))
         return sorted(fillings, key=lambda filling: -filling.log_probability)
 
     def _split_suffix(
@@ -232,8 +215,8 @@ class Writer:
 
         The third value is the log-probability of the part of the continuation that belongs to the text.
         """
-        ids, whole = self._encode(text, settings), self._encode(text + suffix, settings)
-        healed = self._heal(backend, ids)
+        ids, whole = self._prompts.encode(text, settings), self._prompts.encode(text + suffix, settings)
+        healed = self._prompts.heal(backend, ids)
         kept = len(ids) - healed.given_back
         if healed.given_back and whole[:kept] == ids[:kept]:
             return healed.kept, whole[kept:], healed.log_probability
@@ -250,10 +233,10 @@ class Writer:
         Raises GenerationError for an empty text, an unknown label or a negative `top`.
         """
         settings, top = self.sampling({} if label is None else {"label": label}), checked_number("top", top)
-        ids = self._encode(checked_text("text", text), settings)
+        ids = self._prompts.encode(checked_text("text", text), settings)
         if not ids:
             raise GenerationError("sampling: text: should have at least one character")
-        return scored_tokens(self.model, self.tokenizer, ids, self._shown, top)
+        return scored_tokens(self.model, self.tokenizer, ids, self._prompts.shown, top)
 
     def streams(
         self, prompts: Sequence[str | None], seeds: Sequence[int], *, filters: Sequence[Filter] = (), **sampling: Any
@@ -264,42 +247,22 @@ class Writer:
         texts = [self.start(prompt) for prompt in prompts]
         if settings.beams > 1:
             return [self._best(text, filters, sampling) for text in texts]
-        pattern, backend = self._pattern(settings), self.backend(len(prompts))
+        pattern, backend = self._prompts.pattern(settings), self.backend(len(prompts))
         temperature = (settings.temperatures or (settings.temperature,))[0]
-        starts_of = {text: self._starts(backend, text, settings, pattern, filters, temperature) for text in set(texts)}
+        prepared = {
+            text: self._prompts.starts(backend, text, settings, pattern, filters, temperature) for text in set(texts)
+        }
         drawn_starts, drawn_filters = [], []
         for text, seed in zip(texts, seeds, strict=True):
-            starts, filters_by_start, log_shares = starts_of[text]
-            number = drawn(log_shares, seed)
-            drawn_starts.append(starts[number])
-            drawn_filters.append(filters_by_start[number])
+            number = drawn(prepared[text].log_shares, seed)
+            drawn_starts.append(prepared[text].starts[number])
+            drawn_filters.append(prepared[text].filters[number])
         streams = generate(backend, [start.ids for start in drawn_starts], settings, seeds, drawn_filters)
-        return [
-            ended(
-                self._unlabelled(pieces(tokens, TextStream(self.tokenizer, len(start.rest)))), settings, text, pattern
-            )
-            for tokens, start, text in zip(streams, drawn_starts, texts, strict=True)
+        written = [
+            self._prompts.unlabelled(pieces(tokens, TextStream(self.tokenizer, len(start.rest))))
+            for tokens, start in zip(streams, drawn_starts, strict=True)
         ]
-
-    def _starts(
-        self,
-        backend: Backend,
-        start: str,
-        settings: SampleSettings,
-        pattern: Pattern | None,
-        filters: Sequence[Filter],
-        temperature: float,
-    ) -> tuple[Sequence[Start], list[list[Filter]], list[float]]:
-        """Return the starts of a continuation, the filters of each and the logarithm of the share of each."""
-        starts = self._heal(backend, self._encode(start, settings)).starts
-        filters_by_start = self._filters(settings, pattern, starts, filters)
-        return starts, filters_by_start, log_shares(starts, settings, filters_by_start, temperature)
-
-    def _heal(self, backend: Backend, ids: list[int]) -> Healed:
-        # A model of prompts and answers has learnt prompts that were encoded alone.
-        if END in self.settings.stop:
-            return Healed(ids, [Start(ids)])
-        return self._healing.heal(backend, checked(self.model, ids))
+        return [ended(stream, settings, text, pattern) for stream, text in zip(written, texts, strict=True)]
 
     def _best(self, start: str, filters: Sequence[Filter], sampling: Mapping[str, Any]) -> Iterator[Piece]:
         began = time.perf_counter()
@@ -324,62 +287,6 @@ class Writer:
     def start(self, prompt: str | None) -> str:
         """Return the text to continue: `prompt`, or the first prompt of the settings if `prompt` is empty."""
         return checked_text("prompt", prompt or self.settings.prompts[0])
-
-    def _encode(self, start: str, settings: SampleSettings) -> list[int]:
-        """Return the ids of a text, cleaned as training texts are, with the label of the settings before it."""
-        start = canonical(start)
-        if settings.label is not None:
-            start = mark_prompt(start, self._labels[settings.label])
-        ids: list[int] = self.tokenizer.encode(start).tolist()
-        return ids
-
-    def _shown(self, text: str) -> str:
-        return unmark(text) if self._labels else text
-
-    def _unlabelled(self, written: Iterator[Piece]) -> Iterator[Piece]:
-        """Remove the characters of labels, which the model writes before each paragraph."""
-        if not self._labels:
-            return written
-        return (replace(piece, text=unmark(piece.text)) for piece in written)
-
-    def _pattern(self, settings: SampleSettings) -> Pattern | None:
-        expressions = patterns(settings)
-        return Pattern(self.tokenizer, expressions) if expressions else None
-
-    def _filters(
-        self, settings: SampleSettings, pattern: Pattern | None, starts: Sequence[Start], filters: Sequence[Filter]
-    ) -> list[list[Filter]]:
-        """Return the filters of each start: those of the settings, then the caller's."""
-        for function in filters:
-            if not callable(function):
-                raise GenerationError(
-                    f"sampling: filters: should be functions of logits and ids, not {shown(function)}"
-                )
-        biased = [named_bias(self.tokenizer, settings.bias)] if settings.bias else []
-        bans, marks = [never(self.tokenizer, text) for text in settings.ban], []
-        if settings.label is not None or pattern is not None:
-            # A text that has to match contains no label: readers would not see it.
-            allowed = settings.label if pattern is None else None
-            others = [character for label, character in self._labels.items() if label != allowed]
-            marks = never_marks(self.tokenizer, others)
-        filters_by_start = []
-        for start in starts:
-            position, rest = len(start.ids), start.rest
-            first = [self._healing.behind(start, settings.ban)] if rest else []
-            barred = [later(ban, position) for ban in bans] if rest else bans
-            matching = [] if pattern is None else [pattern.behind(position, rest)]
-            characters = self._characters.behind(position, rest)
-            # The first token begins with the rest, whatever the caller's filters allow.
-            filters_by_start.append([*first, *biased, *barred, *marks, *matching, characters, *filters, *first])
-        return filters_by_start
-
-    @cached_property
-    def _healing(self) -> Healing:
-        return Healing(self.tokenizer)
-
-    @cached_property
-    def _characters(self) -> Characters:
-        return Characters(self.tokenizer)
 
     def sampling(self, options: Mapping[str, Any]) -> SampleSettings:
         """Return the writer's settings, overridden by these. Raises GenerationError for impossible options."""
