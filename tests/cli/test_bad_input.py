@@ -61,7 +61,7 @@ def files(folder: Path) -> dict[str, bytes | None]:
         (("shakespear-lstm",), ("did you mean 'shakespeare-lstm'",)),
         (("none.toml",), ("no recipe file none.toml",)),
         (("bad.toml",), ("bad.toml", "not a readable TOML file")),
-        (("bad.json",), ("bad.json is not JSON", "mend it")),
+        (("bad.json",), ("bad.json is not JSON", "correct it")),
         (("typo.toml",), ("trainig: unknown key (did you mean 'training'?)", "data.windo", "training: missing")),
         (("date.toml",), ("description",)),
         (("no-text.toml",), ("data.corpus names no text", "--corpus FILE")),

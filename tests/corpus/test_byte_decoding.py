@@ -162,10 +162,10 @@ def test_a_stream_is_decoded_like_the_whole_or_refused(tail):
     ("chunks", "message"),
     [
         ([b"plain", "déjà vu été".encode("latin-1")], "begins as UTF-8 and has 4 bytes that are not"),
-        (["né là".encode("cp1252"), FRENCH.encode() * 9], r"begins as Latin-1 \(cp1252\) and goes on as UTF-8"),
-        (["né là".encode("cp1252"), b"\x81"], r"begins as Latin-1 \(cp1252\) and ceases to be at byte 5"),
+        (["né là".encode("cp1252"), FRENCH.encode() * 9], r"begins as Latin-1 \(cp1252\) and continues as UTF-8"),
+        (["né là".encode("cp1252"), b"\x81"], r"begins as Latin-1 \(cp1252\) and is invalid at byte 5"),
         ([codecs.BOM_UTF8 + b"a", b"\xff"], "begins as UTF-8 with byte-order mark and has 1 byte that is not"),
-        (["Words".encode("utf-16"), b"\x00\xd8"], "begins as UTF-16 and ceases to be"),
+        (["Words".encode("utf-16"), b"\x00\xd8"], "begins as UTF-16 and is invalid"),
     ],
 )
 def test_a_stream_that_changes_its_encoding_is_refused(chunks, message):

@@ -116,7 +116,7 @@ def test_a_zip_without_texts():
     ids=["cut gz", "no gz", "cut xz", "cut zip", "no zip"],  # the data hold the time, and xdist compares names
 )
 def test_broken_archives_are_refused_in_one_line(name, data):
-    with pytest.raises(CorpusError, match="fetch or pack the file again") as caught:
+    with pytest.raises(CorpusError, match="download or pack the file again") as caught:
         texts(name, data)
     assert str(caught.value).startswith(name)
     assert "\n" not in str(caught.value)

@@ -87,7 +87,7 @@ def test_the_encoding_and_the_first_line_are_told(tmp_path) -> None:
     path.write_bytes("Őszi eső. ".encode("iso8859-2"))
     notes = read_files([path]).notes
     assert "may be in" in notes[1]
-    assert "--encoding NAME settles it" in notes[1]
+    assert "choose with --encoding NAME" in notes[1]
 
 
 def test_an_encoding_that_is_named_is_not_questioned(tmp_path) -> None:
@@ -99,9 +99,9 @@ def test_an_encoding_that_is_named_is_not_questioned(tmp_path) -> None:
     large = open_large([path], settings=ReadSettings(encoding="iso8859-2"))
     assert "".join(large.pieces()) == read.text
     assert survey(large).notes == read.notes
-    with pytest.raises(CorpusError, match=r"rain\.txt is not in UTF-8, by byte 0: name another with --encoding"):
+    with pytest.raises(CorpusError, match=r"rain\.txt is not in UTF-8 \(at byte 0\): name another with --encoding"):
         read_files([path], ReadSettings(encoding="utf8"))
-    with pytest.raises(CorpusError, match="begins as UTF-8 and ceases to be at byte 4: name another"):
+    with pytest.raises(CorpusError, match="begins as UTF-8 and is invalid at byte 4: name another"):
         list(TextDecoder("x", "utf-8").decode(iter([b"word", b"\xff word"])))
 
 

@@ -98,7 +98,7 @@ def test_folders_missing_files_and_archives_of_several_are_left_too(tmp_path: Pa
             '{"prompt": "a", "answer": ["b"]}',
             r'line 3: "answer" is \["b"\], not a text: name the fields with',
         ),
-        (f'{{"prompt": "a", "answer": {json.dumps("b" + END)}}}', r'line 3: "answer" holds U\+0003.*: take it out'),
+        (f'{{"prompt": "a", "answer": {json.dumps("b" + END)}}}', r'line 3: "answer" holds U\+0003.*: remove it'),
         (f'{{"prompt": "a", "answer": {"9" * 5000}}}', r"line 3 is not JSON \(a number has too many digits"),
         ('{"prompt": "a\\ud800", "answer": "b"}', 'line 3: "prompt" holds half of a surrogate pair'),
     ],
@@ -205,7 +205,7 @@ def test_every_turn_of_the_assistant_is_an_answer(tmp_path: Path, content: str, 
 def test_another_form_of_chats(tmp_path: Path) -> None:
     examples = opened(written(tmp_path, [{"id": "x", "conversations": SHARED}]))
     assert [*examples] == [Example("user: Hello\nassistant: ", "Hi")]
-    assert "every turn of the assistant in 'conversations' an answer" in examples.notes[0]
+    assert "every turn of the assistant in 'conversations' is an answer" in examples.notes[0]
     picture = {"from": "human", "value": None}
     examples = opened(written(tmp_path, [{"conversations": [picture, *SHARED, {"from": "gpt", "value": ""}]}]))
     assert examples.notes[0].endswith("1 without a prompt or an answer left out; 1 turn without text left out")

@@ -62,7 +62,7 @@ def test_all_that_is_text_is_read_and_the_rest_is_told(tree: Path, place: Callab
     assert "1 .rst" in note
     assert "1 .gz (no text), 1 .png (no text)" in note
     assert "hidden or of tools" in note
-    assert any(note.startswith("package.json: this JSON is no list of texts") for note in corpus.notes)
+    assert any(note.startswith("package.json: this JSON is not a list of texts") for note in corpus.notes)
 
 
 @pytest.mark.parametrize("place", [Path, packed], ids=["folder", "archive"])
@@ -114,7 +114,7 @@ def test_a_document_that_cannot_be_read_is_left_out_of_a_folder(tree: Path) -> N
 
 
 def test_json_alone_is_refused_with_the_shapes_that_are_read(tree: Path) -> None:
-    with pytest.raises(CorpusError, match=r"package.json has a shape of JSON that is not read: give a list"):
+    with pytest.raises(CorpusError, match=r"package.json is JSON of an unsupported shape: give a list"):
         read_files([tree / "package.json"])
 
 
@@ -131,7 +131,7 @@ def test_pipes_and_links_in_a_folder_are_left_out(tree: Path) -> None:
     (tree / "again.md").symlink_to(tree / "README.md")
     corpus = read_files([tree])
     assert [document.name for document in corpus.documents] == READ
-    assert any("4 links to folders or to nothing, pipes, devices" in note for note in corpus.notes)
+    assert any("4 links to folders, broken links, pipes or devices" in note for note in corpus.notes)
     assert "again.md was given twice and read once" in corpus.notes or "README.md was given twice" in str(corpus.notes)
 
 
@@ -140,9 +140,9 @@ def test_pipes_and_links_in_a_folder_are_left_out(tree: Path) -> None:
 def test_pipes_and_links_by_name_are_one_line(tmp_path: Path, read: Callable[[list[Path]], object]) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "self.txt").symlink_to(tmp_path / "self.txt")
-    with pytest.raises(CorpusError, match=r"pipe.txt is no file but a pipe or a device: give its text by cat"):
+    with pytest.raises(CorpusError, match=r"pipe.txt is a pipe or a device, not a file: give its text by cat"):
         read([tmp_path / "pipe.txt"])
-    with pytest.raises(CorpusError, match=r"self.txt is a link that leads to no file"):
+    with pytest.raises(CorpusError, match=r"self.txt is a broken link"):
         read([tmp_path / "self.txt"])
     for name in ("pipe.txt", "self.txt"):
         assert not is_large([tmp_path / name])

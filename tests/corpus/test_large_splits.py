@@ -151,7 +151,7 @@ def test_a_sorted_list_is_held_out_at_its_end_with_a_warning(small, tmp_path):
         file.write_text("\n".join(lines))
         large = open_large([file])
         notes = divide(large, survey(large), SplitSettings()).notes
-        assert [note.startswith("words is in the order of the alphabet, and only its end") for note in notes] == [
+        assert [note.startswith("words is in alphabetical order, and only its end") for note in notes] == [
             True
         ] * warned
 

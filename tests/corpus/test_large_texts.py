@@ -163,7 +163,7 @@ def test_members_of_an_archive_are_chosen_by_name(small, tmp_path):
     [
         ("a.txt.gz", gzip.compress(TEXT.encode(), mtime=0)[:-20], "a.txt.gz cannot be unpacked"),
         ("a.txt.xz", b"no xz", "a.txt.xz cannot be unpacked"),
-        ("a.zip", b"no zip", "a.zip is no .zip file"),
+        ("a.zip", b"no zip", "a.zip is not a valid .zip file"),
         ("a.txt", TEXT.encode() + b"\0", "a.txt is binary, not text"),
         ("a.txt", TEXT.encode()[:2000] + b"\xe9\xe8" * 300, "a.txt begins as UTF-8 and has 600 bytes that are not"),
         ("a.jsonl", b'{"text": "fine"}\n' * 100 + b'{"text": "cut', "a.jsonl, line 101 is not JSON"),

@@ -38,8 +38,8 @@ def test_marks_are_told(tmp_path) -> None:
     corpus = read_files([tmp_path / "a.txt"])
     assert [document.text for document in corpus.documents] == ["one <unk> [SEP]", "two <unk>", "### Instruction: go"]
     assert corpus.notes[1:] == (
-        "<|endoftext|> 2 times: taken out, documents part there",
-        "<unk> 2 times, ### Instruction: once, [SEP] once: marks of another tool, learnt as they stand",
+        "<|endoftext|> 2 times: removed, and the text split into documents there",
+        "<unk> 2 times, ### Instruction: once, [SEP] once: marks of another tool, kept as text",
     )
 
 
@@ -90,16 +90,16 @@ def test_codes_of_terminals_and_chats_are_taken_out(text: str, plain: str) -> No
     assert decoded.text == plain
     assert (decoded.notes == ()) is (text == plain)
     if text != plain:
-        assert re.fullmatch(r"a.log: \d codes of a terminal or chat taken out .*", decoded.notes[0])
+        assert re.fullmatch(r"a.log: \d codes of a terminal or chat removed, such as colours", decoded.notes[0])
 
 
 @given(st.lists(CODES, max_size=20), st.integers(1, 4))
 def test_codes_in_pieces_are_the_same(parts: list[str], size: int) -> None:
     text = "".join(parts)
     whole, streamed = Codes(), Codes()
-    expected = whole.take_out(text)
+    expected = whole.remove(text)
     pieces = [text[start : start + size] for start in range(0, len(text), size)]
-    found = "".join(streamed.take_out(piece, final=False) for piece in pieces) + streamed.take_out("")
+    found = "".join(streamed.remove(piece, final=False) for piece in pieces) + streamed.remove("")
     assert (found, streamed.count) == (expected, whole.count)
 
 

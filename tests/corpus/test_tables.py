@@ -77,7 +77,7 @@ def test_a_folder_is_read_with_its_parquet_files(tmp_path):
 @pytest.mark.parametrize("cut", [0, 4, 60, -9])
 def test_a_broken_file_is_one_line(cut):
     data = stored({"text": ["one", "two"]})
-    with pytest.raises(CorpusError, match=r"^a.parquet cannot be read as Parquet \(.*\): fetch the file again$"):
+    with pytest.raises(CorpusError, match=r"^a.parquet cannot be read as Parquet \(.*\): download the file again$"):
         texts(data[:cut] or b"nothing")
 
 
@@ -146,7 +146,7 @@ def test_lines_of_text_are_no_table_for_their_commas():
     lines = ["It rained, and it was cold.\n", "Nobody came.\n", "He left, though, at noon, alone.\n"] * 9
     found, notes = table("s.csv", *lines)
     assert "".join(f"{text}\n" for text in found) == "".join(lines)
-    assert notes[0] == "s.csv: the first row names no columns and was read like the others"
+    assert notes[0] == "s.csv: the first row does not name the columns and was read like the others"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_lines_of_text_are_no_table_for_their_commas():
 def test_a_first_row_that_names_no_columns_is_read(rows, named):
     found, notes = table("a.csv", rows)
     assert len(found) == rows.count("\n") - named
-    assert any("names no columns" in note for note in notes) is not named
+    assert any("does not name the columns" in note for note in notes) is not named
 
 
 def test_rows_that_are_too_long_lose_nothing_and_are_told():
@@ -175,7 +175,7 @@ def test_rows_that_are_too_long_lose_nothing_and_are_told():
     assert found == ["one", "two, three, four", "five,"]
     assert notes[0] == (
         "a.csv: 2 rows have more fields than there are columns (the first is line 3); "
-        "the rest of such a row was put into its last column"
+        "the surplus fields were joined to the last column"
     )
 
 
@@ -233,12 +233,10 @@ def test_shapes_of_json(text, found):
 
 @pytest.mark.parametrize("text", ["3", "[]", "[1, 2]", '{"a": {"b": "c"}}', "[[1]]", "{}"])
 def test_other_shapes_of_json_are_told_which_can_be_read(text):
-    with pytest.raises(
-        CorpusError, match=r'a.json has a shape of JSON that is not read: give a list of objects .*"text"'
-    ):
+    with pytest.raises(CorpusError, match=r'a.json is JSON of an unsupported shape: give a list of objects .*"text"'):
         table("a.json", text)
 
 
 def test_broken_json_is_one_line():
-    with pytest.raises(CorpusError, match=r"a.json is not JSON \(.*\): mend it, or give the text as .txt"):
+    with pytest.raises(CorpusError, match=r"a.json is not JSON \(.*\): correct it, or give the text as .txt"):
         table("a.json", '[{"text": "cut')

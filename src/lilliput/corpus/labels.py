@@ -165,6 +165,6 @@ def _marked(corpus: Corpus, named: list[str], labels: Mapping[str, str]) -> Corp
 def _require_unmarked(name: str, text: str) -> None:
     if _LABELS.search(text):
         raise CorpusError(
-            f"{name} holds a character between U+{_FIRST_LABEL:X} and U+{_FIRST_LABEL + MOST - 1:X}, which stand for "
-            "labels here: take it out, or leave out data.labels"
+            f"{name} holds a character between U+{_FIRST_LABEL:X} and U+{_FIRST_LABEL + MOST - 1:X}, which mark "
+            "labels: remove it, or leave out data.labels"
         )

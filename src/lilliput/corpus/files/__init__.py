@@ -1,1 +1,1 @@
-"""The user's own files: found, unpacked and read, whole or as a stream."""
+"""Find, unpack and read the user's files, whole or as a stream."""

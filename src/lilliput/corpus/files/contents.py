@@ -1,11 +1,11 @@
-"""From open files to their documents: a stream of fragments in the canonical form.
+"""Read the documents of open files, as a stream of fragments in the canonical form.
 
 A file is plain text, a table or a document, packed or not. Each record of a table, each member of a `.zip` file and
 each text between two marks (`text.marks`) is a document.
 
-Of a small text every file is read whole. Of a large one, files of some megabytes are read whole, and a longer file is a
-stream of which a part is in memory. Both ways give the same documents. Left out in streams: Project Gutenberg's frames
-without `*** START OF`, which stand around single books of a few megabytes.
+The files of a small text are read whole. So are files of a few megabytes in a large text, while a longer file is read
+as a stream. Both ways give the same documents. Left out in streams: Project Gutenberg's frames without `*** START OF`,
+which occur only around single books of a few megabytes.
 """
 
 import io
@@ -36,7 +36,7 @@ from lilliput.errors import CorpusError
 
 RECORDS = (*STREAMED, ".json")
 FORMATS = (*RECORDS, *DOCUMENTS, ".parquet", ".zip")
-"""Suffixes of the files that are not read as plain text."""
+"""Suffixes of files that are not read as plain text."""
 _ALWAYS_WHOLE = tuple(suffix for suffix in FORMATS if suffix not in STREAMED)
 
 
@@ -45,13 +45,13 @@ def read_documents(
 ) -> Iterator[Fragment]:
     """Yield the documents of open files, given with their names and folders; blank documents are left out.
 
-    The fragments of one document follow one another, with one `Origin`. Of an archive only `members` (a pattern as in
-    fnmatch) are read, if some have such a name. Raises CorpusError for binary data, a broken file, or a line or table
-    without a text, and DependencyError for a file that needs a library which is not installed.
+    The fragments of a document are consecutive and share one `Origin`. If names of archive members match `members` (a
+    pattern as in fnmatch), only these are read. Raises CorpusError for binary data, a damaged file, or a line or table
+    without text, and DependencyError if a file needs a library that is not installed.
     """
     for file, name, folder in files:
         for origin, fragments in groupby(reader.fragments(file, name, folder, members), itemgetter(0)):
-            blank: list[str] | None = []  # what stands before the first visible character
+            blank: list[str] | None = []  # white space before the first visible character
             for _, text in fragments:
                 if blank is None:
                     yield origin, text
@@ -67,9 +67,9 @@ def read_documents(
 
 
 def open_files(files: Sequence[tuple[Path, str]]) -> Generator[tuple[IO[bytes], str, str], None, None]:
-    """Yield each file open, with its name and the name of its folder; it is closed before the next one is opened.
+    """Open files one by one and yield each with its name and the name of its folder.
 
-    Raises CorpusError for a file that may not be read.
+    Raises CorpusError for a file that cannot be read.
     """
     for path, name in files:
         try:
@@ -81,10 +81,10 @@ def open_files(files: Sequence[tuple[Path, str]]) -> Generator[tuple[IO[bytes], 
 
 
 class FileReader:
-    """Reads open files, one after another, and writes into `report` what the user should know of them.
+    """Read open files one by one, and add notes for the user to `report`.
 
-    A file may be the only one, `alone`. Then JSON that is no table, and a document that cannot be read, are errors.
-    Among other files such JSON is read as plain text, and such a document is left out. Files of up to `whole` bytes,
+    If a file is the only one (`alone`), JSON that is not a table and a document that cannot be read are errors. Among
+    other files, such JSON is read as plain text, and such a document is left out. Files of up to `whole` bytes,
     unpacked, are read at once.
     """
 
@@ -95,9 +95,9 @@ class FileReader:
         self._whole = whole
 
     def fragments(self, file: IO[bytes], name: str, folder: str, members: str = "*") -> Iterator[Fragment]:
-        """Yield the fragments of the documents in a file, among them blank ones; its suffix says how to read it.
+        """Yield the fragments of the documents in a file, including blank ones; the suffix decides how to read it.
 
-        Documents of an archive lie in the folders of the archive, or in `folder`.
+        The folder of a document is its folder in the archive, else `folder`.
         """
         suffix = PurePosixPath(name).suffix.lower()
         if suffix == ".zip":
@@ -113,7 +113,7 @@ class FileReader:
         try:
             archive = zipfile.ZipFile(file)
         except BROKEN as error:
-            raise CorpusError(f"{name} is no .zip file, or only a part of one: fetch or pack the file again") from error
+            raise CorpusError(f"{name} is not a valid .zip file: download or pack the file again") from error
         with archive:
             texts, notes = text_members(name, archive, self._settings, self._alone)
             self.report.left_out += notes
@@ -145,7 +145,7 @@ class FileReader:
     ) -> Iterator[Fragment]:
         """Yield the documents of a stream of `packed` bytes, named `path` in errors.
 
-        `inner` is its name less the suffixes of the packing already taken off.
+        `inner` is its name without the suffixes of the compression already removed.
         """
         suffix = PurePosixPath(inner).suffix.lower()
         if suffix in COMPRESSED:
@@ -154,7 +154,7 @@ class FileReader:
             return
         rest = chunks(path, stream, packed, PIECE)
         head = [b"".join(until(rest, self._whole))]
-        # What has to be read from its end cannot be a stream within a stream.
+        # Formats that are read from the end cannot be a stream within a stream.
         if len(head[0]) <= self._whole or suffix in _ALWAYS_WHOLE or begins_document(head[0]):
             yield from self._bytes(b"".join(chain(head, rest)), name, suffix, folder)
         else:
@@ -195,7 +195,7 @@ class FileReader:
             except UnknownShapeError:
                 if self._alone:
                     raise
-                notes = (*notes, f"{name}: this JSON is no list of texts and was read as plain text")
+                notes = (*notes, f"{name}: this JSON is not a list of texts and was read as plain text")
         texts = table.documents() if table else [RawText(name, decoded.text)]
         has_documents = yield from self._documents(texts, name, folder)
         notes = (*notes, *table.notes) if table else notes
@@ -230,7 +230,7 @@ class FileReader:
         return has_documents
 
     def _long_document(self, texts: Iterable[str], name: str, folder: str) -> Generator[Fragment, None, bool]:
-        """Do the same for one text, which may be too large for the memory and holds no halves of surrogate pairs."""
+        """Like `_documents`, for one text without lone surrogates, which may be larger than memory."""
         rest = iter(texts)
         head = list(until(rest, self._whole))
         if sum(map(len, head)) <= self._whole:
@@ -246,7 +246,7 @@ class FileReader:
 
 
 class _CountedChunks:
-    """Chunks that are counted as they pass."""
+    """An iterator over chunks that counts their bytes."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
@@ -264,9 +264,9 @@ class _CountedChunks:
 def text_members(
     name: str, archive: zipfile.ZipFile, settings: ReadSettings, alone: bool = True
 ) -> tuple[list[zipfile.ZipInfo], tuple[str, ...]]:
-    """Return the members that are texts, in the order of their names, and what to tell the user.
+    """Return the members with text, sorted by name, and notes for the user.
 
-    Raises CorpusError if there are none and the archive is the only file, `alone`.
+    Raises CorpusError if there are none and the archive is the only file (`alone`).
     """
     choice = Choice(settings)
     members = []

@@ -1,7 +1,7 @@
-"""Prompts and answers as people have them: pairs of fields under many names, and the turns of chats.
+"""Read prompts and answers from common formats: pairs of fields under many names, and the turns of chats.
 
-Of a chat, each turn of the assistant is an answer, and all that stands before it the prompt, every turn on a line of
-its own behind the name of its role. Records without a prompt or an answer are left out and counted.
+In a chat, each turn of the assistant is an answer, and its prompt is all previous turns, each on a line that starts
+with the name of its role. Records without a prompt or an answer are left out and counted.
 """
 
 import json
@@ -42,25 +42,27 @@ _PAIRS = (
     (("input",), "output"),
     (("source",), "target"),
 )
-"""Fields of a prompt (a second one is put below the first) and of its answer; the first pair in a record counts."""
+"""Fields of a prompt (two are joined by a line end) and of its answer; the first match in a record counts."""
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
 _PIECE = 1 << 18
-_FIRST = 20  # records by which it is decided what a file holds
+_SAMPLED = 20  # records that decide how a file is read
 
 
 @dataclass(slots=True)
 class _Shape:
-    """How a record holds prompts and answers, and what could not be read so."""
+    """The fields of prompts and answers, and counts of what was left out."""
 
     prompts: tuple[str, ...]
     answer: str
     chat: bool = False
-    lacking: int = 0
-    silent: int = 0
+    incomplete: int = 0
+    """Pairs without a prompt or an answer."""
+    empty_turns: int = 0
     others: dict[str, None] = field(default_factory=dict)
+    """The fields left out, in order."""
 
     def examples(self, record: Record, where: str) -> Iterator[Example]:
-        """Yield the examples of a record. Raises CorpusError for a field that is no text."""
+        """Yield the examples of a record. Raises CorpusError for a field that is not text."""
         used = (*self.prompts, *([] if self.chat else [self.answer]))
         self.others.update(dict.fromkeys(key for key in record if key not in used))
         pairs = self._of_chat(record, where) if self.chat else self._of_fields(record, where)
@@ -68,7 +70,7 @@ class _Shape:
             if prompt and answer:
                 yield Example(prompt, answer)
             else:
-                self.lacking += 1
+                self.incomplete += 1
 
     def _of_fields(self, record: Record, where: str) -> Iterator[tuple[str, str]]:
         parts = [_text(where, name, record.get(name)) for name in self.prompts]
@@ -82,28 +84,28 @@ class _Shape:
             return
         lines = ""
         for turn in cast(list[Record], turns):
-            said = str(turn.get("role", turn.get("from")))
-            role = _ROLES.get(said, said)
+            given_role = str(turn.get("role", turn.get("from")))
+            role = _ROLES.get(given_role, given_role)
             value = turn.get("content", turn.get("value"))
             content = _text(where, role, text_of(value) if isinstance(value, list) else value)
             if role == "assistant" and lines:
                 yield f"{lines}assistant: ", content
             lines += f"{role}: {content}\n" if content else ""
-            self.silent += not content and role != "assistant"
+            self.empty_turns += not content and role != "assistant"
 
     def note(self, name: str, count: int) -> str:
-        """Return the note on which fields were read."""
+        """Return the note on the fields that were read and left out."""
         if self.chat:
-            taken = f"every turn of the assistant in {self.prompts[0]!r} an answer, what stands before it its prompt"
+            fields = f"every turn of the assistant in {self.prompts[0]!r} is an answer, the turns before it its prompt"
         else:
-            taken = f"prompt: {' and '.join(map(repr, self.prompts))}, answer: {self.answer!r}"
-        note = f"read {name} as {counted(count, 'prompt with its answer', 'prompts with their answers')} ({taken})"
+            fields = f"prompt: {' and '.join(map(repr, self.prompts))}, answer: {self.answer!r}"
+        note = f"read {name} as {counted(count, 'prompt with its answer', 'prompts with their answers')} ({fields})"
         if self.others:
             note += f"; left out: {listed(list(self.others))}"
-        if self.lacking:
-            note += f"; {self.lacking:,} without a prompt or an answer left out"
-        if self.silent:
-            note += f"; {counted(self.silent, 'turn')} without text left out"
+        if self.incomplete:
+            note += f"; {self.incomplete:,} without a prompt or an answer left out"
+        if self.empty_turns:
+            note += f"; {counted(self.empty_turns, 'turn')} without text left out"
         return note
 
 
@@ -115,7 +117,7 @@ def _text(where: str, name: str, value: Any) -> str:
         )
     text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
     if END in text:
-        raise CorpusError(f'{where}: "{name}" holds U+0003, which closes every answer here: take it out')
+        raise CorpusError(f'{where}: "{name}" holds U+0003, which ends every answer: remove it')
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -124,7 +126,7 @@ def _text(where: str, name: str, value: Any) -> str:
 
 
 def _shape_of(record: Record, fields: FieldSettings) -> _Shape | None:
-    """Return how a record holds prompts and answers; None for a text."""
+    """Return the fields of prompts and answers in a record; None if it is a text."""
     if fields.text is not None:
         return None
     if fields.prompt is not None and fields.answer is not None:
@@ -140,20 +142,20 @@ def _shape_of(record: Record, fields: FieldSettings) -> _Shape | None:
 
 
 def open_examples(target: str | Path | Sequence[str | Path], settings: ReadSettings = AUTOMATIC) -> Examples | None:
-    """Read tables whose records are prompts with answers; None if the targets are something else.
+    """Read tables of prompts and answers; None if the targets are something else.
 
-    The first records of the first file decide. Raises CorpusError, with the line and the remedy, for a record that is
-    neither, and for a file that is none among others that are.
+    The first records of the first file decide. Raises CorpusError, with the line and the remedy, for a record that
+    cannot be read, and for a later file that is not such a table.
     """
     try:
         listing = list_files([target] if isinstance(target, str | Path) else target, settings)
     except CorpusError:
-        return None  # the reader of texts tells what is wrong
+        return None  # the reader of texts raises the error
     return examples_of(listing, settings)
 
 
 def examples_of(listing: Listing, settings: ReadSettings) -> Examples | None:
-    """Read files that were found by `list_files`, as `open_examples` does."""
+    """Read listed files as `open_examples` does."""
     files = [path for path, _ in listing.files if path]
     if len(files) < max(1, len(listing.files)) or (first := _read(files[0], settings)) is None:
         return None
@@ -161,18 +163,20 @@ def examples_of(listing: Listing, settings: ReadSettings) -> Examples | None:
     if len(parts) == 1:
         return first
     examples = gather(listing.name, chain.from_iterable(parts))
-    return Examples(examples.name, examples.text, examples.bounds_N2, tuple(n for one in parts for n in one.notes))
+    return Examples(
+        examples.name, examples.text, examples.bounds_N2, tuple(note for part in parts for note in part.notes)
+    )
 
 
 def require_examples(target: str | Path, settings: ReadSettings = AUTOMATIC) -> Examples:
-    """Read prompts and answers where nothing else will do. Raises CorpusError if the target is no such file."""
+    """Read prompts and answers. Raises CorpusError if the target is something else."""
     if not Path(target).expanduser().exists():
         raise missing(Path(target))
     examples = open_examples(target, settings)
     if examples is None:
         raise CorpusError(
-            f"{target} holds no prompts and answers, which is what is learnt here: give .jsonl, .json, .csv, .tsv or "
-            '.parquet with fields such as "prompt" and "answer", or name them: --set data.fields.prompt=NAME --set '
+            f"{target} holds no prompts and answers, which are needed here: give .jsonl, .json, .csv, .tsv or .parquet "
+            'with fields such as "prompt" and "answer", or name them: --set data.fields.prompt=NAME --set '
             "data.fields.answer=NAME"
         )
     return examples
@@ -193,7 +197,7 @@ def _read(path: Path, settings: ReadSettings) -> Examples | None:
         records = _records(path, settings, stack)
         if records is None:
             return None
-        first = list(islice(records, _FIRST))
+        first = list(islice(records, _SAMPLED))
         if settings.fields.prompt is None and any(record.get(TEXT) is not None for _, record in first):
             return None
         shape = next((shape for _, record in first if (shape := _shape_of(record, settings.fields))), None)
@@ -209,7 +213,7 @@ def _read(path: Path, settings: ReadSettings) -> Examples | None:
 
 
 def _records(path: Path, settings: ReadSettings, stack: ExitStack) -> Iterator[tuple[int, Record]] | None:
-    """Return the records of a file, None if it is no table; what has to be closed goes on the stack."""
+    """Return the records of a file, or None if it is not a table; open files are closed by `stack`."""
     try:
         file: IO[bytes] = stack.enter_context(path.open("rb"))
         inner = path.name
@@ -233,4 +237,4 @@ def _records(path: Path, settings: ReadSettings, stack: ExitStack) -> Iterator[t
         records = iter(open_records(path.name, suffix, texts))
         return chain([next(records)], records)
     except (*BROKEN, CorpusError, StopIteration):
-        return None  # the reader of texts tells what is wrong
+        return None  # the reader of texts raises the error

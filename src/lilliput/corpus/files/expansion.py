@@ -1,4 +1,4 @@
-"""Packed files: opened, read as far as they may grow, and the errors for one that is broken or grows further."""
+"""Read packed files, with a limit on their unpacked size."""
 
 import gzip
 import lzma
@@ -10,23 +10,23 @@ from typing import IO, cast
 from lilliput.errors import CorpusError
 
 COMPRESSED = (".gz", ".xz")
-"""Suffixes of one file that is packed."""
+"""Suffixes of single compressed files."""
 PACKED = (*COMPRESSED, ".zip")
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
-# Text packs to a third, poems to a fourth; a repeated line to a thousandth. More than this is no text of this world.
+# Prose compresses to a third, poems to a quarter; only repetition, as in decompression bombs, exceeds this ratio.
 _MOST_EXPANSION = 200
 _ALWAYS_ALLOWED = 64 << 20
 
 
 def open_packed(file: IO[bytes], suffix: str) -> IO[bytes]:
-    """Return what is in a file that is packed as its suffix says; the caller closes both."""
+    """Open a file that is compressed as its suffix says; the caller closes both."""
     return cast(IO[bytes], gzip.open(file) if suffix == ".gz" else lzma.open(file))
 
 
 def chunks(name: str, stream: IO[bytes], packed: int, size: int) -> Iterator[bytes]:
-    """Yield what is in a stream, of which `packed` bytes are on the disk, in chunks of `size` bytes.
+    """Yield an unpacked stream, of `packed` bytes on disk, in chunks of `size` bytes.
 
-    Raises CorpusError if it is broken or grows beyond all measure.
+    Raises CorpusError if it is damaged or exceeds `most_expansion`.
     """
     most, done = most_expansion(packed), 0
     try:
@@ -40,7 +40,7 @@ def chunks(name: str, stream: IO[bytes], packed: int, size: int) -> Iterator[byt
 
 
 def expand(name: str, packed: int, opened: Callable[[], IO[bytes]]) -> bytes:
-    """Unpack a file that takes `packed` bytes. Raises CorpusError if it is broken or grows beyond all measure."""
+    """Unpack a file of `packed` bytes. Raises CorpusError if it is damaged or exceeds `most_expansion`."""
     most = most_expansion(packed)
     try:
         with opened() as stream:
@@ -53,16 +53,16 @@ def expand(name: str, packed: int, opened: Callable[[], IO[bytes]]) -> bytes:
 
 
 def most_expansion(packed: int) -> int:
-    """Return how many bytes a file of `packed` bytes may unpack to."""
+    """Return the largest allowed unpacked size of a file of `packed` bytes."""
     return max(_ALWAYS_ALLOWED, _MOST_EXPANSION * packed)
 
 
 def cannot_unpack(name: str, error: Exception) -> CorpusError:
-    """Return the error for a packed file that is broken."""
+    """Return the error for a damaged packed file."""
     reason = str(error).split("\n")[0] or type(error).__name__
-    return CorpusError(f"{name} cannot be unpacked ({reason}): fetch or pack the file again")
+    return CorpusError(f"{name} cannot be unpacked ({reason}): download or pack the file again")
 
 
 def expands_too_much(name: str, most: int) -> CorpusError:
-    """Return the error for a packed file that unpacks to more than it may."""
-    return CorpusError(f"{name} unpacks to more than {most:,} bytes: unpack it by hand if that is really meant")
+    """Return the error for a packed file that exceeds `most_expansion`."""
+    return CorpusError(f"{name} unpacks to more than {most:,} bytes: unpack it by hand if it is safe")

@@ -1,7 +1,7 @@
-"""Which files of a folder or an archive are texts: all that hold text, whatever they are called.
+"""Choose the files of a folder or an archive that are text, whatever their names.
 
-Hidden files, folders of tools and what is no text are left out, and a line says what was taken and what was not.
-A pipe or a device is never opened: it may have no end.
+Hidden files, folders of tools and binary files are left out; a note counts the files read and left out. Pipes and
+devices are never opened, since they may have no end.
 """
 
 import os
@@ -24,7 +24,7 @@ _KINDS_SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Hold the files that are read, with the names to call them by, and what to tell the user.
+    """The files to read, with their names and notes for the user.
 
     Standard input has a name, but no path.
     """
@@ -32,13 +32,13 @@ class Listing:
     files: tuple[tuple[Path | None, str], ...]
     notes: tuple[str, ...] = ()
     name: str = ""
-    """What to call the text in them."""
+    """The name of the text."""
     given: str = ""
-    """What the user named."""
+    """The paths as given by the user."""
 
 
 class Choice:
-    """Chooses the texts among many files by their names and beginnings, and counts what it takes and leaves out."""
+    """Choose the text files among many by their names and first bytes, and count those taken and left out."""
 
     def __init__(self, settings: ReadSettings) -> None:
         self._settings = settings
@@ -46,9 +46,9 @@ class Choice:
         self.left: Counter[str] = Counter()
 
     def takes(self, name: str, formats: Iterable[str], opened: Callable[[], IO[bytes]]) -> bool:
-        """Tell whether a file is to be read; `formats` are suffixes that are not read as plain text.
+        """Return whether to read a file; `formats` are suffixes of files that are not read as plain text.
 
-        `opened` opens the file. Raises OSError if its beginning cannot be read.
+        `opened` opens the file. Raises OSError if it cannot be read.
         """
         path = PurePosixPath(name)
         kind = path.suffix.lower() or path.name
@@ -67,7 +67,7 @@ class Choice:
         return False
 
     def left_out(self) -> str:
-        """Return the words that tell what was left out."""
+        """Return a description of the files left out, or an empty string."""
         return f" (left out: {_counted(self.left)})" if self.left else ""
 
     def notes(self, name: str) -> tuple[str, ...]:
@@ -90,12 +90,12 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a file or folder is hidden or belongs to a tool."""
+    """Return whether a file or folder is hidden or belongs to a tool."""
     return name.startswith(".") or name in _TOOLS
 
 
 def list_folder(folder: Path, settings: ReadSettings, formats: Iterable[str]) -> Listing:
-    """Return the texts in a folder and those below it, sorted by name.
+    """Return the text files in a folder and its subfolders, sorted by name.
 
     Raises CorpusError if there are none, or a folder cannot be read.
     """
@@ -119,22 +119,22 @@ def list_folder(folder: Path, settings: ReadSettings, formats: Iterable[str]) ->
 
 
 def _walk(folder: Path, left: Counter[str]) -> Iterator[Path]:
-    # Not os.walk, which calls itself for every level.
-    waiting = [folder]
-    while waiting:
+    # Not os.walk, which may exceed the recursion limit.
+    pending = [folder]
+    while pending:
         try:
-            entries = list(os.scandir(waiting.pop()))
+            entries = list(os.scandir(pending.pop()))
         except OSError as error:
             raise unreadable(Path(error.filename or folder), error) from error
         for entry in entries:
             if is_hidden(entry.name):
                 left["hidden or of tools"] += 1
             elif entry.is_dir(follow_symlinks=False):
-                waiting.append(Path(entry.path))
+                pending.append(Path(entry.path))
             elif _is_file(entry):
                 yield Path(entry.path)
             else:
-                left["links to folders or to nothing, pipes, devices"] += 1
+                left["links to folders, broken links, pipes or devices"] += 1
 
 
 def _is_file(entry: "os.DirEntry[str]") -> bool:
@@ -154,18 +154,18 @@ def _is_text(opened: Callable[[], IO[bytes]], suffix: str) -> bool:
                     head = unpacking.read(_HEAD)
             return is_text(head, whole=len(head) < _HEAD)
         except BROKEN:
-            return True  # whoever reads it says what is wrong
+            return True  # reading it raises the error
 
 
 def require_file(path: Path) -> None:
-    """Raise CorpusError for a path that exists and is neither a file nor a folder, or is a link to nothing."""
+    """Raise CorpusError if an existing path is neither a file nor a folder, or is a broken link."""
     if path.is_symlink() and not path.exists():
-        raise CorpusError(f"{path} is a link that leads to no file: name the file itself")
+        raise CorpusError(f"{path} is a broken link: name the file itself")
     if not path.is_file():
-        raise CorpusError(f"{path} is no file but a pipe or a device: give its text by cat {path} | lilliput ... -")
+        raise CorpusError(f"{path} is a pipe or a device, not a file: give its text by cat {path} | lilliput ... -")
 
 
 def unreadable(path: Path, error: OSError) -> CorpusError:
-    """Return the error for a file or folder that may not or cannot be read."""
+    """Return the error for a file or folder that cannot be read."""
     remedy = "allow reading it (chmod +r)" if isinstance(error, PermissionError) else "check the file and the disk"
     return CorpusError(f"{path} cannot be read ({error.strerror or error}): {remedy}")

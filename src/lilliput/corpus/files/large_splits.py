@@ -1,7 +1,7 @@
-"""Which part of a large text is held out: its end, or whole documents at even distances, of a bounded size.
+"""Split a large text: hold out its end, or whole documents at even distances, up to a limited size.
 
-They are chosen as `splitting` chooses them in a small text, except that a document is left to the training text where
-the held-out text would become too long. Left out: pieces and items of a large text.
+The choice is that of `splitting`, except that a document stays in the training text if the held-out text would become
+too long. Left out: splits by pieces and items.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,34 +20,34 @@ from lilliput.corpus.splitting import documents_due, split
 from lilliput.errors import CorpusError
 
 _SAMPLED = 100_000
-"""Characters at the end of a text that tell whether it is a sorted list."""
+"""Characters at the end of a text that decide whether it is a sorted list."""
 
 
 @dataclass(frozen=True)
 class LargeSplit:
-    """The two parts of a large text; only the validation text is in memory."""
+    """The training and the validation part of a large text; only the validation text is in memory."""
 
     large: LargeText
     survey: Survey
     characters: int
     """Of the training part, labels included."""
     label_characters: int
-    """Of these, how many are labels."""
+    """How many of these are labels."""
     validation: str
     by: SplitKind = "position"
     notes: tuple[str, ...] = ()
-    """What the user should know of the split."""
+    """Notes for the user on the split."""
     held_out: frozenset[int] = frozenset()
-    """The numbers of the documents that are held out; without any, the training part is the beginning of the text."""
+    """The numbers of the held-out documents; if there are none, the training part is the start of the text."""
 
     @property
     def identity(self) -> str:
-        """Return what tells the training part apart from those of other texts, and of other splits."""
+        """Return a string that identifies the training part, unlike that of any other text or split."""
         by = "" if self.by == "position" else f":{self.by}"
         return f"{self.survey.sha256}:{self.characters}{by}"
 
     def training_pieces(self, progress: ReadProgress | None = None) -> Iterator[str]:
-        """Yield the training part as `LargeText.pieces` yields the text."""
+        """Yield the training part, in pieces as `LargeText.pieces` does."""
         left = self.characters
         with closing(self.large.pieces(progress, labels=self.survey.labels, skipped=self.held_out)) as pieces:
             for piece in pieces:
@@ -64,16 +64,15 @@ def divide(
     validation: Corpus | None = None,
     progress: ReadProgress | None = None,
 ) -> LargeSplit:
-    """Divide a large text as `split` does, but hold out at most two million characters.
+    """Split a large text as `split` does, but hold out at most two million characters.
 
-    A validation corpus takes the place of the division. A split by document reads the text once more, and calls
-    `progress`. Raises CorpusError for a split by pieces or items, and if no training text or no validation text would
-    be left.
+    A validation corpus replaces the split. A split by document reads the text again, and calls `progress`. Raises
+    CorpusError for a split by pieces or items, and if the training text or the validation text would be empty.
     """
     if validation is not None:
         if large.label_kind is not None:
             validation = label_alike(validation, large.label_kind, survey.labels)
-        # The validation text is checked as that of a small text is; the training text is not empty.
+        # Only to check the validation text: the training text is not empty.
         training = Corpus(large.name, (Document(large.name, survey.end),))
         text = split(training, SplitSettings(by="position"), validation).validation
         return LargeSplit(large, survey, survey.characters, survey.label_characters, text)
@@ -94,13 +93,13 @@ def _count_labels(text: str, survey: Survey) -> int:
 
 
 def _notes(large: LargeText, survey: Survey) -> tuple[str, ...]:
-    """Warn if the end of the text stands only for the end of the alphabet."""
+    """Warn if the text is in alphabetical order, so that its end is not representative."""
     lines = survey.end[-_SAMPLED:]
     items = find_items([lines[lines.find("\n") + 1 :]])
     if items is None or not items.in_order:
         return ()
     return (
-        f"{large.name} is in the order of the alphabet, and only its end is held out: shuffle it first, or give "
+        f"{large.name} is in alphabetical order, and only its end is held out: shuffle it first, or give "
         "--validation FILE",
     )
 
@@ -117,7 +116,7 @@ def require_possible_split(large: LargeText, settings: SplitSettings) -> None:
 def _end(large: LargeText, survey: Survey, fraction: float) -> str:
     most = large_texts.MOST_HELD_OUT
     held = max(1, min(most, survey.characters - int(survey.characters * (1 - fraction))))
-    # `split` looks for a cut no farther than the smaller part is long, so the end of the text is all that it needs.
+    # `split` searches for a cut within the length of the smaller part, so the end of the text suffices.
     end = survey.end[-2 * held :]
     tail = Corpus(large.name, (Document(large.name, end),))
     return split(tail, SplitSettings(by="position", fraction=held / len(end))).validation
@@ -126,7 +125,7 @@ def _end(large: LargeText, survey: Survey, fraction: float) -> str:
 def _choose_documents(
     large: LargeText, survey: Survey, fraction: float, progress: ReadProgress | None
 ) -> dict[int, str]:
-    """Return the documents that are held out, by their numbers."""
+    """Return the held-out documents by their numbers."""
     if survey.documents < 2:
         raise CorpusError(f"{large.name} is one document and cannot be split by document: split it by position")
     most = room = large_texts.MOST_HELD_OUT
@@ -135,7 +134,7 @@ def _choose_documents(
     chosen: dict[int, str] = {}
     with closing(large.documents(progress, labels=survey.labels)) as fragments:
         for number, (_, document) in enumerate(groupby(fragments, itemgetter(0))):
-            if one:  # the last that is short enough
+            if one:  # hold out the last document that is short enough
                 text = _text_within(document, most)
                 chosen = chosen if text is None else {number: text}
             elif documents_due(number + 1, fraction) > len(chosen):

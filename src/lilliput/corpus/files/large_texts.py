@@ -1,8 +1,8 @@
-"""Texts that are too large for the memory: read piece by piece, with the same result as by `small_texts`.
+"""Read texts that are too large for memory piece by piece, with the same result as `small_texts`.
 
-A first epoch over the text (`survey`) measures it; `large_splits` then says which part is held out. Every further epoch
-reads the files again: unpacking, decoding and cleaning cost a small part of what tokenising costs. Standard input is
-always read at once.
+A first pass over the text (`survey`) measures it; then `large_splits` chooses the held-out part. Every further epoch
+reads the files again: unpacking, decoding and cleaning take a small fraction of the time of tokenizing. Standard input
+is always read at once.
 """
 
 import hashlib
@@ -29,32 +29,32 @@ from lilliput.corpus.text.streams import PIECE, cut_stream
 from lilliput.errors import CorpusError
 
 LARGE = 48 << 20
-"""Bytes, unpacked, from which on a text is read as a stream."""
+"""Unpacked bytes above which a text is read as a stream."""
 WHOLE = 8 << 20
-"""Bytes, unpacked, up to which a single file of such a text is read whole."""
+"""Unpacked bytes up to which a single file of such a text is read whole."""
 MOST_HELD_OUT = 2_000_000
-"""Characters of a large text that are held out at most: more would measure nothing better."""
-_PACKED_TO = {".gz": 3, ".xz": 4, ".parquet": 2}  # what text unpacks to, times its packed size
+"""The most characters of a large text to hold out: more would not improve the measurement."""
+_EXPANSION = {".gz": 3, ".xz": 4, ".parquet": 2}  # estimated unpacked size, as a multiple of the packed size
 
 
 @dataclass(frozen=True)
 class LargeText:
-    """Files to be read as a stream; nothing of them is in memory."""
+    """Files to read as a stream, not held in memory."""
 
     name: str
     files: tuple[tuple[Path, str], ...]
     size: int
-    """Bytes on the disk."""
+    """Bytes on disk."""
     notes: tuple[str, ...] = ()
     members: str = "*"
-    """The members of an archive that are meant."""
+    """A pattern for the members of an archive to read."""
     settings: ReadSettings = AUTOMATIC
     label_kind: LabelKind | None = None
-    """What labels the documents, if they are to have labels."""
+    """The source of the documents' labels, if they have labels."""
 
     @property
     def stamp(self) -> str:
-        """A checksum of the sizes and times of the files, which tells changed files without reading them."""
+        """Return a checksum of the sizes and times of the files, which detects changes without reading them."""
         states = ((name, path.stat()) for path, name in self.files)
         return hashlib.sha256(
             repr([(name, state.st_size, state.st_mtime_ns) for name, state in states]).encode()
@@ -66,16 +66,15 @@ class LargeText:
         report: ReadingReport | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> Generator[Fragment, None, None]:
-        """Yield the documents in fragments; those of one document follow one another, with one `Origin`.
+        """Yield the documents in fragments; those of a document are consecutive and share one `Origin`.
 
-        `progress` is called with bytes on the disk, `report` gets what the user should know of the files, and `labels`,
-        if there are any, are put into the documents. Raises CorpusError for what is unreadable, binary, broken or
-        empty, and for a file that is not in one encoding.
+        `progress` is called with bytes on disk, `report` collects notes for the user, and `labels` are inserted into
+        the documents. Raises CorpusError for files that are unreadable, binary, damaged, empty or in several encodings.
         """
         report = ReadingReport() if report is None else report
         reader = FileReader(self.settings, report, len(self.files) == 1, WHOLE)
         position = _Position()
-        # Closed by hand: after an error, a generator that holds an open file would wait for the garbage collector.
+        # Close explicitly: after an error, a generator would hold its file open until garbage collection.
         with closing(open_files(self.files)) as files:
             fragments = read_documents(map(position.follow, files), reader, self.members)
             if labels and self.label_kind:
@@ -97,24 +96,24 @@ class LargeText:
         labels: Mapping[str, str] | None = None,
         skipped: Collection[int] = (),
     ) -> Generator[str, None, None]:
-        """Yield the text in pieces of about 260,000 characters; joined, they are the text.
+        """Yield the text in pieces of about 260,000 characters.
 
-        A piece ends in a visible character and the next one begins with a space or a line end. `skipped` are the
-        numbers of documents that are left out. The other arguments, and the errors, are those of `documents`.
+        A piece ends in a visible character, and the next one begins with a space or a line end. `skipped` are the
+        numbers of documents to leave out. The other arguments, and the errors, are those of `documents`.
         """
         with closing(self.documents(progress, report, labels)) as fragments:
             yield from cut_stream(_joined(fragments, skipped))
 
 
 class _Position:
-    """How many bytes of several files have been read."""
+    """The number of bytes read from several files."""
 
     def __init__(self) -> None:
         self._before = self._size = 0
         self._file: IO[bytes] | None = None
 
     def follow(self, opened: tuple[IO[bytes], str, str]) -> tuple[IO[bytes], str, str]:
-        """Go on with the next file, and return it as it came."""
+        """Follow the next file, and return it unchanged."""
         file = opened[0]
         self._before += self._size
         self._file = file
@@ -140,9 +139,9 @@ def _joined(fragments: Iterable[Fragment], skipped: Collection[int]) -> Iterator
 
 
 def is_large(paths: Sequence[Path | str], settings: ReadSettings = AUTOMATIC) -> bool:
-    """Tell whether files and folders are together too large to be read at once; sizes of packed files are estimated.
+    """Return whether files and folders together are too large to read at once; sizes of packed files are estimated.
 
-    Standard input is not, and neither is what does not exist: `read_files` says why.
+    False for standard input, and for missing files, for which `read_files` raises the error.
     """
     try:
         return is_large_listing(list_files(paths, settings), settings)
@@ -151,7 +150,7 @@ def is_large(paths: Sequence[Path | str], settings: ReadSettings = AUTOMATIC) ->
 
 
 def is_large_listing(listing: Listing, settings: ReadSettings) -> bool:
-    """Do the same for files that were found by `list_files`."""
+    """Return the same for listed files."""
     files = [path for path, _ in listing.files]
     try:
         return None not in files and sum(_unpacked_size(path, settings) for path in files if path) > LARGE
@@ -166,7 +165,7 @@ def _unpacked_size(path: Path, settings: ReadSettings) -> int:
                 return sum(member.file_size for member in text_members(path.name, archive, settings)[0])
         except (*BROKEN, CorpusError):
             return 0
-    return path.stat().st_size * _PACKED_TO.get(path.suffix.lower(), 1)
+    return path.stat().st_size * _EXPANSION.get(path.suffix.lower(), 1)
 
 
 def open_large(
@@ -174,14 +173,14 @@ def open_large(
 ) -> LargeText:
     """Find the files of a large text: files, and folders recursively, in the order of `read_files`.
 
-    `name` is for people; `members` (a pattern as in fnmatch) chooses from an archive. Raises CorpusError for what is
-    missing or may not be read.
+    `name` is for display; `members` (a pattern as in fnmatch) selects from an archive. Raises CorpusError for files
+    that are missing or cannot be read.
     """
     return large_text(list_files(paths, settings), settings, name, members)
 
 
 def large_text(listing: Listing, settings: ReadSettings, name: str | None = None, members: str = "*") -> LargeText:
-    """Return the same of files that were found by `list_files`."""
+    """Return listed files as one large text."""
     files = tuple((path, called) for path, called in listing.files if path)
     size = sum(path.stat().st_size for path, _ in files)
     return LargeText(name or listing.name, files, size, listing.notes, members, settings)
@@ -189,28 +188,28 @@ def large_text(listing: Listing, settings: ReadSettings, name: str | None = None
 
 @dataclass(frozen=True)
 class Survey:
-    """What a first epoch over a large text found."""
+    """The measurements of a first pass over a large text."""
 
     characters: int
-    """Labels included, as in the checksum and the end."""
+    """Including labels, as in the checksum and the end."""
     label_characters: int
     bytes: int
-    """Of the text in UTF-8."""
+    """Bytes of the text in UTF-8."""
     documents: int
     sha256: str
-    """The same checksum as that of the corpus."""
+    """The same checksum as `Corpus.sha256`."""
     labels: dict[str, str]
     """The character of each label."""
     notes: tuple[str, ...]
-    """How the files were read."""
+    """Notes for the user on how the files were read."""
     end: str = field(repr=False)
-    """The last four million characters, in which the text is divided."""
+    """The last four million characters, to be split."""
 
 
 def survey(large: LargeText, progress: ReadProgress | None = None) -> Survey:
-    """Read a large text once, or twice if it has labels, and measure it.
+    """Measure a large text in one pass, or two if it has labels.
 
-    The errors are those of `LargeText.documents`, and of `label_documents`.
+    The errors are those of `LargeText.documents` and `label_documents`.
     """
     labels = _find_labels(large, large.label_kind, progress) if large.label_kind else {}
     report = ReadingReport()
@@ -230,7 +229,8 @@ def survey(large: LargeText, progress: ReadProgress | None = None) -> Survey:
             held -= len(end.popleft())
     if not characters:
         raise CorpusError(
-            f"there is no text in {large.name}: it is empty or only blank space; give a text of some hundred characters"
+            f"there is no text in {large.name}: it is empty or only blank space; "
+            "give a text of a few hundred characters"
         )
     return Survey(
         characters=characters,

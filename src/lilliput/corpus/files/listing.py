@@ -1,6 +1,6 @@
-"""Which files the user means by files, folders and standard input.
+"""List the files to read, given files, folders and standard input.
 
-A file that is named is read whatever its suffix; of a folder, the files that are text (`folders`).
+A file is read whatever its suffix; in a folder, the text files are read (`folders`).
 """
 
 import difflib
@@ -20,9 +20,9 @@ _STANDARD_INPUT_NAME = "standard input"
 
 
 def list_files(paths: Sequence[Path | str], settings: ReadSettings) -> Listing:
-    """Return the files that files, folders and `-` stand for, each of them once; standard input has no path.
+    """Return the files of files, folders and `-`, each once; standard input has no path.
 
-    Raises CorpusError for what is missing, no file, or may not be read, and for a folder without texts.
+    Raises CorpusError for paths that are missing, unreadable or not files, and for a folder without texts.
     """
     if not paths:
         raise CorpusError(
@@ -49,34 +49,38 @@ def list_files(paths: Sequence[Path | str], settings: ReadSettings) -> Listing:
 
 
 def _files_of(path: Path, settings: ReadSettings) -> Listing:
-    """Return the files that a path stands for: itself, or the texts in a folder."""
+    """Return the files of a path: a single file, or the texts in a folder."""
     try:
         if path.is_dir():
             return list_folder(path, settings, FORMATS)
         if not os.path.lexists(path):
             raise missing(path)
-    except OSError as error:  # no permission, or a name longer than any file's
+    except OSError as error:  # no permission, or a name that is too long
         raise unreadable(path, error) from error
     require_file(path)
     return Listing(((path, path.name),))
 
 
 def missing(path: Path) -> CorpusError:
-    """Return the error for a path that does not exist, with the names that it may have been meant for."""
+    """Return the error for a path that does not exist, with similar names."""
     if str(path) in CATALOGUE:
         return CorpusError(f"{path} is a named corpus, not a file: give it alone, without other texts")
     try:
         siblings = {sibling.name: str(sibling) for sibling in sorted(path.parent.iterdir())}
     except OSError:
         siblings = {}
-    near = difflib.get_close_matches(path.name, [*siblings, *CATALOGUE], n=2, cutoff=0.7)
-    meant = " or ".join(siblings.get(name, name) for name in near)
-    hint = f"did you mean {meant}?" if near else "check the path, or choose a named corpus from `lilliput corpora`"
+    similar = difflib.get_close_matches(path.name, [*siblings, *CATALOGUE], n=2, cutoff=0.7)
+    suggestions = " or ".join(siblings.get(name, name) for name in similar)
+    hint = (
+        f"did you mean {suggestions}?"
+        if similar
+        else "check the path, or choose a named corpus from `lilliput corpora`"
+    )
     return CorpusError(f"there is no file, folder or named corpus {path}: {hint}")
 
 
 def corpus_name(paths: Sequence[Path | str]) -> str:
-    """Return what to call the text in these files."""
+    """Return the name of the text in these files."""
     first = Path(paths[0]).expanduser()
     if str(paths[0]) == STANDARD_INPUT:
         name = "standard-input"

@@ -1,4 +1,4 @@
-"""What the user should know of files that were read: encodings, frames taken off, what was left out."""
+"""Report how files were read: encodings, removed frames, and what was left out."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class FileReport:
 
 
 class ReadingReport:
-    """How files were read, so far."""
+    """Collect how files were read."""
 
     def __init__(self) -> None:
         self.files: list[FileReport] = []
@@ -33,7 +33,7 @@ class ReadingReport:
         self.empty = 0
 
     def add(self, file: FileReport, has_documents: bool) -> None:
-        """Add a file that was read to its end."""
+        """Add a file after reading all of it."""
         if has_documents:
             self.files.append(file)
         else:

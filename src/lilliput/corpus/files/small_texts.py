@@ -1,4 +1,4 @@
-"""Texts that fit into the memory: files, folders and standard input become a corpus of documents."""
+"""Read texts that fit into memory: files, folders and standard input become a corpus of documents."""
 
 import io
 import sys
@@ -20,13 +20,13 @@ from lilliput.errors import CorpusError
 def read_files(paths: Sequence[Path | str], settings: ReadSettings = AUTOMATIC) -> Corpus:
     """Read files, folders (recursively, in sorted order) and `-` for standard input as one corpus.
 
-    Raises CorpusError for what is missing, unreadable, binary, broken or empty.
+    Raises CorpusError for files that are missing, unreadable, binary, damaged or empty.
     """
     return read_listing(list_files(paths, settings), settings)
 
 
 def read_listing(listing: Listing, settings: ReadSettings) -> Corpus:
-    """Read files that were found by `list_files`; the errors are those of `read_files`."""
+    """Read listed files; the errors are those of `read_files`."""
     report = ReadingReport()
     reader = FileReader(settings, report, alone=len(listing.files) == 1)
     documents = tuple(
@@ -36,7 +36,7 @@ def read_listing(listing: Listing, settings: ReadSettings) -> Corpus:
     if not documents:
         raise CorpusError(
             f"there is no text in {listing.given}: it is empty or only blank space; "
-            "give a text of some hundred characters"
+            "give a text of a few hundred characters"
         )
     return Corpus(listing.name, documents, (*listing.notes, *report.notes()))
 
@@ -44,7 +44,7 @@ def read_listing(listing: Listing, settings: ReadSettings) -> Corpus:
 def _opened(listing: Listing) -> Iterator[tuple[IO[bytes], str, str]]:
     for path, name in listing.files:
         if path is None:
-            # Where standard input is closed, there is nothing to be read.
+            # A closed standard input is an empty text.
             yield io.BytesIO(b"" if sys.stdin is None else sys.stdin.buffer.read()), name, ""
         else:
             yield from open_files([(path, name)])

@@ -1,1 +1,1 @@
-"""Records of structured files, and the texts in them."""
+"""Read the records of structured files, and their texts."""

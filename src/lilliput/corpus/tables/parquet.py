@@ -1,8 +1,8 @@
-"""Parquet files: their rows as records, and as texts.
+"""Read the rows of Parquet files as records or as texts.
 
-A Parquet file may hold a plain text file line by line, as WikiText's does: then every row ends in a line end, and an
-empty row stands for a blank line. Such rows are put together as they stand. Blank lines get the blank space that the
-other lines end in, for so they stood in WikiText's own files (the line " \n" is stored as "").
+A Parquet file may contain a plain text file line by line, as WikiText's does: then every row ends in a line end, and an
+empty row is a blank line. Such rows are joined unchanged. Blank lines get the white space at the end of the other
+lines, as in WikiText's original files (the line " \n" is stored as "").
 """
 
 from collections import Counter
@@ -18,13 +18,13 @@ from lilliput.wording import counted
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
-_ROWS_SEEN = 1000  # before rows are taken for lines
+_SAMPLED_ROWS = 1000  # rows that decide whether rows are lines
 
 
 class ParquetRecords:
-    """The rows of a Parquet file, with their numbers; a part of them is in memory at a time.
+    """The rows of a Parquet file with their numbers, read in batches.
 
-    Raises CorpusError for a file that is broken, DependencyError without pyarrow.
+    Raises CorpusError for a damaged file, DependencyError without pyarrow.
     """
 
     notes: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class ParquetRecords:
 
     def _rows(self, columns: list[str] | None) -> Iterator[Record]:
         try:
-            for batch in self._file.iter_batches(_ROWS_SEEN, columns=columns, use_threads=False):
+            for batch in self._file.iter_batches(_SAMPLED_ROWS, columns=columns, use_threads=False):
                 yield from batch.to_pylist()
         except self._errors() as error:
             raise self._broken(error) from error
@@ -49,7 +49,7 @@ class ParquetRecords:
         except Exception as error:
             raise DependencyError("pyarrow", "hub", f"reading {self._name}", error) from error
         try:
-            # Without a buffer a whole column of a row group is fetched at once, which may be all of the file.
+            # Without a buffer, a whole column of a row group is read at once, perhaps most of the file.
             return parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
         except self._errors() as error:
             raise self._broken(error) from error
@@ -62,13 +62,13 @@ class ParquetRecords:
 
     def _broken(self, error: Exception) -> CorpusError:
         reason = str(error).split("\n")[0] or type(error).__name__
-        return CorpusError(f"{self._name} cannot be read as Parquet ({reason}): fetch the file again")
+        return CorpusError(f"{self._name} cannot be read as Parquet ({reason}): download the file again")
 
 
 class ParquetTable(ParquetRecords):
-    """The texts of a Parquet file. `are_lines` says that its rows are the lines of one plain text.
+    """The texts of a Parquet file. If `are_lines`, its rows are the lines of one plain text.
 
-    Raises CorpusError also if no column holds strings.
+    Raises CorpusError also if no column contains strings.
     """
 
     def __init__(self, name: str, file: IO[bytes], fields: FieldSettings) -> None:
@@ -83,20 +83,20 @@ class ParquetTable(ParquetRecords):
                     sizes[chunk.path_in_schema] += chunk.total_uncompressed_size
         self._column = chosen_field(name, sizes, self._file.schema_arrow.names, fields)
         others = [column for column in self._file.schema_arrow.names if column != self._column]
-        left = f"; left out: {listed(others)}" + " (--field NAME takes another)" * (len(columns) > 1)
+        left_out = f"; left out: {listed(others)}" + " (--field NAME takes another)" * (len(columns) > 1)
         share = f"{sizes[self._column]:,} of {sizes.total():,} bytes in {counted(metadata.num_rows, 'record')}"
-        self.note = f"{name}: field {self._column!r} read, {share}" + (left if others else "")
-        first = [row for _, row in zip(range(_ROWS_SEEN), self.rows(), strict=False) if row]
+        self.note = f"{name}: field {self._column!r} read, {share}" + (left_out if others else "")
+        first = [row for _, row in zip(range(_SAMPLED_ROWS), self.rows(), strict=False) if row]
         self.are_lines = bool(first) and all(row.endswith("\n") for row in first)
         self._blank_line = " \n" if self.are_lines and all(row.endswith(" \n") for row in first) else "\n"
 
     def rows(self) -> Iterator[str]:
-        """Yield every row as it is stored; one without a value is empty."""
+        """Yield every row unchanged, or an empty string if it has no value."""
         for row in self._rows([self._column]):
             yield row[self._column] or ""
 
     def lines(self) -> Iterator[str]:
-        """Yield the rows as lines of a text; blank lines are put back."""
+        """Yield the rows as lines of a text, with blank lines restored."""
         for row in self.rows():
             yield row or self._blank_line
 

@@ -1,7 +1,7 @@
-"""Records, each a mapping of fields to values: the lines of `.jsonl`, the entries of `.json`, the rows of tables.
+"""Read records, each a mapping of fields to values: lines of `.jsonl`, entries of `.json`, rows of tables.
 
-They come one after the other, so a file may be larger than the memory; only `.json` is held whole. A list of strings,
-and a line that is a string, are records with the one field "text".
+Records are read one by one, so that a file may be larger than memory; only `.json` is read whole. Strings in a list,
+and lines that are strings, are records with the single field "text".
 """
 
 import io
@@ -16,9 +16,9 @@ from lilliput.wording import counted
 Record = dict[str, Any]
 TEXT = "text"
 TURNS = ("messages", "conversations", "conversation")
-"""The fields that hold the turns of a chat."""
+"""Fields with the turns of a chat."""
 STREAMED = (".jsonl", ".ndjson", ".csv", ".tsv")
-"""Suffixes of the files whose records are read one by one."""
+"""Suffixes of files whose records are read one by one."""
 _SHAPES = (
     'a list of objects with a field "text", or "prompt" and "answer", or "messages"; a list of strings; an object with '
     "one such list; or a recipe, with its sections"
@@ -27,7 +27,7 @@ _LONGEST_NAME = 50
 
 
 class UnknownShapeError(CorpusError):
-    """A JSON file holds nothing that is a list of records."""
+    """A JSON file contains no list of records."""
 
 
 class Records(Protocol):
@@ -35,16 +35,16 @@ class Records(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return the notes on what had to be decided or put right."""
+        """Return notes on how the file was read."""
         ...
 
     def __iter__(self) -> Iterator[tuple[int, Record]]: ...
 
 
 def open_records(name: str, suffix: str, texts: Iterable[str]) -> Records:
-    """Return the records of a decoded file that comes in pieces; its suffix is one of `STREAMED` or `.json`.
+    """Return the records of a decoded file, given in pieces; the suffix is one of `STREAMED` or `.json`.
 
-    Raises CorpusError, also while they are read, for what cannot be parsed.
+    Raises CorpusError, also during iteration, if the file cannot be parsed.
     """
     if suffix == ".json":
         return _json_records(name, "".join(texts))
@@ -54,7 +54,7 @@ def open_records(name: str, suffix: str, texts: Iterable[str]) -> Records:
 
 
 def _lines(texts: Iterable[str]) -> Iterator[str]:
-    """Yield lines. Not splitlines: U+2028 and its like may stand inside a JSON string."""
+    """Yield lines. Not splitlines, since JSON strings may contain U+2028 and the like."""
     rest = ""
     for text in texts:
         *lines, rest = (rest + text).split("\n")
@@ -65,7 +65,7 @@ def _lines(texts: Iterable[str]) -> Iterator[str]:
 def _lines_with_ends(texts: Iterable[str]) -> Iterator[str]:
     rest = ""
     for text in texts:
-        # The last line is held back: its end may be the first half of a pair.
+        # The last line is held back: it may end between CR and LF.
         lines = list(io.StringIO(rest + text, newline=""))
         rest = lines.pop() if lines else ""
         yield from lines
@@ -112,7 +112,7 @@ def _json_records(name: str, text: str) -> Records:
         lines = [line for line in text.split("\n") if line.strip()]
         if len(lines) > 1 and _is_object(lines[0]):
             return _JsonLines(name, text.split("\n"))
-        raise CorpusError(f"{name} is not JSON ({reason_of(error)}): mend it, or give the text as .txt") from error
+        raise CorpusError(f"{name} is not JSON ({reason_of(error)}): correct it, or give the text as .txt") from error
     notes: tuple[str, ...] = ()
     if isinstance(value, dict):
         value, notes = _entries_of(name, value)
@@ -134,11 +134,11 @@ def _entries_of(name: str, value: Record) -> tuple[list[Any], tuple[str, ...]]:
     }
     if not lists:
         raise _unknown_shape(name)
-    taken = max(lists, key=lambda key: len(lists[key]))
-    others = [key for key in value if key != taken]
-    left = f"; left out: {listed(others)}" if others else ""
-    return lists[taken], (
-        f"{name}: the list {taken!r} was read, {counted(len(lists[taken]), 'entry', 'entries')}{left}",
+    longest = max(lists, key=lambda key: len(lists[key]))
+    others = [key for key in value if key != longest]
+    left_out = f"; left out: {listed(others)}" if others else ""
+    return lists[longest], (
+        f"{name}: the list {longest!r} was read, {counted(len(lists[longest]), 'entry', 'entries')}{left_out}",
     )
 
 
@@ -151,7 +151,7 @@ def _record(value: object) -> Record | None:
 
 
 def is_turns(value: object) -> bool:
-    """Tell whether a value is a list of a chat's turns."""
+    """Return whether a value is a list of the turns of a chat."""
     return (
         isinstance(value, list)
         and bool(value)
@@ -168,10 +168,10 @@ def _is_object(line: str) -> bool:
 
 
 def _unknown_shape(name: str) -> UnknownShapeError:
-    return UnknownShapeError(f"{name} has a shape of JSON that is not read: give {_SHAPES}")
+    return UnknownShapeError(f"{name} is JSON of an unsupported shape: give {_SHAPES}")
 
 
 def listed(names: list[str], most: int = 8) -> str:
-    """Return names in quotation marks; of many, the first."""
+    """Return at most this many names in quotation marks, and the number of others."""
     shown = ", ".join(repr(name[:_LONGEST_NAME]) for name in names[:most])
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")

@@ -1,7 +1,7 @@
-"""Records that are texts: which field is the text, and what was left out.
+"""Read the texts of records.
 
-The text is the field that is asked for, else "text", else the longest one. Records come one by one, so a table may be
-larger than the memory.
+The text is the requested field, else "text", else the longest field. Records are read one by one, so that a table may
+be larger than memory.
 """
 
 from collections import Counter
@@ -11,14 +11,14 @@ from itertools import chain
 
 from lilliput.corpus.settings import FieldSettings
 from lilliput.corpus.tables.records import TEXT, Record, Records, listed
-from lilliput.corpus.tables.separated import SEEN
+from lilliput.corpus.tables.separated import SAMPLED
 from lilliput.errors import CorpusError
 from lilliput.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
 class RawText:
-    """Hold one document as it stood in its file, before cleaning."""
+    """One document of a file, before cleaning."""
 
     name: str
     text: str
@@ -26,7 +26,7 @@ class RawText:
 
 
 def text_of(value: object) -> str | None:
-    """Return the text in the value of a field: a string, or a list of lines, or of parts with a text; else None."""
+    """Return the text of a value: a string, a list of lines, or a list of parts with a text; else None."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value:
@@ -40,7 +40,7 @@ def text_of(value: object) -> str | None:
 
 
 class TextTable:
-    """The texts of the records of one file; `notes` are complete after the last of them."""
+    """The texts of the records of one file; `notes` are complete after the last one."""
 
     def __init__(self, name: str, records: Records, fields: FieldSettings) -> None:
         self._name = name
@@ -52,7 +52,7 @@ class TextTable:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what had to be decided, which field was taken, how much of the file that is, and what was left out."""
+        """Return notes on how the file was read: the field, its share of the file, and what was left out."""
         kept, total = self._characters[self._field], self._characters.total()
         note = f"{self._name}: field {self._field!r} read, {kept:,} of {total:,} characters in "
         note += counted(self._count, "record")
@@ -65,17 +65,17 @@ class TextTable:
     def documents(self) -> Iterator[RawText]:
         """Yield the text of every record that has one.
 
-        Raises CorpusError if no record has.
+        Raises CorpusError if none has.
         """
-        seen, size, records = [], 0, iter(self._records)
+        sample, size, records = [], 0, iter(self._records)
         for number, record in records:
-            seen.append((number, record))
+            sample.append((number, record))
             size += sum(len(text_of(value) or "") for value in record.values())
-            if size > SEEN:
+            if size > SAMPLED:
                 break
-        self._field = self._chosen([record for _, record in seen])
+        self._field = self._chosen([record for _, record in sample])
         label = self._fields.label or "label"
-        for number, record in chain(seen, records):
+        for number, record in chain(sample, records):
             self._count += 1
             texts = {field: text_of(value) for field, value in record.items()}
             self._characters.update({field: len(text or "") for field, text in texts.items()})
@@ -94,9 +94,9 @@ class TextTable:
 
 
 def chosen_field(name: str, lengths: Counter[str], fields: Iterable[str], settings: FieldSettings) -> str:
-    """Return the field that is the text, of those that hold text of some length.
+    """Return the text field, given the characters of all fields with text.
 
-    Raises CorpusError if the one that is asked for holds none, or there is none at all.
+    Raises CorpusError if the requested field has no text, or no field has any.
     """
     names = listed(list(fields)) or "none"
     if settings.text is not None:

@@ -1,1 +1,1 @@
-"""From bytes to clean text."""
+"""Convert bytes to clean text."""

@@ -1,12 +1,12 @@
-"""Find the encoding of a text from its bytes alone.
+"""Decode bytes and detect their encoding.
 
-The order matters: a byte-order mark is certain; strict UTF-8 is all but certain, since other encodings break its rules
-at the first accent; UTF-16 without a mark shows itself by NULs, most of which stand on one side of the pairs. For what
-is left `encodings` makes a guess; where it has none, cp1252 is taken, and Latin-1 where cp1252 has no letter. An
-encoding that the user names is not questioned.
+The order matters: a byte-order mark is certain; strict UTF-8 is nearly certain, since other encodings break its rules
+at the first accent; UTF-16 without a mark is recognised by NULs, mostly on one side of the pairs. For all others
+`encodings` guesses; the fallback is cp1252, and Latin-1 for bytes that cp1252 lacks. An encoding named by the user is
+always used.
 
-Of a text that is read as a stream, the beginning decides. What follows is held to it: where the whole text would have
-been taken for another encoding, the stream ends in an error, so a text never depends on how it was read.
+In a stream, the first chunk decides. If the whole text would have been detected as another encoding, the stream ends in
+an error, so that the result never depends on how a text is read.
 """
 
 import codecs
@@ -22,7 +22,7 @@ from lilliput.corpus.text.encodings import ENCODINGS, EncodingGuess, EncodingSam
 from lilliput.errors import CorpusError
 from lilliput.wording import counted
 
-# UTF-32 stands before UTF-16: its little-endian mark begins with the other's.
+# UTF-32 comes before UTF-16, since its little-endian mark begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8", "UTF-8 with byte-order mark"),
     (codecs.BOM_UTF32_LE, "utf-32-le", "UTF-32"),
@@ -39,18 +39,18 @@ _MOST_CONTROLS = 0.01
 _SAMPLE = 100_000
 _PART = 1 << 18
 _SHOWN = 60
-_ANOTHER = ": name another with --encoding, or leave it out"
+_REMEDY = ": name another with --encoding, or leave it out"
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Hold a decoded text with its original line ends, and what to tell the user about it."""
+    """A decoded text with its original line ends, and notes for the user."""
 
     text: str
     encoding: str
     line_ends: str
     notes: tuple[str, ...] = ()
-    """How a guessed encoding makes the first line read, which others may be meant; what was left out."""
+    """The first line in a guessed encoding, with alternative encodings, and the codes that were removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +65,21 @@ class _Encoded:
         if not self.guessed:
             return ()
         line = next((line.strip() for line in self.text.split("\n") if not line.isascii()), "")
-        reads = f'as read: "{line[:_SHOWN].rstrip()}{" ..." * (len(line) > _SHOWN)}"'
+        excerpt = f'as read: "{line[:_SHOWN].rstrip()}{" ..." * (len(line) > _SHOWN)}"'
         if not self.others:
-            return (f"{name}, {reads}",)
+            return (f"{name}, {excerpt}",)
         others = " or ".join(self.others)
-        return (f"{name} may be in {others} instead of {self.label}; {reads}; --encoding NAME settles it",)
+        return (f"{name} may be in {others} instead of {self.label}; {excerpt}; choose with --encoding NAME",)
 
 
 def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
-    """Decode bytes of unknown encoding, or of the one that is named; `name` stands in the message.
+    """Decode bytes of unknown encoding, or of the given one; `name` is the name of the file in messages.
 
-    Raises CorpusError if the bytes are no text, or not in the encoding that is named.
+    Raises CorpusError if the bytes are not text, or not in the given encoding.
     """
     encoded = _decode(data, name, encoding)
     codes = Codes()
-    text = codes.take_out(encoded.text.rstrip(_END_OF_FILE))
+    text = codes.remove(encoded.text.rstrip(_END_OF_FILE))
     _require_text(text, name)
     ends = _LineEnds()
     ends.count(text)
@@ -87,24 +87,26 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
 
 
 def is_text(head: bytes, whole: bool) -> bool:
-    """Return whether a file is text in any encoding, by its first bytes, which may be the `whole` file."""
+    """Return whether a file is text in any encoding, by its first bytes, or all of them if `whole`."""
     try:
         if b"\x00" in head or _mark_length(head):
             text = _decode(head, "", None, whole).text
         else:
-            text = head.decode("ascii", "replace")  # other encodings have letters where Unicode has more controls
-        _require_text(Codes().take_out(text.rstrip(_END_OF_FILE)), "")
+            text = head.decode(
+                "ascii", "replace"
+            )  # other encodings have letters among the bytes of Unicode's later controls
+        _require_text(Codes().remove(text.rstrip(_END_OF_FILE)), "")
     except CorpusError:
         return False
     return True
 
 
 class TextDecoder:
-    """Decode bytes that come in chunks; the first chunk decides the encoding and should be a generous one.
+    """Decode bytes in chunks; the first chunk decides the encoding and should be large.
 
-    The pieces of text are together what `decode` gives for all the bytes, and none but the last ends between CR and LF.
-    `encoding`, `notes` and `line_ends` are those of what was decoded so far. Raises CorpusError if the bytes are no
-    text, or if what follows the first chunk is in another encoding.
+    Joined, the pieces of text are the result of `decode` for all bytes, and none but the last ends between CR and LF.
+    `encoding`, `notes` and `line_ends` describe the text so far. Raises CorpusError if the bytes are not text, or if a
+    later chunk is in another encoding.
     """
 
     def __init__(self, name: str, encoding: str | None = None) -> None:
@@ -112,7 +114,7 @@ class TextDecoder:
         self._guess: tuple[str, ...] = ()
         self._codes = Codes()
         self._name = name
-        self._named = encoding
+        self._given_encoding = encoding
         self._ends = _LineEnds()
         self._sample = EncodingSample()
         self._bytes = 0
@@ -125,21 +127,21 @@ class TextDecoder:
 
     @property
     def line_ends(self) -> str:
-        """Name the line ends."""
+        """Return the names of the line ends."""
         return str(self._ends)
 
     def decode(self, chunks: Iterator[bytes]) -> Generator[str, None, None]:
         """Yield the text of the chunks."""
         head = next(chunks, b"")
-        encoded = _decode(head, self._name, self._named, whole=False)
+        encoded = _decode(head, self._name, self._given_encoding, whole=False)
         self.encoding, self._guess, codec = encoded.label, encoded.notes(self._name), encoded.codec
-        _require_text(Codes().take_out(encoded.text.rstrip(_END_OF_FILE)), self._name)
-        # The head is decoded once more: only so does the decoder know of a character that the first chunk cuts in two.
+        _require_text(Codes().remove(encoded.text.rstrip(_END_OF_FILE)), self._name)
+        # Decode the head again, so that the decoder handles a character that the first chunk cuts in two.
         texts = self._texts(chain(_parts(head[_mark_length(head) :]), chunks), codec)
-        del head, encoded  # a stream is to be small
+        del head, encoded  # to save memory
         held = ""
-        for text in chain((self._codes.take_out(text, final=False) for text in texts), [None]):
-            whole = held + (self._codes.take_out("") if text is None else text)
+        for text in chain((self._codes.remove(text, final=False) for text in texts), [None]):
+            whole = held + (self._codes.remove("") if text is None else text)
             kept = whole.rstrip("\r" + _END_OF_FILE)
             held = whole[len(kept) :]
             if "\x00" in kept:
@@ -149,21 +151,21 @@ class TextDecoder:
         last = held.rstrip(_END_OF_FILE)
         self._ends.count(last)
         yield last
-        if self._named is None:
+        if self._given_encoding is None:
             self._require_one_encoding(codec)
 
     def _texts(self, chunks: Iterator[bytes], codec: str) -> Iterator[str]:
         unicode = codec.startswith("utf")
-        mends = codec == "utf-8" and self._named is None
+        mends = codec == "utf-8" and self._given_encoding is None
         decoder = codecs.getincrementaldecoder(codec)("surrogateescape" if mends else "strict")
-        # Whether a text in another encoding is not UTF-8 with stray bytes after all can only be told at its end.
+        # Only at the end is it clear that a text in another encoding is not UTF-8 with stray bytes.
         other = None if unicode else codecs.getincrementaldecoder("utf-8")("surrogateescape")
         for chunk in chain(chunks, [b""]):
             final = not chunk
             try:
                 text = decoder.decode(chunk, final)
             except UnicodeDecodeError as error:
-                raise self._contradiction(f"ceases to be at byte {self._bytes + error.start:,}") from error
+                raise self._contradiction(f"is invalid at byte {self._bytes + error.start:,}") from error
             self._bytes += len(chunk)
             if not unicode:
                 self._sample.add(chunk)
@@ -186,18 +188,22 @@ class TextDecoder:
             self.encoding = _with_strays(self._stray)
         elif not codec.startswith("utf"):
             if mended:
-                raise self._contradiction("goes on as UTF-8")
+                raise self._contradiction("continues as UTF-8")
             guess = self._sample.guess()
             if guess is not None and guess.codec != codec and not (guess.codec == "cp1252" and codec == "latin-1"):
-                raise self._contradiction(f"goes on as {ENCODINGS[guess.codec]}")
+                raise self._contradiction(f"continues as {ENCODINGS[guess.codec]}")
 
     def _contradiction(self, fault: str) -> CorpusError:
-        remedy = ": save it again as UTF-8, or name its encoding with --encoding" if self._named is None else _ANOTHER
+        remedy = (
+            ": save it again as UTF-8, or name its encoding with --encoding"
+            if self._given_encoding is None
+            else _REMEDY
+        )
         return CorpusError(f"{self._name} begins as {self.encoding} and {fault}{remedy}")
 
 
 def _decode(data: bytes, name: str, encoding: str | None, whole: bool = True) -> _Encoded:
-    """Decode; data that are not `whole` may end within a character, which is left out."""
+    """Decode; data that are not `whole` may end within a character, which is dropped."""
     if encoding is not None:
         return _decode_as(data, name, encoding, whole)
     for mark, codec, label in _MARKS:
@@ -221,7 +227,7 @@ def _decode_as(data: bytes, name: str, encoding: str, whole: bool) -> _Encoded:
     try:
         return _Encoded(_strict(data[_mark_length(data) :], encoding, whole), label, encoding)
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{name} is not in {label}, by byte {error.start:,}{_ANOTHER}") from error
+        raise CorpusError(f"{name} is not in {label} (at byte {error.start:,}){_REMEDY}") from error
 
 
 def _strict(data: bytes, codec: str, whole: bool) -> str:
@@ -247,7 +253,7 @@ def _decode_unmarked_utf16(data: bytes, name: str, whole: bool) -> _Encoded:
         except UnicodeDecodeError:
             continue
         sample = text[:_SAMPLE]
-        # Sound and tables of numbers decode too, but to code points that nobody has given a meaning.
+        # Sound and tables of numbers decode too, but to unassigned code points.
         strange = sum(
             unicodedata.category(character) in ("Cc", "Cn", "Co") and character not in "\t\n\r" for character in sample
         )
@@ -259,7 +265,7 @@ def _decode_unmarked_utf16(data: bytes, name: str, whole: bool) -> _Encoded:
 def _guess(data: bytes, whole: bool) -> _Encoded:
     text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(data, whole)
     stray = len(_ESCAPED_BYTE.findall(text))
-    # A file that is UTF-8 but for a few pasted bytes must not turn into two letters for every accent.
+    # UTF-8 with a few stray bytes must not become two letters for every accent.
     if len(_BEYOND_ASCII.findall(text)) >= 10 * stray:
         return _Encoded(_mended(text), _with_strays(stray), "utf-8")
     sample = EncodingSample()
@@ -295,15 +301,15 @@ class _LineEnds:
     """The kinds of line ends in a text; no part of it may end between CR and LF."""
 
     def __init__(self) -> None:
-        self._found: set[str] = set()
+        self._kinds: set[str] = set()
 
     def count(self, text: str) -> None:
         pairs = text.count("\r\n")
-        kinds = {"CRLF": pairs, "CR": text.count("\r") - pairs, "LF": text.count("\n") - pairs}
-        self._found |= {kind for kind, count in kinds.items() if count}
+        counts = {"CRLF": pairs, "CR": text.count("\r") - pairs, "LF": text.count("\n") - pairs}
+        self._kinds |= {kind for kind, count in counts.items() if count}
 
     def __str__(self) -> str:
-        return " and ".join(kind for kind in ("CRLF", "CR", "LF") if kind in self._found) or "one line"
+        return " and ".join(kind for kind in ("CRLF", "CR", "LF") if kind in self._kinds) or "one line"
 
 
 def _require_text(text: str, name: str) -> None:

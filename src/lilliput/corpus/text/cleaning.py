@@ -1,8 +1,8 @@
-"""The canonical form of a text: LF line ends, NFC, and only what the author wrote.
+"""The canonical form of a text: LF line ends, NFC, and no frame around the text of the author.
 
-Checksums of corpora are those of this form, so it must stay as it is. Blank space is the author's and is kept, except
-at the two ends of a text that was taken out of a frame. Project Gutenberg's frame has changed over the years: lines
-with `*** START OF` and `*** END OF` since about 2001, a "small print" block before. Source: the files themselves, and
+Checksums of corpora are those of this form, so it must not change. White space is kept, except at the ends of a text
+taken from a frame. Project Gutenberg's frame has changed over the years: lines with `*** START OF` and `*** END OF`
+since about 2001, a "small print" block before. Source: the files themselves, and
 https://www.gutenberg.org/policy/license.html. Left out: hyphenation, page numbers, italics in underscores.
 """
 
@@ -25,14 +25,14 @@ _CREDITS = re.compile(
     r".*?(?:\n[ \t]*\n|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-# Stands after every play of the Complete Works that were given to Project Gutenberg in 1990.
+# This notice follows every play of Project Gutenberg's Complete Works of 1990.
 _NOTICE = re.compile(r"[ \t]*<<THIS ELECTRONIC VERSION OF THE COMPLETE WORKS[^<>]*>>[ \t]*\n?")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """Hold a text in canonical form, the size of the frame taken off, and how many halves of pairs were replaced."""
+    """A text in canonical form, the characters of the removed frame, and the number of replaced lone surrogates."""
 
     text: str
     frame: int = 0
@@ -40,7 +40,7 @@ class Cleaned:
 
 
 def clean(text: str) -> Cleaned:
-    """Bring a decoded text into the canonical form, and take it out of its frame."""
+    """Convert a decoded text to the canonical form, and remove its frame."""
     replaced = len(_LONE_SURROGATE.findall(text))
     text = canonical(text)
     body = without_frame(text)
@@ -48,17 +48,17 @@ def clean(text: str) -> Cleaned:
 
 
 def canonical(text: str) -> str:
-    """Return a text, or a piece of one, in the canonical form, with whatever frame it has."""
+    """Return a text, or a piece of one, in the canonical form, still with its frame."""
     text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    # JSON can spell half of a pair; no encoding can write it.
+    # JSON can contain lone surrogates, which no encoding can write.
     text = _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
 def without_frame(text: str) -> str:
-    """Take a text out of Project Gutenberg's frame; a text without one comes back as it is.
+    """Remove Project Gutenberg's frame; a text without a frame is returned unchanged.
 
-    A file of several books keeps the bodies of all. No blank line stands at either end of the result, which ends in LF.
+    The bodies of several books are joined. The result has no blank lines at its ends, and ends in LF.
     """
     text = _NOTICE.sub("", text)
     bodies = []
@@ -85,7 +85,7 @@ def _without_credits(body: str) -> str:
     if credits := _CREDITS.match(body):
         body = body[credits.end() :]
     ends = list(_OLD_END.finditer(body))
-    # Only the last lines are the frame's: a text about the project may speak of its end in the middle.
+    # Only the last lines can be a frame: a text about the project may contain this phrase in the middle.
     if ends and body.count("\n", ends[-1].start()) <= max(12, body.count("\n") // 20):
         body = body[: ends[-1].start()]
     lines = body.split("\n")

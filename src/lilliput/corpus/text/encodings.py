@@ -1,9 +1,8 @@
-"""Guess the encoding of a text from its bytes, which do not show it for certain.
+"""Guess the encoding of a text from its bytes.
 
-`charset-normalizer` says which encodings make sense of the bytes, and how much of a language it sees in each. On short
-texts several come out alike. Among those the one is taken whose letters beyond ASCII are those of one language: French
-read as cp1250 has č, ŕ and ę together, which no language has, and Polish read as cp1252 has digits inside its words.
-Where that leaves two texts that are about as good, the guess says that it is not sure.
+`charset-normalizer` ranks the encodings that fit the bytes. On short texts several rank alike; then the best one is
+that whose letters beyond ASCII belong to one language: French read as cp1250 has č, ŕ and ę together, which no language
+has, and Polish read as cp1252 has digits inside its words. If two texts are about as good, the guess names both.
 """
 
 import re
@@ -35,7 +34,7 @@ ENCODINGS = {
     "iso8859_5": "ISO-8859-5",
     "cp866": "cp866",
 }
-"""The encodings that are looked for, by their name in Python; of several that read a text alike the first is named."""
+"""The candidates by their name in Python; among those that give the same text, the first wins."""
 _SAMPLE = 1 << 16
 _WORST = 0.3
 _MARGIN = 0.03
@@ -77,7 +76,7 @@ _MIXED_WORD = regex.compile(
 
 @dataclass(frozen=True, slots=True)
 class EncodingGuess:
-    """An encoding, by its name in Python, and the others that may be meant instead."""
+    """The most likely encoding, by its name in Python, and the alternatives."""
 
     codec: str
     others: tuple[str, ...] = ()
@@ -85,7 +84,7 @@ class EncodingGuess:
 
 @dataclass
 class EncodingSample:
-    """The lines that hold bytes beyond ASCII, up to a bound, of a text that comes in parts."""
+    """Collect the lines with bytes beyond ASCII, up to a limit, of a text that comes in parts."""
 
     _lines: list[bytes] = field(default_factory=list)
     _size: int = 0
@@ -96,7 +95,7 @@ class EncodingSample:
         for line in BytesIO(data):
             if self._size >= _SAMPLE:
                 return
-            # Of a long line the beginning counts.
+            # Keep only the start of a long line.
             self._line += line[: _SAMPLE - len(self._line)]
             if line.endswith(b"\n"):
                 if not self._line.isascii():
@@ -105,7 +104,7 @@ class EncodingSample:
                 self._line = b""
 
     def guess(self) -> EncodingGuess | None:
-        """Guess from the added bytes, or from half of them if the other half is broken. None if no encoding fits."""
+        """Guess from the added bytes, or from half of them if the other half is damaged; None if no encoding fits."""
         lines = [*self._lines, b"" if self._line.isascii() else self._line]
         half = len(lines) // 2
         whole = b"".join(lines)
@@ -115,7 +114,7 @@ class EncodingSample:
 
 
 def guess_encoding(data: bytes) -> EncodingGuess | None:
-    """Guess the encoding of bytes that are not UTF-8. Return None if no encoding gives a text."""
+    """Guess the encoding of bytes that are not UTF-8; None if no encoding fits."""
     few = len(data.translate(None, _ASCII)) < _FEWEST
     ranks = {}
     texts = {}
@@ -142,7 +141,7 @@ def guess_encoding(data: bytes) -> EncodingGuess | None:
 
 
 def _possible(data: bytes) -> Iterator[tuple[str, float, float]]:
-    """Yield the encodings that `charset-normalizer` finds possible, with its figures for mess and coherence."""
+    """Yield the possible encodings according to `charset-normalizer`, with its mess and coherence ratios."""
     seen = set()
     for match in from_bytes(data, cp_isolation=list(ENCODINGS), threshold=_WORST):
         for codec in (match.encoding, *match.could_be_from_charset):
@@ -152,7 +151,7 @@ def _possible(data: bytes) -> Iterator[tuple[str, float, float]]:
 
 
 def _of_one_language(text: str, codec: str) -> float:
-    """Return the share of the characters beyond ASCII that belong to the one language that fits them best."""
+    """Return the fraction of the characters beyond ASCII that the best-fitting language has."""
     letters = Counter(_BEYOND_ASCII.findall(text.lower()))
     if codec == "cp949":
         fitting = sum(count for letter, count in letters.items() if _HANGUL.match(letter) and _is_usual(letter))
@@ -166,8 +165,8 @@ def _of_one_language(text: str, codec: str) -> float:
 
 
 def _is_usual(letter: str) -> bool:
-    """Tell whether a letter of cp949 is also in the smaller EUC-KR, as nearly all are that Korean uses."""
+    """Return whether a letter of cp949 is also in the smaller EUC-KR, as nearly all of Korean are."""
     try:
-        return len(letter.encode("euc_kr")) == 2  # the others are spelled out in eight bytes
+        return len(letter.encode("euc_kr")) == 2  # other letters are composed from eight bytes
     except UnicodeEncodeError:
         return False

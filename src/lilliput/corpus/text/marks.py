@@ -1,23 +1,23 @@
-"""Marks that other tools put into texts, such as `<|endoftext|>`: letters to a model that knows nothing of them.
+"""Special tokens of other tools in texts, such as `<|endoftext|>`, which a model would learn as letters.
 
-Those that part documents become the border between documents. The others are counted and stay, since nobody knows what
-is to become of them. A mark in quotation marks is spoken of (in code, say), and is left alone.
+Marks between documents split the text there. Other marks are counted and kept, since their meaning is unknown. A quoted
+mark is a mention, for example in code, and is kept.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-_PARTING = (
+_SEPARATOR = (
     r"<\|(?:endoftext|startoftext|begin_of_text|end_of_text|bos|eos)\|>|\[BOS\]|\[EOS\]|<bos>|<eos>"
     r"|(?<!\S)</?s>(?!\S)"  # with a letter beside it, it strikes the letter out in HTML
 )
-_BORDER = re.compile(rf"""\s*(?<!["'`])(?:{_PARTING})(?!["'`])(?:\s*(?:{_PARTING})(?!["'`]))*\s*""")
-_ONE = re.compile(_PARTING)
-_PARTING_SIGNS = ("<|", "<s>", "</s>", "<bos>", "<eos>", "[BOS]", "[EOS]")
-"""What a text with a mark that parts documents has somewhere."""
+_BORDER = re.compile(rf"""\s*(?<!["'`])(?:{_SEPARATOR})(?!["'`])(?:\s*(?:{_SEPARATOR})(?!["'`]))*\s*""")
+_ONE_SEPARATOR = re.compile(_SEPARATOR)
+_SEPARATOR_PARTS = ("<|", "<s>", "</s>", "<bos>", "<eos>", "[BOS]", "[EOS]")
+"""Every text with a separator contains one of these strings."""
 _LONGEST = 16  # characters of a mark
-_LEARNT = (
+_KEPT = (
     *(
         "<unk>",
         "[UNK]",
@@ -36,62 +36,62 @@ _LEARNT = (
 
 
 class Marks:
-    """Finds the marks in texts and counts them."""
+    """Find and count the marks in texts."""
 
     def __init__(self) -> None:
         self._borders: Counter[str] = Counter()
-        self._learnt: Counter[str] = Counter()
+        self._kept: Counter[str] = Counter()
 
     def parts(self, text: str) -> list[str]:
-        """Return the documents that marks part a text into; a text of marks alone is one empty document."""
+        """Split a text into documents at marks; a text with nothing but marks is one empty document."""
         parts = self._split(text)
         return [part for part in parts if part] or [""] if len(parts) > 1 else parts
 
     def stream(self, pieces: Iterable[str]) -> Iterator[tuple[bool, str]]:
         """Yield a text in pieces, each with whether a document begins there; no piece may end within a word.
 
-        A text of marks alone is one empty document.
+        A text with nothing but marks is one empty document.
         """
-        begun = behind = False
+        begun = after_mark = False
         before = ""
         for piece in pieces:
             self._count(before + piece[:_LONGEST], before)
             before = piece[-_LONGEST:]
-            for number, part in enumerate(self._split(piece.lstrip() if behind else piece)):
-                behind = behind or number > 0
+            for number, part in enumerate(self._split(piece.lstrip() if after_mark else piece)):
+                after_mark = after_mark or number > 0
                 if part:
-                    yield behind or not begun, part
-                    begun, behind = True, False
+                    yield after_mark or not begun, part
+                    begun, after_mark = True, False
         if not begun:
             yield True, ""
 
     def _split(self, text: str) -> list[str]:
-        # To look for single letters first takes a tenth of the time.
-        if not any(sign in text for sign in "<[#"):
+        # Testing for single characters first takes a tenth of the time.
+        if not any(character in text for character in "<[#"):
             return [text]
         self._count(text)
-        if not any(sign in text for sign in _PARTING_SIGNS):
+        if not any(part in text for part in _SEPARATOR_PARTS):
             return [text]
         for border in _BORDER.finditer(text):
-            self._borders.update(_ONE.findall(border[0]))
+            self._borders.update(_ONE_SEPARATOR.findall(border[0]))
         return _BORDER.split(text)
 
     def _count(self, text: str, before: str | None = None) -> None:
-        """Count marks that stay; of a text with another one `before`, only those that stand across the border."""
-        for mark in _LEARNT:
+        """Count kept marks; in a text that begins with `before`, only those across its end."""
+        for mark in _KEPT:
             count = text.count(mark)
             if before is not None:
                 count -= before.count(mark) + text[len(before) :].count(mark)
             if count:
-                self._learnt[mark] += count
+                self._kept[mark] += count
 
     def notes(self) -> list[str]:
-        """Return the notes on which marks were found, and what becomes of them."""
+        """Return notes on the marks in the text and their treatment."""
         notes = []
         if self._borders:
-            notes.append(f"{_listed(self._borders)}: taken out, documents part there")
-        if self._learnt:
-            notes.append(f"{_listed(self._learnt)}: marks of another tool, learnt as they stand")
+            notes.append(f"{_listed(self._borders)}: removed, and the text split into documents there")
+        if self._kept:
+            notes.append(f"{_listed(self._kept)}: marks of another tool, kept as text")
         return notes
 
 

@@ -1,8 +1,8 @@
-"""A text of any size in the canonical form: piece by piece, with a few megabytes in memory.
+"""Convert a text of any size to the canonical form, piece by piece, with a few megabytes in memory.
 
-The pieces are together what `cleaning.clean` makes of the whole text. A cut between a visible character and a space or
-a line end changes nothing: neither composes with what stands before it. Project Gutenberg's frames are taken off if one
-begins in the first megabytes, book by book.
+Joined, the pieces are the result of `cleaning.clean` for the whole text. Cutting between a visible character and a
+space or line end is safe, since neither composes with the character before it. Project Gutenberg's frames are removed
+book by book, if one begins in the first megabytes.
 """
 
 import unicodedata
@@ -17,8 +17,8 @@ from lilliput.segments import SAFE_CUT
 Chunk = TypeVar("Chunk", str, bytes)
 
 PIECE = 1 << 18
-"""Characters of a piece, and bytes that are read at once. Larger ones leave larger holes in the memory."""
-_FRAME_LINES = 4096  # characters that the line of a frame, which may be several, does not exceed
+"""Characters of a piece, and bytes read at once. Larger pieces fragment the memory more."""
+_FRAME_LINES = 4096  # more characters than the first or last lines of a frame have
 
 
 def cut_stream(fragments: Iterable[str], size: int = PIECE) -> Iterator[str]:
@@ -36,14 +36,14 @@ def cut_stream(fragments: Iterable[str], size: int = PIECE) -> Iterator[str]:
             yield text[start : cut.end()]
             start = cut.end()
         waiting, length = [text[start:]], len(text) - start
-        # A text that cannot be cut is looked through again only when it has doubled.
+        # A text that cannot be cut is searched again only after doubling in size.
         enough = 1 + (2 * length if length > size else size)
     if length:
         yield "".join(waiting)
 
 
 def until(chunks: Iterator[Chunk], size: float) -> Iterator[Chunk]:
-    """Yield chunks until they are together longer than `size`; the others stay in the iterator."""
+    """Yield chunks until their total size exceeds `size`; the others stay in the iterator."""
     done = 0
     while done <= size and (chunk := next(chunks, None)) is not None:
         done += len(chunk)
@@ -51,7 +51,7 @@ def until(chunks: Iterator[Chunk], size: float) -> Iterator[Chunk]:
 
 
 def drained(head: list[Chunk], rest: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Yield the chunks of a list, which is emptied on the way, and then the rest."""
+    """Yield the chunks of a list, which is emptied to save memory, and then the rest."""
     head.reverse()
     while head:
         yield head.pop()
@@ -59,10 +59,10 @@ def drained(head: list[Chunk], rest: Iterator[Chunk]) -> Iterator[Chunk]:
 
 
 def canonical_stream(texts: Iterable[str], head_size: float, frames: list[int]) -> Iterator[str]:
-    """Yield a document, which holds no halves of surrogate pairs, in the canonical form and out of its frames.
+    """Yield a document without lone surrogates in the canonical form, and remove its frames.
 
-    Frames are looked for if one begins in the first `head_size` characters. How many characters they had together is
-    appended to `frames`.
+    Frames are removed if one begins in the first `head_size` characters; their total characters are appended to
+    `frames`.
     """
     pieces = (unicodedata.normalize("NFC", piece) for piece in cut_stream(_line_feeds(texts)))
     head = list(until(pieces, head_size))
@@ -72,11 +72,11 @@ def canonical_stream(texts: Iterable[str], head_size: float, frames: list[int]) 
 
 
 def _line_feeds(texts: Iterable[str]) -> Iterator[str]:
-    """Turn all line ends into LF and take byte-order marks off the beginning."""
+    """Convert all line ends to LF, and remove byte-order marks at the start."""
     began, held = False, ""
     for part in texts:
         text = held + part
-        held = "\r" if text.endswith("\r") else ""  # the next text may begin with the other half of the pair
+        held = "\r" if text.endswith("\r") else ""  # the next text may begin with LF
         text = text[: len(text) - len(held)].replace("\r\n", "\n").replace("\r", "\n")
         if not began:
             text = text.lstrip("\ufeff")
@@ -86,11 +86,11 @@ def _line_feeds(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _without_frames(pieces: Iterable[str], frames: list[int]) -> Iterator[str]:
-    """Take every book out of its frame; one book at a time is in memory."""
-    text, given, kept = "", 0, 0
+    """Remove the frame of every book, with one book at a time in memory."""
+    text, total, kept = "", 0, 0
     for piece in chain(pieces, [""]):
         text += piece
-        given += len(piece)
+        total += len(piece)
         while book := _first_book(text, final=not piece):
             body = without_frame(text[book])
             text = text[book.stop :]
@@ -100,11 +100,11 @@ def _without_frames(pieces: Iterable[str], frames: list[int]) -> Iterator[str]:
                 yield body
         if not FRAME_START.search(text):
             text = text[text.rfind("\n", 0, max(0, len(text) - _FRAME_LINES)) + 1 :]
-    frames.append(given - kept)
+    frames.append(total - kept)
 
 
 def _first_book(text: str, final: bool) -> slice | None:
-    """Find the first book with its frame; one whose end might go on behind the text counts only if that is final."""
+    """Find the first book with its frame; one that may continue after the text counts only if the text is `final`."""
     start = FRAME_START.search(text)
     if start is None:
         return None
