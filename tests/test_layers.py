@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "lilliput"
 # From the ground up; parts in one group do not import one another.
 LAYERS = [
-    {"beside", "errors", "files", "interrupts", "segments", "settings", "waiting", "wording"},
+    {"beside", "errors", "files", "interrupts", "lazy", "segments", "settings", "waiting", "wording"},
     {"cache", "rows"},
     {"runtime"},
     {"corpus", "tokenizers", "models", "verse"},

@@ -3,8 +3,9 @@
 A module is imported when one of its names is first used, so that sampling need not wait for code that fetches texts.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lilliput.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lilliput.corpus.document import JOINT, Corpus, Document, ReadProgress
@@ -28,31 +29,6 @@ if TYPE_CHECKING:
     from lilliput.corpus.settings import LabelKind, ReadSettings, SplitSettings
     from lilliput.corpus.splitting import Split, split
     from lilliput.corpus.word_count import count_words
-
-_MODULES = {
-    "named.data_files": ("find_file",),
-    "document": ("JOINT", "Corpus", "Document", "ReadProgress"),
-    "files.example_files": ("open_examples", "require_examples"),
-    "examples": ("END", "Example", "Examples", "shared_prompts", "shortened", "split_examples"),
-    "labels": ("label_alike", "label_documents", "mark_prompt", "unmark"),
-    "named.corpora": (
-        "CorpusInfo",
-        "fetch",
-        "known_corpora",
-        "open_corpus",
-        "open_large_corpus",
-        "open_source",
-        "read_named",
-        "read_named_validation",
-    ),
-    "files.small_texts": ("read_files",),
-    "settings": ("LabelKind", "ReadSettings", "SplitSettings"),
-    "splitting": ("Split", "split"),
-    "files.large_splits": ("LargeSplit", "divide", "require_possible_split"),
-    "files.large_texts": ("LargeText", "Survey", "is_large", "open_large", "survey"),
-    "word_count": ("count_words",),
-}
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "END",
@@ -97,8 +73,29 @@ __all__ = [
     "unmark",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(import_module(f"lilliput.corpus.{_MODULE_OF[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    "lilliput.corpus",
+    {
+        "named.data_files": ("find_file",),
+        "document": ("JOINT", "Corpus", "Document", "ReadProgress"),
+        "files.example_files": ("open_examples", "require_examples"),
+        "examples": ("END", "Example", "Examples", "shared_prompts", "shortened", "split_examples"),
+        "labels": ("label_alike", "label_documents", "mark_prompt", "unmark"),
+        "named.corpora": (
+            "CorpusInfo",
+            "fetch",
+            "known_corpora",
+            "open_corpus",
+            "open_large_corpus",
+            "open_source",
+            "read_named",
+            "read_named_validation",
+        ),
+        "files.small_texts": ("read_files",),
+        "settings": ("LabelKind", "ReadSettings", "SplitSettings"),
+        "splitting": ("Split", "split"),
+        "files.large_splits": ("LargeSplit", "divide", "require_possible_split"),
+        "files.large_texts": ("LargeText", "Survey", "is_large", "open_large", "survey"),
+        "word_count": ("count_words",),
+    },
+)

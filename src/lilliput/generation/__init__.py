@@ -3,12 +3,12 @@
 Importing this package, its filters or its sampler does not import torch: names that need it are imported on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lilliput.generation.filters import Filter
 from lilliput.generation.sampling import Sampler, Token
 from lilliput.generation.settings import SamplingSettings
+from lilliput.lazy import lazy_names
 
 if TYPE_CHECKING:
     from lilliput.generation.backends.backend import Backend, TorchBackend
@@ -33,16 +33,14 @@ __all__ = [
     "load_engine",
     "log_probabilities",
 ]
-_LATER = {
-    **dict.fromkeys(("Backend", "TorchBackend"), "backends.backend"),
-    **dict.fromkeys(("CudaGraphBackend", "can_record_steps"), "backends.cuda_graph"),
-    **dict.fromkeys(("Engine", "OnnxBackend", "load_engine"), "backends.engine"),
-    **dict.fromkeys(("generate", "log_probabilities"), "continuations"),
-    "Slots": "slots",
-}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(f"lilliput.generation.{_LATER[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    "lilliput.generation",
+    {
+        "backends.backend": ("Backend", "TorchBackend"),
+        "backends.cuda_graph": ("CudaGraphBackend", "can_record_steps"),
+        "backends.engine": ("Engine", "OnnxBackend", "load_engine"),
+        "continuations": ("generate", "log_probabilities"),
+        "slots": ("Slots",),
+    },
+)

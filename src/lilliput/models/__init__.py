@@ -4,9 +4,9 @@ Importing this package and `lilliput.models.settings` does not import torch; the
 found on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lilliput.lazy import lazy_names
 from lilliput.models.settings import GPTSettings, ModelSettings, RecurrentSettings
 
 if TYPE_CHECKING:
@@ -25,13 +25,10 @@ __all__ = [
     "count_parameters",
 ]
 
-_HOMES = {
-    **dict.fromkeys(("Cache", "Model"), "protocol"),
-    **dict.fromkeys(("build", "build_empty", "count_multiplied", "count_parameters"), "building"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"lilliput.models.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    "lilliput.models",
+    {
+        "building": ("build", "build_empty", "count_multiplied", "count_parameters"),
+        "protocol": ("Cache", "Model"),
+    },
+)
