@@ -50,7 +50,7 @@ def test_one_pass_decides_what_greedy_decoding_would_write(model: GPTSettings | 
     score = score_answers(network, known)
     writer = Writer(network, tokenizer, SampleSettings(temperature=0.0, max_tokens=9, stop=(END,)))
     written = [writer.write(example.prompt) == example.prompt + example.answer for example in EXAMPLES]
-    assert [place for place, right in enumerate(written) if not right] == list(score.wrong_places)
+    assert [index for index, right in enumerate(written) if not right] == list(score.wrong_indices)
     assert 0 < score.right < score.problems == len(EXAMPLES)
     assert score.exact_match == sum(written) / len(EXAMPLES)
     # The loss is that of the answers alone.
@@ -75,11 +75,11 @@ def test_the_size_of_the_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch
     whole = score_answers(network, known)
     for batch in (1, 4):
         parts = score_answers(network, known, batch=batch)
-        assert parts.wrong_places == whole.wrong_places
+        assert parts.wrong_indices == whole.wrong_indices
         assert math.isclose(parts.loss_nats_per_token, whole.loss_nats_per_token, rel_tol=1e-5)
     monkeypatch.setattr("lilliput.evaluation.answers.POSITIONS_AT_ONCE", 20)
     monkeypatch.setattr("lilliput.evaluation.answers.LOGITS_AT_ONCE", 50)
-    assert score_answers(network, known).wrong_places == whole.wrong_places
+    assert score_answers(network, known).wrong_indices == whole.wrong_indices
 
 
 def test_a_limit_scores_problems_from_all_over() -> None:

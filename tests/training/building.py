@@ -27,7 +27,7 @@ CPU = Runtime(torch.device("cpu"), "float32", "a test")
 
 
 class Scripted(Objective):
-    """An objective whose loss is what a function returns."""
+    """An objective whose loss is computed by a function."""
 
     def __init__(self, loss: Callable[[Network, Batch], torch.Tensor]) -> None:
         self._loss = loss

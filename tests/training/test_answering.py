@@ -1,4 +1,4 @@
-"""Runs on prompts and answers: everything that holds for texts, and what is theirs alone."""
+"""Runs on prompts with answers: the properties that they share with texts, and those that they do not."""
 
 import json
 from pathlib import Path
@@ -49,17 +49,17 @@ def test_stopped_and_continued_equals_unbroken(tmp_path: Path, options: dict[str
 
 def test_four_micro_batches_are_one_batch(tmp_path: Path) -> None:
     run(tmp_path / "run", example_recipe(**{"training.steps": 1}), text=sums())
-    known = read_examples(RunFolder(tmp_path / "run").training_tokens)
+    examples = read_examples(RunFolder(tmp_path / "run").training_tokens)
     cpu = Runtime(torch.device("cpu"), "float32", "a test")
 
     def weights(accumulation: int) -> torch.Tensor:
         settings = example_recipe(**{"training.optimizer": "sgd", "training.accumulation": accumulation}).training
         torch.manual_seed(0)
-        model = build(example_recipe(**{"model.dropout": 0.0}).model, 40, known.positions)
+        model = build(example_recipe(**{"model.dropout": 0.0}).model, 40, examples.positions)
         steps = fit(
             model,
             NextToken(),
-            ExampleBatches(known, 32, seed=1).batch,
+            ExampleBatches(examples, 32, seed=1).batch,
             build_optimizers(model, settings),
             lambda step: 1.0 if step < 3 else None,
             runtime=cpu,
@@ -184,7 +184,7 @@ def test_other_tokenizers_go_the_whole_way(tmp_path: Path, kind: str) -> None:
     assert load(tmp_path / "run").write("3+4=").startswith("3+4=")
 
 
-# What `lilliput train` is given.
+# The arguments of `lilliput train`.
 
 
 def file_of(folder: Path, name: str, examples: Examples) -> Path:
@@ -219,15 +219,15 @@ def test_files_of_ones_own_for_both_sides(tmp_path: Path) -> None:
 def test_another_file_is_measured_with_the_baseline_of_the_run(tmp_path: Path) -> None:
     run(tmp_path / "run", example_recipe(), text=sums())
     writer = load(tmp_path / "run")
-    own = evaluate_run(writer, tmp_path / "run")
-    assert own == {
+    report = evaluate_run(writer, tmp_path / "run")
+    assert report == {
         k: v
         for k, v in RunFolder(tmp_path / "run").read_json(tmp_path / "run" / "evaluation.json").items()
         if k != "step"
     }
     report = evaluate_run(writer, tmp_path / "run", str(file_of(tmp_path, "other.jsonl", sums(5))))
     assert report["problems"] == 25
-    commonest = own["baselines"]["most_frequent_answer"]["answer"]
+    commonest = report["baselines"]["most_frequent_answer"]["answer"]
     expected = sum(example.answer == commonest for example in sums(5)) / 25
     assert report["baselines"]["most_frequent_answer"] == {"answer": commonest, "exact_match": expected}
     long = file_of(tmp_path, "long.jsonl", gather("long", [Example("1+1=", "2"), Example("1" * 30, "1")]))

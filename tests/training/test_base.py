@@ -1,4 +1,4 @@
-"""A run that begins with the weights and the tokenizer of another."""
+"""A run that starts with the weights and the tokenizer of another."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def other_text() -> Corpus:
-    """A text that lacks letters of the first and has one that the first lacks."""
+    """A text without some letters of the first, and with a letter that the first lacks."""
     text = made_up_text(2000, seed=2).replace("k", "ß")
     return Corpus("other", (Document("other", text),), ())
 

@@ -1,4 +1,4 @@
-"""How a time budget is divided: what is promised, what a run makes of it, by a clock of the tests."""
+"""The division of a time budget: the promised and the actual length of a run, by a simulated clock."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ OPENING = 4.0
 
 @dataclass
 class Machine:
-    """A machine on which everything takes a known time; `slower(now)` is by how much."""
+    """A simulated machine: everything takes a fixed time, multiplied by `slower(now)`."""
 
     step: float = 0.06
     scored: float = 5e-5
@@ -51,7 +51,7 @@ class Machine:
 
 
 class Told:
-    """What a session trains on, without a model: every call takes its time."""
+    """The data of a session without a model: every call advances the clock."""
 
     window, fitted = 16, 0
 
@@ -102,7 +102,7 @@ class Outcome:
     seconds: float
     evaluations: list[float]
     shown: list[int]
-    """The steps that the run would come to, as told at each step."""
+    """The expected total number of steps, as shown at each step."""
     ended: float | None
 
 
@@ -110,7 +110,7 @@ class Outcome:
 def trained(
     parts: tuple[dict[str, Any], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Outcome]:
-    """Run a session for so many seconds on a machine; nothing is computed and nothing written."""
+    """Run a session of `seconds` on a simulated machine, without computing or writing anything."""
     monkeypatch.setattr(session.State, "save", lambda self: None)
     monkeypatch.setattr(session.State, "keep_best", lambda self: None)
     monkeypatch.setattr(session.State, "put_best", lambda self: None)
@@ -175,10 +175,10 @@ def test_the_steps_done_are_within_a_fifth_of_those_promised(
 ) -> None:
     machine = Machine(max(0.06, seconds / 500) / speed, 5e-5 / speed, 2e-4 / speed, 0.8 / speed, 0.2)
     steps, end = promised(machine, seconds)
-    found = trained(machine, seconds)
-    assert found.steps == pytest.approx(steps, rel=0.2, abs=3)
-    assert found.seconds <= 1.02 * end
-    assert found.shown[min(12, found.steps - 1)] == pytest.approx(found.steps, rel=0.2, abs=3)
+    outcome = trained(machine, seconds)
+    assert outcome.steps == pytest.approx(steps, rel=0.2, abs=3)
+    assert outcome.seconds <= 1.02 * end
+    assert outcome.shown[min(12, outcome.steps - 1)] == pytest.approx(outcome.steps, rel=0.2, abs=3)
 
 
 @pytest.mark.parametrize("seconds", [30, 60, 180, 600])
@@ -197,40 +197,40 @@ def test_the_worst_moment_to_become_slower_costs_a_bounded_time(
         trained(Machine(seconds / 500, slower=lambda now, at=at: 2.0 if now > at * seconds else 1.0), seconds).seconds
         for at in (0.8, 0.85, 0.9, 0.95)
     ]
-    # What is set aside for the last evaluation, the final evaluation and the end takes twice as long.
+    # The reserved time for the last evaluation, the final evaluation and the end doubles.
     assert max(late) <= 1.15 * seconds
 
 
 def test_the_first_evaluation_comes_after_a_share_of_the_training(trained: Callable[..., Outcome]) -> None:
     machine = Machine(step=0.2, scored=1e-5, beside=0.1)
-    found = trained(machine, 120)
+    outcome = trained(machine, 120)
     opening = OPENING + MEASURED * (machine.scored + machine.reported)
-    assert len(found.evaluations) == 10
-    assert found.evaluations[0] - opening == pytest.approx((found.evaluations[-1] - opening) / 10, rel=0.1)
+    assert len(outcome.evaluations) == 10
+    assert outcome.evaluations[0] - opening == pytest.approx((outcome.evaluations[-1] - opening) / 10, rel=0.1)
 
 
 def test_looks_on_the_way_take_a_tenth_of_the_training(trained: Callable[..., Outcome]) -> None:
     machine = Machine(beside=3.0)
-    found = trained(machine, 120)
-    assert 1 < len(found.evaluations) < 6
-    assert (len(found.evaluations) - 1) * 3.4 < 1.1 * EVALUATIONS_SHARE * 110
+    outcome = trained(machine, 120)
+    assert 1 < len(outcome.evaluations) < 6
+    assert (len(outcome.evaluations) - 1) * 3.4 < 1.1 * EVALUATIONS_SHARE * 110
 
 
 def test_time_is_set_aside_for_what_the_final_evaluation_does_beside_scoring(trained: Callable[..., Outcome]) -> None:
     machine = Machine(alone=4.0)
     steps, _ = promised(machine, 60)
-    found = trained(machine, 60)
-    assert found.steps == pytest.approx(steps, rel=0.1)
-    assert found.seconds <= 60
+    outcome = trained(machine, 60)
+    assert outcome.steps == pytest.approx(steps, rel=0.1)
+    assert outcome.seconds <= 60
 
 
 def test_the_steps_between_looks_may_be_given(trained: Callable[..., Outcome]) -> None:
     settings = {"training.evaluate_every": 100}
     machine = Machine()
     steps, _ = promised(machine, 60, **settings)
-    found = trained(machine, 60, **settings)
-    assert found.steps == pytest.approx(steps, rel=0.1)
-    assert len(found.evaluations) == found.steps // 100 + 1
+    outcome = trained(machine, 60, **settings)
+    assert outcome.steps == pytest.approx(steps, rel=0.1)
+    assert len(outcome.evaluations) == outcome.steps // 100 + 1
 
 
 def test_the_final_evaluation_takes_what_time_is_left_for() -> None:
@@ -260,10 +260,10 @@ def test_a_schedule_by_the_clock_begins_with_the_first_step() -> None:
     budget.opening_seconds = 27.0
     assert budget.progress(0) == 0
     now[0] += 15.0
-    assert budget.progress(3) == pytest.approx(0.5)  # of the 30 seconds that are left, less three for closing
+    assert budget.progress(3) == pytest.approx(0.5)  # of the remaining 30 seconds less 3 for closing
     now[0] += 15.0
     assert budget.over(3)
-    assert not budget.over(0)  # one step at least
+    assert not budget.over(0)  # at least one step
     assert budget.seconds_left(3, 1.0) == 0.0
 
 

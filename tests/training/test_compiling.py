@@ -1,4 +1,4 @@
-"""Compiled blocks: faster code for the same model, in all processes of a workers, while training only."""
+"""Compiled blocks: faster code for the same model, in all processes, during training only."""
 
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,19 @@ def test_compiled_blocks_learn_the_same_in_two_processes_and_in_one() -> None:
     options = {"model.dropout": 0.0, "training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1}
     options |= {"model.ngrams": 3, "model.ngram_rows": 64, "model.counts": True, "model.ensemble": 2}
     pools = [WorkerPool(2), Alone(), Alone()]
-    found = [
+    models = [
         fitted(recipe(**options | {"training.compile": compiled}), workers=workers)[0]
         for workers, compiled in zip(pools, (True, True, False), strict=True)
     ]
     assert not any(workers.lost for workers in pools)
-    for model in found[:2]:
+    for model in models[:2]:
         assert all(block.compiled for block in model.modules() if isinstance(block, Block))
-        assert torch.allclose(weights(model), weights(found[2]), atol=1e-5)
+        assert torch.allclose(weights(model), weights(models[2]), atol=1e-5)
 
 
 @pytest.mark.slow
 def test_a_compiled_run_that_was_stopped_and_continued_equals_an_unbroken_one(tmp_path: Path) -> None:
-    # With dropout, whose random numbers the compiled code draws in its own way.
+    # With dropout: the compiled code draws other random numbers.
     events = run(tmp_path / "whole", recipe(**COMPILED))
     assert Note("the model is compiled") in events
     assert finished(run(tmp_path / "halves", recipe(**COMPILED), stop=stop_after(7))).interrupted

@@ -23,8 +23,8 @@ def measured(request):
 def test_the_baselines_of_a_part_are_those_of_its_pieces(measured):
     learned, text, tokenizer, ids, facts = measured
     stretches = pieces(targets_of(len(ids)), WINDOW, LIMIT)
-    found = baselines_on_part(facts, targets_of(len(ids)), stretches)["ngram"]
-    # Counted by another way: each target's own characters, at the order that is best for the whole text.
+    on_part = baselines_on_part(facts, targets_of(len(ids)), stretches)["ngram"]
+    # Counted in another way: the characters of each target, at the best order for the whole text.
     nats = -NgramModel.fit(learned, facts["baselines"]["ngram"]["order"]).log_probabilities(text)
     nats[0] = 0
     per_target = 0.0
@@ -33,18 +33,18 @@ def test_the_baselines_of_a_part_are_those_of_its_pieces(measured):
         stop = len(tokenizer.decode(ids[: stretch.stop + 1].tolist()))
         per_target += nats[start:stop].sum() / sum(map(len, stretches))
     expected = facts["baselines"]["ngram"]["bits_per_character"] * per_target / (nats.sum() / (len(ids) - 1))
-    assert found["bits_per_character"] == pytest.approx(expected, rel=1e-3)
-    assert found["sampled_share"] == pytest.approx(sum(map(len, stretches)) / (len(ids) - 1), abs=1e-4)
-    assert found["bits_per_character"] != facts["baselines"]["ngram"]["bits_per_character"]
+    assert on_part["bits_per_character"] == pytest.approx(expected, rel=1e-3)
+    assert on_part["sampled_share"] == pytest.approx(sum(map(len, stretches)) / (len(ids) - 1), abs=1e-4)
+    assert on_part["bits_per_character"] != facts["baselines"]["ngram"]["bits_per_character"]
 
 
 def test_all_pieces_together_are_the_whole(measured):
     *_, ids, facts = measured
     grid = cut(targets_of(len(ids)), facts["pieces"]["targets"])
-    found = baselines_on_part(facts, targets_of(len(ids)), grid)
+    on_part = baselines_on_part(facts, targets_of(len(ids)), grid)
     for name in ("ngram", "ppmd"):
         whole = facts["baselines"][name]["bits_per_character"]
-        assert found[name]["bits_per_character"] == pytest.approx(whole, abs=1e-4)
+        assert on_part[name]["bits_per_character"] == pytest.approx(whole, abs=1e-4)
 
 
 def test_what_has_no_pieces_says_that_it_was_measured_on_all(measured):
@@ -68,15 +68,15 @@ def test_segments_are_measured_as_texts_of_their_own(measured):
     targets = targets_of(len(ids), starts)
     grid = cut(targets, facts["pieces"]["targets"])
     assert all(len(costs) == len(grid) for costs in facts["pieces"]["costs"].values())
-    found = baselines_on_part(facts, targets, grid)
+    on_part = baselines_on_part(facts, targets, grid)
     for name in ("ngram", "ppmd"):
-        assert found[name]["bits_per_character"] == pytest.approx(
+        assert on_part[name]["bits_per_character"] == pytest.approx(
             facts["baselines"][name]["bits_per_character"], abs=1e-4
         )
-        assert found[name]["sampled_share"] == 1
+        assert on_part[name]["sampled_share"] == 1
     part = baselines_on_part(facts, targets, pieces(targets, WINDOW, LIMIT))["ngram"]
     assert part["sampled_share"] < 1
-    # Its own characters, counted by another way: each segment begins without a context.
+    # Its characters, counted in another way: each segment starts without a context.
     order = facts["baselines"]["ngram"]["order"]
     costs = sum(
         ngram_baseline(learned, part, order, starts=((0, 2000), (0,))).losses[-1] * (len(part) - 1) for part in texts

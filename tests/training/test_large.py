@@ -1,4 +1,4 @@
-"""A text that is read as a stream gives the run that it would give if it were read at once."""
+"""A text read as a stream gives the same run as the text read at once."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def assert_same_run(tmp_path: Path) -> None:
-    """Compare the runs of a text that was read at once and of the same text as a stream."""
+    """Compare the runs of a text read at once and of the same text as a stream."""
     folders = [RunFolder(tmp_path / name) for name in ("whole", "streamed")]
     for name in ("training_tokens", "validation_tokens"):
         one, other = (np.load(getattr(folder, name)) for folder in folders)
@@ -79,14 +79,14 @@ def test_a_broken_off_preparation_goes_on_where_it_was(
     settings = recipe(**KINDS["bpe"])
     stages: list[tuple[str, int]] = []
 
-    def stop_halfway(what: str, done: int, total: int) -> None:
-        stages.append((what, done))
-        if what == "tokenising" and done > total / 2:
+    def stop_halfway(stage: str, done: int, total: int) -> None:
+        stages.append((stage, done))
+        if stage == "tokenising" and done > total / 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "run", settings, text=open_large([text]), preparing=stop_halfway)
-    assert {what for what, _ in stages} == {"reading", "tokenising"}
+    assert {stage for stage, _ in stages} == {"reading", "tokenising"}
     halfway = stages[-1][1]
     assert not (tmp_path / "run" / "facts.json").exists()
     assert (tmp_path / "run" / ".part").is_dir()
@@ -96,8 +96,8 @@ def test_a_broken_off_preparation_goes_on_where_it_was(
 
     monkeypatch.setattr("lilliput.training.data.prepare.train_tokenizer", refuse)
     stages.clear()
-    events = run(tmp_path / "run", settings, text=open_large([text]), preparing=lambda *told: stages.append(told[:2]))
-    assert min(done for what, done in stages if what == "tokenising") > halfway
+    events = run(tmp_path / "run", settings, text=open_large([text]), preparing=lambda *row: stages.append(row[:2]))
+    assert min(done for stage, done in stages if stage == "tokenising") > halfway
     assert finished(events).step == 12
     assert not (tmp_path / "run" / ".part").exists()
     assert not list((tmp_path / "run").glob("beginning*"))
@@ -108,8 +108,8 @@ def test_a_broken_off_preparation_goes_on_where_it_was(
 
 
 def test_what_was_begun_for_another_text_is_not_used(tmp_path: Path, text: Path) -> None:
-    def stop(what: str, done: int, total: int) -> None:
-        if what == "tokenising":
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage == "tokenising":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""A step that goes wrong: noticed, undone, gone around; and memory that is not enough."""
+"""Bad steps are detected, rolled back and replaced; and running out of memory."""
 
 import json
 import math
@@ -29,14 +29,14 @@ def detector_after(losses: list[float]) -> tuple[SpikeDetector, list[str | None]
 
 
 def noisy(steps: int, noise: float = 0.3) -> list[float]:
-    """Losses as they fall in training, from 6 to 2, with noise."""
+    """Losses that fall from 6 to 2, with noise."""
     draw = np.random.default_rng(0)
     return [2 + 4 * math.exp(-step / 20) + noise * float(draw.standard_normal()) for step in range(steps)]
 
 
 def test_noise_and_falling_losses_are_no_trouble():
-    _, found = detector_after(noisy(2000))
-    assert not any(found)
+    _, reasons = detector_after(noisy(2000))
+    assert not any(reasons)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_a_leap_that_stays_is_trouble_and_one_odd_batch_is_none():
         assert detector.check(detector.mean, 1.0) is None
         assert detector.high == 0
         before = (detector.seen, detector.mean, detector.deviation)
-    found = [detector.check(9.0, 1.0) for _ in range(STAYS)]
-    assert found == [None] * (STAYS - 1) + [f"the training loss jumped from {detector.mean:.2f} to 9.00"]
+    reasons = [detector.check(9.0, 1.0) for _ in range(STAYS)]
+    assert reasons == [None] * (STAYS - 1) + [f"the training loss jumped from {detector.mean:.2f} to 9.00"]
 
 
 def test_a_leap_is_not_told_before_there_is_a_mean():
@@ -87,15 +87,15 @@ def test_a_leap_is_not_told_before_there_is_a_mean():
 def test_a_loss_that_stays_above_its_first_value_or_above_guessing_is_trouble_at_any_step(first):
     detector = SpikeDetector(uniform=4.63)
     worse = [first, first + 0.1, first + 0.2, *[13.3] * WORSE_STAYS]
-    found = [detector.check(loss, 1.0) for loss in worse]
-    assert not any(found[:-1])
-    assert found[-1] == "the network's loss stays at 13.30, worse than at its first step or than guessing"
-    # One that begins above guessing may stay there until it has been below once.
+    reasons = [detector.check(loss, 1.0) for loss in worse]
+    assert not any(reasons[:-1])
+    assert reasons[-1] == "the network's loss stays at 13.30, worse than at its first step or than guessing"
+    # A loss that starts above guessing may stay there until it has been below once.
     detector = SpikeDetector(uniform=4.63)
     assert not any(detector.check(5.2, 1.0) for _ in range(100))
     assert not any(detector.check(loss, 1.0) for loss in noisy(100, 0.0))
-    found = [detector.check(detector.mean + 0.1, 1.0) for _ in range(2000)]  # too slow to be a leap
-    assert any(found)
+    reasons = [detector.check(detector.mean + 0.1, 1.0) for _ in range(2000)]  # too slow for a spike
+    assert any(reasons)
     assert detector.mean < 5.2
 
 
@@ -115,7 +115,7 @@ def test_what_an_earlier_version_knew_is_enough_to_go_on() -> None:
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, is_bad, spoilt=math.nan) -> list[int]:
-    """Spoil the loss of the calls for which `is_bad(number of the call)`; return the list of all calls' batches."""
+    """Spoil the loss of each call with `is_bad(number of the call)`; return the list of the batches of all calls."""
     seen: list[int] = []
 
     def objective(model: Model, batch: Batch) -> Tensor:
@@ -154,7 +154,7 @@ def test_a_bad_step_is_undone_and_its_batch_left_out(tmp_path: Path, monkeypatch
 
 
 def test_a_leap_is_undone_from_where_it_began_and_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Steps 39 to 41 leap; at 40 an evaluation is due, which waits until that is known.
+    # Steps 39 to 41 are a spike; the evaluation due at step 40 waits until that is detected.
     spoil(monkeypatch, lambda call, seen: 38 <= call <= 40, spoilt=40.0)
     events = run(tmp_path / "run", recipe(**{"training.steps": 48, "training.evaluate_every": 10}))
     (note,) = [event.text for event in events if isinstance(event, Note) and "going back" in event.text]

@@ -1,4 +1,4 @@
-"""A run that was stopped and continued equals one that was not, to the bit."""
+"""A continued run equals an uninterrupted one, to the bit."""
 
 import json
 import shutil
@@ -159,7 +159,7 @@ def test_a_broken_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> Non
 def test_falling_back_in_a_run_that_was_made_longer_says_what_that_changes(
     tmp_path: Path, schedule: str, same: bool
 ) -> None:
-    """Steps 9 to 12 were taken by the schedule of a run of 12 steps, and are taken again by that of one of 16."""
+    """Steps 9 to 12 followed the schedule of a run of 12 steps; repeat them with the schedule of 16 steps."""
     options = {"training.schedule": schedule, "training.warmup": 0.0}
     run(tmp_path / "whole", recipe(**options))
     shutil.copytree(tmp_path / "whole", tmp_path / "run")

@@ -1,4 +1,4 @@
-"""What cannot fit into this machine's memory is refused before anything is allocated or written."""
+"""Recipes that cannot fit into memory are refused before anything is allocated or written."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ import torch
 from lilliput.errors import RecipeError, RunError
 from lilliput.models import build, count_parameters
 from lilliput.planning.forecast import forecast
-from lilliput.training.sizes import memory_told
+from lilliput.training.sizes import memory_errors
 from lilliput.training.train import train
 from tests.training.building import corpus, recipe
 
@@ -59,9 +59,9 @@ def test_the_least_is_a_little_less_than_what_there_is(settings: dict[str, Any])
 
 def test_an_allocation_that_fails_is_one_line() -> None:
     for error in (MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")):
-        with pytest.raises(RunError, match="out of memory: this model does not fit"), memory_told():
+        with pytest.raises(RunError, match="out of memory: this model does not fit"), memory_errors():
             raise error
-    with pytest.raises(RuntimeError, match="another"), memory_told():
+    with pytest.raises(RuntimeError, match="another"), memory_errors():
         raise RuntimeError("another")
 
 
@@ -70,8 +70,8 @@ def test_no_more_is_allocated_than_is_free(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("lilliput.runtime._free_memory", lambda: 200 << 20)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     for processes, fits, too_large in ((1, 100 << 20, 400 << 20), (4, 20 << 20, 150 << 20)):
-        with memory_told(processes):
+        with memory_errors(processes):
             torch.empty(fits, dtype=torch.uint8)
-        with pytest.raises(RunError, match="out of memory: this model does not fit"), memory_told(processes):
+        with pytest.raises(RunError, match="out of memory: this model does not fit"), memory_errors(processes):
             torch.empty(too_large, dtype=torch.uint8)
         torch.empty(too_large, dtype=torch.uint8)

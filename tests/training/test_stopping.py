@@ -1,4 +1,4 @@
-"""However a run is stopped from outside, what was done is saved, and nothing that is half done."""
+"""However a run is stopped from outside, it saves the finished steps and no half-finished one."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tests.training.test_resume import assert_equal_runs
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that nothing stopped."""
+    """An uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     run(folder, recipe())
     return folder
@@ -33,7 +33,7 @@ def saved(folder: Path) -> int:
 @pytest.mark.parametrize("step", [3, 8, 12])
 def test_a_loop_that_is_left_saves(tmp_path: Path, whole: Path, kind: type[Event], step: int) -> None:
     if kind is not Stepped and step == 3:
-        step = 4  # the first step after which there is a look
+        step = 4  # the first step with an evaluation
     with pytest.raises(ValueError, match="the caller"):
         for event in train(recipe(), corpus(), None, tmp_path / "run"):
             if isinstance(event, kind) and event.step == step:  # type: ignore[attr-defined]
@@ -46,8 +46,8 @@ def test_a_loop_that_is_left_saves(tmp_path: Path, whole: Path, kind: type[Event
 @pytest.mark.parametrize(
     ("owner", "name", "kept"),
     [
-        (Alone, "accumulate", 5),  # the weights are still those of the step before
-        (torch.optim.AdamW, "step", 4),  # and here nobody knows which they are
+        (Alone, "accumulate", 5),  # the weights are still those of the previous step
+        (torch.optim.AdamW, "step", 4),  # the weights may be those of either step
         (Session, "_record", 6),
         (Session, "_sample", 4),
     ],

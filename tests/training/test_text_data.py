@@ -1,4 +1,4 @@
-"""One long text: what is learnt from it, and what is set aside of it."""
+"""A long text: the part to learn from, and the part set aside."""
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ WINDOW, MEMORY = 64, 100
 
 
 def training_data(tokens: int, fits: bool = True) -> TextData:
-    """A text in which every token is its place."""
-    places = np.arange(tokens, dtype=np.uint32)
-    return TextData(train("char", "any"), places, places[:100], {}, WINDOW, fits)
+    """A text in which every token is its position."""
+    positions = np.arange(tokens, dtype=np.uint32)
+    return TextData(train("char", "any"), positions, positions[:100], {}, WINDOW, fits)
 
 
 @pytest.mark.parametrize(("tokens", "aside"), [(2_000, 125), (50_000, 2_048), (1_000_000, ASIDE)])
@@ -39,10 +39,10 @@ def test_the_end_of_the_text_is_set_aside_with_what_stands_before(tokens: int, a
 def test_of_segments_the_ends_of_several_are_set_aside_and_nothing_reaches_over_a_border(
     lengths: list[int], aside: int
 ) -> None:
-    places = np.arange(sum(lengths), dtype=np.uint32)
+    positions = np.arange(sum(lengths), dtype=np.uint32)
     numbers = torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths))
     starts = (starts_of(lengths), [0])
-    text = TextData(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)
+    text = TextData(train("char", "any"), positions, positions[:100], {}, WINDOW, True, starts)
     kept: set[int] = set()
     used: set[int] = set()
     for part in text.aside(5, MEMORY):
@@ -62,9 +62,9 @@ def test_of_segments_the_ends_of_several_are_set_aside_and_nothing_reaches_over_
 
 def test_what_is_set_aside_lies_where_the_counts_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_data, "MOST_TOKENS", 20_000)
-    places = np.arange(60_000, dtype=np.uint32)
+    positions = np.arange(60_000, dtype=np.uint32)
     starts = (list(range(0, 60_000, 3_000)), [0])
-    text = TextData(train("char", "any"), places, places[:100], {}, WINDOW, True, starts)
+    text = TextData(train("char", "any"), positions, positions[:100], {}, WINDOW, True, starts)
     assert min(int(batch.inputs_BT.min()) for batch in text.aside(5, MEMORY)) >= 40_000
 
 

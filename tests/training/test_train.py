@@ -91,7 +91,7 @@ def test_a_run_tells_what_it_does_and_its_folder_is_complete(tmp_path: Path) -> 
 
 
 def test_the_final_evaluation_is_that_of_the_best_weights(tmp_path: Path) -> None:
-    # A rate far too high at the end: the last weights are not the best.
+    # The rate is far too high at the end, so the last weights are not the best.
     options = {"training.schedule": "constant", "training.optimizer": "sgd", "training.learning_rate": 0.5}
     events = run(tmp_path / "run", recipe(**options | {"training.steps": 40, "training.clip": 100.0}))
     looks = [event for event in events if isinstance(event, Evaluated)]
@@ -116,7 +116,7 @@ def test_figures_of_a_shorter_run_do_not_outlive_it(tmp_path: Path) -> None:
     finished(run(tmp_path / "run", recipe()))
     evaluation = tmp_path / "run" / "evaluation.json"
     assert evaluation.exists()
-    run(tmp_path / "run", recipe())  # nothing is left to do
+    run(tmp_path / "run", recipe())  # the run is finished
     assert evaluation.exists()
     longer = recipe(**{"training.steps": 400})
     for event in train(longer, corpus(), None, tmp_path / "run"):
@@ -309,7 +309,7 @@ def test_the_network_alone_is_measured_beside_the_whole_on_the_same_tokens(tmp_p
     total, scored = score_tokens(network, validation, 16, "separate")
     assert best["network_validation_loss"] == pytest.approx(total / scored, abs=1e-4)
     assert best["network_validation_loss"] > best["validation_loss"] + 0.1
-    # What is learnt is measured in the same state, over as many tokens, always the same ones.
+    # The training loss is measured in the same state, over as many tokens, always the same ones.
     aside = len(training) // 16
     learnt, count = score_tokens(network, training[:-aside], 16, "separate", limit=scored)
     assert best["network_training_loss"] == pytest.approx(learnt / count, abs=1e-4)

@@ -1,4 +1,4 @@
-"""Several processes at one step: what they learn together is what one learns alone."""
+"""Several processes share a step, and learn the same as one process."""
 
 import os
 import signal
@@ -45,13 +45,13 @@ MODELS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("options", MODELS.values(), ids=MODELS.keys())
 def test_processes_learn_what_one_learns_that_takes_all_their_shares(options: dict[str, Any]) -> None:
-    # Adam would make much of gradients that differ in rounding only.
+    # Adam would amplify the rounding differences of small gradients.
     small = recipe(**({"training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1} | options))
     together, losses = fitted(small, workers=WorkerPool(3))
     single, expected = fitted(small, workers=Alone(3))
     assert losses == pytest.approx(expected, rel=1e-5)
     assert torch.allclose(weights(together), weights(single), atol=1e-5)
-    # The shards differ in their dropout, so one shard would not have learnt the same.
+    # The shards differ in their dropout, so a single shard would learn something else.
     assert not torch.allclose(weights(together), weights(fitted(small)[0]), atol=1e-5)
 
 
@@ -76,11 +76,11 @@ def test_each_share_of_a_step_has_a_dropout_of_its_own() -> None:
 
 def test_without_dropout_the_shards_change_nothing() -> None:
     small = recipe(**{"training.batch": 5, "model.dropout": 0.0, "training.optimizer": "sgd"})
-    found = [
+    trained_weights = [
         weights(fitted(small, workers=workers)[0]) for workers in (Alone(), Alone(2), WorkerPool(2), WorkerPool(5))
     ]
-    for other in found[1:]:
-        assert torch.allclose(found[0], other, atol=1e-5)
+    for other in trained_weights[1:]:
+        assert torch.allclose(trained_weights[0], other, atol=1e-5)
 
 
 def test_the_processes_use_the_number_format_of_the_run() -> None:

@@ -2,7 +2,7 @@
 
 An answer is right if greedy decoding produces it, including its end token. That is the case exactly if each of its
 tokens is the most likely one after the true tokens before it: while all tokens are right, the generated text *is* the
-true beginning, and at the first token that is not the most likely one it diverges. So one forward pass over the true
+true prefix, and at the first token that is not the most likely one it diverges. So one forward pass over the true
 answers decides, without generating any. The comparison uses tokens: if a vocabulary can spell an answer in several
 ways, the tokenizer's spelling counts. The loss is the mean over the tokens of the answers and their ends.
 
@@ -42,7 +42,7 @@ class AnswerScore:
     right: int
     problems: int
     sampled_share: float
-    wrong_places: tuple[int, ...]
+    wrong_indices: tuple[int, ...]
     """The indices of the examples with a wrong answer."""
 
     @property

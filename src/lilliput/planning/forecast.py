@@ -25,7 +25,7 @@ from lilliput.training.budget import Budget, Costs
 from lilliput.training.data.prepare import Measure, Source, open_training_data, prepare
 from lilliput.training.data.training_data import TrainingData
 from lilliput.training.evaluator import measure_costs
-from lilliput.training.sizes import memory_told, require_memory
+from lilliput.training.sizes import memory_errors, require_memory
 from lilliput.training.workers.pool import worker_count, workers_for
 
 LARGE_SECONDS_A_MILLION = 0.25
@@ -86,7 +86,7 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
     if isinstance(part, Corpus) and large:
         recipe = _splittable(recipe, part)
     try:
-        with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_told(worker_count(recipe)):
+        with tempfile.TemporaryDirectory(prefix="lilliput-plan-") as folder, memory_errors(worker_count(recipe)):
             training_data, throughput, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
     except OSError as error:
         raise RunError(

@@ -26,8 +26,8 @@ LEAST_SCORED = 8192
 SAMPLE_SHARE = 0.003
 """Share of the budget for one sample during training."""
 CLOSING_SECONDS, CLOSING_SHARE = 3.0, 0.15
-"""What is left to do after the final evaluation, curves, tables and the end of the process, and the most of the budget
-to set aside for it."""
+"""Seconds reserved for the work after the final evaluation (curves, tables, the end of the process), and the maximum
+share of the budget for it."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Costs:
     """`scored` at the time when `reported` was measured; 0 if unchanged."""
 
     def measured(self, scored: float, beside: float) -> "Costs":
-        """Return the costs after an evaluation that took so long; if the machine is slower now, the final one will be.
+        """Return the costs after an evaluation with these times; on a slower machine, the final one costs more too.
 
-        A faster one promises nothing: an evaluation takes half a second, and the machine may be busy again at the end.
+        A faster one does not lower the cost: an evaluation takes half a second, and the machine may be busy at the end.
         """
         first = self.scored_at_first or self.scored
         before, now = (max(1.0, seconds / first) if first else 1.0 for seconds in (self.scored, scored))
@@ -75,7 +75,7 @@ class Budget:
         self.steps = None if settings.steps is None else settings.steps * rounds
         self.seconds = None if settings.minutes is None else settings.minutes * 60 * rounds
         self.opening_seconds = 0.0
-        """Seconds of preparation before the first step, where the schedule starts."""
+        """Seconds of preparation before the first step, at which the schedule starts."""
         self.ended: float | None = None
         """The length in seconds that an earlier session completed."""
         self.costs = Costs()

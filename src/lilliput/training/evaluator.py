@@ -15,8 +15,8 @@ from lilliput.training.data.training_data import MEASURED, Sample, TrainingData,
 from lilliput.writer import Writer
 
 FITTING, SAMPLING = 1.5, 8_000
-"""What an evaluation does beside scoring, by the targets that could be scored meanwhile: for each that something is
-fitted to, and for a sample and a checkpoint. It holds until the first evaluation, which is timed."""
+"""The time of an evaluation's other work, in scored targets: per target that the gate is fitted on, and for a sample
+and a checkpoint. This is an estimate until the first evaluation is timed."""
 
 
 class Evaluator:
@@ -32,7 +32,7 @@ class Evaluator:
         self._rows = rows
 
     def calibrate(self) -> None:
-        """Fit the gate, if the model has one, on the text that is set aside for it."""
+        """Fit the gate, if the model has one, on the text set aside for it."""
         model = self._writer.model
         with self._runtime.autocast():
             model.calibrate(self._training_data.aside(self._rows, model.memory))
@@ -59,7 +59,7 @@ class Evaluator:
 def measure_costs(training_data: TrainingData, model: Model, runtime: Runtime) -> Costs:
     """Time parts of an evaluation during training and of the final one (single precision); estimate the rest."""
     with runtime.autocast():
-        training_data.validate(model, 1)  # what is slow the first time only
+        training_data.validate(model, 1)  # the first call is slower
         started = time.monotonic()
         scored = training_data.validate(model, MEASURED).scored
         seconds = (time.monotonic() - started) / scored
@@ -76,7 +76,7 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Evaluate a run on all its held-out data, or on another text or file of prompts, beside the baselines.
 
-    `settings` say how to read that text; `note` gets lines about the reading.
+    `settings` are used to read that text; `note` gets messages about the reading.
 
     Raises CorpusError if the text cannot be read or is too short, RunError if the run's files are broken.
     """

@@ -39,7 +39,7 @@ class Started:
     baselines: dict[str, Any]
     characters_per_token: float | None
     training_problems: int | None = None
-    """Prompts with their answers, where it is these that are learnt."""
+    """Number of prompts with answers; None for a run on a text."""
     validation_problems: int | None = None
 
 
@@ -74,7 +74,7 @@ class Stepped:
     tokens_per_second: float
     seconds_left: float | None
     steps: int
-    """What the whole run comes to at the present speed."""
+    """Number of steps of the whole run at the current speed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ from lilliput.training.workers.protocol import Workers
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The result of a step, the `number`-th one; `loss` is the mean over its weighted targets, in nats."""
+    """The result of step `number`; `loss` is the mean over its weighted targets, in nats."""
 
     number: int
     loss: Tensor
     norm: Tensor
-    """Of the gradient before clipping; with a loss scaler that overflowed, not finite."""
+    """Norm of the gradient before clipping; not finite if the loss scaler overflowed."""
     rate_factor: float
     tokens: int
     accumulation: int

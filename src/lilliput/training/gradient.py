@@ -33,7 +33,7 @@ class Scaler:
         for part in optimizers.parts:
             self._scaler.unscale_(part)
         norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
-        # A look at the norm makes a GPU wait; on a processor it saves going through all gradients for nothing.
+        # Reading the norm makes a GPU wait; on a CPU it saves a needless pass over all gradients.
         if clip and (norm.device.type != "cpu" or not norm <= clip):
             nn.utils.clip_grads_with_norm_(parameters, clip, norm)
         # Each optimiser's own check sees the overflows of its parameters only.
@@ -74,10 +74,10 @@ def accumulate(
 
 
 def trained(model: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters that are learnt by their gradients, in the order of the model."""
+    """Return the parameters that have gradients, in the order of the model."""
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether an error means out of memory; on a CPU there is no separate class for it."""
+    """Return whether an error means out of memory; on a CPU there is no separate class for it."""
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

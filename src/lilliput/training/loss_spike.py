@@ -47,12 +47,12 @@ class SpikeDetector:
 
     @classmethod
     def restored(cls, state: Mapping[str, Any], vocabulary: int) -> "SpikeDetector":
-        """Return the detector of a checkpoint, which for the beginning and in earlier versions knows less."""
+        """Return the detector saved in a checkpoint; that of step 0 or of an earlier version lacks some values."""
         return cls(**({"uniform": math.log(vocabulary)} | dict(state)))
 
     @property
     def doubtful(self) -> int:
-        """Return how many of the latest steps may turn out to have gone wrong."""
+        """Return the number of latest steps that may turn out to be bad."""
         return max(self.high, self.worse)
 
     def check(self, loss: float, norm: float | None) -> str | None:
@@ -75,7 +75,7 @@ class SpikeDetector:
             return f"the training loss jumped from {self.mean:.2f} to {loss:.2f}" if self.high >= STAYS else None
         self.high = 0
         self.seen += 1
-        share = max(MEMORY, 1 / self.seen)  # at first the plain mean
+        share = max(MEMORY, 1 / self.seen)  # first the plain mean
         self.mean += share * distance
         self.deviation += share * (abs(distance) - self.deviation) if self.seen > 1 else 0.0
         if self.mean < self.uniform:  # the first values of some networks are above it
@@ -84,7 +84,7 @@ class SpikeDetector:
 
 
 class LossSpike(Exception):
-    """A step went wrong; `step` counts from 1."""
+    """Training failed at a step; `step` counts from 1."""
 
     def __init__(self, step: int, reason: str) -> None:
         super().__init__(reason)

@@ -23,13 +23,13 @@ class MetricsLog:
     def __init__(self, recorder: Recorder, detector: SpikeDetector, scaled: bool) -> None:
         self._recorder = recorder
         self._detector = detector
-        self._scaled = scaled  # the loss scaler leaves out steps with an infinite gradient by itself
+        self._scaled = scaled  # the loss scaler skips steps with an infinite gradient
         self._waiting: list[tuple[dict[str, Any], Tensor]] = []
         self._rows: list[dict[str, Any]] = []
         self._flushed = time.monotonic()
 
     def step(self, row: dict[str, Any], loss: Tensor, norm: Tensor) -> None:
-        """Log a step. Raises LossSpike if it, or an earlier step that was not checked yet, went wrong."""
+        """Log a step. Raises LossSpike if it, or an earlier step that was not checked yet, is bad."""
         self._waiting.append((row, torch.stack([loss, norm])))
         if loss.device.type == "cpu":
             self._check()
@@ -42,7 +42,7 @@ class MetricsLog:
         self._recorder.metrics([row])
 
     def flush(self) -> None:
-        """Write the waiting rows. Raises LossSpike at the first step that went wrong."""
+        """Write the waiting rows. Raises LossSpike at the first bad step."""
         self._check()
         self._recorder.metrics(self._rows)
         self._rows = []
@@ -56,7 +56,7 @@ class MetricsLog:
         for (row, _), (loss, norm) in zip(waiting, values, strict=True):
             reason = self._detector.check(loss, None if self._scaled else norm)
             if reason is not None:
-                # A leap, or a loss that stays too high, began some steps ago.
+                # A spike, or a loss that stays too high, began some steps ago.
                 raise LossSpike(row["step"] - max(0, self._detector.doubtful - 1), reason)
             row["loss"], row["gradient_norm"] = loss, round(norm, 5) if math.isfinite(norm) else None
             self._rows.append(row)

@@ -37,9 +37,9 @@ from lilliput.training.workers.protocol import Workers
 from lilliput.writer import Writer
 
 SAVE_SECONDS = 300
-"""The most work that a crash can lose."""
+"""Seconds between checkpoints: the most work that a crash can lose."""
 ELSEWHERE = 1 << 30
-"""Added to the number of a failed step, it gives the number of its replacement batch."""
+"""Added to the number of a failed step to get the number of its replacement batch."""
 
 
 class Session:
@@ -64,7 +64,7 @@ class Session:
         self.training_data = training_data
         self.stop = stop
         self.notes: list[str] = []
-        self.told = {"instability"}  # a rollback has its own note
+        self.reported = {"instability"}  # a rollback has its own note
         self.model = self._first_model()
         self.runtime = training_runtime(recipe, self.model, training_data.window)
         self.model.to(self.runtime.device)
@@ -104,7 +104,7 @@ class Session:
         return build(self.recipe.model, self.training_data.tokenizer.vocab_size, self.training_data.window)
 
     def _first_weights(self) -> Mapping[str, Tensor]:
-        """Return the weights of step 0: those of another run, where this one was begun from it."""
+        """Return the weights of step 0: those of another run if this one started from it."""
         if (self.run.path / FIRST_WEIGHTS).exists():
             return self.run.read_weights(FIRST_WEIGHTS)
         return dict(self._first_model().named_parameters())
@@ -314,7 +314,7 @@ class Session:
         return [*events, *self._diagnosis()]
 
     def _evaluate(self) -> tuple[Evaluated, float]:
-        """Evaluate the model; return also the seconds of the scoring."""
+        """Evaluate the model; return the event and the seconds of the scoring."""
         self.metrics.flush()
         progress = self.progress
         self.evaluator.calibrate()
@@ -336,8 +336,8 @@ class Session:
     def _diagnosis(self) -> Iterator[Event]:
         """Yield notes on problems of the run, each kind once per session."""
         for finding in diagnose(read_chart(self.run, self.notes.append)):
-            if finding.kind not in self.told:
-                self.told.add(finding.kind)
+            if finding.kind not in self.reported:
+                self.reported.add(finding.kind)
                 yield Note(f"{finding.text}; remedy: {finding.remedy}")
 
     def _keep_costs(self, costs: Costs) -> None:

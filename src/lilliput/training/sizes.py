@@ -1,7 +1,7 @@
 """The minimum memory of a recipe, computed from its settings, to refuse impossible sizes before training.
 
-Counted are weights, gradients and the optimiser's state, what one row leaves behind for the way back, and the rows of a
-step. Norms, biases and everything else are left out: what is refused here fails, and what passes may still not fit.
+It counts the weights, the gradients, the optimiser state, the activations of one row for the backward pass, and the
+rows of a step. Norms, biases and the rest are left out: a refused recipe cannot fit, and another may still not fit.
 """
 
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ _BLOCK = 8192
 """Bytes of a block or layer beside its weights, as Python objects."""
 _OPTIMIZER_VALUES = {"sgd": 0, "rmsprop": 1, "muon": 1, "adam": 2, "adamw": 2}
 """Minimum number of values per weight."""
-_MOST_TOLD = 10**15
+_MOST_SHOWN = 10**15
 _LONGEST_TOKEN = 16
 """Characters per token, more than any tokenizer reaches on average."""
 
 
 def require_memory(recipe: Recipe, source: Corpus | Examples | LargeText) -> None:
-    """Raise RecipeError if this machine has not the memory that the recipe needs at least."""
+    """Raise RecipeError if this machine has less than the minimum memory of the recipe."""
     have = machine_memory()
     window = recipe.data.window
     if not isinstance(source, LargeText):
@@ -48,8 +48,8 @@ def require_memory(recipe: Recipe, source: Corpus | Examples | LargeText) -> Non
 
 
 @contextmanager
-def memory_told(processes: int = 1) -> Iterator[None]:
-    """Raise RunError in place of what an allocation that fails raises; more than is free fails at once."""
+def memory_errors(processes: int = 1) -> Iterator[None]:
+    """Turn the errors of failed allocations into RunError; to allocate more than the free memory fails at once."""
     try:
         with limited_memory(processes):
             yield
@@ -60,7 +60,7 @@ def memory_told(processes: int = 1) -> Iterator[None]:
 
 
 def parameters_of(recipe: Recipe) -> int | None:
-    """Return how many parameters the recipe's model has; None if the size of its vocabulary follows from the text."""
+    """Return the number of parameters of the recipe's model; None if its vocabulary size depends on the text."""
     vocabulary = _fixed_vocabulary(recipe)
     if vocabulary is None:
         return None
@@ -78,4 +78,4 @@ def _gigabytes(size: int) -> str:
 
 
 def _count(number: int) -> str:
-    return f"{number:,}" if number < _MOST_TOLD else f"over {_MOST_TOLD:,}"
+    return f"{number:,}" if number < _MOST_SHOWN else f"over {_MOST_SHOWN:,}"

@@ -41,7 +41,7 @@ class State:
         self._length = settings.steps or settings.minutes
         self._note = note
         self.restore()
-        recorder.prune(self.progress.best_step)  # an interruption may have left more than are kept
+        recorder.prune(self.progress.best_step)  # an interrupted run may have left too many
 
     def restore(self) -> None:
         """Restore the newest intact checkpoint, or the start of the run, and drop later rows of the logs."""

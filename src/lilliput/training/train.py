@@ -20,7 +20,7 @@ from lilliput.training.data.large_text import Preparing
 from lilliput.training.data.prepare import Measure, Source, is_same_source, open_training_data, prepare
 from lilliput.training.events import Event, Note
 from lilliput.training.session import Session
-from lilliput.training.sizes import memory_told, require_memory
+from lilliput.training.sizes import memory_errors, require_memory
 from lilliput.training.workers.pool import workers_for
 
 
@@ -32,7 +32,7 @@ def train(
     *,
     fresh: bool = False,
     stop: Callable[[], bool] = lambda: False,
-    preparing: Preparing = lambda what, done, total: None,
+    preparing: Preparing = lambda stage, done, total: None,
     started: float | None = None,
     base: Path | None = None,
 ) -> Generator[Event, None, None]:
@@ -41,7 +41,7 @@ def train(
     `fresh` deletes an earlier run in the folder. Once `stop()` returns true, the current step is finished and the state
     saved; the last event is then an interrupted `Finished`. `preparing` gets the progress of preparing a large text; an
     exception that it raises ends the preparation, and the next call continues from there. A time budget counts from
-    `started` (`time.monotonic`), by default from now. A new run begins with the weights and the tokenizer of the run in
+    `started` (`time.monotonic`), by default from now. A new run starts with the weights and the tokenizer of the run in
     `base`, if given; both are copied. Raises RunError if the folder is in use or has a run with a different recipe or
     text; that run is left unchanged.
     """
@@ -60,7 +60,7 @@ def train(
                 forget_preparation(run)
                 run.mend_manifest(notes.append)
             else:
-                # Prepared aside: an earlier run goes only when the new one can begin.
+                # Prepare in a separate folder: delete an earlier run only when the new one can start.
                 with staged(run, keep=isinstance(corpus, LargeText)) as aside:
                     prepare(recipe, aside, corpus, validation, preparing, None if base is None else RunFolder(base))
                     aside.write_recipe(recipe)
@@ -68,7 +68,7 @@ def train(
             recorder = Recorder(run, recipe.training.keep_every)
             recorder.begin(recipe)
             yield from (Note(note) for note in [*notes, *training_data.facts["text"]["notes"]])
-            with kept_memory(), memory_told(workers.processes):
+            with kept_memory(), memory_errors(workers.processes):
                 yield from Session(recipe, run, recorder, training_data, workers, stop, started).events()
     finally:
         release(run, lock)
@@ -77,7 +77,7 @@ def train(
 def _refuse_changes(
     run: RunFolder, recipe: Recipe, source: Source, validation: Measure | None, note: Callable[[str], None]
 ) -> None:
-    """Raise RunError unless the run in the folder is this recipe's on this text; tell what of its recipe is damaged."""
+    """Raise RunError unless the folder's run has this recipe and text; `note` gets messages on a damaged recipe."""
     remedy = "start over with --fresh, or choose another folder with --out"
     try:
         changes = differences(run.read_recipe(), recipe)
@@ -97,10 +97,10 @@ def _refuse_changes(
 def _changed_model(run: RunFolder, recipe: Recipe) -> list[str]:
     """Compare a recipe with the architecture of a run whose own recipe is lost."""
     try:
-        begun = run.read_model()["settings"]
+        saved = run.read_model()["settings"]
     except RunError:
-        return []  # no step was taken yet, or the weights tell
+        return []  # no step was taken yet, or loading the weights shows a difference
     wanted = recipe.model.model_dump(mode="json")
-    if not isinstance(begun, dict):
+    if not isinstance(saved, dict):
         return []
-    return [f"model.{key}: {begun.get(key)} -> {wanted[key]}" for key in wanted if begun.get(key) != wanted[key]]
+    return [f"model.{key}: {saved.get(key)} -> {wanted[key]}" for key in wanted if saved.get(key) != wanted[key]]

@@ -1,4 +1,4 @@
-"""Training data of prompts with answers: only the answers count, each as right or wrong."""
+"""Training data of prompts with answers: only the answers are learnt, and each is right or wrong."""
 
 import time
 from collections.abc import Callable
@@ -26,7 +26,7 @@ SHOWN = 5
 
 
 def for_answers(recipe: Recipe, examples: Examples) -> Recipe:
-    """Return the recipe with the sampling that answers want: they end, the likeliest is meant, a prompt comes first."""
+    """Return the recipe with sampling for answers: stop at the end, decode greedily, start with the first prompt."""
     given = recipe.sample.model_fields_set
     values = recipe.sample.model_dump() | {"stop": tuple(dict.fromkeys([*recipe.sample.stop, END]))}
     if "temperature" not in given:
@@ -52,22 +52,22 @@ class ExampleData:
 
     @classmethod
     def open(cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any]) -> "ExampleData":
-        """Open what `prepare` wrote. Raises RunError if a file is missing or broken."""
+        """Open the files that `prepare` wrote. Raises RunError if a file is missing or broken."""
         training = read_examples(run.training_tokens, run.read_tokens)
         if len(training) != facts["training"]["problems"]:
             raise RunError(f"{run.training_tokens}: does not match facts.json; start over with --fresh")
         return cls(tokenizer, training, read_examples(run.validation_tokens, run.read_tokens), facts)
 
     def notes(self) -> list[str]:
-        """Return none: the context is meant to be as long as the longest example."""
+        """Return no notes: the context is always as long as the longest example."""
         return []
 
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
-        """Return the function that gives the examples of a step."""
+        """Return the function that returns the examples of a step."""
         return ExampleBatches(self._training, rows, seed).batch
 
     def aside(self, rows: int, memory: int) -> list[CalibrationBatch]:
-        """Return nothing: beside a network for answers nothing is fitted."""
+        """Return an empty list: a model of answers has no gate."""
         return []
 
     def validate(self, model: Model, limit: int | None) -> ValidationResult:
@@ -78,7 +78,7 @@ class ExampleData:
         return ValidationResult(loss, score.tokens, network=loss, learnt=learnt, exact_match=score.exact_match)
 
     def report_cost(self, model: Model) -> float:
-        """Measure `validate`: the report is the same over all problems."""
+        """Time `validate`: the report does the same for all problems."""
         started = time.monotonic()
         scored = self.validate(model, MEASURED).scored
         return (time.monotonic() - started) / scored
@@ -88,10 +88,10 @@ class ExampleData:
         count = min(SHOWN, len(self._validation))
         rows: list[dict[str, Any]] = []
         lines: list[str] = []
-        for place in np.random.default_rng(step).choice(len(self._validation), count, replace=False).tolist():
+        for index in np.random.default_rng(step).choice(len(self._validation), count, replace=False).tolist():
             if rows and time.monotonic() > deadline:
                 break
-            row = self._answered(writer, self._validation, place)
+            row = self._answered(writer, self._validation, index)
             right = row["given"] == row["expected"]
             lines.append(("right  " if right else "WRONG  ") + shortened(row["prompt"]) + shortened(row["given"]))
             if not right:
@@ -101,7 +101,7 @@ class ExampleData:
         return Sample(rows, "", "\n".join(lines))
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
-        """Measure the held-out problems, and show some that are answered wrong."""
+        """Measure the held-out problems, and show some with wrong answers."""
         return self._measured(writer, self._validation, self.facts["baselines"], limit)
 
     def report_on(
@@ -112,19 +112,19 @@ class ExampleData:
         for line in other.notes:
             note(line)
         encoded = encode_examples(other, self.tokenizer, writer.model.context)
-        commonest = self.facts["baselines"]["most_frequent_answer"]["answer"]
-        return self._measured(writer, encoded, answer_baselines(commonest, other), None)
+        most_frequent = self.facts["baselines"]["most_frequent_answer"]["answer"]
+        return self._measured(writer, encoded, answer_baselines(most_frequent, other), None)
 
     def _measured(
         self, writer: Writer, examples: EncodedExamples, baselines: dict[str, Any], limit: int | None
     ) -> dict[str, Any]:
         score = score_answers(writer.model, examples, limit=limit)
-        wrong = [self._answered(writer, examples, place) for place in score.wrong_places[:SHOWN]]
+        wrong = [self._answered(writer, examples, index) for index in score.wrong_indices[:SHOWN]]
         return score.as_dict() | {"baselines": baselines, "wrong": wrong}
 
-    def _answered(self, writer: Writer, examples: EncodedExamples, place: int) -> dict[str, str]:
-        prompt = self.tokenizer.decode(examples.prompt(place))
+    def _answered(self, writer: Writer, examples: EncodedExamples, index: int) -> dict[str, str]:
+        prompt = self.tokenizer.decode(examples.prompt(index))
         longest = int(examples.answer_lengths_N.max())
         pieces = writer.stream(prompt, temperature=0.0, max_tokens=longest, stop=(END,))
-        expected = self.tokenizer.decode(examples.answer(place)).removesuffix(END)
+        expected = self.tokenizer.decode(examples.answer(index)).removesuffix(END)
         return {"prompt": prompt, "expected": expected, "given": "".join(piece.text for piece in pieces)}

@@ -1,7 +1,7 @@
-"""The size of a held-out text, and the figures of the baselines for it, before a model is measured on it.
+"""The size of a held-out text and its baselines, measured before training.
 
-Under a time budget a model may be measured on pieces of the text only. So the cost of each piece for the baselines is
-kept, and model and baselines are compared on the same pieces.
+Under a time budget, a model may be measured on some pieces of the text only. So the baselines' cost of each piece is
+stored, and model and baselines are compared on the same pieces.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,9 +28,9 @@ def held_out_facts(
 ) -> dict[str, Any]:
     """Return the part of `facts.json` about a held-out text with the tokens `ids`, including the baselines.
 
-    `texts` are its segments without labels, with tokens from `starts` on; `labelled` says whether the tokens have
+    `texts` are its segments without labels, with tokens from `starts` on; `labelled` is true if the tokens have
     labels. `learned` are the segments of the training text, or of its end, as the tokenizer sees them and without
-    labels. `progress` gets the share of the baselines that is measured.
+    labels. `progress` gets the finished share of the baselines.
     """
     length, text = piece_length(window), "".join(texts)
     pieces = _piece_texts(tokenizer, ids, length, starts)
@@ -71,14 +71,14 @@ def baselines_on_part(facts: dict[str, Any], targets: Sequence[range], stretches
     """
     pieces = facts.get("pieces", {"targets": 0, "costs": {}})
     grid = cut(targets, pieces["targets"]) if pieces["targets"] else []
-    places = {piece: place for place, piece in enumerate(grid)}
+    indices = {piece: index for index, piece in enumerate(grid)}
     on_part: dict[str, Any] = {}
     for name, baseline in facts["baselines"].items():
         costs = pieces["costs"].get(name, [])
-        with_costs = [stretch for stretch in stretches if places.get(stretch, 0) < len(costs)]
+        with_costs = [stretch for stretch in stretches if indices.get(stretch, 0) < len(costs)]
         on_part[name] = baseline | {"sampled_share": 1.0}
-        if with_costs and all(stretch in places for stretch in with_costs):
-            part = sum(costs[places[stretch]] for stretch in with_costs) / sum(map(len, with_costs))
+        if with_costs and all(stretch in indices for stretch in with_costs):
+            part = sum(costs[indices[stretch]] for stretch in with_costs) / sum(map(len, with_costs))
             whole = sum(costs) / sum(map(len, grid[: len(costs)]))
             share = sum(map(len, with_costs)) / sum(map(len, targets))
             bits = round(baseline["bits_per_character"] * part / whole, 5)
@@ -87,7 +87,7 @@ def baselines_on_part(facts: dict[str, Any], targets: Sequence[range], stretches
 
 
 def _piece_texts(tokenizer: Tokenizer, ids: Tokens, length: int, starts: Starts) -> list[str]:
-    """Return the text in pieces of `length` targets; the first token of a segment stands before its first piece."""
+    """Return the text in pieces of `length` targets; the first token of a segment is added to its first piece."""
     stream, texts = TextStream(tokenizer), []
     for part, targets in zip(segments(len(ids), starts), targets_of(len(ids), starts), strict=True):
         for piece in cut([targets], length):

@@ -1,7 +1,7 @@
-"""A text that is too large for memory, to tokens on disk: surveyed, divided and encoded as a stream.
+"""Prepare a text that is too large for memory: survey, divide and encode it as a stream.
 
 Tokens that were encoded before an interruption are kept in the run folder and reused, if text, split and tokenizer are
-the same. The count model and xz see the end of the training text only, as everywhere.
+the same. As for other texts, the count model and xz use only the end of the training text.
 """
 
 import json
@@ -22,12 +22,12 @@ from lilliput.tokenizers import load as load_tokenizer
 from lilliput.training.data.held_out import held_out_facts, likeness_facts
 
 Preparing = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with the name of the stage, the amount done, and the total."""
 
 _WHOLE_KINDS = ("char", "byte", "gpt2")
-"""Tokenizers that need no sample: they take any text as it comes, or none at all."""
+"""Tokenizers that need no sample: they read the whole text as a stream, or no text at all."""
 _DECODED_AT_ONCE = 1 << 20
-_BEGINNING = "beginning.json"  # says what the tokenizer that lies beside it was made from
+_BEGINNING = "beginning.json"  # identifies the text and the settings of the tokenizer next to it
 
 
 def prepare_large(
@@ -38,9 +38,9 @@ def prepare_large(
     train_tokenizer: Callable[[Iterable[str]], Tokenizer],
     progress: Preparing,
 ) -> dict[str, Any]:
-    """Encode a large text into the run's folder and return its facts; whatever `progress` raises is passed on.
+    """Encode a large text into the run's folder and return its facts; exceptions from `progress` are passed on.
 
-    Raises CorpusError if a part is too short to learn from or to measure on.
+    Raises CorpusError if a part is too short.
     """
 
     def reading(done: int, total: int | None) -> None:
@@ -94,7 +94,7 @@ def prepare_large(
 def text_end(
     training: Tokens, tokenizer: Tokenizer, starts: Starts = WHOLE, characters: int = NGRAM_TRAINING_CHARACTERS
 ) -> list[str]:
-    """Return the last segments of an encoded text, as the tokenizer sees them, `characters` at most."""
+    """Return the last segments of an encoded text, as the tokenizer sees them, at most `characters` in total."""
     texts: list[str] = []
     for part in reversed(segments(len(training), starts)):
         if characters > 0:
@@ -105,13 +105,13 @@ def text_end(
 
 def _end(training: Tokens, tokenizer: Tokenizer, characters: int) -> str:
     start, length = len(training), 0
-    # A few characters more: the first ones may be the rest of one that begins before.
+    # A few more characters: the first ones may be the rest of a character that starts earlier.
     while start > 0 and length < characters + 2:
         end, start = start, max(0, start - _DECODED_AT_ONCE)
         length += len(tokenizer.decode(training[start:end].tolist()))
     stream = TextStream(tokenizer)
-    places = range(start, len(training), _DECODED_AT_ONCE)
-    parts = [stream.push_all(training[place : place + _DECODED_AT_ONCE].tolist()) for place in places]
+    offsets = range(start, len(training), _DECODED_AT_ONCE)
+    parts = [stream.push_all(training[offset : offset + _DECODED_AT_ONCE].tolist()) for offset in offsets]
     return ("".join(parts) + stream.finish())[-characters:]
 
 
@@ -125,17 +125,17 @@ def _tokenizer(
     """Train the tokenizer, or load that of an interrupted preparation."""
     identity = {"text": parts.identity, "tokenizer": recipe.tokenizer.model_dump()}
     if (run.path / FIRST_WEIGHTS).exists():
-        return train_tokenizer(())  # that of another run
+        return train_tokenizer(())  # the tokenizer of another run
     identity = json.loads(json.dumps(identity))
-    begun = run.path / _BEGINNING
+    identity_file = run.path / _BEGINNING
     try:
-        if files.read_json(begun) == identity:
+        if files.read_json(identity_file) == identity:
             return load_tokenizer(run.tokenizer)
     except (OSError, ValueError, TokenizerError):
-        pass  # there is no beginning, or none that can be used
+        pass  # no usable tokenizer of an interrupted preparation
     pieces = parts.training_pieces()
     whole = recipe.tokenizer.kind in _WHOLE_KINDS
     tokenizer = train_tokenizer(pieces if whole else spread_sample(pieces, parts.characters))
     tokenizer.save(run.tokenizer)
-    files.write(begun, json.dumps(identity).encode())
+    files.write(identity_file, json.dumps(identity).encode())
     return tokenizer

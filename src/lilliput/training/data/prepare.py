@@ -1,6 +1,6 @@
-"""From a text, or prompts with answers, to tokens on disk: split, train the tokenizer, encode, measure the baselines.
+"""Prepare a text, or prompts with answers, for training: split, train the tokenizer, encode, measure the baselines.
 
-The baselines need no network: they count, or always give the most frequent answer.
+The baselines need no network: they count, or always use the most frequent answer.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -36,15 +36,15 @@ from lilliput.training.data.text_data import TextData
 from lilliput.training.data.training_data import TrainingData
 
 Measure = Corpus | Examples
-"""What a run can be measured on."""
+"""The validation data of a run."""
 Source = Measure | LargeText
-"""What a run can be given to learn from."""
+"""The training data of a run."""
 MakeTokenizer = Callable[[Iterable[str]], Tokenizer]
-"""Makes the tokenizer for these texts."""
+"""Returns a tokenizer for these texts."""
 
 
 def is_same_source(facts: dict[str, Any], source: Source, validation: Measure | None) -> bool:
-    """Tell whether a run with these facts is one on this source; a large text is read only if its files changed."""
+    """Return whether these facts are of a run on this source; a large text is read only if its files changed."""
     if isinstance(source, LargeText):
         held_out = "" if validation is None else validation.sha256
         if facts["text"].get("files") == [source.stamp, held_out]:
@@ -60,15 +60,15 @@ def prepare(
     run: RunFolder,
     source: Source,
     validation: Measure | None,
-    progress: Preparing = lambda what, done, total: None,
+    progress: Preparing = lambda stage, done, total: None,
     base: RunFolder | None = None,
 ) -> None:
-    """Encode the texts or examples into the run folder; a large text tells `progress` how far it is.
+    """Encode the texts or examples into the run folder; `progress` gets the progress on a large text.
 
-    The tokenizer, and the weights to begin with, are those of the run `base` if that is given.
+    With `base`, the tokenizer and the initial weights are those of that run.
 
-    Raises CorpusError if a part is too short to learn from or to measure on, or an example too long, or if examples
-    are to be measured on a text or the other way round.
+    Raises CorpusError if a part is too short or an example too long, or if one of the training and the validation data
+    is a text and the other has examples.
     """
     text: dict[str, Any] = {"name": source.name}
     make_tokenizer: MakeTokenizer = partial(_train_tokenizer, recipe)
@@ -97,9 +97,9 @@ def _checksum(learnt: str, validation: Measure | None) -> str:
 
 
 def open_training_data(run: RunFolder, window: int, fits: bool = False) -> TrainingData:
-    """Open what `prepare` wrote; a text is seen through at most `window` tokens at once.
+    """Open the files that `prepare` wrote; `window` is the maximum context, in tokens.
 
-    Where the model `fits` something beside its network, a part of the text is set aside for that.
+    With `fits`, a part of a text is set aside to fit the gate of a mixture.
 
     Raises RunError if a file is missing or broken.
     """
@@ -167,7 +167,7 @@ def _prepare_examples(
             tokenizer.save(run.tokenizer)
         facts[name] = {"problems": len(part), "tokens": len(encoded.ids), "characters": len(part.text)}
     facts["baselines"] = answer_baselines(most_frequent_answer(training), held_out)
-    # Problems that are made here are held out by their making.
+    # Generated problems are held out when they are generated.
     if validation is not None and recipe.data.arithmetic is None and (shared := shared_prompts(training, validation)):
         facts["notes"] = [f"{shared:,} of the {len(validation):,} validation prompts are also in the training data"]
     return facts
@@ -194,7 +194,7 @@ def _train_tokenizer(recipe: Recipe, texts: Iterable[str]) -> Tokenizer:
 
 
 def _tokenizer_texts(examples: Examples, kind: str) -> Iterator[str]:
-    """Yield the texts that a tokenizer is trained on: apart, so that no token spans a prompt and its answer."""
+    """Yield the texts to train a tokenizer on: separate, so that no token spans a prompt and its answer."""
     if kind in ("char", "byte"):  # no token spans anything
         yield examples.text
         yield END * len(examples)

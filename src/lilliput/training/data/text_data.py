@@ -1,4 +1,4 @@
-"""Training data of one long text: random windows, both definitions of the loss, and the baselines."""
+"""Training data of a long text: random windows, both definitions of the loss, and the baselines."""
 
 import time
 from collections import Counter
@@ -41,10 +41,10 @@ SAMPLE_LENGTH = 200
 SAMPLE_LEAST = 60
 """Minimum tokens of a sample, even with a short budget."""
 ASIDE, ASIDE_SHARE = 12_288, 0.02
-"""Tokens at the end of the training text, or at the ends of several of its segments, that are set aside for what is
-fitted beside the network; of a short text the share of it, but for one of a few thousand tokens more than that."""
+"""Number of tokens to set aside for fitting the gate of a mixture, at the end of the training text or at the ends of
+several segments, and the share of it that a short text has instead; a few thousand tokens have a larger share."""
 _ROWS = 32
-"""Windows per batch of the text that is set aside."""
+"""Windows per batch of the text set aside."""
 DEFINITIONS: tuple[Definition, ...] = ("separate", "sliding")
 
 
@@ -79,10 +79,10 @@ class TextData:
 
     @classmethod
     def open(cls, run: RunFolder, tokenizer: Tokenizer, facts: dict[str, Any], window: int, fits: bool) -> "TextData":
-        """Open what `prepare` wrote, to be seen through at most `window` tokens at once.
+        """Open the files that `prepare` wrote; `window` is the maximum context, in tokens.
 
-        If the model `fits` something beside its network, a part of the text is set aside for that. Raises RunError if a
-        file is missing or broken.
+        With `fits`, a part of the text is set aside to fit the gate of a mixture. Raises RunError if a file is missing
+        or broken.
         """
         training = run.read_tokens(run.training_tokens, tokenizer.vocab_size)
         if len(training) != facts["training"]["tokens"]:
@@ -96,15 +96,15 @@ class TextData:
         """Return the note on a text that is shorter than the window."""
         if self.window == self._wanted:
             return []
-        what = "text is" if len(self._starts) == 1 else "parts between the held-out pieces are"
-        return [f"the {what} short: the context shrinks from {self._wanted} to {self.window} tokens"]
+        subject = "text is" if len(self._starts) == 1 else "parts between the held-out pieces are"
+        return [f"the {subject} short: the context shrinks from {self._wanted} to {self.window} tokens"]
 
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
-        """Return the function that gives the random windows of a step."""
+        """Return the function that returns the random windows of a step."""
         return Windows(self._learned, self.window, rows, seed, self._learned_starts).batch
 
     def aside(self, rows: int, memory: int) -> list[CalibrationBatch]:
-        """Return what was set aside in windows of which at most `rows` stand together, and what stands before them."""
+        """Return the text set aside as batches of at most `rows` windows, with the tokens before each window."""
         if not self.fitted:
             return []
         length = min(self.window, min(map(len, self._aside.values())) - 1)
@@ -114,9 +114,9 @@ class TextData:
             starts.setdefault(min(memory, part.start - start), []).extend(range(part.start, part.stop - length, length))
         batches = []
         for history, firsts in starts.items():
-            places = np.array(firsts)[:, None] + np.arange(-history, length + 1)
-            for some in np.split(self._training[places].astype(np.int64), range(rows, len(firsts), rows)):
-                before_BP, ids_BT = torch.from_numpy(some).tensor_split([history], 1)
+            positions = np.array(firsts)[:, None] + np.arange(-history, length + 1)
+            for part_ids in np.split(self._training[positions].astype(np.int64), range(rows, len(firsts), rows)):
+                before_BP, ids_BT = torch.from_numpy(part_ids).tensor_split([history], 1)
                 batches.append(CalibrationBatch(before_BP, ids_BT[:, :-1], ids_BT[:, 1:]))
         return batches
 
@@ -139,7 +139,7 @@ class TextData:
         return ValidationResult(whole, scored, network=alone, learnt=learnt / targets)
 
     def report_cost(self, model: Model) -> float:
-        """Measure the cost of both definitions, which are in the report."""
+        """Measure the seconds per target of both definitions together, as in the report."""
         seconds = 0.0
         for definition in DEFINITIONS:
             started = time.monotonic()
@@ -160,7 +160,7 @@ class TextData:
         return Sample([{"step": step, "prompt": prompt, "text": text}], prompt, text)
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
-        """Evaluate both definitions on the held-out text, or both and the baselines on the same part of it."""
+        """Evaluate both definitions on the held-out text; with `limit`, on a part, like the baselines."""
         self._calibrate_counts(writer.model)
         baselines = self.facts["baselines"]
         limit = None if limit is None else max(limit, piece_length(self.window))
@@ -198,7 +198,7 @@ class TextData:
         return report | {"unknown_characters": round(_unknown_share(normalized, learned), 5)}
 
     def _calibrate_counts(self, model: Model) -> None:
-        """Let counts beside the network be measured without it."""
+        """Fit the counts so that they can be measured without the network."""
         model.calibrate(self.aside(_ROWS, model.memory), counts_alone=True)
 
 
@@ -236,15 +236,15 @@ def evaluation_report(scores: dict[Definition, Score], baselines: dict[str, Any]
 
 
 def _unknown_share(text: str, learned: str) -> float:
-    """Return which share of a text's characters the training text does not have."""
+    """Return the share of a text's characters that do not occur in the training text `learned`."""
     alphabet = set(learned)
     return sum(count for character, count in Counter(text).items() if character not in alphabet) / len(text)
 
 
 def _set_aside(parts: Sequence[range], window: int) -> dict[int, range]:
-    """Return the ends of some segments, by where these begin: of as many, evenly spread, as get a window each.
+    """Return the parts to set aside, by the start of their segment: the ends of as many segments as get a window each.
 
-    They lie in the part of the text that is counted, or they could not be left out of the counts.
+    The segments are evenly spread over the counted part of the text, so the counts can leave these parts out.
     """
     tokens = parts[-1].stop
     wanted = _aside(tokens)
@@ -253,11 +253,11 @@ def _set_aside(parts: Sequence[range], window: int) -> dict[int, range]:
     counted = [part for part in parts if part.stop - wanted >= tokens - MOST_TOKENS]
     number = max(1, min(len(counted), wanted // (window + 1)))
     size = wanted // number
-    chosen = [counted[place] for place in np.linspace(len(counted) - 1, 0, number).astype(int)]
+    chosen = [counted[index] for index in np.linspace(len(counted) - 1, 0, number).astype(int)]
     # Most of each segment stays in the training data.
     return {part.start: part[-min(size, len(part) // 2) :] for part in sorted(chosen, key=lambda part: part.start)}
 
 
 def _aside(tokens: int) -> int:
-    """Return how many of the tokens are set aside: none if the text is too short to fit anything to."""
+    """Return the number of tokens to set aside: 0 if the text is too short to fit a gate."""
     return 0 if tokens < 2_000 else min(ASIDE, max(int(tokens * ASIDE_SHARE), min(2_048, tokens // 16)))

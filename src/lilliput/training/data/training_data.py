@@ -1,6 +1,6 @@
-"""The training and validation data of a run, behind one protocol: a text (`text`), or prompts with answers (`answers`).
+"""One protocol for the data of a run: a text (`text_data`), or prompts with answers (`example_data`).
 
-The session asks for batches, validation results, samples and the final report, and never for the kind.
+The session uses batches, validation results, samples and the final report, and does not depend on the kind.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from lilliput.tokenizers import Tokenizer
 from lilliput.writer import Writer
 
 LEARNT = 32_768
-"""Most training targets that `validate` scores; it never scores more of them than validation targets."""
+"""Maximum number of training targets that `validate` scores; it never scores more than validation targets."""
 MEASURED = 2048
-"""Targets that are scored to measure how long scoring takes."""
+"""Number of targets to score to measure the time of scoring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ValidationResult:
 
     @property
     def score(self) -> float:
-        """Return what the best weights are chosen by: the higher, the better."""
+        """Return the score that selects the best weights: higher is better."""
         return -self.loss
 
     def as_dict(self) -> dict[str, float]:
@@ -47,7 +47,7 @@ class ValidationResult:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Text that the model wrote: the rows for samples.jsonl, and what the screen shows."""
+    """Generated text: the rows for samples.jsonl, and the prompt and text to show."""
 
     rows: list[dict[str, Any]]
     prompt: str
@@ -64,25 +64,25 @@ class TrainingData(Protocol):
     targets: int
     """Number of validation targets."""
     fitted: int
-    """Number of training targets that are set aside, to fit the gate of a mixture on."""
+    """Number of training targets set aside to fit the gate of a mixture."""
 
     def notes(self) -> list[str]:
         """Return the notes to show before the first step, one line each."""
 
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
-        """Return the function that gives the batch of a step."""
+        """Return the function that returns the batch of a step."""
 
     def aside(self, rows: int, memory: int) -> list[CalibrationBatch]:
-        """Return the part that is set aside for fitting the gate, or nothing.
+        """Return the part set aside for fitting the gate; an empty list if there is none.
 
-        A batch has at most `rows` rows. At most `memory` tokens before each row are given, shape (rows, memory).
+        A batch has at most `rows` rows, and at most `memory` tokens before each row.
         """
 
     def validate(self, model: Model, limit: int | None) -> ValidationResult:
         """Measure the model on the validation data, on about `limit` targets if that is given."""
 
     def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
-        """Let the model write a sample; past `deadline` (`time.monotonic`) a short one."""
+        """Generate a sample; past `deadline` (`time.monotonic`) a short one."""
 
     def report_cost(self, model: Model) -> float:
         """Return the seconds per target of the final report, measured on a part."""

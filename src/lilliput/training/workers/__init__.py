@@ -1,1 +1,1 @@
-"""The processes that share the steps of a run."""
+"""Processes that share the steps of a run."""

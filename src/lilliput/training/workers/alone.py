@@ -1,4 +1,4 @@
-"""This process takes all shards of a step, one after the other."""
+"""Compute all shards of a step in this process, one after the other."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ class Alone:
         self.shards = shards
 
     def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shards: int | None = None) -> int:
-        """Keep the number of shards that a run was begun with."""
+        """Keep the number of shards that a run started with."""
         self.shards = shards or self.shards
         return self.shards
 
@@ -52,7 +52,7 @@ class Alone:
         return loss
 
     def dismiss(self) -> None:
-        """There is nobody to dismiss."""
+        """Do nothing: there are no other processes."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there are no other processes."""

@@ -49,12 +49,12 @@ _PATIENCE = 5.0
 LEAST_WAIT, WAIT_TIMES = 60.0, 20
 """Minimum seconds to wait for an answer, and the wait as a multiple of this process's time for the same work."""
 _PARAMETERS, _OPERATIONS = 12, 6
-"""About so many parameters for a layer and a value of the squared width, and operations for a parameter and a token
-(Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
+"""Approximate parameters of a layer per unit of squared width, and operations per parameter and token (Kaplan et al.
+2020, arXiv 2001.08361, section 2.1)."""
 
 
 def worker_count(recipe: Recipe) -> int:
-    """Return how many processes should share the steps of a recipe on this machine."""
+    """Return the number of processes that should share the steps of a recipe on this machine."""
     training, model = recipe.training, recipe.model
     rows = training.batch * training.accumulation
     if build_objective(recipe.objective).needs_whole_step:
@@ -99,7 +99,7 @@ class WorkerPool:
 
     @property
     def processes(self) -> int:
-        """Return how many processes there are, with this one."""
+        """Return the number of processes, including this one."""
         return 1 + len(self.workers)
 
     def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shards: int | None = None) -> int:
@@ -172,14 +172,14 @@ class WorkerPool:
         for number, worker in enumerate(workers, 1):
             worker.ask(shards[number], {"parts": parts, "seed": seed(number), "weight": float(weight)})
 
-        def own(number: int) -> Tensor:
+        def compute(number: int) -> Tensor:
             torch.manual_seed(seed(number))
             return accumulate(model, objective, shards[number], parts, weight, runtime, scaler)
 
         began = time.monotonic()
         try:
             with self._fewer_threads():
-                loss = own(0)
+                loss = compute(0)
         finally:
             # Whatever happens here, wait until the others have finished this step.
             wait = _patience(began)
@@ -189,7 +189,7 @@ class WorkerPool:
         for number in range(1, len(shards)):
             reply = replies[number - 1] if number <= len(workers) else None
             if reply is None:
-                loss += own(number)
+                loss += compute(number)
             else:
                 loss += reply["loss"]
                 workers[number - 1].add_gradients(trained(model))
@@ -235,12 +235,12 @@ class WorkerPool:
 
 
 def _patience(began: float) -> float:
-    """Return how many seconds to wait for the others, if this process began the same work at `began`."""
+    """Return the seconds to wait for the others, if this process began the same work at `began`."""
     return max(LEAST_WAIT, WAIT_TIMES * (time.monotonic() - began))
 
 
 class _Worker:
-    """The near end of another process (`worker` is the far end)."""
+    """This side of the connection to another process; `worker` is the other side."""
 
     def __init__(self, weights: int, threads: int) -> None:
         self._file = os.memfd_create("gradients")
@@ -276,13 +276,13 @@ class _Worker:
             return
         self._gradients = values_in(memory, parameters)
         self._batch = SharedBatch(memory, size, about["positions"])
-        self._tell(about)
+        self._send(about)
 
     def ask(self, shard: Batch, task: dict[str, Any]) -> None:
         """Send the process a task for a shard."""
         self._batch.put(shard)
         rows, time = shard.inputs_BT.shape
-        self._tell(task | {"rows": rows, "time": time})
+        self._send(task | {"rows": rows, "time": time})
 
     def reply(self, seconds: float) -> dict[str, Any] | None:
         """Wait for the reply of the process and return it; None if it has ended or takes longer."""
@@ -323,11 +323,11 @@ class _Worker:
         self.process.stdout.close()
         os.close(self._file)
 
-    def _tell(self, what: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
         # If the process has ended, its reply is missing.
         with suppress(OSError):
-            self.process.stdin.write(json.dumps(what).encode("ascii") + b"\n")
+            self.process.stdin.write(json.dumps(message).encode("ascii") + b"\n")
             self.process.stdin.flush()
 
 

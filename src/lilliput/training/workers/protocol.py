@@ -21,16 +21,16 @@ class Workers(Protocol):
     """Computes gradients, here or elsewhere."""
 
     shards: int
-    """Into how many shards a step is cut."""
+    """Number of shards of a step."""
     lost: int
-    """Processes that have ended before their time."""
+    """Number of processes that ended early."""
 
     @property
     def processes(self) -> int:
-        """Return how many processes there are, with this one."""
+        """Return the number of processes, including this one."""
 
     def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shards: int | None = None) -> int:
-        """Get ready to train `model`, and return the number of shards: `shards` for a run that was begun with them."""
+        """Prepare to train `model`, and return the number of shards: `shards` for a run that started with them."""
 
     def compile(self, model: Model, objective: Objective, batch: Batch, parts: int, runtime: Runtime) -> str:
         """Compile the model for steps of such batches in `parts` micro-batches; return a line about the outcome."""
@@ -48,11 +48,11 @@ class Workers(Protocol):
         """Add the gradient of a batch to the parameters' and return the mean loss.
 
         Each shard is cut into `parts` micro-batches; `seed` gives the seed of its dropout. Raises
-        torch.OutOfMemoryError if the memory is not enough.
+        torch.OutOfMemoryError if a process is out of memory.
         """
 
     def dismiss(self) -> None:
         """Take all shards in this process from now on."""
 
     def close(self) -> None:
-        """End the other processes and wait for that."""
+        """End the other processes, and wait for them."""

@@ -1,7 +1,6 @@
 """Memory that processes share: the weights, and for each process its gradients and its rows of a step.
 
-Every value has a place in it that follows from the model's parameters alone, so that a process needs to be told nothing
-but the model.
+The offset of each value follows from the model's parameters alone, so a process only needs to know the model.
 
 Shapes: B rows, T time.
 """
@@ -15,8 +14,8 @@ from torch import Tensor
 
 from lilliput.data.batch import Batch
 
-_ALIGNED = 64
-"""Bytes, as PyTorch's own memory."""
+_ALIGNMENT = 64
+"""Bytes; PyTorch aligns its memory alike."""
 
 
 def share_memory(file: int, size: int) -> mmap.mmap:
@@ -27,31 +26,31 @@ def share_memory(file: int, size: int) -> mmap.mmap:
 
 def values_in(memory: mmap.mmap, parameters: Sequence[Tensor]) -> list[Tensor]:
     """Return a tensor in the memory for every parameter, of its shape and in single precision."""
-    place, values = 0, []
+    offset, values = 0, []
     for parameter in parameters:
-        values.append(_tensor(memory, torch.float32, place, parameter.shape))
-        place += _room(parameter.numel() * 4)
+        values.append(_tensor(memory, torch.float32, offset, parameter.shape))
+        offset += _aligned(parameter.numel() * 4)
     return values
 
 
 def values_size(parameters: Sequence[Tensor]) -> int:
-    """Return how many bytes `values_in` needs."""
-    return sum(_room(parameter.numel() * 4) for parameter in parameters)
+    """Return the number of bytes that `values_in` needs."""
+    return sum(_aligned(parameter.numel() * 4) for parameter in parameters)
 
 
 class SharedBatch:
-    """Room for the rows that a process gets, at most `positions` in all, behind `place` in a memory."""
+    """Memory at `offset` for the rows of a process, with at most `positions` positions in total."""
 
-    def __init__(self, memory: mmap.mmap, place: int, positions: int) -> None:
-        room = _room(positions * 8)
-        self._inputs = _tensor(memory, torch.int64, place, (positions,))
-        self._targets = _tensor(memory, torch.int64, place + room, (positions,))
-        self._weights = _tensor(memory, torch.float32, place + 2 * room, (positions,))
+    def __init__(self, memory: mmap.mmap, offset: int, positions: int) -> None:
+        size = _aligned(positions * 8)
+        self._inputs = _tensor(memory, torch.int64, offset, (positions,))
+        self._targets = _tensor(memory, torch.int64, offset + size, (positions,))
+        self._weights = _tensor(memory, torch.float32, offset + 2 * size, (positions,))
 
     @staticmethod
     def size(positions: int) -> int:
-        """Return how many bytes they take."""
-        return 3 * _room(positions * 8)
+        """Return the number of bytes that a batch needs."""
+        return 3 * _aligned(positions * 8)
 
     def put(self, batch: Batch) -> None:
         """Write the rows of a batch."""
@@ -66,10 +65,10 @@ class SharedBatch:
         return Batch(*(part[: rows * time].view(rows, time) for part in parts))
 
 
-def _room(size: int) -> int:
-    return -(-max(size, 1) // _ALIGNED) * _ALIGNED
+def _aligned(size: int) -> int:
+    return -(-max(size, 1) // _ALIGNMENT) * _ALIGNMENT
 
 
-def _tensor(memory: mmap.mmap, dtype: torch.dtype, place: int, shape: Sequence[int]) -> Tensor:
-    flat = torch.frombuffer(memory, dtype=dtype, count=torch.Size(shape).numel(), offset=place)
+def _tensor(memory: mmap.mmap, dtype: torch.dtype, offset: int, shape: Sequence[int]) -> Tensor:
+    flat = torch.frombuffer(memory, dtype=dtype, count=torch.Size(shape).numel(), offset=offset)
     return flat.view(*shape)

@@ -1,4 +1,4 @@
-"""A worker process: it computes the gradients of the rows that it gets.
+"""A worker process: it computes the gradients of its rows.
 
 Its standard input has the model's settings, then one task per line (see `pool`); it answers each with one line. It ends
 with its input, so it never outlives the process that started it.
@@ -23,29 +23,29 @@ from lilliput.training.workers.shared_memory import SharedBatch, share_memory, v
 
 
 def main() -> None:
-    """Work until the input ends; the arguments are the files of both memories and the number of threads."""
-    weights, own, threads = map(int, sys.argv[1:])
-    # What libraries print does not belong among the answers.
+    """Work until the input ends; the arguments are the files of weights and gradients, and the number of threads."""
+    weights_file, gradients_file, threads = map(int, sys.argv[1:])
+    # Keep the output of libraries out of the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
     torch.set_num_threads(threads)
     about = sys.stdin.readline()
     if about:
         with kept_memory(), limited_memory(json.loads(about)["processes"]):
-            _help(json.loads(about), weights, own, answers)
+            _run(json.loads(about), weights_file, gradients_file, answers)
 
 
-def _help(about: dict[str, Any], weights: int, own: int, answers: TextIO) -> None:
+def _run(about: dict[str, Any], weights_file: int, gradients_file: int, answers: TextIO) -> None:
     settings: ModelSettings = TypeAdapter(ModelSettings).validate_python(about["model"])
     model = build(settings, about["vocab_size"], about["context"]).train()
     objective = build_objective(ObjectiveSettings.model_validate(about["objective"]))
     parameters = trained(model)
     size = values_size(parameters)
-    for parameter, value in zip(parameters, values_in(share_memory(weights, size), parameters), strict=True):
+    for parameter, value in zip(parameters, values_in(share_memory(weights_file, size), parameters), strict=True):
         parameter.data = value
-    memory = share_memory(own, size + SharedBatch.size(about["positions"]))
+    memory = share_memory(gradients_file, size + SharedBatch.size(about["positions"]))
     gradients, rows = values_in(memory, parameters), SharedBatch(memory, size, about["positions"])
-    runtime = Runtime(torch.device("cpu"), about["precision"], "as told")
+    runtime = Runtime(torch.device("cpu"), about["precision"], "as in the main process")
     scaler = Scaler(runtime, {})
     tables = set(tables_of(model))
     _answer(answers, {"ready": True})
@@ -76,8 +76,8 @@ def _help(about: dict[str, Any], weights: int, own: int, answers: TextIO) -> Non
         _answer(answers, answer)
 
 
-def _answer(answers: TextIO, what: dict[str, Any]) -> None:
-    answers.write(json.dumps(what) + "\n")
+def _answer(answers: TextIO, message: dict[str, Any]) -> None:
+    answers.write(json.dumps(message) + "\n")
     answers.flush()
 
 
