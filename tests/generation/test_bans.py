@@ -8,7 +8,7 @@ from tests.generation.building import KINDS, LETTERS
 
 from lilliput import tokenizers
 from lilliput.errors import GenerationError
-from lilliput.generation.bans import named_bias, never
+from lilliput.generation.bans import ban_text, named_bias
 from lilliput.tokenizers import Tokenizer
 
 TEXT = "the then other é lathe heath 日本 " * 8 + LETTERS
@@ -22,7 +22,7 @@ def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
 
 def written(tokenizer: Tokenizer, start: str, banned: str, seed: int, length: int = 60) -> tuple[list[int], int]:
     """Tokens drawn evenly of what is allowed, and how many choices were forbidden."""
-    forbid, generator = never(tokenizer, banned), np.random.default_rng(seed)
+    forbid, generator = ban_text(tokenizer, banned), np.random.default_rng(seed)
     ids, forbidden = [int(id) for id in tokenizer.encode(start)], 0
     for _ in range(length):
         logits_V = forbid(np.zeros(tokenizer.vocab_size), ids)
@@ -42,7 +42,7 @@ def test_a_banned_text_is_never_written(tokenizer: Tokenizer, seed: int, banned:
 
 def test_only_what_would_complete_it_is_forbidden(tokenizer: Tokenizer) -> None:
     for banned in ("e", "the", "é", "日本", "v"):
-        forbid = never(tokenizer, banned)
+        forbid = ban_text(tokenizer, banned)
         for before in ("", "th", "t", "日", "gag", "é", "w"):
             ids = [int(id) for id in tokenizer.encode(before)]
             allowed = np.isfinite(forbid(np.zeros(tokenizer.vocab_size), ids))

@@ -11,7 +11,7 @@ import torch
 from tests.generation.building import KINDS, LETTERS
 
 from lilliput import tokenizers
-from lilliput.generation.bans import never
+from lilliput.generation.bans import ban_text
 from lilliput.generation.characters import Characters
 from lilliput.generation.settings import SampleSettings
 from lilliput.models import GPTSettings, build
@@ -32,9 +32,9 @@ def counted(kind: str, text: str, vocabulary: int | None = None) -> Tokenizer:
 def evenly(tokenizer: Tokenizer, start: str, length: int = 150, banned: str | None = None) -> str:
     """What a model writes that finds all tokens equally likely."""
     ids = tokenizer.encode(start).tolist()
-    filters = [Characters(tokenizer).behind(len(ids))]
+    filters = [Characters(tokenizer).filter(len(ids))]
     if banned is not None:
-        filters.insert(0, never(tokenizer, banned))
+        filters.insert(0, ban_text(tokenizer, banned))
     generator, read = np.random.default_rng(0), len(ids)
     for _ in range(length):
         logits_V = np.zeros(tokenizer.vocab_size, np.float32)
@@ -69,14 +69,14 @@ def test_the_end_of_text_of_gpt2_is_not_written(tmp_path: Path) -> None:
     path.write_text("".join(f"{base64.b64encode(bytes([value])).decode()} {value}\n" for value in range(256)))
     tokenizer = GPT2Tokenizer.from_file(path)
     (end,) = tokenizer.special
-    allowed_V = Characters(tokenizer).behind(0)(np.zeros(257, np.float32), [])
+    allowed_V = Characters(tokenizer).filter(0)(np.zeros(257, np.float32), [])
     assert not np.isfinite(allowed_V[[end, *range(9), *range(0x80, 0xC2), *range(0xF5, 0x100)]]).any()
     assert np.isfinite(allowed_V[[*range(0x20, 0x7F), *range(0xC2, 0xF5)]]).all()
     assert "\ufffd" not in evenly(tokenizer, "b")
 
 
 def test_every_character_can_be_spelled_and_no_control_character() -> None:
-    change, pieces = Characters(ByteTokenizer()).behind(0), np.zeros(256, np.float32)
+    change, pieces = Characters(ByteTokenizer()).filter(0), np.zeros(256, np.float32)
     edges = (0x20, 0x7E, 0xA0, 0x7FF, 0x800, 0xFFF, 0x1000, 0xCFFF, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x3FFFF, 0x10FFFF)
     for point in [*edges, *range(0xE000, 0x110000, 0x7777)]:
         data = list(chr(point).encode())
@@ -96,7 +96,7 @@ def test_where_nothing_else_is_allowed_nothing_is_forbidden() -> None:
     tokenizer = counted("byte", "abc")
     logits_V = np.full(256, -np.inf, np.float32)
     logits_V[0x0E] = 0
-    assert Characters(tokenizer).behind(0)(logits_V, [])[0x0E] == 0
+    assert Characters(tokenizer).filter(0)(logits_V, [])[0x0E] == 0
 
 
 @pytest.mark.parametrize("options", [{}, {"beams": 2}, {"match": r"[\s\S]*"}, {"top_k": 30}, {"no_repeat_ngram": 9}])

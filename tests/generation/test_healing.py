@@ -130,7 +130,7 @@ def continuations(tokenizer: Tokenizer, toy: Toy, prompt: str) -> dict[str, floa
     """How probable each way is to end the line that the prompt began."""
     healing = Healing(tokenizer)
     starts = healing.heal(toy, tokenizer.encode(prompt).tolist()).starts
-    own: list[list[Filter]] = [[healing.behind(start, ())] if start.rest else [] for start in starts]
+    own: list[list[Filter]] = [[healing.filter(start, ())] if start.rest else [] for start in starts]
     shares = log_shares(starts, SamplingSettings(temperature=1.0), own)
     found: dict[str, float] = {}
     for start, filters, share in zip(starts, own, shares, strict=True):
@@ -252,7 +252,7 @@ def test_where_no_token_reaches_over_the_end_nothing_is_given_back(made: dict[st
         assert toy.read == []
     # Behind a full stop nothing can be meant but what follows.
     ids = made["bpe"].encode("the cat sat on the mat.").tolist()
-    assert Healing(made["bpe"]).heal(Toy(made["bpe"]), ids).given_back == 0
+    assert Healing(made["bpe"]).heal(Toy(made["bpe"]), ids).removed == 0
 
 
 def test_what_learnt_answers_reads_a_prompt_as_it_was_learnt(made: dict[str, Tokenizer]) -> None:

@@ -23,7 +23,7 @@ def written(tokenizer, seed, length=60, prompt="x ", **options):
     """A text drawn evenly of what is allowed, up to where it is complete."""
     pattern = Pattern(tokenizer, patterns(SamplingSettings(**options)))
     start = len(tokenizer.encode(prompt))
-    keep, ids = pattern.behind(start), tokenizer.encode(prompt).tolist()
+    keep, ids = pattern.filter(start), tokenizer.encode(prompt).tolist()
     generator = np.random.default_rng(seed)
     for _ in range(length):
         if pattern.complete(tokenizer.decode(ids[start:])):
@@ -46,7 +46,7 @@ def test_a_regular_expression_is_kept_to(tokenizer, expression):
 
 def test_tokens_that_lead_nowhere_are_forbidden_and_all_others_allowed(tokenizer):
     pattern = Pattern(tokenizer, ["(red|roses)+ "])
-    keep = pattern.behind(0)
+    keep = pattern.filter(0)
     for before in ("", "r", "re", "red", "redro"):
         ids = tokenizer.encode(before).tolist()
         allowed = np.isfinite(keep(np.zeros(tokenizer.vocab_size), ids))
@@ -91,6 +91,6 @@ def test_the_text_is_complete_where_nothing_can_follow(tokenizer):
 def test_what_cannot_be_met_says_so():
     tokenizer = tokenizers.train("char", TEXT)
     with pytest.raises(GenerationError, match="no token of the vocabulary leads to a match"):
-        Pattern(tokenizer, ["日本"]).behind(0)(np.zeros(tokenizer.vocab_size), [])
+        Pattern(tokenizer, ["日本"]).filter(0)(np.zeros(tokenizer.vocab_size), [])
     with pytest.raises(GenerationError, match=r"match: .* write a regular expression"):
         Pattern(tokenizer, ["(ab"])

@@ -31,7 +31,7 @@ def named_bias(tokenizer: Tokenizer, by_text: Mapping[str, float]) -> Filter:
     return bias(values)
 
 
-def never(tokenizer: Tokenizer, text: str) -> Filter:
+def ban_text(tokenizer: Tokenizer, text: str) -> Filter:
     """Return a filter that forbids every token that would complete or contain `text`.
 
     `text` is normalised by the tokenizer. It may already be in the ids.
@@ -39,15 +39,17 @@ def never(tokenizer: Tokenizer, text: str) -> Filter:
     banned = _digits(tokenizer.normalized(text))
     digits = [_digits(piece) for piece in tokenizer.pieces]
     # Only a token of nibbles may begin in the middle of a byte.
-    free_V = np.array([piece[:1] in NIBBLES for piece in tokenizer.pieces])
+    nibble_V = np.array([piece[:1] in NIBBLES for piece in tokenizer.pieces])
     inside = [
-        ban([id for id, piece in enumerate(digits) if _contains(piece, banned, first=1 if half and free_V[id] else 2)])
+        ban(
+            [id for id, piece in enumerate(digits) if _contains(piece, banned, first=1 if half and nibble_V[id] else 2)]
+        )
         for half in (0, 1)
     ]
     completing = []
     for position in range(len(banned)):
         begins_V = np.array([piece.startswith(banned[position:]) for piece in digits])
-        completing.append([ban(np.flatnonzero(begins_V & kind_V).tolist()) for kind_V in (free_V, ~free_V)])
+        completing.append([ban(np.flatnonzero(begins_V & kind_V).tolist()) for kind_V in (nibble_V, ~nibble_V)])
 
     def forbid(logits_V: Logits, ids: Sequence[int]) -> Logits:
         tail, half = _tail(tokenizer.pieces, digits, ids, len(banned))
@@ -64,12 +66,12 @@ def never(tokenizer: Tokenizer, text: str) -> Filter:
     return forbid
 
 
-def never_marks(tokenizer: Tokenizer, marks: Collection[str]) -> list[Filter]:
-    """Return filters that forbid these marks: single characters with a meaning, never spelled by accident."""
-    forbidden = set(marks)
+def ban_characters(tokenizer: Tokenizer, characters: Collection[str]) -> list[Filter]:
+    """Return filters that forbid these characters, inside any token and in any spelling."""
+    forbidden = set(characters)
     tokens = [id for id, piece in enumerate(tokenizer.pieces) if not forbidden.isdisjoint(piece)]
-    spelled = [mark for mark in marks if len(tokenizer.encode(mark)) > 1]
-    return [*([ban(tokens)] if tokens else []), *(never(tokenizer, mark) for mark in spelled)]
+    spelled = [character for character in characters if len(tokenizer.encode(character)) > 1]
+    return [*([ban(tokens)] if tokens else []), *(ban_text(tokenizer, character) for character in spelled)]
 
 
 def _tail(escaped: Sequence[str], digits: Sequence[str], ids: Sequence[int], length: int) -> tuple[str, int]:

@@ -25,39 +25,39 @@ from lilliput.generation.slots import checked
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class BeamPrompt:
     """A prompt, or one of several spellings of it with the logarithm of its share in their probability.
 
-    `over` returns whether a text with these new tokens has ended; `filters` are the caller's.
+    `has_ended` returns whether a text with these new tokens has ended; `filters` are the caller's.
     """
 
     ids: Sequence[int]
-    over: Callable[[Sequence[int]], bool]
+    has_ended: Callable[[Sequence[int]], bool]
     filters: Sequence[Filter] = ()
     log_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """New tokens, the logarithm of their probability, the score that ranks them, and the beginning they continue."""
+    """New tokens, the logarithm of their probability, the score that ranks them, and the prompt they continue."""
 
     ids: tuple[int, ...]
     log_probability: float
     score: float
-    beginning: int = 0
+    prompt: int = 0
 
 
-def search(backend: Backend, beginnings: Sequence[Beginning], settings: SamplingSettings) -> list[Hypothesis]:
+def search(backend: Backend, prompts: Sequence[BeamPrompt], settings: SamplingSettings) -> list[Hypothesis]:
     """Return the `settings.beams` best hypotheses, the best first; `backend` has one row.
 
     Raises GenerationError as `generate` does, and if the filters leave no hypothesis to continue.
     """
-    backend.prefill(0, checked(backend.model, beginnings[0].ids))
-    if len(beginnings) > 1:
-        backend.reorder([0] * len(beginnings))
-    texts = [checked(backend.model, beginning.ids) for beginning in beginnings]
+    backend.prefill(0, checked(backend.model, prompts[0].ids))
+    if len(prompts) > 1:
+        backend.reorder([0] * len(prompts))
+    texts = [checked(backend.model, prompt.ids) for prompt in prompts]
     logits_BV = np.stack([backend.prefill(row, ids) for row, ids in enumerate(texts)])
-    beams = _Beams(settings, beginnings)
+    beams = _Beams(settings, prompts)
     for _ in range(settings.max_tokens):
         chosen = beams.extend(backend.texts, logits_BV)
         if not chosen or beams.settled():
@@ -71,18 +71,18 @@ def search(backend: Backend, beginnings: Sequence[Beginning], settings: Sampling
 class _Beams:
     """The open hypotheses, in the order of the backend's rows, and those that have ended."""
 
-    def __init__(self, settings: SamplingSettings, beginnings: Sequence[Beginning]) -> None:
-        self._settings, self._beginnings = settings, beginnings
-        self._filters = [by_token(settings, beginning.filters) for beginning in beginnings]
-        self.open = [Hypothesis((), one.log_share, 0.0, number) for number, one in enumerate(beginnings)]
-        self._groups = [0] * len(beginnings)
+    def __init__(self, settings: SamplingSettings, prompts: Sequence[BeamPrompt]) -> None:
+        self._settings, self._prompts = settings, prompts
+        self._filters = [by_token(settings, prompt.filters) for prompt in prompts]
+        self.open = [Hypothesis((), prompt.log_share, 0.0, number) for number, prompt in enumerate(prompts)]
+        self._groups = [0] * len(prompts)
         """Group of each open hypothesis; before the first step, all groups share them."""
         self._ended: list[Hypothesis] = []
 
     def extend(self, texts: Sequence[Sequence[int]], logits_BV: LogitsV) -> list[tuple[int, int]]:
         """Choose the next tokens; return for each open hypothesis the row it continues, and its token."""
         rows = zip(self.open, logits_BV, texts, strict=True)
-        logs_BV = np.stack([self._logs(logits_V, ids, hypothesis.beginning) for hypothesis, logits_V, ids in rows])
+        logs_BV = np.stack([self._logs(logits_V, ids, hypothesis.prompt) for hypothesis, logits_V, ids in rows])
         chosen: list[tuple[int, int]] = []
         following, groups = [], []
         taken_V = np.zeros(logs_BV.shape[1])
@@ -95,7 +95,7 @@ class _Beams:
             for row, token in self._ranked(members, logs_BV, taken_V, 2 * size):
                 longer = self._longer(self.open[row], token, float(logs_BV[row, token]))
                 taken_V[token] += 1
-                if self._beginnings[longer.beginning].over(longer.ids):
+                if self._prompts[longer.prompt].has_ended(longer.ids):
                     self._ended.append(longer)
                 else:
                     chosen.append((row, token))
@@ -114,7 +114,7 @@ class _Beams:
 
     def _longer(self, hypothesis: Hypothesis, token: int, log_probability: float) -> Hypothesis:
         ids, total = (*hypothesis.ids, token), hypothesis.log_probability + log_probability
-        return Hypothesis(ids, total, total / len(ids) ** self._settings.length_penalty, hypothesis.beginning)
+        return Hypothesis(ids, total, total / len(ids) ** self._settings.length_penalty, hypothesis.prompt)
 
     def settled(self) -> bool:
         """Return whether enough texts have ended, and no open text can still beat the worst of them."""
@@ -127,14 +127,14 @@ class _Beams:
     def best(self) -> list[Hypothesis]:
         """Return the best of all hypotheses, without duplicates."""
         ranked = sorted([*self._ended, *self.open], key=lambda hypothesis: -hypothesis.score)
-        unique = {(hypothesis.beginning, hypothesis.ids): hypothesis for hypothesis in ranked}
+        unique = {(hypothesis.prompt, hypothesis.ids): hypothesis for hypothesis in ranked}
         return list(unique.values())[: self._settings.beams]
 
-    def _logs(self, logits_V: LogitsV, ids: Sequence[int], beginning: int) -> NDArray[np.float64]:
+    def _logs(self, logits_V: LogitsV, ids: Sequence[int], prompt: int) -> NDArray[np.float64]:
         if not np.isfinite(logits_V.max()):
             raise GenerationError(NOT_FINITE)
         filtered_V: NDArray[np.float64] = logits_V.astype(np.float64)
-        for change in self._filters[beginning]:
+        for change in self._filters[prompt]:
             filtered_V = change(filtered_V, ids)  # type: ignore[assignment]
         largest = filtered_V.max()
         if not np.isfinite(largest):

@@ -1,8 +1,9 @@
 """Forbid tokens that would not become valid text.
 
-A token with part of a character is allowed only if the character can still be completed, and never if the training text
-has no such token. Control characters that the training text lacks and special tokens are forbidden too. An incomplete
-character is a run of nibbles at the end of the text (`tokenizers.escape`); UTF-8 determines what can complete it.
+A token with part of a character is allowed only if the character can still be completed. A character begins only with
+tokens that the training text has, and continues with them unless other filters forbid them all. Control characters that
+the training text lacks and special tokens are forbidden too. An incomplete character is a run of nibbles at the end of
+the text (`tokenizers.escape`); UTF-8 determines what can complete it.
 
 Vectors of one axis: V vocabulary.
 """
@@ -60,7 +61,7 @@ class Characters:
         self._barred = np.array(sorted(barred.difference(self._completing("")[0].tolist())), dtype=np.int64)
         self._cache: dict[str, list[NDArray[np.int64]]] = {}
 
-    def behind(self, start: int, rest: str = "") -> Filter:
+    def filter(self, start: int, rest: str = "") -> Filter:
         """Return a filter that keeps the text from position `start` valid.
 
         The token at `start` begins with `rest` (escaped), which is skipped. If all tokens that the filter allows are

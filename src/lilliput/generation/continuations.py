@@ -36,8 +36,8 @@ def generate(
         Sampler(settings, seed, len(ids), text_filters)
         for seed, ids, text_filters in zip(seeds, texts, filters or [()] * len(texts), strict=True)
     ]
-    together = _Together(backend, texts, samplers)
-    return [together.tokens(text, settings.max_tokens) for text in range(len(texts))]
+    batch = _Batch(backend, texts, samplers)
+    return [batch.tokens(text, settings.max_tokens) for text in range(len(texts))]
 
 
 def log_probabilities(
@@ -64,7 +64,7 @@ def log_probabilities(
     return totals
 
 
-class _Together:
+class _Batch:
     """Texts generated in one batch and read one by one; closing the iterator of a text frees its slot."""
 
     def __init__(self, backend: Backend, prompts: Sequence[Sequence[int]], samplers: Sequence[Sampler]) -> None:

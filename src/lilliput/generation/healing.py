@@ -30,11 +30,11 @@ from lilliput.generation.settings import SamplingSettings
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers.escape import BROKEN, unescape
 
-_LEAST = 1e-3
+_LEAST_SHARE = 1e-3
 """Minimum share of a spelling in the probability of all starts; others are dropped."""
-_MOST = 32
+_MOST_SPELLINGS = 32
 """Maximum number of spellings that the model reads, not counting that of the tokenizer."""
-_LONGEST_WORD = 64
+_MOST_REMOVED = 64
 """Maximum number of tokens to remove, unless one token reaches further back."""
 
 
@@ -58,7 +58,7 @@ class Healed:
 
     kept: Sequence[int]
     starts: Sequence[Start]
-    given_back: int = 0
+    removed: int = 0
     """Number of tokens removed from the prompt."""
     log_probability: float = 0.0
 
@@ -83,43 +83,45 @@ class Healing:
         if position == len(prompt):
             return Healed(prompt, [Start(prompt)])
         kept = [*([] if position else self._before), *prompt[:position]]
-        given_back = list(prompt[position:])
-        rest = "".join(self._tokenizer.pieces[id] for id in given_back)
+        removed = list(prompt[position:])
+        rest = "".join(self._tokenizer.pieces[id] for id in removed)
         starts: list[Start] = []
         total, others = 0.0, 0
         # First the spelling of the tokenizer, then the others, the most likely first.
-        waiting = [(0, 0.0, 0, Start(kept, rest))]
-        while waiting:
-            aside, cost, _, start = heapq.heappop(waiting)
-            if aside and (others == _MOST or math.exp(-cost) < _LEAST * total):
+        queue = [(0, 0.0, 0, Start(kept, rest))]
+        while queue:
+            is_other, cost, _, start = heapq.heappop(queue)
+            if is_other and (others == _MOST_SPELLINGS or math.exp(-cost) < _LEAST_SHARE * total):
                 break
-            others += aside
+            others += is_other
             logits_V = backend.prefill(0, start.ids)
             logs_V = _log_softmax(logits_V)
             longer = self._longer(start.rest)
             if longer.size:
                 starts.append(Start(start.ids, start.rest, start.log_weight, logits_V))
                 total += math.exp(start.log_weight) * float(np.exp(logs_V[longer]).sum())
-            for token, left in self._parts(start.rest):
+            for token, remaining in self._prefixes(start.rest):
                 ids, log_weight = [*start.ids, token], start.log_weight + float(logs_V[token])
-                encoded = not aside and token == given_back[len(start.ids) - len(kept)]
-                heapq.heappush(waiting, (int(not encoded), -log_weight, -len(waiting), Start(ids, left, log_weight)))
-        return Healed(kept, starts, len(given_back), math.log(total) if total else -math.inf)
+                encoded = not is_other and token == removed[len(start.ids) - len(kept)]
+                heapq.heappush(queue, (int(not encoded), -log_weight, -len(queue), Start(ids, remaining, log_weight)))
+        return Healed(kept, starts, len(removed), math.log(total) if total else -math.inf)
 
-    def behind(self, start: Start, bans: Sequence[str]) -> Filter:
+    def filter(self, start: Start, bans: Sequence[str]) -> Filter:
         """Return a filter: the first token must begin with the rest, be longer, and complete no banned text."""
         allowed = self._longer(start.rest)
         if bans:
             bans = [self._tokenizer.normalized(ban) for ban in bans]
             before = "".join(self._tokenizer.pieces[id] for id in start.ids[-max(map(len, bans)) :]) + start.rest
-            allowed = np.array([id for id in allowed.tolist() if not self._bans(before, start, id, bans)], np.int64)
+            allowed = np.array(
+                [id for id in allowed.tolist() if not self._completes(before, start, id, bans)], np.int64
+            )
 
         def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
             return only(logits_V, allowed) if len(ids) == len(start.ids) else logits_V
 
         return keep
 
-    def _bans(self, before: str, start: Start, token: int, bans: Sequence[str]) -> bool:
+    def _completes(self, before: str, start: Start, token: int, bans: Sequence[str]) -> bool:
         given = unescape(before)
         text = unescape(before + self._tokenizer.pieces[token][len(start.rest) :])
         return any(text.find(ban, max(0, len(given) - len(ban) + 1)) >= 0 for ban in bans)
@@ -129,14 +131,14 @@ class Healing:
         end = bisect_left(self._sorted, rest + chr(0x10FFFF)) if rest else None
         return self._ids_of_sorted[bisect_right(self._sorted, rest) : end]
 
-    def _parts(self, rest: str) -> list[tuple[int, str]]:
+    def _prefixes(self, rest: str) -> list[tuple[int, str]]:
         """Return the tokens that are a prefix of `rest` or all of it, each with the text left after it."""
         lengths = range(1, min(len(rest), self._longest) + 1)
         return [(self._ids[rest[:length]], rest[length:]) for length in lengths if rest[:length] in self._ids]
 
-    def _spelled(self, text: str) -> bool:
+    def _spellable(self, text: str) -> bool:
         """Return whether a sequence of tokens spells exactly this text."""
-        return not text or any(self._spelled(left) for _, left in self._parts(text))
+        return not text or any(self._spellable(remaining) for _, remaining in self._prefixes(text))
 
     def _first_removed(self, prompt: Sequence[int]) -> int:
         """Return the position of the first removed token, which is the number of tokens kept."""
@@ -145,13 +147,13 @@ class Healing:
         while position and len(end) < self._longest:
             position -= 1
             piece = pieces[prompt[position]]
-            offsets = [offset for offset in range(len(piece)) if self._spelled(piece[:offset])]
-            extended = [offset for offset in offsets if self._longer(piece[offset:] + end).size]
+            offsets = [offset for offset in range(len(piece)) if self._spellable(piece[:offset])]
+            replaceable = [offset for offset in offsets if self._longer(piece[offset:] + end).size]
             # If the last word continues, its first part may be spelled differently.
-            if not end and any(offset and self._spelled(piece[offset:]) for offset in offsets):
-                extended.append(0)
+            if not end and any(offset and self._spellable(piece[offset:]) for offset in offsets):
+                replaceable.append(0)
             end = piece + end
-            reach = len(end) - min(extended) if extended else reach
+            reach = len(end) - min(replaceable) if replaceable else reach
         # White space at the start of a prompt serves as well as a line end before it.
         first = 0 if self._before and prompt and not unescape(pieces[prompt[0]])[:1].isspace() else 1
         position, length = len(prompt), 0
@@ -160,7 +162,7 @@ class Healing:
             length += len(pieces[prompt[position]])
         if position == len(prompt):
             return position
-        words = range(position, max(first, len(prompt) - _LONGEST_WORD) - 1, -1)
+        words = range(position, max(first, len(prompt) - _MOST_REMOVED) - 1, -1)
         return next((word for word in words if self._begins_word(prompt, word)), position)
 
     def _begins_word(self, prompt: Sequence[int], position: int) -> bool:
@@ -172,11 +174,11 @@ class Healing:
         return visible and after[:1] in self._tokenizer.cuts_before
 
 
-def later(change: Filter, start: int) -> Filter:
-    """Return a filter that applies `change`, except to the token at position `start`."""
+def except_at(change: Filter, position: int) -> Filter:
+    """Return a filter that applies `change` to every token but the one at `position`."""
 
     def keep(logits_V: Logits, ids: Sequence[int]) -> Logits:
-        return logits_V if len(ids) == start else change(logits_V, ids)
+        return logits_V if len(ids) == position else change(logits_V, ids)
 
     return keep
 
@@ -192,7 +194,7 @@ def log_shares(
         return [0.0]
     shares = []
     for start, filters in zip(starts, filters_by_start, strict=True):
-        assert start.logits_V is not None, "starts among several were read"
+        assert start.logits_V is not None, "the model has read each of several starts"
         filtered: Logits = start.logits_V.astype(np.float64)
         size = _log_sum(filtered)
         for change in by_token(settings, filters):
@@ -206,7 +208,7 @@ def log_shares(
     return [share - size for share in shares] if math.isfinite(size) else [0.0, *[-math.inf] * (len(shares) - 1)]
 
 
-def drawn(shares: Sequence[float], seed: int) -> int:
+def draw_start(shares: Sequence[float], seed: int) -> int:
     """Return the index of a start drawn by its share; the random numbers that draw tokens are different ones."""
     sums = np.exp(shares).cumsum()
     number = np.random.default_rng((seed, 1)).random() * sums[-1]

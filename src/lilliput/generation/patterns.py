@@ -73,7 +73,7 @@ class Pattern:
             node.ids.append(id)
         self._cache: dict[tuple[str, str], list[int]] = {}
 
-    def behind(self, start: int, rest: str = "") -> Filter:
+    def filter(self, start: int, rest: str = "") -> Filter:
         """Return a filter that forbids tokens after which the text from position `start` cannot match.
 
         The token at `start` begins with `rest` (escaped), which is not part of that text. The filter raises

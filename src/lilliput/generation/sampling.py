@@ -87,12 +87,12 @@ class Sampler:
     ) -> None:
         self._top = top
         self._generator = Numbers(seed)
-        self._first = by_token(settings, filters)
+        self._by_token = by_token(settings, filters)
         self._settings, self._start = settings, start
         self._temperatures = settings.temperatures or (settings.temperature,)
-        self._then = by_value(settings, self._temperatures, start, self._generator)
-        others = settings.xtc_probability or (settings.typical is not None and settings.typical < 1)
-        self._by_order = not others
+        self._by_value = by_value(settings, self._temperatures, start, self._generator)
+        unordered = settings.xtc_probability or (settings.typical is not None and settings.typical < 1)
+        self._by_order = not unordered
         """Whether all filters after top-k only drop the least likely tokens."""
         self._top_p = settings.top_p if settings.top_p is not None and settings.top_p < 1 else None
         self._min_p = settings.min_p
@@ -106,9 +106,9 @@ class Sampler:
         if not math.isfinite(total):
             raise GenerationError(NOT_FINITE)
         filtered = logits_V
-        for change in self._first:
+        for change in self._by_token:
             filtered = change(filtered, ids)
-        if self._first and not math.isfinite(np.maximum.reduce(filtered)):
+        if self._by_token and not math.isfinite(np.maximum.reduce(filtered)):
             raise GenerationError(
                 f"after {len(ids)} tokens no token is allowed: the whole vocabulary is banned or "
                 "filtered out; loosen ban, no_repeat_ngram or your own filters"
@@ -117,7 +117,7 @@ class Sampler:
         probability = math.exp(logits_V.item(token) - greatest_logit) / total
         if not self._top:
             return Token(token, probability)
-        return Token(token, probability, likeliest(logits_V, self._top, greatest_logit + math.log(total)))
+        return Token(token, probability, most_likely(logits_V, self._top, greatest_logit + math.log(total)))
 
     def _sum_of_few(self, logits_V: Logits) -> tuple[float, float]:
         """Return the greatest logit, and the sum of exp(logit - greatest); the sum is not finite if a logit is not."""
@@ -166,24 +166,24 @@ class Sampler:
     def _draw_from_nucleus(self, logits_V: Logits, value: float) -> int:
         """Draw with top-p or min-p from a large vocabulary, and sort only a few tokens."""
         weights_V = np.exp((logits_V - np.maximum.reduce(logits_V)) / value)
-        whole = float(np.add.reduce(weights_V))
-        least, enough = self._min_p or 0.0, (self._top_p or 1.0) * whole
+        total = float(np.add.reduce(weights_V))
+        least, enough = self._min_p or 0.0, (self._top_p or 1.0) * total
         for share in (0.0,) if self._top_p is None else (1e-3, 1e-4, 1e-5, 0.0):
-            candidates = np.flatnonzero(weights_V >= max(share * whole, least))
-            if share * whole <= least or np.add.reduce(weights_V[candidates]) >= enough:
+            candidates = np.flatnonzero(weights_V >= max(share * total, least))
+            if share * total <= least or np.add.reduce(weights_V[candidates]) >= enough:
                 break
         order = candidates[np.argsort(-weights_V[candidates], kind="stable")]
-        return int(order[self._draw_index(weights_V[order].tolist(), whole)])
+        return int(order[self._draw_index(weights_V[order].tolist(), total)])
 
-    def _draw_index(self, weights: list[float], whole: float | None = None) -> int:
+    def _draw_index(self, weights: list[float], total: float | None = None) -> int:
         """Apply top-p and min-p to weights, which are in descending order if either is set; return a drawn index.
 
-        `whole` is the total weight for top-p, by default that of `weights`.
+        `total` is the total weight for top-p, by default that of `weights`.
         """
         sums = list(accumulate(weights))
         count = len(sums)
         if self._top_p is not None:
-            count = min(count, 1 + bisect_left(sums, self._top_p * (sums[-1] if whole is None else whole)))
+            count = min(count, 1 + bisect_left(sums, self._top_p * (sums[-1] if total is None else total)))
         if self._min_p is not None:
             count = min(count, bisect_right(weights, -self._min_p, key=neg))
         index = bisect_right(sums, self._generator.random() * sums[count - 1], hi=count)
@@ -191,12 +191,12 @@ class Sampler:
         return index if index < count else bisect_left(sums, sums[count - 1])
 
     def _filter(self, logits: Logits, ids: Sequence[int]) -> Logits:
-        for change in self._then:
+        for change in self._by_value:
             logits = change(logits, ids)
         return logits
 
 
-def likeliest(logits_V: Logits, count: int, log_total: float) -> tuple[tuple[int, float], ...]:
+def most_likely(logits_V: Logits, count: int, log_total: float) -> tuple[tuple[int, float], ...]:
     """Return up to `count` of the most likely tokens as (id, log-probability), the most likely first.
 
     `log_total` is the logarithm of the sum of the exponentials of all logits.

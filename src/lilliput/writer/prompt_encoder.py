@@ -8,9 +8,9 @@ from lilliput.corpus import mark_prompt, unmark
 from lilliput.corpus.text.cleaning import canonical
 from lilliput.errors import GenerationError
 from lilliput.generation import Backend, Filter
-from lilliput.generation.bans import named_bias, never, never_marks
+from lilliput.generation.bans import ban_characters, ban_text, named_bias
 from lilliput.generation.characters import Characters
-from lilliput.generation.healing import Healed, Healing, Start, later, log_shares
+from lilliput.generation.healing import Healed, Healing, Start, except_at, log_shares
 from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.settings import SampleSettings
 from lilliput.generation.slots import checked
@@ -94,19 +94,19 @@ class PromptEncoder:
                     f"sampling: filters: should be functions of logits and ids, not {shown(function)}"
                 )
         biased = [named_bias(self._tokenizer, settings.bias)] if settings.bias else []
-        bans, marks = [never(self._tokenizer, text) for text in settings.ban], []
+        bans, marks = [ban_text(self._tokenizer, text) for text in settings.ban], []
         if settings.label is not None or pattern is not None:
             # A text that has to match contains no label: readers would not see it.
             allowed = settings.label if pattern is None else None
             others = [character for label, character in self._labels.items() if label != allowed]
-            marks = never_marks(self._tokenizer, others)
+            marks = ban_characters(self._tokenizer, others)
         filters_by_start = []
         for start in starts:
             position, rest = len(start.ids), start.rest
-            first = [self._healing.behind(start, settings.ban)] if rest else []
-            barred = [later(ban, position) for ban in bans] if rest else bans
-            matching = [] if pattern is None else [pattern.behind(position, rest)]
-            characters = self._characters.behind(position, rest)
+            first = [self._healing.filter(start, settings.ban)] if rest else []
+            barred = [except_at(ban, position) for ban in bans] if rest else bans
+            matching = [] if pattern is None else [pattern.filter(position, rest)]
+            characters = self._characters.filter(position, rest)
             # The first token begins with the rest, whatever the caller's filters allow.
             filters_by_start.append([*first, *biased, *barred, *marks, *matching, characters, *filters, *first])
         return filters_by_start

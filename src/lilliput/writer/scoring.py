@@ -12,7 +12,7 @@ import torch
 from lilliput.data.scoring_windows import sliding_windows
 from lilliput.errors import GenerationError
 from lilliput.generation.backends.backend import inference
-from lilliput.generation.sampling import NOT_FINITE, likeliest
+from lilliput.generation.sampling import NOT_FINITE, most_likely
 from lilliput.models import Model
 from lilliput.models.output_loss import LOGITS_AT_ONCE
 from lilliput.tokenizers import TextStream, Tokenizer
@@ -41,9 +41,9 @@ def scored_tokens(
 ) -> list[ScoredToken]:
     """Return the tokens with their scores; `shown` removes from their text what no reader should see."""
     stream, start, tokens = TextStream(tokenizer), 0, []
-    for id_, (log_probability, most_likely) in zip(ids, [(None, ()), *_scores(model, ids, top)], strict=True):
+    for id_, (log_probability, alternatives) in zip(ids, [(None, ()), *_scores(model, ids, top)], strict=True):
         text = shown(stream.push(id_))
-        tokens.append(ScoredToken(id_, text, start, log_probability, most_likely))
+        tokens.append(ScoredToken(id_, text, start, log_probability, alternatives))
         start += len(text)
     return tokens
 
@@ -66,5 +66,5 @@ def _scores(model: Model, ids: Sequence[int], top: int) -> list[_Score]:
                     log_probability = logs_V.item(target)
                     if not math.isfinite(log_probability):
                         raise GenerationError(NOT_FINITE)
-                    scores.append((log_probability, likeliest(logs_V, top, 0.0) if top else ()))
+                    scores.append((log_probability, most_likely(logs_V, top, 0.0) if top else ()))
     return scores

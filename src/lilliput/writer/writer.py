@@ -23,8 +23,8 @@ from lilliput.generation import (
     load_engine,
     log_probabilities,
 )
-from lilliput.generation.beam import Beginning, search
-from lilliput.generation.healing import drawn
+from lilliput.generation.beam import BeamPrompt, search
+from lilliput.generation.healing import draw_start
 from lilliput.generation.settings import SampleSettings
 from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Model
@@ -155,15 +155,15 @@ class Writer:
         def has_ended(number: int, new: Sequence[int]) -> bool:
             return text(number, new)[1]
 
-        beginnings = [
-            Beginning(
+        spellings = [
+            BeamPrompt(
                 starts[number].ids, partial(has_ended, number), prepared.filters[number], prepared.log_shares[number]
             )
             for number in range(len(starts))
         ]
         return [
-            Continuation(text(best.beginning, best.ids)[0], len(best.ids), best.log_probability)
-            for best in search(backend, beginnings, settings)
+            Continuation(text(best.prompt, best.ids)[0], len(best.ids), best.log_probability)
+            for best in search(backend, spellings, settings)
         ]
 
     def next_words(
@@ -217,8 +217,8 @@ class Writer:
         """
         ids, whole = self._prompts.encode(text, settings), self._prompts.encode(text + suffix, settings)
         healed = self._prompts.heal(backend, ids)
-        kept = len(ids) - healed.given_back
-        if healed.given_back and whole[:kept] == ids[:kept]:
+        kept = len(ids) - healed.removed
+        if healed.removed and whole[:kept] == ids[:kept]:
             return healed.kept, whole[kept:], healed.log_probability
         return ids, self.tokenizer.encode(canonical(suffix)).tolist(), 0.0
 
@@ -254,7 +254,7 @@ class Writer:
         }
         drawn_starts, drawn_filters = [], []
         for text, seed in zip(texts, seeds, strict=True):
-            number = drawn(prepared[text].log_shares, seed)
+            number = draw_start(prepared[text].log_shares, seed)
             drawn_starts.append(prepared[text].starts[number])
             drawn_filters.append(prepared[text].filters[number])
         streams = generate(backend, [start.ids for start in drawn_starts], settings, seeds, drawn_filters)
