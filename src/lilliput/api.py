@@ -117,7 +117,7 @@ def run_task(
     except OSError as error:
         # NumPy's error for a full disk has a message but no `strerror`.
         raise RunError(
-            f"{error.filename or folder}: cannot write ({error.strerror or error}). Free some space, then "
+            f"cannot write {error.filename or folder}: {error.strerror or error}. Free some space, then "
             "repeat the command to continue"
         ) from error
     return finished

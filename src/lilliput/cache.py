@@ -48,8 +48,7 @@ def make_folder(folder: Path) -> None:
 def unwritable(error: OSError) -> CorpusError:
     """Return the error for a cache that is not writable."""
     return CorpusError(
-        f"the cache {cache_folder()} cannot be written ({error.strerror or error}): "
-        f"set {CACHE_VARIABLE} to a writable folder"
+        f"cannot write the cache {cache_folder()}: {error.strerror or error}. Set {CACHE_VARIABLE} to a writable folder"
     )
 
 

@@ -90,7 +90,7 @@ def files(folder: Path) -> dict[str, bytes | None]:
         (("story.txt", *TINY, "--set", "data.split.by=document"), ("one document", "by position")),
         (("tiny.txt", *TINY), ("tiny", "longer text")),
         (("story.txt", *TINY, "--out", "story.txt"), ("story.txt", "--out")),
-        (("story.txt", *TINY, "--out", "story.txt/run"), ("cannot be written", "--out")),
+        (("story.txt", *TINY, "--out", "story.txt/run"), ("cannot write", "--out")),
         (("story.txt", *TINY, "--out", "."), ("not empty and not a run", "--out")),
     ],
     ids=lambda value: " ".join(value[0:1] + value[-1:])[:40] if isinstance(value, tuple) else None,
@@ -282,7 +282,7 @@ def test_a_full_disk_is_one_line(
         patch.setattr(f"lilliput.{function}", fail)
         outcome = lilliput("train", "story.txt", *TINY)
     assert outcome.code == 2
-    assert outcome.err.splitlines()[-1].startswith(f"error: runs/story: cannot write ({error.strerror or error})")
+    assert outcome.err.splitlines()[-1].startswith(f"error: cannot write runs/story: {error.strerror or error}")
     assert lilliput("train", "story.txt", *TINY).code == 0
 
 

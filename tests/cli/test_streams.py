@@ -16,7 +16,7 @@ from tests.cli.conftest import PROGRAM, Lilliput, assert_refused, shell
         ("--version <&- >&- 2>&-", 0, ""),
         ("--none 2>&-", 2, ""),
         ("--none 2>/dev/full", 2, ""),
-        ("--version >/dev/full", 2, "error: cannot write the output (No space left on device)\n"),
+        ("--version >/dev/full", 2, "error: cannot write the output: No space left on device\n"),
     ],
 )
 def test_streams_that_are_closed_or_full(command: str, code: int, err: str) -> None:

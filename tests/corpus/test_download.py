@@ -97,7 +97,7 @@ def test_no_connection(target):
 
 def test_a_cache_that_cannot_be_written(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CorpusError, match=r"cannot be written .*set LILLIPUT_CACHE to a writable folder"):
+    with pytest.raises(CorpusError, match=r"cannot write the cache .*Set LILLIPUT_CACHE to a writable folder"):
         download(f"{server.address}/a", tmp_path / "file" / "below" / "a.txt")
 
 

@@ -344,5 +344,5 @@ def test_every_entry_is_described():
 def test_a_cache_that_cannot_be_written(book, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("LILLIPUT_CACHE", str(tmp_path / "file"))
-    with pytest.raises(CorpusError, match=r"cannot be written .*set LILLIPUT_CACHE"):
+    with pytest.raises(CorpusError, match=r"cannot write the cache .*Set LILLIPUT_CACHE"):
         read_named("book")

@@ -206,7 +206,7 @@ def test_a_text_that_changed_is_refused(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "no").write_text("a file")
-    with pytest.raises(RunError, match=r"a.npy: cannot write \(File exists\)") as caught:
+    with pytest.raises(RunError, match=r"cannot write .*a.npy: File exists") as caught:
         encode_stream(["text"], tokenizer_of("char"), tmp_path / "no" / "a.npy", text="sum", characters=4)
     assert "\n" not in str(caught.value)
 

@@ -249,5 +249,5 @@ def test_curves_that_cannot_be_drawn_are_told_and_stop_nothing(tmp_path: Path) -
     told: list[str] = []
     assert draw_curves(tmp_path, told.append) is None
     assert len(told) == 1
-    assert told[0].startswith("the loss curves are not drawn: the plot cannot be written to ")
+    assert told[0].startswith("the loss curves are not drawn: cannot write ")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

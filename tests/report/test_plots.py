@@ -118,7 +118,7 @@ def test_nothing_to_plot_and_nowhere_to_write_are_refused(tmp_path):
     with pytest.raises(RunError, match="nothing to plot"):
         plot_runs([run(), RunCurve("empty", [], [], [], [])], tmp_path / "a")
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="cannot be written"):
+    with pytest.raises(RunError, match="cannot write"):
         plot_runs([run()], tmp_path / "file" / "a.png")
 
 

@@ -99,7 +99,7 @@ def _run(app: typer.Typer, arguments: list[str], debug: bool) -> int:
             return _refuse(f"{error.filename}: {reason}")
         # A stream's error has no name.
         _forget(1)
-        return _refuse(f"cannot write the output ({reason})")
+        return _refuse(f"cannot write the output: {reason}")
 
 
 def _refuse(message: str) -> int:

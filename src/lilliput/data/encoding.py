@@ -65,7 +65,7 @@ def encode_stream(
     earlier call with the same text and tokenizer is continued; after a finished one nothing is done. An exception from
     `progress` ends the call without losing finished work.
 
-    Raises CorpusError if the text does not have the announced length, RunError if the file cannot be written.
+    Raises CorpusError if the text does not have the announced length, RunError if the file is not writable.
     """
     fresh = EncodingState(text, tokenizer.fingerprint)
     try:
@@ -82,7 +82,7 @@ def encode_stream(
         tokenizer.count(_read_back(path))
     except OSError as error:
         raise RunError(
-            f"{path}: cannot write ({error.strerror or error}). Free some space or choose another folder, then "
+            f"cannot write {path}: {error.strerror or error}. Free some space or choose another folder, then "
             "repeat the command to continue"
         ) from error
     return done

@@ -90,7 +90,7 @@ def forecast(recipe: Recipe, source: Source, validation: Measure | None = None, 
             training_data, throughput, costs = _rehearse(recipe, RunFolder(Path(folder)), part, validation)
     except OSError as error:
         raise RunError(
-            f"{tempfile.gettempdir()}: cannot be written ({error.strerror or error}); free some space, or set TMPDIR"
+            f"cannot write {tempfile.gettempdir()}: {error.strerror or error}. Free some space, or set TMPDIR"
         ) from None
     opening = before + time.monotonic() - started - sum(throughput.step_seconds)
     if isinstance(source, LargeText):

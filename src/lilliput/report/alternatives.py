@@ -10,7 +10,7 @@ from lilliput.report.plots import COLOURS, INK, QUIET, STYLE, write_figure
 def plot_alternatives(rows: Sequence[Mapping[str, Any]], out: Path) -> list[Path]:
     """Draw the rows of a sweep's summary, the best at the top; return the two files, PNG and SVG.
 
-    Raises RunError if the file cannot be written.
+    Raises RunError if the files are not writable.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -49,7 +49,7 @@ def plot_runs(runs: Sequence[RunCurve], out: Path, *, against: Literal["steps", 
     """Draw the losses of one or more runs and their learning rates; return the two files, PNG and SVG.
 
     `out` names either file; the other has the same stem. Unless every run has `characters_per_token`, the axis is nats
-    per token, without baselines. Raises RunError if there is nothing to draw or the file cannot be written.
+    per token, without baselines. Raises RunError if there is nothing to draw or the files are not writable.
     """
     if not runs or any(len(run.steps) == 0 for run in runs):
         raise RunError("there is nothing to plot: give at least one run, and only runs with training steps")
@@ -292,7 +292,7 @@ def _duration(seconds: float) -> str:
 
 
 def write_figure(figure: "Figure", out: Path) -> list[Path]:
-    """Write a figure as PNG and as SVG and return the files. Raises RunError if they cannot be written."""
+    """Write a figure as PNG and as SVG and return the files. Raises RunError if they are not writable."""
     stem = out.with_suffix("") if out.suffix.lower() in (".png", ".svg") else out
     # Not with_suffix: "run.v2" is a name, not a name with a suffix.
     files = [stem.with_name(stem.name + suffix) for suffix in (".png", ".svg")]
@@ -303,5 +303,6 @@ def write_figure(figure: "Figure", out: Path) -> list[Path]:
         with writing(files[1]) as file:
             figure.savefig(file, format="svg", metadata={"Date": None})
     except OSError as error:
-        raise RunError(f"the plot cannot be written to {stem} ({error}): choose another path with --out") from None
+        reason = error.strerror or error
+        raise RunError(f"cannot write {files[0]}: {reason}. Choose another path with --out") from None
     return files

@@ -31,7 +31,7 @@ def claim(run: RunFolder) -> FileLock:
             f"{run.path}: in use by another process; wait for it, or choose another folder with --out"
         ) from None
     except OSError as error:
-        raise RunError(f"{run.path}: cannot be written ({error.strerror}); choose another with --out") from None
+        raise RunError(f"cannot write {run.path}: {error.strerror}. Choose another folder with --out") from None
     _mend(run)
     return lock
 

@@ -102,7 +102,7 @@ def _keep(out: Path, written: str) -> None:
         with out.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(written)
     except OSError as error:
-        raise RunError(f"{out}: cannot write the file ({error.strerror}). Give --out another name") from None
+        raise RunError(f"cannot write {out}: {error.strerror}. Give --out another name") from None
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def run(
         try:
             task.recipe.write(save)
         except OSError as error:
-            raise RecipeError(f"{save}: cannot write the file ({error.strerror}). Give --save another name") from None
+            raise RecipeError(f"cannot write {save}: {error.strerror}. Give --save another name") from None
     if json_:
         typer.echo(json.dumps({"recipe": task.recipe.as_dict()} | found.as_dict()))
         return
