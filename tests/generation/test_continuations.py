@@ -124,10 +124,12 @@ def test_top_k_bounds_what_is_drawn():
 @pytest.mark.parametrize("training", [True, False])
 def test_the_mode_of_the_model_and_the_global_generator_are_left_alone(training):
     model = lively(GPTSettings(width=32, dropout=0.5)).train(training)
+    next(model.children()).eval()  # a frozen part
+    modes = [module.training for module in model.modules()]
     state = torch.get_rng_state()
     tokens = []
     for token in generate(model, [1], SamplingSettings(max_tokens=12), 3):
-        assert all(module.training == training for module in model.modules())
+        assert [module.training for module in model.modules()] == modes
         tokens.append(token)
     assert torch.equal(torch.get_rng_state(), state)
     assert tokens == list(generate(model.eval(), [1], SamplingSettings(max_tokens=12), seed=3))
