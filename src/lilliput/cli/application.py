@@ -13,7 +13,21 @@ from lilliput.errors import LilliputError
 
 RENAMED_FLAGS = {"--length": "--max-tokens", "--characters": "--max-characters"}
 """Flags of earlier versions."""
-VERBS = ("train", "plan", "sample", "eval", "judge", "doctor", "compare", "sweep", "plot", "recipes", "corpora", "demo")
+VERBS = (
+    "train",
+    "plan",
+    "sample",
+    "eval",
+    "judge",
+    "verse",
+    "doctor",
+    "compare",
+    "sweep",
+    "plot",
+    "recipes",
+    "corpora",
+    "demo",
+)
 
 
 def run(arguments: list[str]) -> int:

@@ -17,6 +17,9 @@ from lilliput.evaluation.agreement import learn_grammar
 from lilliput.evaluation.words import BREAK, shuffled, words_of
 from lilliput.evaluation.writing import Learnt, distinct_pairs
 from lilliput.runs.folder import RunFolder
+from lilliput.verse.forms import read_stanzas, rhyme_pairs
+from lilliput.verse.languages import LANGUAGES, open_language
+from lilliput.verse.measures import measure_verse, shuffled_lines
 from lilliput.writer import Writer
 
 FEWEST_WORDS = 20
@@ -26,6 +29,7 @@ LENGTHS = (200, 1000)
 """Minimum and maximum number of tokens of a generated text; between them it is as long as the context."""
 _DECODED_AT_ONCE = 1 << 20
 _MOST_EMPTY = 10
+_FEWEST_RHYMES = 0.3  # share of the held-out lines from which on a text is verse
 _CODES = {"French": "fr", "English": "en"}
 
 
@@ -154,7 +158,30 @@ def judge(texts: RunTexts, written: str, language: str | None) -> dict[str, Any]
             ),
             "distinct_pairs": _rounded(distinct_pairs(words[name], least)),
         }
+    for name, measures in _verse(texts, written, language).items():
+        report[name]["verse"] = measures
     return report | {"language": language, "distinct_words": least, "training_share": _rounded(texts.training_share)}
+
+
+def _verse(texts: RunTexts, written: str, language: str | None) -> dict[str, dict[str, Any]]:
+    """Return the measures of verse of the three texts; none if the held-out text is no verse.
+
+    Of the shuffled text not the words but the lines are in random order.
+    """
+    if language not in LANGUAGES:
+        return {}
+    rules = open_language(language)
+    held_out = measure_verse(texts.held_out, rules)
+    floor = measure_verse(shuffled_lines(texts.held_out), rules)
+    if held_out.rhyme is None or held_out.rhyme < max(_FEWEST_RHYMES, 2 * (floor.rhyme or 0.0)):
+        return {}
+    known = set(rhyme_pairs(read_stanzas(texts.training, rules)))
+    compared = {"written": written, "held_out": texts.held_out, "shuffled": shuffled_lines(texts.held_out)}
+    least = min(measure_verse(text, rules).compared for text in compared.values())
+    return {
+        name: measure_verse(text, rules, training_pairs=known, compared=least).as_dict()
+        for name, text in compared.items()
+    }
 
 
 def _line(text: str, position: int) -> int:

@@ -151,6 +151,7 @@ def _print(report: Mapping[str, Any]) -> None:
     if report["written"]["gender_pairs"] is None:
         columns = {key: heading for key, heading in columns.items() if key not in ("gender", "number")}
     console.print(table(rows, columns))
+    _print_verse(console, report)
     written = report["written"]
     if written["longest_copied"]:
         quoted = " / ".join(filter(None, written["longest_text"].split("\n")))
@@ -162,6 +163,18 @@ def _print(report: Mapping[str, Any]) -> None:
             markup=False,
         )
     _print_share(console, report)
+
+
+def _print_verse(console: "Console", report: Mapping[str, Any]) -> None:
+    from lilliput.report.verse_tables import scheme_table, verse_table
+
+    if "verse" not in report["written"]:
+        return
+    measures = {name: report[name]["verse"] for name in ("written", "held_out", "shuffled")}
+    console.print(verse_table(measures))
+    schemes = scheme_table(measures)
+    if schemes is not None:
+        console.print(schemes)
 
 
 def _item_table(items: Mapping[str, Any]) -> "DataTable":

@@ -1,0 +1,131 @@
+"""The form of verse: stanzas, their rhyme scheme, and the metre of their lines."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lilliput.verse.language import Ending, Language, Syllables
+
+REACH = 3
+"""How many lines apart two lines may be and still rhyme."""
+SHORTEST_METRE, LONGEST_METRE = 4, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of verse; `ending` is None for a line without a word."""
+
+    text: str
+    ending: Ending | None
+    syllables: Syllables
+
+
+@dataclass(frozen=True, slots=True)
+class Stanza:
+    """Lines that belong together, with the language that they are in."""
+
+    lines: tuple[Line, ...]
+    language: Language
+
+    def level(self, first: int, second: int) -> int:
+        """Return how well two lines rhyme, as `Language.rhyme` does."""
+        one, other = self.lines[first].ending, self.lines[second].ending
+        return self.language.rhyme(one, other) if one and other else 0
+
+    @property
+    def partners(self) -> list[tuple[int, int]]:
+        """Return for each line the number of the line that it rhymes with best, at most `REACH` away, and the level.
+
+        The number is -1 if there is none. Of equals, the nearest counts, and of these the one before.
+        """
+        partners: list[tuple[int, int]] = []
+        for index in range(len(self.lines)):
+            others = [other for other in range(index - REACH, index + REACH + 1) if 0 <= other < len(self.lines)]
+            others = sorted((other for other in others if other != index), key=lambda other: abs(other - index))
+            best, level = -1, 0
+            for other in others:
+                found = self.level(index, other)
+                if found > level:
+                    best, level = other, found
+            partners.append((best, level))
+        return partners
+
+    @property
+    def scheme(self) -> str:
+        """Return a letter for each line; lines with one letter rhyme, and "." stands for a line without a rhyme.
+
+        A line gets the letter of the nearest line before it that it rhymes with, at most `REACH` away.
+        """
+        letters: list[str] = []
+        for index in range(len(self.lines)):
+            before = range(index - 1, max(-1, index - REACH - 1), -1)
+            rhymed = next((other for other in before if self.level(index, other)), None)
+            letters.append(_letter(len(set(letters))) if rhymed is None else letters[rhymed])
+        counts = Counter(letters)
+        order: dict[str, str] = {}
+        for letter in letters:
+            if counts[letter] > 1:
+                order.setdefault(letter, _letter(len(order)))
+        return "".join(order.get(letter, ".") for letter in letters)
+
+    @property
+    def metre(self) -> int:
+        """Return the number of syllables that most lines may have; of equals, the one that most lines need, then the
+        longest.
+        """
+
+        def fitting(metre: int) -> tuple[int, int, int]:
+            fits = [line.syllables for line in self.lines if line.syllables.fits(metre)]
+            return len(fits), sum(interval.fewest == interval.most for interval in fits), metre
+
+        return max(range(SHORTEST_METRE, LONGEST_METRE + 1), key=fitting)
+
+
+def _letter(number: int) -> str:
+    return chr(ord("A") + number) if number < 26 else f"{chr(ord('a') + number % 26)}"
+
+
+def read_line(text: str, language: Language) -> Line:
+    """Return a line with its ending and its syllables."""
+    return Line(text, language.ending(text), language.syllables(text))
+
+
+def read_stanzas(text: str, language: Language) -> list[Stanza]:
+    """Return the stanzas of a text: its lines between empty lines, of two lines or more.
+
+    A single line between empty lines is a title.
+    """
+    stanzas: list[Stanza] = []
+    lines: list[str] = []
+    for text_line in [*text.split("\n"), ""]:
+        if text_line.strip():
+            lines.append(text_line.strip())
+            continue
+        if len(lines) > 1:
+            stanzas.append(Stanza(tuple(read_line(line, language) for line in lines), language))
+        lines = []
+    return stanzas
+
+
+def is_scheme(found: str, wanted: str) -> bool:
+    """Return whether a stanza's scheme has at least the rhymes of another of the same length."""
+    pairs = [(one, other) for one in range(len(wanted)) for other in range(one) if wanted[one] == wanted[other] != "."]
+    return len(found) == len(wanted) and all(found[one] == found[other] != "." for one, other in pairs)
+
+
+def quatrain_scheme(scheme: str) -> str:
+    """Return AABB, ABAB or ABBA for a quatrain that has these rhymes, else "other"."""
+    return next((name for name in ("AABB", "ABAB", "ABBA") if is_scheme(scheme, name)), "other")
+
+
+def rhyme_pairs(stanzas: Sequence[Stanza]) -> list[tuple[str, str]]:
+    """Return the pairs of words that rhyme, each sorted, of lines with their best partners."""
+    pairs: list[tuple[str, str]] = []
+    for stanza in stanzas:
+        for index, (partner, _) in enumerate(stanza.partners):
+            one = stanza.lines[index].ending
+            other = stanza.lines[partner].ending if partner >= 0 else None
+            if one and other:
+                first, second = sorted((one.word, other.word))
+                pairs.append((first, second))
+    return pairs
