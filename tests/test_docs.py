@@ -217,6 +217,7 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         "train": trained,
         "eval": output_of(["eval", str(run), "--json"], monkeypatch),
         "judge": output_of(shortened(["judge", str(run), "--json"]), monkeypatch),
+        "verse": output_of(["verse", "poems.txt", "--language", "fr", "--json"], monkeypatch),
         "plan": output_of(["plan", "poems.txt", "--minutes", "2", "--json"], monkeypatch),
         "doctor": output_of(["doctor", str(run), "--json"], monkeypatch),
         "compare": output_of(["compare", str(run), "--json"], monkeypatch),
@@ -245,6 +246,9 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         given, real = keys(json.loads(text)), keys(json.loads(found[name]))
         if name == "model":
             given["settings"] = real["settings"]  # the page says: all keys of [model]
+        if name == "verse":
+            for measures in ("text", "shuffled"):  # schemes and lengths are those of the text
+                given[measures] |= {key: real[measures][key] for key in ("schemes", "lengths")}
         if name == "plan":
             given["recipe"] = real["recipe"]  # the page says: the whole recipe
         assert given == real, name

@@ -29,6 +29,7 @@ OPTIONS = {
     ),
     "eval": ("--text", "--json"),
     "judge": ("--text", "--lines", "--temperature", "--language", "--seed", "--out", "--json"),
+    "verse": ("--language", "--lines", "--json"),
     "doctor": ("--json",),
     "compare": ("--out", "--json"),
     "sweep": ("--try", "--minutes", "--seeds", "--out", "--set", "--corpus", "--validation", "--json"),

@@ -8,7 +8,7 @@ from lilliput.verse.language import Ending, Language, Syllables
 
 REACH = 3
 """How many lines apart two lines may be and still rhyme."""
-SHORTEST_METRE, LONGEST_METRE = 4, 16
+SHORTEST_METRE, LONGEST_METRE = 1, 18
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,14 @@ def run(
     from lilliput.verse.measures import measure_verse, shuffled_lines
 
     corpus = open_corpus(target, settings=settings_of(encoding, field))
-    text = corpus.text
+    name, text = " ".join(target), corpus.text
     code = language.lower() if language else guess_language(text)
     if code is None:
-        raise VerseError(f"{corpus.name}: the language is unclear. Choose it with --language {' or '.join(LANGUAGES)}")
+        raise VerseError(f"{name}: the language is unclear. Choose it with --language {' or '.join(LANGUAGES)}")
     rules = open_language(code)
     stanzas = read_stanzas(text, rules)
     if not stanzas:
-        raise VerseError(f"{corpus.name}: no stanza. Verse has two lines or more between empty lines")
+        raise VerseError(f"{name}: no stanza. Verse has two lines or more between empty lines")
     measures = {
         "text": measure_verse(text, rules).as_dict(),
         "shuffled": measure_verse(shuffled_lines(text), rules).as_dict(),
