@@ -48,9 +48,9 @@ def write_problems(name: str, numbers_NK: Numbers, settings: ArithmeticSettings)
         digits_ND, kept_ND = _digits(
             numbers_NK[:, operand], settings.digits, padding=settings.padding, reverse=settings.reverse_numbers
         )
-        sign = np.full((len(numbers_NK), 1), ord("=" if operand + 1 == settings.operands else "+"), np.uint8)
-        columns += [digits_ND, sign]
-        kept += [kept_ND, np.ones_like(sign, np.bool_)]
+        symbol_N1 = np.full((len(numbers_NK), 1), ord("=" if operand + 1 == settings.operands else "+"), np.uint8)
+        columns += [digits_ND, symbol_N1]
+        kept += [kept_ND, np.ones_like(symbol_N1, np.bool_)]
     digits_ND, kept_ND = _digits(numbers_NK.sum(1), width, padding=settings.padding, reverse=settings.reverse)
     columns.append(digits_ND)
     kept.append(kept_ND)
@@ -89,11 +89,11 @@ def _held_out(settings: ArithmeticSettings, random: np.random.Generator) -> Numb
     wanted_edges = settings.edges if settings.edges is not None else digits >= 4
     first_NK = edges(digits, operands) if wanted_edges else np.empty((0, operands), np.int64)
     count = settings.validation + len(first_NK)
-    there_are = math.comb(10**digits + operands - 1, operands)
-    if count >= there_are:
+    possible = math.comb(10**digits + operands - 1, operands)
+    if count >= possible:
         raise RecipeError(
             f"data.arithmetic.validation = {settings.validation:,}, with {len(first_NK)} hand-picked problems, leaves "
-            f"no training problems: there are {there_are:,} sums of {operands} numbers of up to {digits} digits; "
+            f"no training problems: there are {possible:,} sums of {operands} numbers of up to {digits} digits; "
             "lower it, or raise digits"
         )
     none = np.empty(0, np.uint64)
@@ -138,7 +138,7 @@ def _fill(
 
 
 def _new(rows_NK: Numbers, refused: NDArray[np.uint64], digits: int, *, any_order: bool) -> Numbers:
-    """Return the rows less those that were there before and those whose numbers, in any order, are refused."""
+    """Return the rows without repetitions and without those whose numbers, in any order, are in `refused`."""
     keys, sorted_keys = _keys(rows_NK, digits), _keys(np.sort(rows_NK, 1), digits)
     first = np.zeros(len(rows_NK), np.bool_)
     first[np.unique(sorted_keys if any_order else keys, return_index=True)[1]] = True
@@ -146,7 +146,7 @@ def _new(rows_NK: Numbers, refused: NDArray[np.uint64], digits: int, *, any_orde
 
 
 def _orders(row: list[int]) -> int:
-    """Count the different orders in which some numbers can stand."""
+    """Return the number of different orders of these numbers."""
     return math.factorial(len(row)) // math.prod(map(math.factorial, Counter(row).values()))
 
 
@@ -181,7 +181,7 @@ def _with_carries(count: int, digits: int, random: np.random.Generator) -> Numbe
 def _digits(
     numbers_N: Numbers, width: int, *, padding: bool, reverse: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return the digits of numbers as characters, in the usual order or units first, and which of them are written.
+    """Return the digits of numbers as characters, in the usual order or units first, and a mask of those to write.
 
     Without padding, leading zeros are not written.
     """

@@ -61,8 +61,8 @@ def encode_stream(
 ) -> EncodingState:
     """Write the ids of a text to `path`, count them in `tokenizer.counts`, and return the final state.
 
-    `pieces` are the whole text from its beginning, `characters` its length, and `text` its checksum. An interrupted
-    earlier call with the same text and tokenizer is continued; after a finished one nothing is done. An exception from
+    `pieces` are the whole text from its start, `characters` is its length, and `text` its checksum. The call continues
+    an interrupted one with the same text and tokenizer; after a finished one it does nothing. An exception from
     `progress` ends the call without losing finished work.
 
     Raises CorpusError if the text does not have the announced length, RunError if the file is not writable.
@@ -70,7 +70,7 @@ def encode_stream(
     fresh = EncodingState(text, tokenizer.fingerprint)
     try:
         files.make_folder(path.parent)
-        done = _begun(path, fresh, tokenizer.dtype)
+        done = _saved_state(path, fresh, tokenizer.dtype)
         if not done.complete:
             if not done.tokens:
                 files.remove(_part(path))
@@ -89,7 +89,7 @@ def encode_stream(
 
 
 def spread_sample(pieces: Iterable[str], characters: int, most: int = MOST_LEARNT) -> Iterator[str]:
-    """Yield the same share of the beginning of every piece, at most `most` characters in total.
+    """Yield the same share of the start of every piece, at most `most` characters in total.
 
     This is the training text of a tokenizer for a large text. A text of up to `most` characters is yielded whole.
     """
@@ -113,7 +113,7 @@ def _append(
     start = write_header(file, tokenizer.dtype, 0)
     file.seek(start + done.tokens * tokenizer.dtype.itemsize)
     file.truncate()
-    units = _units(_behind(pieces, done.characters), tokenizer.cuts_before)
+    units = _units(_skip(pieces, done.characters), tokenizer.cuts_before)
     last = time.monotonic()
     try:
         for length, ids in _encoded(units, tokenizer):
@@ -154,7 +154,7 @@ def _encoded(units: Iterator[str], tokenizer: Tokenizer) -> Iterator[tuple[int, 
         yield length, ids.result()
 
 
-def _behind(pieces: Iterable[str], characters: int) -> Iterator[str]:
+def _skip(pieces: Iterable[str], characters: int) -> Iterator[str]:
     """Yield the pieces without their first characters."""
     for piece in pieces:
         if characters < len(piece):
@@ -175,7 +175,7 @@ def _units(pieces: Iterable[str], cuts_before: str) -> Iterator[str]:
         yield "".join(waiting)
 
 
-def _begun(path: Path, fresh: EncodingState, dtype: "np.dtype[np.unsignedinteger]") -> EncodingState:
+def _saved_state(path: Path, fresh: EncodingState, dtype: "np.dtype[np.unsignedinteger]") -> EncodingState:
     """Return the state that an earlier call with the same text and tokenizer reached, otherwise `fresh`."""
     try:
         entry = EncodingState(**files.read_json(_entry(path)))

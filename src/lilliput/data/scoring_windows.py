@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 
 class WindowSpan(NamedTuple):
-    """One window: its inputs start at `start`, it has `length` targets, of which the first `skip` are not scored.
+    """One window: its inputs start at `start`, and the first `skip` of its `length` targets are not scored.
 
-    Its segment of the text begins `behind` tokens before it.
+    Its segment of the text starts `behind` tokens before it.
     """
 
     start: int

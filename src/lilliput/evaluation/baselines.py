@@ -1,11 +1,11 @@
 """Baselines that a network has to beat: n-gram counts and two general compressors.
 
-All get the training text and are measured on the validation text, like the network; none learns more than counts or
-copies. A network that does not beat them has not earned its training time. PPMd and xz continue to learn from the
-validation text while they read it; the counts do not. All work on characters or their bytes, so pass the text as the
-tokenizer sees it: a model of lower-cased text has to beat counts of lower-cased text.
+All get the training text and are measured on the validation text, like the network; they only count or copy. A
+network that does not beat them has not earned its training time. PPMd and xz continue to learn from the validation text
+while they read it; the counts do not. All work on characters or their bytes, so pass the text as the tokenizer sees it:
+a model of lower-cased text has to beat counts of lower-cased text.
 
-The cost is bounded: of a long training text only the end is used, which is nearest to the validation text. The result
+The cost is bounded: only the end of a long training text is used, which is nearest to the validation text. The result
 says how much was used.
 """
 
@@ -183,7 +183,7 @@ def ngram_baseline(
 def xz_baseline(training: str, validation: str) -> XzBaseline:
     """Measure the bits that a validation character adds to the training text in xz at its strongest setting.
 
-    Of a long validation text only the beginning is used. Raises CorpusError for fewer than two validation characters.
+    Only the start of a long validation text is used. Raises CorpusError for fewer than two validation characters.
     """
     _require_text(validation)
     training = training[-XZ_TRAINING_CHARACTERS:]
@@ -203,7 +203,7 @@ def ppmd_baseline(training: str, validation: str, pieces: Sequence[str] = ()) ->
 
     Prediction by partial matching (Cleary & Witten 1984, "Data Compression Using Adaptive Coding and Partial String
     Matching", IEEE Transactions on Communications 32; variant H: Shkarin 2002, "PPM: One Step to Practicality", DCC) is
-    the strongest widely available compressor for text. Of a long validation text only the beginning is used. With
+    the strongest widely available compressor for text. Only the start of a long validation text is used. With
     `pieces` of the validation text, the result has the cost of each, to within a byte or two. Raises CorpusError for
     fewer than two validation characters.
     """
@@ -236,8 +236,8 @@ class Likeness:
 def measure_likeness(training: str, validation: str) -> Likeness | None:
     """Measure whether the held-out end of a text resembles its middle; None for a text that is too short.
 
-    The middle is taken out of the training text, and both parts are measured after the rest. Of a long training text
-    the end is used, of a long validation text the beginning and the end.
+    The middle is taken out of the training text, and both parts are measured after the rest. Only the end of
+    a long training text is used, and the start and the end of a long validation text.
     """
     training = training[-LIKE_TRAINING_CHARACTERS:]
     if len(validation) > LIKE_CHARACTERS:

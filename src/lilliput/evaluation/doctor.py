@@ -1,4 +1,4 @@
-"""Diagnosis of a run from its log: what is wrong, in plain words, and the remedy.
+"""Diagnosis of a run from its log: the problems, in plain words, and their remedies.
 
 All findings follow from the logged losses and from sizes; nothing is measured again. Losses are compared only if they
 belong to the same model in the same state: the network alone, on training text and on held-out text. Runs of earlier
@@ -113,7 +113,7 @@ def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
 
 def diagnose(chart: Chart) -> list[Finding]:
     """Return the findings about a run, the most serious first."""
-    findings = [_destroyed(chart), _taken_back(chart), _rising(chart), _stuck(chart), _overfitting(chart)]
+    findings = [_destroyed(chart), _rolled_back(chart), _rising(chart), _stuck(chart), _overfitting(chart)]
     if chart.over:
         findings.append(_worse_than_baseline(chart))
         if findings[0] is None:
@@ -141,7 +141,7 @@ def _destroyed(chart: Chart) -> Finding | None:
     )
 
 
-def _taken_back(chart: Chart) -> Finding | None:
+def _rolled_back(chart: Chart) -> Finding | None:
     if not chart.spikes:
         return None
     steps = ", ".join(f"{step:,}" for step in chart.spikes)
@@ -223,7 +223,7 @@ def _underfitting(chart: Chart) -> Finding | None:
 
 
 def _idle(chart: Chart) -> Finding | None:
-    """Find a network that contributes nothing, which the other parts of the model would hide."""
+    """Detect a network that contributes nothing, which the other parts of the model would hide."""
     if chart.counts is None or chart.reached is None or chart.counts - chart.reached >= LEAST_BITS:
         return None
     return Finding(

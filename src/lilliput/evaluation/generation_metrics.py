@@ -1,7 +1,7 @@
 """Metrics of generated text, compared with the held-out text and with the held-out text shuffled.
 
 The held-out text gives the upper reference and its words in random order the lower one; a figure has a meaning only
-between the two. Both come from the run's folder, as the tokenizer sees them. Of a very long training text only the end
+between the two. Both come from the run's folder, as the tokenizer sees them. Only the end of a very long training text
 is used, and the report says how much.
 """
 

@@ -21,7 +21,7 @@ _ROWS, _TIME = 32, 65
 _EXAMPLES = 512
 
 _Rows = tuple[list[list[int]], list[list[int]]]
-"""Prompts, and the tokens after each, of one length, which count."""
+"""Prompts, and the scored tokens after each, all of one length."""
 
 
 @dataclass(frozen=True, slots=True)

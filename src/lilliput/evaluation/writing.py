@@ -32,14 +32,14 @@ class CopiedSpan:
 
     words: int
     text: str
-    """The run as the generated text has it."""
+    """The run as spelled in the generated text."""
     start: int
     source: int
     """Its start in the training text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class Measures:
     """The measures of one text."""
 
     words: int
@@ -65,7 +65,7 @@ class Learnt:
         ids = [self._numbers.setdefault(word, len(self._numbers)) for word in words_of(text, language)]
         self._hashes = _Hashes(np.array(ids, dtype=np.uint64))
 
-    def measure(self, text: str) -> Writing:
+    def measure(self, text: str) -> Measures:
         """Measure a text. Raises CorpusError for a text without words."""
         words = words_of(text, self.language)
         plain = [word for word in words if word != BREAK]
@@ -74,7 +74,7 @@ class Learnt:
         real = sum(word in self._numbers for word in plain)
         hashes, whole = self._look_up(words)
         copied = len(self._copied(hashes)) / int(whole.sum()) if whole.any() else None
-        return Writing(len(plain), real / len(plain), copied, self._longest(text, hashes))
+        return Measures(len(plain), real / len(plain), copied, self._longest(text, hashes))
 
     def copied_spans(self, text: str) -> list[tuple[int, int]]:
         """Return the spans (start, end) in characters that are copied: at least five words, or a whole item."""

@@ -113,7 +113,7 @@ class Attention(nn.Module):
         return mixed_BTD
 
     def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None") -> str:
-        """Write the same into a graph; `rotary` is what `Graph.rotary` returns."""
+        """Write the same into a graph; `rotary` is the result of `Graph.rotary`."""
         projections = (self.query, self.key, self.value, self.output)
         return graph.attention(x_BTD, projections, self.heads, self.key_value_heads, self.query_key_epsilon, rotary)
 

@@ -1,1 +1,1 @@
-"""How the weights move: optimisers and schedules."""
+"""Optimisers and learning-rate schedules."""

@@ -1,13 +1,12 @@
-"""Muon: the updates of matrices made orthogonal, so that every direction in them moves alike (Jordan et al. 2024).
+"""Muon: orthogonalised updates of matrices, which move equally far in all directions (Jordan et al. 2024).
 
     buffer = momentum x buffer + (1 - momentum) x gradient
     update = orthogonal part of (1 - momentum) x gradient + momentum x buffer      (Nesterov)
     weight = (1 - rate x decay) x weight - rate x sqrt(max(1, rows / columns)) x update
 
-The orthogonal part is found by five Newton-Schulz steps in the coarsest format that the machine multiplies fast, since
-the singular values need come out only near 1. It is the rule of `torch.optim.Muon`; here all matrices of one shape,
-lying or standing, go through the steps together: on a processor and at the sizes of tiny models that takes about half
-the time.
+Five Newton-Schulz steps compute the orthogonal part, in bfloat16 where the hardware multiplies it fast: the singular
+values only have to be near 1. The rule is that of `torch.optim.Muon`. Here all matrices of one shape, after transposing
+the tall ones, go through the steps together, which takes about half the time for tiny models on a CPU.
 
 Axes: M matrices of one shape, R rows, C columns, R <= C.
 """
@@ -21,29 +20,29 @@ from torch import Tensor
 from lilliput.runtime import multiplies_bfloat16
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic that raises small singular values fastest, by Jordan et al."""
+"""Coefficients of the quintic that raises small singular values fastest, by Jordan et al."""
 _STEPS = 5
 _LEAST = 1e-7
 
 
 class Muon(torch.optim.Optimizer):
-    """Moves matrices only; its state is one `momentum_buffer` for each."""
+    """Updates matrices only; its state is one `momentum_buffer` for each."""
 
     def __init__(self, matrices: Iterable[Tensor], lr: float, momentum: float, weight_decay: float) -> None:
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]  # no closure is taken
-        """Move every matrix that has a gradient."""
+        """Update every matrix that has a gradient."""
         for group in self.param_groups:
             together: dict[tuple[int, ...], list[Tensor]] = {}
             for matrix in group["params"]:
                 if matrix.grad is not None:
                     together.setdefault(tuple(sorted(matrix.shape)), []).append(matrix)
             for matrices in together.values():
-                self._move(matrices, group["lr"], group["momentum"], group["weight_decay"])
+                self._update(matrices, group["lr"], group["momentum"], group["weight_decay"])
 
-    def _move(self, matrices: list[Tensor], rate: float, momentum: float, decay: float) -> None:
+    def _update(self, matrices: list[Tensor], rate: float, momentum: float, decay: float) -> None:
         updates = []
         for matrix in matrices:
             state = self.state[matrix]
@@ -51,7 +50,7 @@ class Muon(torch.optim.Optimizer):
                 state["momentum_buffer"] = torch.zeros_like(matrix)
             gradient = cast(Tensor, matrix.grad)
             buffer = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
-            updates.append(_lying(gradient.lerp(buffer, momentum)))
+            updates.append(_wide(gradient.lerp(buffer, momentum)))
         for matrix, update in zip(matrices, orthogonal(torch.stack(updates)).unbind(), strict=True):
             rows, columns = matrix.shape
             matrix.mul_(1 - rate * decay)
@@ -59,7 +58,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices_MRC: Tensor) -> Tensor:
-    """Return the matrices with singular values near 1, in place of whatever they were."""
+    """Return the matrices with their singular values replaced by values near 1."""
     coarse = multiplies_bfloat16(matrices_MRC.device)
     x_MRC = matrices_MRC.to(torch.bfloat16 if coarse else matrices_MRC.dtype)
     # The norm bounds the largest singular value.
@@ -72,5 +71,5 @@ def orthogonal(matrices_MRC: Tensor) -> Tensor:
     return x_MRC.to(matrices_MRC.dtype)
 
 
-def _lying(matrix: Tensor) -> Tensor:
+def _wide(matrix: Tensor) -> Tensor:
     return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T

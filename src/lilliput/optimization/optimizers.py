@@ -1,7 +1,7 @@
-"""Optimisers behind one face: a step at a share of the peak rate, and a state of plain tensors.
+"""Optimisers with one interface: steps at a share of the peak rate, and a state of plain tensors.
 
-Muon moves the blocks' matrices; embeddings, the head, gains and biases are moved by AdamW beside it, as its authors
-advise. All but Muon are those of `torch.optim`. The state is a flat dictionary of tensors, so that a checkpoint needs
+Muon updates the matrices of the blocks; AdamW updates embeddings, the head, gains and biases, as Muon's authors advise.
+All optimisers but Muon are from `torch.optim`. The state is a flat dictionary of tensors, so that a checkpoint needs
 no pickle.
 """
 
@@ -20,8 +20,8 @@ from lilliput.optimization.settings import OptimizerSettings
 class Optimizers:
     """One or two optimisers that step together.
 
-    The gradients of `tables`, of which a step uses few rows, are kept from step to step where that is faster than to
-    make them anew: on a processor.
+    A step uses few rows of the `tables`. On a CPU, their gradients are kept from step to step, which is faster than to
+    allocate them again.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Optimizers:
                 group["lr"] = peak * factor
 
     def clear_gradients(self) -> None:
-        """Forget all gradients; those of tables stay, as zeros."""
+        """Clear all gradients; those of tables are kept, as zeros."""
         kept = [(table, table.grad.zero_()) for table in self._tables if table.grad is not None]
         for part in self.parts:
             part.zero_grad(set_to_none=True)
@@ -60,7 +60,7 @@ class Optimizers:
         return state
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take up a state that `state()` returned, in place of the present one.
+        """Replace the state by one that `state()` returned.
 
         Raises CheckpointError if it belongs to other parameters.
         """
@@ -73,17 +73,17 @@ class Optimizers:
         for part in self.parts:
             parameters = [parameter for group in part.param_groups for parameter in group["params"]]
             numbered = {number: entries.get(self._names[parameter]) for number, parameter in enumerate(parameters)}
-            # Torch's own rules put each entry on the device and in the format in which the optimiser reads it.
+            # Torch puts each entry on the device and into the format that the optimiser expects.
             part.load_state_dict(
                 {
-                    "state": {number: found for number, found in numbered.items() if found is not None},
+                    "state": {number: values for number, values in numbered.items() if values is not None},
                     "param_groups": part.state_dict()["param_groups"],
                 }
             )
 
 
 def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> Optimizers:
-    """Build the optimiser of `settings` for those of the model's parameters that are learnt by their gradients.
+    """Build the optimiser of `settings` for the parameters of the model that have gradients.
 
     Weight decay acts on matrices only.
     """
@@ -107,17 +107,17 @@ def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> Optimizer
 
 
 def tables_of(model: nn.Module) -> list[Tensor]:
-    """Return the tables of n-grams."""
+    """Return the tables of n-gram embeddings."""
     return [module.table.weight for module in model.modules() if isinstance(module, NgramEmbedding)]
 
 
 def _block_matrices(model: nn.Module) -> list[Tensor]:
-    """Return the matrices that carry the stream on: all but the look-up tables and the output matrix."""
-    spared = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
+    """Return the matrices of the blocks: all but the embeddings and the output matrices."""
+    excluded = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
     if isinstance(model, Model):
-        spared |= {output.weight for output in model.outputs()}
+        excluded |= {output.weight for output in model.outputs()}
     learned = (parameter for parameter in model.parameters() if parameter.requires_grad and parameter.ndim == 2)
-    return [parameter for parameter in learned if parameter not in spared]
+    return [parameter for parameter in learned if parameter not in excluded]
 
 
 def _elementwise(groups: list[dict[str, object]], settings: OptimizerSettings) -> torch.optim.Optimizer:
