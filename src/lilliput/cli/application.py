@@ -1,4 +1,4 @@
-"""The application: registers the verbs and turns every error into an exit code and at most one line."""
+"""The application: registers the commands and turns every error into an exit code and at most one line."""
 
 import importlib
 import io
@@ -34,7 +34,7 @@ def run(arguments: list[str]) -> int:
     """Run `lilliput` with `arguments` and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A model may write characters that the terminal's encoding lacks.
+            # A model may write characters that are missing from the encoding of the terminal.
             stream.reconfigure(errors="replace")
     from lilliput.report.terminal import guarded
 
@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> int:
 
 
 def build_app(verbs: tuple[str, ...] | list[str] = VERBS) -> typer.Typer:
-    """Return the command-line application with only these verbs loaded."""
+    """Return the command-line application with only these commands loaded."""
     app = typer.Typer(
         name="lilliput",
         help="Train tiny language models from scratch, on your own text and your own computer.",
@@ -125,7 +125,7 @@ def _refuse(message: str) -> int:
 
 
 def _reader_gone() -> int:
-    """Return the exit code for a reader that closed the pipe (`lilliput sample RUN | head`), which is no error."""
+    """Return the exit code after a reader closed the pipe (`lilliput sample RUN | head`), which is no error."""
     _forget(1)
     return 0
 

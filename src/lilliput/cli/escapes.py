@@ -3,9 +3,9 @@
 import re
 
 _ESCAPE = re.compile(r"\\([nt\\])")
-_MEANT = {"n": "\n", "t": "\t", "\\": "\\"}
+_CHARACTERS = {"n": "\n", "t": "\t", "\\": "\\"}
 
 
 def unescaped(text: str) -> str:
     r"""Replace `\n`, `\t` and `\\` by a line end, a tab and a backslash; keep any other backslash."""
-    return _ESCAPE.sub(lambda found: _MEANT[found[1]], text)
+    return _ESCAPE.sub(lambda match: _CHARACTERS[match[1]], text)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lilliput.writer import Writer
 
 WORDS = 9
-"""Words to pick from: each has a number of one digit."""
+"""Number of words to pick from; one digit selects a word."""
 HELP = "number: take a word; +: let the model choose; -: undo; text: write it yourself; empty line: finish"
 
 

@@ -54,12 +54,13 @@ def write_items(
             sys.stdout.flush()
             number += 1
     finally:
-        _tell(number, items.counts)
+        _report(number, items.counts)
 
 
-def _tell(number: int, found: Mapping[str, int]) -> None:
-    if number or any(found.values()):
-        copies = found["copied"] + found["held_out"]
-        copied = f"{copies:,} copied ({found['copied']:,} training, {found['held_out']:,} held out)"
-        others = f"{found['twice']:,} repeated, {found['unfinished']:,} unfinished"
+def _report(number: int, counts: Mapping[str, int]) -> None:
+    """Print the number of new items and of the discarded ones on standard error."""
+    if number or any(counts.values()):
+        copies = counts["copied"] + counts["held_out"]
+        copied = f"{copies:,} copied ({counts['copied']:,} training, {counts['held_out']:,} held out)"
+        others = f"{counts['twice']:,} repeated, {counts['unfinished']:,} unfinished"
         typer.echo(f"{number:,} new; discarded: {copied}, {others}", err=True)

@@ -24,11 +24,11 @@ def learnt_by(run: Path) -> "Learnt":
 
 def show_marked(start: str, text: str, spans: Sequence[tuple[int, int]]) -> None:
     """Print a text after its start, with these spans underlined, or in double brackets if not on a terminal."""
-    parts, place = [(start, False)], 0
+    parts, position = [(start, False)], 0
     for begins, ends in spans:
-        parts += [(text[place:begins], False), (text[begins:ends], True)]
-        place = ends
-    parts.append((text[place:], False))
+        parts += [(text[position:begins], False), (text[begins:ends], True)]
+        position = ends
+    parts.append((text[position:], False))
     if not sys.stdout.isatty():
         # Not with `echo`, which removes anything that resembles a colour code.
         sys.stdout.write("".join(f"[[{part}]]" if copied else part for part, copied in parts) + "\n")
@@ -42,7 +42,7 @@ def show_marked(start: str, text: str, spans: Sequence[tuple[int, int]]) -> None
     Console(highlight=False).print(shown, soft_wrap=True)
 
 
-def told(learnt: "Learnt", text: str) -> dict[str, Any]:
+def copy_figures(learnt: "Learnt", text: str) -> dict[str, Any]:
     """Return the share of copied 5-grams of words, and the length of the longest copied span in words.
 
     For a list or a collection, add the share of copied items.

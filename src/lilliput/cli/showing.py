@@ -1,4 +1,4 @@
-"""Output shared by several verbs: the evaluation table and the download bar."""
+"""Output shared by several commands: the evaluation table and the download bar."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ def show_evaluation(finished: "Finished") -> None:
     print_evaluation(console, finished.evaluation)
     if (finished.folder / "loss.png").is_file():
         console.print(f"loss curves: {finished.folder / 'loss.png'}", soft_wrap=True)
-    what = "to ask:     " if "exact_match" in finished.evaluation else "to write:   "
+    purpose = "to ask:     " if "exact_match" in finished.evaluation else "to write:   "
     another = "" if "exact_match" in finished.evaluation else "  (--seed 2 writes another text)"
-    console.print(f'{what} lilliput sample {finished.folder} --prompt "..."{another}', soft_wrap=True)
+    console.print(f'{purpose} lilliput sample {finished.folder} --prompt "..."{another}', soft_wrap=True)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Checkpoints: everything that the next step depends on, as safetensors and JSON under a SHA-256 manifest.
 
 A step is a function of (weights, optimiser state, objective state, recipe, step number), so nothing else needs to be
-kept: no generator state, no place in the data. The best checkpoint and the last two stay, and every n-th where the
+saved: no generator state, no position in the data. The best checkpoint and the last two are kept, and every n-th if the
 recipe asks for it.
 """
 
@@ -62,18 +62,18 @@ class Progress:
     spike_detector: Annotated[dict[str, int | float], _either("spike_detector", "guard")] = field(default_factory=dict)
     """State of the detector of loss spikes."""
     spikes: Annotated[list[int], _either("spikes", "troubles")] = field(default_factory=list)
-    """The steps that went wrong, oldest first; each has halved the learning rate."""
+    """The steps with a loss spike, oldest first; each has halved the learning rate."""
     accumulation: int | None = None
-    """Micro-batches of a shard of a step, if those of the recipe did not fit into memory."""
+    """Micro-batches per shard of a step, if the number in the recipe did not fit into memory."""
     ended: float | None = None
-    """The length in seconds that the run completed by the clock; it is not continued for the same length."""
+    """The time budget, in seconds, that the run has used up; the same budget does not continue it."""
     length: float | None = None
     """The planned length of the run, in steps or minutes; the schedule depends on it."""
     shards: Annotated[int | None, _either("shards", "shares")] = None
     """Number of shards of a step, each with its own dropout; fixed at the start of the run."""
 
     def __post_init__(self) -> None:
-        """In checkpoints of earlier versions the best was always the lowest loss."""
+        """Fill in the best score, which checkpoints of earlier versions lack: there the lowest loss was the best."""
         if self.best_score is None and self.best_loss is not None:
             self.best_score = -self.best_loss
 
@@ -92,10 +92,10 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint into its own folder below `folder` and return that. Raises OSError, which names a path."""
+    """Write a checkpoint into a new folder inside `folder` and return its path. Raises OSError, which names a path."""
     path = folder / f"step-{checkpoint.progress.step:08d}"
     with files.filling(path) as inner:
-        # Errors of the library's own file writing name no path.
+        # The errors of safetensors, if it writes the file, name no path.
         files.write(inner / "weights.safetensors", save(_plain(checkpoint.weights)))
         files.write(inner / "optimizer.safetensors", save(_plain(checkpoint.optimizer)))
         if checkpoint.objective:
@@ -108,7 +108,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read one checkpoint.
 
-    Raises CheckpointError if anything of it is missing or damaged, and RunError if a later version made it.
+    Raises CheckpointError if a part is missing or damaged, and RunError if a later version wrote it.
     """
     manifest = check_manifest(path)
     try:
@@ -136,9 +136,9 @@ def checkpoint_steps(folder: Path) -> list[int]:
 
 
 def newest_checkpoint(folder: Path, note: Callable[[str], None], length: float | None = None) -> Checkpoint | None:
-    """Return the newest intact checkpoint, None if there never was one; `note` gets a line about each broken one.
+    """Return the newest intact checkpoint, or None if there are none; `note` gets a line about each broken one.
 
-    `length` is the present length of the run, in steps or minutes. If it differs from that at the checkpoint, `note`
+    `length` is the current length of the run, in steps or minutes. If it differs from that of the checkpoint, `note`
     gets a warning that later steps may differ.
 
     Raises CheckpointError if there are checkpoints and all are broken.
@@ -167,9 +167,9 @@ def newest_checkpoint(folder: Path, note: Callable[[str], None], length: float |
 
 
 def prune_checkpoints(folder: Path, best: int, keep: Callable[[int], bool]) -> None:
-    """Delete all checkpoints but the last two, the best, and those that `keep` (step -> bool) wants.
+    """Delete all checkpoints except the last two, the best, and those for which `keep` (step -> bool) is true.
 
-    A checkpoint that cannot be deleted now is left for the next call.
+    If deleting a checkpoint fails, the next call tries again.
     """
     for step in checkpoint_steps(folder)[2:]:
         if step != best and not keep(step):

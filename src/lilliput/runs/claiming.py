@@ -1,4 +1,4 @@
-"""Who may write to a run folder, and how a new run takes the place of an earlier one."""
+"""Claim a run folder for one process, and prepare a new run beside an earlier one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,7 +37,7 @@ def claim(run: RunFolder) -> FileLock:
 
 
 def _is_run(run: RunFolder) -> bool:
-    # The lock is the first thing that is made; a copy without hidden files is known by what a run always has.
+    # The lock is created first. A copy without hidden files still has the files of every run.
     ours = (run.path / _LOCK).exists() or run.aside.is_dir() or (run.path / FORMER).is_dir()
     return ours or all(path.exists() for path in (run.facts, run.tokenizer))
 
@@ -78,7 +78,7 @@ def staged(run: RunFolder, keep: bool = False) -> Iterator[RunFolder]:
 
 
 def _mend(run: RunFolder) -> None:
-    """Repair the folder after an interruption; the preparation of a large text is left to `staged`."""
+    """Repair the folder after an interruption, except the preparation of a large text (`staged`)."""
     settle_run(run.path)
     for folder in (run.path, run.tokenizer, run.training_tokens.parent, run.checkpoints):
         files.mend_folder(folder)

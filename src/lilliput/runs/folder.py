@@ -8,7 +8,7 @@ first.safetensors      the initial weights, if they come from another run
 facts.json             the text (checksum, counts), the baselines, the tokens per character
 manifest.json          the SHA-256 of all that the run depends on, a copy of the recipe, the version of Lilliput
 environment.json       machine and package versions
-tokens/                the encoded text, and where its segments begin if it has several
+tokens/                the encoded text, and the starts of its segments if it has several
 metrics.jsonl          one line per step and per evaluation
 samples.jsonl          one line per sample
 evaluation.json        the final evaluation
@@ -42,8 +42,8 @@ from lilliput.tokenizers import load as load_tokenizer
 WEIGHTS = "weights.safetensors"
 FIRST_WEIGHTS = "first.safetensors"
 _MODEL_FORMAT = 2
-"""Of model.json, which 1 did not name; from 2 on contexts of words tell capitals (`models.words`)."""
-# A lone surrogate is no UTF-8, but as a backslash escape it is JSON.
+"""The format of model.json. Format 1 is unnamed; since 2, contexts of words distinguish capitals."""
+# UTF-8 cannot encode a lone surrogate; its backslash escape is valid JSON.
 _ESCAPE = "backslashreplace"
 
 

@@ -20,7 +20,7 @@ class StepMetrics:
     seconds: float
     """Since the start of the run."""
     tokens: int
-    """Learnt from so far."""
+    """Number of tokens trained on so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class EvaluationMetrics:
     step: int
     validation_loss: float
     network_validation_loss: float | None
-    """Of the network without what is mixed into its predictions; earlier versions did not write it."""
+    """Of the network alone, without the mixture; earlier versions did not write it."""
     network_training_loss: float | None
     exact_match: float | None
-    """The share of the answers that are right, for a run that learns answers."""
+    """The share of correct answers, for a run that learns answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class History:
     steps: Sequence[StepMetrics]
     evaluations: Sequence[EvaluationMetrics]
     spikes: Sequence[int]
-    """The steps that went wrong; after each, the run was rolled back to a checkpoint."""
+    """The steps with a loss spike; after each, the run was rolled back to a checkpoint."""
 
 
 def read_history(metrics: Path, note: Callable[[str], None] = print) -> History:

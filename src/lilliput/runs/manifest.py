@@ -31,7 +31,7 @@ class Manifest:
     recipe: dict[str, Any] | None = None
     """A copy of the run's recipe as it was resolved."""
     version: str = ""
-    """Of the Lilliput that wrote it; empty where that did not say."""
+    """The version of Lilliput that wrote it; empty if it is not recorded."""
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -43,19 +43,19 @@ class Manifest:
             raise CheckpointError(f"{path}: missing") from None
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{path}: unreadable ({files.reason_of(error)})") from None
-        # The first versions wrote no sum of the manifest, and not their name either.
+        # The first versions wrote neither a checksum of the manifest nor their version.
         checksum = content.pop("checksum", None)
         if (checksum is not None or "lilliput" in content) and checksum != _checksum_of(content):
             raise CheckpointError(f"{path}: damaged (it has changed since it was written)")
-        found = cls(content.get("sha256", {}), content.get("former", {}), content.get("recipe"))
-        found.version = content.get("lilliput", "")
-        tables = isinstance(found.sums, dict) and isinstance(found.former, dict) and isinstance(found.version, str)
-        if not tables or not isinstance(found.recipe, dict | None):
+        manifest = cls(content.get("sha256", {}), content.get("former", {}), content.get("recipe"))
+        manifest.version = content.get("lilliput", "")
+        tables = all(isinstance(sums, dict) for sums in (manifest.sums, manifest.former))
+        if not tables or not isinstance(manifest.version, str) or not isinstance(manifest.recipe, dict | None):
             raise CheckpointError(f"{path}: damaged, it lists nothing")
-        return found
+        return manifest
 
     def write(self, folder: Path) -> None:
-        """Write the manifest of a folder, in the name of this version."""
+        """Write the manifest of a folder, with the version of this Lilliput."""
         content: dict[str, Any] = {"lilliput": this_version(), "sha256": self.sums}
         if self.former:
             content["former"] = self.former
@@ -65,14 +65,14 @@ class Manifest:
         files.write(folder / MANIFEST, _as_json(content, indent=2) + b"\n")
 
     def knows(self, folder: Path, name: str) -> bool:
-        """Tell whether a file is unchanged. Raises CheckpointError if it cannot be read."""
+        """Return whether a file is unchanged. Raises CheckpointError if it cannot be read."""
         try:
-            found = sum_of(folder / name)
+            current = sum_of(folder / name)
         except FileNotFoundError:
             raise CheckpointError(f"{folder / name}: missing") from None
         except OSError as error:
             raise CheckpointError(f"{folder / name}: unreadable ({files.reason_of(error)})") from None
-        return found in (self.sums.get(name), self.former.get(name))
+        return current in (self.sums.get(name), self.former.get(name))
 
 
 def write_manifest(folder: Path) -> None:
@@ -82,7 +82,7 @@ def write_manifest(folder: Path) -> None:
 
 
 def check_manifest(folder: Path) -> Manifest:
-    """Return the manifest. Raises CheckpointError unless every listed file is there, unchanged."""
+    """Return the manifest. Raises CheckpointError unless every listed file exists and is unchanged."""
     manifest = Manifest.read(folder)
     if not manifest.sums:
         raise CheckpointError(f"{folder / MANIFEST}: damaged, it lists nothing")
@@ -101,10 +101,10 @@ def this_version() -> str:
         return "0"
 
 
-def upgrade(found: str) -> str | None:
-    """Return the advice to upgrade where `found` is a later version than this one."""
-    # The digits only: what stands in a stranger's file is not shown.
-    made, this = (re.match(r"\d{1,6}(\.\d{1,6}){0,3}", text) for text in (found, this_version()))
+def upgrade(written_by: str) -> str | None:
+    """Return the advice to upgrade if `written_by`, a version of Lilliput, is later than this one."""
+    # Only the digits: do not show other text of a file from elsewhere.
+    made, this = (re.match(r"\d{1,6}(\.\d{1,6}){0,3}", text) for text in (written_by, this_version()))
     if made is None or this is None or _numbers(made[0]) <= _numbers(this[0]):
         return None
     return f"made by Lilliput {made[0]}, this is {this[0]}: upgrade with pip install --upgrade lilliput"
@@ -112,7 +112,7 @@ def upgrade(found: str) -> str | None:
 
 def sum_of(path: Path) -> str:
     """Return the SHA-256 of a file. Raises OSError."""
-    if path.exists() and not path.is_file():  # a pipe or a device may have no end
+    if path.exists() and not path.is_file():  # a pipe or a device may be endless
         raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

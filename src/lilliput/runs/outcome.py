@@ -11,14 +11,14 @@ _REMEDY = "repeat the command that made the run to measure it again"
 
 def read_evaluation(run: RunFolder) -> dict[str, Any]:
     """Return the final evaluation of a run, with its parts as tables. Raises RunError if it is missing or broken."""
-    found = run.read_json(run.evaluation, _REMEDY)
-    parts = found.setdefault("parts", {})
-    tables = [found, *parts.values()] if isinstance(parts, dict) else [parts]
+    evaluation = run.read_json(run.evaluation, _REMEDY)
+    parts = evaluation.setdefault("parts", {})
+    tables = [evaluation, *parts.values()] if isinstance(parts, dict) else [parts]
     for table in tables:
         if not isinstance(table, dict):
             raise RunError(f"{run.evaluation}: broken (its parts are not tables); {_REMEDY}")
         for key in _FIGURES:
-            # A loss that is not finite stands there as null.
+            # A loss that is not finite is written as null.
             if key in table and type(table[key]) not in (int, float, type(None)):
                 raise RunError(f"{run.evaluation}: broken ({key} is not a number); {_REMEDY}")
-    return found
+    return evaluation

@@ -1,7 +1,7 @@
 """Replaces the run in a folder by another; an interruption leaves one of the two complete.
 
 The earlier run is moved into `.old`, its facts.json last; then the new run is moved in, its facts.json last. So the
-places of the two facts.json show how far an interrupted replacement got.
+locations of the two facts.json show how far an interrupted replacement got.
 """
 
 from contextlib import suppress
@@ -11,7 +11,7 @@ from typing import Final
 from lilliput import files
 
 FACTS: Final = "facts.json"
-# Everything that Lilliput writes into a run folder; nothing else there is ever deleted.
+# Everything that Lilliput writes into a run folder. It never deletes other files there.
 OURS: Final = (
     "recipe.toml",
     "model.json",
@@ -35,7 +35,7 @@ FORMER: Final = ".old"
 
 
 def replace_run(folder: Path, new: Path) -> None:
-    """Move the run in `new` into `folder`; the earlier one is deleted, or comes back if that fails."""
+    """Move the run in `new` into `folder` and delete the earlier one; if that fails, restore the earlier one."""
     if not (folder / FACTS).exists():
         clear(folder)
     former = folder / FORMER
@@ -53,16 +53,16 @@ def replace_run(folder: Path, new: Path) -> None:
 
 
 def settle_run(folder: Path) -> None:
-    """End a replacement that was broken off: the earlier run comes back, unless the new one is complete.
+    """Finish an interrupted replacement: restore the earlier run, unless the new one is complete.
 
-    Errors are passed over: the next start does it again.
+    Errors are ignored: the next start tries again.
     """
     former = folder / FORMER
     with suppress(OSError):
         new_is_complete = (former / FACTS).exists() and (folder / FACTS).exists()
         if former.exists() and not new_is_complete:
             if (former / FACTS).exists():
-                # The earlier run is whole in its other place, so what is here is new.
+                # The earlier run is complete in `.old`, so the files here are new.
                 clear(folder)
                 (former / FACTS).rename(folder / FACTS)
             _move(former, folder)
@@ -70,7 +70,7 @@ def settle_run(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Delete everything of a run but its lock, and nothing that is not the run's."""
+    """Delete the files of a run except its lock, and no other files."""
     for name in OURS:
         files.remove(folder / name)
 

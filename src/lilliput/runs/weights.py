@@ -16,7 +16,7 @@ from lilliput.tokenizers import Tokenizer
 
 
 def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:
-    """Let a model that has counts beside it count the training text of its run."""
+    """Let a model with counts count the training text of its run."""
     model.learn(partial(_training_text, run, tokenizer))
 
 
@@ -47,7 +47,7 @@ def put_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> None:
 
 
 def best_weights(folder: RunFolder, note: Callable[[str], None]) -> Mapping[str, torch.Tensor]:
-    """Return a run's best weights, or those of a checkpoint, with a line to `note`.
+    """Return a run's best weights; if they are missing or damaged, those of a checkpoint, with a line to `note`.
 
     Raises CheckpointError if there are neither.
     """
@@ -62,7 +62,7 @@ def best_weights(folder: RunFolder, note: Callable[[str], None]) -> Mapping[str,
 
 
 def stored_parameters(folder: RunFolder) -> int | None:
-    """Return how many parameters a run has, without reading them; None if there are no weights yet."""
+    """Return the number of parameters of a run without reading them; None if there are no weights yet."""
     path = folder.path / WEIGHTS
     if not path.is_file():
         return None

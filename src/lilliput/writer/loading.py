@@ -17,10 +17,10 @@ from lilliput.writer.writer import Writer
 def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32, 8] = 32, *, texts: int = 1) -> Writer:
     """Open a run folder for use. It needs nothing but the folder and runs no code from it.
 
-    With 8 `bits`, on a processor, it writes with weights that are rounded (`evaluation.rounding`), in the arithmetic
-    that is the faster one for so many `texts` at once; `note` is told which one. It is also told if something is
-    damaged that can be done without. Then a checkpoint's weights are used, or default sampling options, or labels
-    without their names. Raises RunError or CheckpointError if the folder is no run or nothing in it can be used.
+    With 8 `bits`, on a CPU, the weights are rounded (`evaluation.rounding`), and the writer picks the faster arithmetic
+    for this number of `texts` at once. `note` gets a line about that choice, and about each damaged file that has a
+    substitute: the weights of a checkpoint, the default sampling options, or no names of labels. Raises RunError or
+    CheckpointError if the folder is not a run or has no usable weights.
     """
     folder = RunFolder(Path(run))
     facts = folder.read_model("repeat the command that made the run to write it again")

@@ -30,7 +30,7 @@ class FilteredStarts:
 
 
 class PromptEncoder:
-    """Encodes prompts for one model, and removes the characters of its `labels` from what it writes.
+    """Encodes prompts for one model, and removes the characters of its `labels` from generated text.
 
     With `heals`, a prompt may end inside a token (`generation.healing`).
     """

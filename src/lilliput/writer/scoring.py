@@ -30,7 +30,7 @@ class ScoredToken:
     log_probability: float | None
     """None for the first token: it has no context."""
     top: tuple[tuple[int, float], ...] = ()
-    """The most likely tokens in its place as (id, log-probability), the most likely first, if asked for."""
+    """The most likely tokens at its position as (id, log-probability), the most likely first, if asked for."""
 
 
 _Score = tuple[float, tuple[tuple[int, float], ...]]
@@ -39,7 +39,7 @@ _Score = tuple[float, tuple[tuple[int, float], ...]]
 def scored_tokens(
     model: Model, tokenizer: Tokenizer, ids: Sequence[int], shown: Callable[[str], str], top: int = 0
 ) -> list[ScoredToken]:
-    """Return the tokens with their scores; `shown` removes from their text what no reader should see."""
+    """Return the tokens with their scores; `shown` removes the characters of labels from their text."""
     stream, start, tokens = TextStream(tokenizer), 0, []
     for id_, (log_probability, alternatives) in zip(ids, [(None, ()), *_scores(model, ids, top)], strict=True):
         text = shown(stream.push(id_))
@@ -49,7 +49,7 @@ def scored_tokens(
 
 
 def _scores(model: Model, ids: Sequence[int], top: int) -> list[_Score]:
-    """Return the log-probability of each token but the first, and the `top` most likely ones in its place."""
+    """Return the log-probability of each token but the first, and the `top` most likely tokens at its position."""
     device = next(model.parameters()).device
     scores: list[_Score] = []
     rows = max(1, LOGITS_AT_ONCE // model.vocab_size)

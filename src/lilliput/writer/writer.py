@@ -228,7 +228,7 @@ class Writer:
         The text is cleaned and normalised as the training text was; the tokens' texts, joined, are the result. A label
         before it is part of the tokens. The context is that of the evaluation `sliding`: the first `model.context`
         tokens have everything before them, later ones at least three quarters of `model.context` tokens. With `top`,
-        each token comes with this many of the most likely ones in its place. Torch computes the scores, in 32 bits.
+        each token comes with this many of the most likely tokens at its position. Torch computes the scores in 32 bits.
 
         Raises GenerationError for an empty text, an unknown label or a negative `top`.
         """

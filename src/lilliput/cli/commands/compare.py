@@ -18,21 +18,21 @@ def run(
     def note(line: str) -> None:
         typer.echo(line, err=True)
 
-    found = compare([read_outcome(run, note) for run in runs])
+    comparison = compare([read_outcome(run, note) for run in runs])
     pictures = []
     if out is not None:
         from lilliput.report.curves import read_curve
         from lilliput.report.plots import plot_runs
 
-        pictures = plot_runs([read_curve(Path(row["run"]), note) for row in found["runs"]], out, against="seconds")
+        pictures = plot_runs([read_curve(Path(row["run"]), note) for row in comparison["runs"]], out, against="seconds")
     if json_:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(comparison))
         return
     from lilliput.report.comparison import tables
     from lilliput.report.screen import Console
 
     console = Console(highlight=False)
-    for part in tables(found):
+    for part in tables(comparison):
         console.print(part, soft_wrap=isinstance(part, str))
     for picture in pictures:
         console.print(str(picture), soft_wrap=True)

@@ -17,10 +17,10 @@ def run(
     from lilliput.runs.folder import RunFolder
 
     chart = read_chart(RunFolder(run), lambda line: typer.echo(line, err=True))
-    found = diagnose(chart)
+    findings = diagnose(chart)
     if json_:
         typer.echo(
-            json.dumps({"run": str(run), "steps": chart.done, "findings": [asdict(finding) for finding in found]})
+            json.dumps({"run": str(run), "steps": chart.done, "findings": [asdict(finding) for finding in findings]})
         )
         return
     from lilliput.report.screen import Console
@@ -31,10 +31,10 @@ def run(
         console.print("no evaluation yet: try again after the first one", soft_wrap=True)
     elif chart.done < FEW_STEPS:
         console.print(f"{steps}: too few for a diagnosis, which needs {FEW_STEPS}", soft_wrap=True)
-    elif not found:
+    elif not findings:
         console.print(f"{steps}: no problems found", soft_wrap=True)
     else:
         console.print(f"{steps}:", soft_wrap=True)
-    for finding in found:
+    for finding in findings:
         console.print(f"{finding.kind}: {finding.text}", soft_wrap=True, markup=False)
         console.print(f"  remedy: {finding.remedy}", soft_wrap=True, markup=False)

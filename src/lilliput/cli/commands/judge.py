@@ -66,8 +66,8 @@ def run(
     if out is not None:
         _keep(out, written)
     if language not in DETERMINERS:
-        known = ", ".join(DETERMINERS)
-        typer.echo(f"agreement is measured for these languages only: {known}. Choose one with --language", err=True)
+        languages = ", ".join(DETERMINERS)
+        typer.echo(f"agreement is measured for these languages only: {languages}. Choose one with --language", err=True)
     if json_:
         how = {"text": text} if text is not None else {"lines": lines, "temperature": temperature, "seed": seed}
         typer.echo(json.dumps(report | how))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 _LINE = 60
+"""Maximum length of a quoted line, in characters."""
 
 
 def run(
@@ -50,57 +51,62 @@ def run(
     settings |= given_settings(encoding, include, exclude, field)
     with download_progress() as progress:
         task = resolve(target, corpus=corpus, settings=settings, progress=progress)
-    doing = "measuring this machine"
+    activity = "measuring this machine"
     if task.recipe.training.compile:
-        doing += " (compiling the model is slow only the first time)"
-    with Console(stderr=True).status(doing):
-        found = forecast(task.recipe, task.corpus, task.validation, time.monotonic() - started)
+        activity += " (compiling the model is slow only the first time)"
+    with Console(stderr=True).status(activity):
+        estimate = forecast(task.recipe, task.corpus, task.validation, time.monotonic() - started)
     if save is not None:
         try:
             task.recipe.write(save)
         except OSError as error:
             raise RecipeError(f"cannot write {save}: {error.strerror}. Give --save another name") from None
     if json_:
-        typer.echo(json.dumps({"recipe": task.recipe.as_dict()} | found.as_dict()))
+        typer.echo(json.dumps({"recipe": task.recipe.as_dict()} | estimate.as_dict()))
         return
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
-    for name, text in _lines(task.corpus.name, task.recipe, found):
+    for name, text in _lines(task.corpus.name, task.recipe, estimate):
         table.add_row(Text(name, style="bold"), Text(text))
     Console(highlight=False).print(table)
 
 
-def _lines(name: str, recipe: "Recipe", found: "Forecast") -> list[tuple[str, str]]:
+def _lines(name: str, recipe: "Recipe", estimate: "Forecast") -> list[tuple[str, str]]:
     from lilliput.evaluation.baselines import strongest_baseline
     from lilliput.report.choices import choices, ends, expectation, memory
     from lilliput.report.console import clock
 
-    if found.problems is not None:
-        size = f"{found.problems:,} prompts with answers"
+    if estimate.problems is not None:
+        size = f"{estimate.problems:,} prompts with answers"
     else:
-        size = f"{found.bytes:,} bytes on the disk" if found.characters is None else f"{found.characters:,} characters"
-    about = "about " if found.bytes is not None else ""
-    if found.documents is not None and found.documents > 1:
-        size += f" in {found.documents:,} documents"
+        size = (
+            f"{estimate.bytes:,} bytes on the disk"
+            if estimate.characters is None
+            else f"{estimate.characters:,} characters"
+        )
+    about = "about " if estimate.bytes is not None else ""
+    if estimate.documents is not None and estimate.documents > 1:
+        size += f" in {estimate.documents:,} documents"
     lines = [
         ("text", f"{name}: {size}"),
-        *(("" if number else "read", note.removeprefix("read ")) for number, note in enumerate(found.notes)),
-        *(("" if number else "begins", line) for number, line in enumerate(_shown(found.begins))),
-        ("held out", _held_out(recipe, found)),
-        ("tokens", f"{recipe.tokenizer.kind}, {about}{found.vocabulary:,} of them, {found.context} at a time"),
+        *(("" if number else "read", note.removeprefix("read ")) for number, note in enumerate(estimate.notes)),
+        *(("" if number else "begins", line) for number, line in enumerate(_shown(estimate.begins))),
+        ("held out", _held_out(recipe, estimate)),
+        ("tokens", f"{recipe.tokenizer.kind}, {about}{estimate.vocabulary:,} of them, {estimate.context} at a time"),
         *choices(recipe),
         (
             "here",
-            f"{found.parameters:,} parameters; {found.tokens_per_second:,} tokens/s on {found.device} in "
-            f"{found.precision}, {found.milliseconds_per_step:g} ms a step{memory(found.memory_bytes)} (measured now)",
+            f"{estimate.parameters:,} parameters; {estimate.tokens_per_second:,} tokens/s on {estimate.device} "
+            f"in {estimate.precision}, {estimate.milliseconds_per_step:g} ms a step{memory(estimate.memory_bytes)} "
+            "(measured now)",
         ),
-        ("length", f"about {found.steps:,} steps" + _epochs(found.epochs)),
-        ("ends", f"{ends(found.seconds)}, {clock(found.seconds)} after it starts"),
+        ("length", f"about {estimate.steps:,} steps" + _epochs(estimate.epochs)),
+        ("ends", f"{ends(estimate.seconds)}, {clock(estimate.seconds)} after it starts"),
     ]
-    if found.expected is not None:
-        lines.append(("expected", expectation(found.expected, strongest_baseline(found.baselines or {}))))
+    if estimate.expected is not None:
+        lines.append(("expected", expectation(estimate.expected, strongest_baseline(estimate.baselines or {}))))
     return lines
 
 
@@ -111,22 +117,22 @@ def _shown(lines: list[str]) -> list[str]:
     return [shortened(printable(line), _LINE) for line in lines]
 
 
-def _held_out(recipe: "Recipe", found: "Forecast") -> str:
-    if found.problems is not None:
-        size = f"{found.held_out:,} prompts with their answers"
+def _held_out(recipe: "Recipe", estimate: "Forecast") -> str:
+    if estimate.problems is not None:
+        size = f"{estimate.held_out:,} prompts with their answers"
     else:
-        size = f"{found.held_out:,} characters" if found.bytes is None else "at most 2,000,000 characters"
+        size = f"{estimate.held_out:,} characters" if estimate.bytes is None else "at most 2,000,000 characters"
     if recipe.data.validation is not None:
         return f"{size}, of {recipe.data.validation}"
-    if found.problems is not None:
+    if estimate.problems is not None:
         return f"{size}, drawn at random"
-    ways = {
+    descriptions = {
         "position": "the end",
         "pieces": "pieces from all over the text",
         "document": "whole documents",
         "items": "items drawn at random",
     }
-    return f"{size}: {ways[recipe.data.split.by]}"
+    return f"{size}: {descriptions[recipe.data.split.by]}"
 
 
 def _epochs(epochs: float | None) -> str:

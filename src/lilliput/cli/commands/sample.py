@@ -12,7 +12,7 @@ import typer
 
 from lilliput.cli.escapes import unescaped
 from lilliput.cli.new_items import refuse, write_items
-from lilliput.cli.novelty import learnt_by, show_marked, told
+from lilliput.cli.novelty import copy_figures, learnt_by, show_marked
 from lilliput.errors import GenerationError
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ def run(
         return
     show = _Show(writer, start, options, json_, learnt_by(run) if novelty else None)
     if suffix is not None or writer.sampling(options).beams > 1:
-        show.found(suffix, count, seed)
+        show.best(suffix, count, seed)
     else:
-        show.written(range(seed, seed + count))
+        show.samples(range(seed, seed + count))
         # For readers who wonder why the text is the same again; programs do not need it.
         if sys.stderr.isatty() and not json_ and writer.sampling(options).temperature > 0:
             typer.echo(f"(the same every time; --seed {seed + count} writes another text)", err=True)
@@ -132,7 +132,7 @@ def _options(settings: list[str], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open(run: Path, bits: int, fill: bool, texts: int) -> "Writer":
-    """Open a run to write `texts` at once, or to `fill`; report the loss from 8-bit weights on standard error."""
+    """Open a run to write this many `texts` at once, or to `fill`; with 8 bits, report the loss on standard error."""
     from lilliput.evaluation.rounding import measure_rounding
     from lilliput.writer import AT_ONCE, FILLINGS, load
 
@@ -142,18 +142,18 @@ def _open(run: Path, bits: int, fill: bool, texts: int) -> "Writer":
     writer = load(run, lambda text: typer.echo(text, err=True), 8 if bits == 8 else 32, texts=texts)
     if bits == 32:
         return writer
-    found = measure_rounding(writer)
-    if found is None:
+    losses = measure_rounding(writer)
+    if losses is None:
         typer.echo("8 bits: this run has too little held-out text to measure the loss", err=True)
         return writer
-    change = f"{found.rounded - found.exact:+.4f} nats per token ({found.exact:.4f} with 32 bits"
-    typer.echo(f"8 bits: {change}, {found.tokens:,} held-out tokens)", err=True)
+    change = f"{losses.rounded - losses.exact:+.4f} nats per token ({losses.exact:.4f} with 32 bits"
+    typer.echo(f"8 bits: {change}, {losses.tokens:,} held-out tokens)", err=True)
     return writer
 
 
 @dataclass
 class _Show:
-    """Prints texts: while they are written, as JSON, or with copies marked."""
+    """Prints texts while the model writes them, as JSON, or with copies marked."""
 
     writer: "Writer"
     start: str
@@ -161,13 +161,13 @@ class _Show:
     json: bool
     learnt: "Learnt | None"
 
-    def written(self, seeds: range) -> None:
-        """Print texts written as a batch: the first while it is written, the others after it."""
+    def samples(self, seeds: range) -> None:
+        """Print a batch of sampled texts: the first while the model writes it, the others after it."""
         from lilliput.writer import AT_ONCE
 
         if len(seeds) > AT_ONCE:
             for first in range(0, len(seeds), AT_ONCE):
-                self.written(seeds[first : first + AT_ONCE])
+                self.samples(seeds[first : first + AT_ONCE])
             return
         began = time.perf_counter()
         # Raises for impossible options before anything is printed.
@@ -190,40 +190,42 @@ class _Show:
             if not self.json and len(seeds) > 1:
                 typer.echo()
 
-    def found(self, suffix: str | None, count: int, seed: int) -> None:
+    def best(self, suffix: str | None, count: int, seed: int) -> None:
         """Print the best texts of a beam search, or the continuations that best fit a suffix."""
         began = time.perf_counter()
         if suffix is None:
-            found = self.writer.search(self.start, **self.options)
+            continuations = self.writer.search(self.start, **self.options)
         else:
-            found = self.writer.fill(self.start, suffix, seed=seed, **self.options)
+            continuations = self.writer.fill(self.start, suffix, seed=seed, **self.options)
         seconds = time.perf_counter() - began
-        if count > len(found):
+        if count > len(continuations):
             remedy = f"Give --beams {count}" if suffix is None else "Raise --max-tokens"
-            raise GenerationError(f"--count {count}: found only {len(found)} texts. {remedy}")
-        for number, best in enumerate(found[:count], 1):
+            raise GenerationError(f"--count {count}: found only {len(continuations)} texts. {remedy}")
+        for number, continuation in enumerate(continuations[:count], 1):
             if not self.json and count > 1:
-                typer.echo(f"-------- {number}, probability e^{best.log_probability:.1f}")
-            facts = {"tokens": best.tokens, "log_probability": round(best.log_probability, 4)}
-            self._text(best.text + (suffix or ""), facts | {"tokens_per_second": round(best.tokens / seconds, 1)})
+                typer.echo(f"-------- {number}, probability e^{continuation.log_probability:.1f}")
+            facts = {"tokens": continuation.tokens, "log_probability": round(continuation.log_probability, 4)}
+            facts["tokens_per_second"] = round(continuation.tokens / seconds, 1)
+            self._text(continuation.text + (suffix or ""), facts)
             if not self.json and count > 1:
                 typer.echo()
 
     def _text(self, text: str, facts: dict[str, Any]) -> None:
-        """Print a whole text after its start."""
+        """Print a complete text after its start."""
         spans = [] if self.learnt is None else self.learnt.copied_spans(text)
         if self.json:
             row = {"text": self.start + text, "prompt": self.start} | facts
             if "label" in self.options:
                 row["label"] = self.options["label"]
             if self.learnt is not None:
-                moved = len(self.start)
-                row |= told(self.learnt, text) | {"copied_spans": [[moved + one, moved + end] for one, end in spans]}
+                offset = len(self.start)
+                row |= copy_figures(self.learnt, text)
+                row["copied_spans"] = [[offset + first, offset + end] for first, end in spans]
             typer.echo(json.dumps(row))
             return
         show_marked(self.start, text, spans)
         if self.learnt is not None:
-            figures = told(self.learnt, text)
+            figures = copy_figures(self.learnt, text)
             share = "no 5-grams" if figures["copied"] is None else f"{figures['copied']:.1%} of the 5-grams"
             items = f"{figures['copied_items']:.1%} of the items, " if "copied_items" in figures else ""
             typer.echo(f"copied: {items}{share}; longest stretch: {figures['longest_copied']} words", err=True)

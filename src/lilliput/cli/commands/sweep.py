@@ -57,11 +57,11 @@ def run(
     alternatives = read_alternatives(try_)
     folder = out or Path("runs") / f"sweep-{task({}).name}"
     with Interrupts() as interrupts:
-        found = sweep(task, alternatives, seeds, folder, stop=interrupts.wanted, beginning=_announce)
-    if found is None:
+        outcomes = sweep(task, alternatives, seeds, folder, stop=interrupts.wanted, beginning=_announce)
+    if outcomes is None:
         typer.echo(f"stopped; to continue: {shlex.join(['lilliput', *sys.argv[1:]])}", err=True)
         return interrupts.exit_code
-    rows = summary(found)
+    rows = summary(outcomes)
     write_summary(rows, folder)
     pictures = plot_alternatives(rows, folder / "sweep.png")
     if json_:
