@@ -18,7 +18,7 @@ def heads(time: int, dtype: torch.dtype = torch.float64) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("time", [1, 2, 127, 128, 129, 200, 300])
-def test_it_is_torchs_attention_with_its_gradients(time: int) -> None:
+def test_it_equals_torchs_attention_and_its_gradients(time: int) -> None:
     gradient_BHTK = torch.randn(2, 3, time, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     inputs, expected = heads(time), heads(time)
     mixed = plain_attention(inputs[0], inputs[1], inputs[2], 0.0)
@@ -40,7 +40,7 @@ def test_dropout_leaves_the_mean() -> None:
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
-def test_it_is_taken_while_training_in_bfloat16(kind: torch.dtype) -> None:
+def test_it_is_used_when_training_in_bfloat16(kind: torch.dtype) -> None:
     values = torch.zeros(1, dtype=kind)
     assert plain_is_faster(values) == (kind == torch.bfloat16)
     with torch.no_grad():

@@ -60,7 +60,7 @@ def test_every_member_learns_as_if_it_were_alone() -> None:
     torch.testing.assert_close(loss, torch.stack(losses).mean())
 
 
-def test_the_output_matrices_of_all_are_left_to_adamw() -> None:
+def test_adamw_updates_the_output_matrices_of_all_members() -> None:
     model = ensemble()
     optimizers = build_optimizers(model, OptimizerSettings(optimizer="muon"))
     moved = {part for group in optimizers.parts[0].param_groups for part in group["params"]}
@@ -68,11 +68,11 @@ def test_the_output_matrices_of_all_are_left_to_adamw() -> None:
     assert not moved & {output.weight for output in model.outputs()}
 
 
-def test_one_member_is_no_ensemble() -> None:
+def test_a_single_member_is_no_ensemble() -> None:
     assert not isinstance(build(GPTSettings(layers=1, width=8, heads=2), VOCABULARY, 24), Ensemble)
 
 
-def test_the_counts_stand_beside_all_of_them() -> None:
+def test_counts_are_mixed_with_the_whole_ensemble() -> None:
     torch.manual_seed(1)
     model = build(GPTSettings(layers=1, width=8, heads=2, ensemble=2, counts=True), 4, 24)
     model.learn(lambda: TrainingText(drawn(200).numpy() % 4, list("abcd")))

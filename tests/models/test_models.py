@@ -80,7 +80,7 @@ def test_every_architecture_has_its_network():
 
 @settings(max_examples=30, deadline=None)
 @given(any_settings)
-def test_the_settings_tell_the_number_of_weights(model_settings):
+def test_the_settings_give_the_number_of_weights(model_settings):
     model = build(model_settings, VOCABULARY, CONTEXT)
     # Norms and biases have one axis.
     counted = sum(parameter.numel() for parameter in model.parameters() if parameter.dim() > 1)
@@ -154,7 +154,7 @@ def test_dropout_acts_in_training_only(model_settings):
 
 
 @pytest.mark.parametrize("shape", ["gpt2", "llama", "modern"])
-def test_first_weights_follow_from_the_global_seed_and_start_near_chance(shape):
+def test_initial_weights_follow_from_the_global_seed_and_start_near_chance(shape):
     def fresh(seed):
         torch.manual_seed(seed)
         return build(GPTSettings(shape=shape, dropout=0.0), VOCABULARY, CONTEXT)

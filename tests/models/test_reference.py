@@ -93,7 +93,7 @@ def slow_gpt(ids_T, settings, weights):
         {"shape": "gpt2", "positions": "rotary", "query_key_norm": True, "norm": "plain_rms", "rotary_base": 50.0},
     ],
 )
-def test_logits_equal_those_of_the_slow_network(given):
+def test_logits_equal_those_of_the_reference(given):
     torch.manual_seed(0)
     settings = GPTSettings(layers=2, width=24, heads=4, **given)
     model = build(settings, VOCABULARY, LENGTH).double().eval()

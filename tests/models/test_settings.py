@@ -8,7 +8,7 @@ from lilliput.models import GPTSettings, ModelSettings, RecurrentSettings
 
 
 @pytest.mark.parametrize("shape", ["gpt2", "llama", "modern"])
-def test_settings_read_from_their_own_json_are_equal_and_complete(shape):
+def test_settings_survive_json_and_are_complete(shape):
     settings = GPTSettings(shape=shape, layers=3, width=96, heads=6)
     assert GPTSettings.model_validate_json(settings.model_dump_json()) == settings
     assert None not in settings.model_dump().values()
@@ -49,7 +49,7 @@ def test_feed_forward_follows_from_width_and_activation(given, feed_forward):
         ({"dropout": 0.2, "attention_dropout": 0.3}, 0.3),
     ],
 )
-def test_the_attention_has_dropout_where_its_shape_was_published_with_it(given, expected):
+def test_dropout_extends_to_the_attention_in_the_gpt2_shape_only(given, expected):
     assert GPTSettings(**given).attention_dropout == expected
 
 

@@ -75,18 +75,20 @@ def test_four_micro_batches_are_one_batch(tmp_path: Path) -> None:
     assert (weights(1) - weights(4)).abs().max() < 1e-6
 
 
-def test_a_run_tells_how_many_answers_are_right(tmp_path: Path) -> None:
+def test_a_run_reports_the_share_of_right_answers(tmp_path: Path) -> None:
     events = run(tmp_path / "run", example_recipe(), text=sums())
     started = next(event for event in events if isinstance(event, Started))
     assert (started.training_problems, started.validation_problems) == (130, 14)
     assert started.context == len("11+11=22")  # the end is a target only
     assert started.characters_per_token is None
-    looks = [event for event in events if isinstance(event, Evaluated)]
-    assert [look.step for look in looks] == [4, 8, 12]
-    assert all(look.exact_match is not None and look.bits_per_character is None for look in looks)
+    evaluations = [event for event in events if isinstance(event, Evaluated)]
+    assert [evaluation.step for evaluation in evaluations] == [4, 8, 12]
+    assert all(
+        evaluation.exact_match is not None and evaluation.bits_per_character is None for evaluation in evaluations
+    )
     files = RunFolder(tmp_path / "run")
     rows = [row for row in files.read_lines(files.metrics) if "validation_loss" in row]
-    assert [row["exact_match"] for row in rows] == [look.exact_match for look in looks]
+    assert [row["exact_match"] for row in rows] == [evaluation.exact_match for evaluation in evaluations]
     evaluation = finished(events).evaluation
     assert evaluation is not None
     assert evaluation.keys() >= {
@@ -105,7 +107,7 @@ def test_a_run_tells_how_many_answers_are_right(tmp_path: Path) -> None:
     assert json.loads(files.evaluation.read_text())["exact_match"] == evaluation["exact_match"]
 
 
-def test_samples_are_problems_that_were_held_out(tmp_path: Path) -> None:
+def test_samples_are_held_out_problems(tmp_path: Path) -> None:
     events = run(tmp_path / "run", example_recipe(), text=sums())
     files = RunFolder(tmp_path / "run")
     rows = files.read_lines(files.samples)
@@ -122,7 +124,7 @@ def test_samples_are_problems_that_were_held_out(tmp_path: Path) -> None:
         assert any(line in text for text in held_out)
 
 
-def test_a_trained_run_answers_and_stops_by_itself(tmp_path: Path) -> None:
+def test_a_trained_run_answers_and_stops_at_the_end_token(tmp_path: Path) -> None:
     few = gather("few", [Example("one? ", "1"), Example("two? ", "22"), Example("three? ", "333\n3")] * 4)
     options = {"training.steps": 150, "training.evaluate_every": 150, "model.dropout": 0.0}
     last = finished(list(train(example_recipe(**options), few, few, tmp_path / "run")))
@@ -136,7 +138,7 @@ def test_a_trained_run_answers_and_stops_by_itself(tmp_path: Path) -> None:
     assert (saved.stop, saved.temperature, saved.prompts) == ((END,), 0.0, ("one? ",))
 
 
-def test_what_the_recipe_says_about_sampling_stays(tmp_path: Path) -> None:
+def test_the_sampling_of_a_recipe_is_kept(tmp_path: Path) -> None:
     options = {"sample.temperature": 0.5, "sample.prompts": ["3+4="], "sample.stop": ["!"], "training.steps": 1}
     run(tmp_path / "run", example_recipe(**options), text=sums())
     saved = read_recipe(tmp_path / "run" / "recipe.toml").sample
@@ -159,7 +161,7 @@ def test_an_example_too_long_leaves_an_earlier_run_alone(tmp_path: Path) -> None
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() == before
 
 
-def test_texts_and_examples_are_not_measured_on_one_another(tmp_path: Path) -> None:
+def test_a_text_is_not_measured_on_examples_nor_the_reverse(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="must be of the same kind"):
         list(train(example_recipe(), sums(), corpus(), tmp_path / "run"))
     with pytest.raises(CorpusError, match="must be of the same kind"):
@@ -171,14 +173,14 @@ def test_counts_are_refused(tmp_path: Path) -> None:
         run(tmp_path / "run", example_recipe(**{"model.counts": True}), text=sums())
 
 
-def test_prompts_that_are_also_learnt_are_told(tmp_path: Path) -> None:
+def test_validation_prompts_in_the_training_data_are_reported(tmp_path: Path) -> None:
     events = list(train(example_recipe(), sums(), sums(3), tmp_path / "run"))
     notes = [event.text for event in events if isinstance(event, Note)]
     assert "9 of the 9 validation prompts are also in the training data" in notes
 
 
 @pytest.mark.parametrize("kind", ["byte", "bpe", "word"])
-def test_other_tokenizers_go_the_whole_way(tmp_path: Path, kind: str) -> None:
+def test_other_tokenizers_work_from_training_to_sampling(tmp_path: Path, kind: str) -> None:
     settings = {"tokenizer.kind": kind, "data.window": 40} | ({} if kind == "byte" else {"tokenizer.vocabulary": 40})
     assert finished(run(tmp_path / "run", example_recipe(**settings), text=sums())).evaluation is not None
     assert load(tmp_path / "run").write("3+4=").startswith("3+4=")
@@ -205,7 +207,7 @@ def test_a_file_alone_gets_a_plan(tmp_path: Path) -> None:
     assert resolve([str(file_of(tmp_path, "long.jsonl", long))]).recipe.training.batch == 1
 
 
-def test_files_of_ones_own_for_both_sides(tmp_path: Path) -> None:
+def test_separate_files_for_training_and_validation(tmp_path: Path) -> None:
     path, other = file_of(tmp_path, "q.jsonl", sums()), file_of(tmp_path, "held.jsonl", sums(3))
     task = resolve([str(path)], validation=str(other), settings={"training.steps": 3})
     assert isinstance(task.validation, Examples)
@@ -279,7 +281,7 @@ def test_problems_that_do_not_exist_are_refused(tmp_path: Path) -> None:
         resolve([str(tmp_path / "mine.toml")], settings={"data.arithmetic.digits": 0})
 
 
-def test_the_recipes_that_come_along_are_as_they_say() -> None:
+def test_the_built_in_recipes_match_their_descriptions() -> None:
     ten, three = named_recipe("addition-ten"), named_recipe("addition")
     for recipe, problems in ((ten, 10_010), (three, 10_000)):
         assert recipe.data.arithmetic is not None

@@ -27,7 +27,7 @@ def other_text() -> Corpus:
     return Corpus("other", (Document("other", text),), ())
 
 
-def test_a_run_begins_with_the_weights_and_the_tokenizer_of_another(base: Path, tmp_path: Path) -> None:
+def test_a_run_starts_with_the_weights_and_the_tokenizer_of_another(base: Path, tmp_path: Path) -> None:
     small = recipe(**{"training.steps": 1, "training.learning_rate": 1e-9, "training.evaluate_every": 1})
     run(tmp_path / "tuned", small, text=other_text(), base=base)
     tuned, first = RunFolder(tmp_path / "tuned").read_weights(), RunFolder(base).read_weights()
@@ -39,7 +39,7 @@ def test_a_run_begins_with_the_weights_and_the_tokenizer_of_another(base: Path, 
     assert tokenizers[1].decode(tokenizers[1].encode("ß").tolist()) == "ß"
 
 
-def test_what_was_learnt_helps(base: Path, tmp_path: Path) -> None:
+def test_a_base_lowers_the_loss(base: Path, tmp_path: Path) -> None:
     small = recipe(**{"training.steps": 5, "training.evaluate_every": 5})
     losses = []
     for name, options in (("fresh", {}), ("tuned", {"base": base})):
@@ -48,7 +48,7 @@ def test_what_was_learnt_helps(base: Path, tmp_path: Path) -> None:
     assert losses[1] < losses[0] - 0.1
 
 
-def test_a_run_from_a_base_needs_it_no_more_and_continues_exactly(base: Path, tmp_path: Path) -> None:
+def test_a_run_continues_exactly_without_its_base(base: Path, tmp_path: Path) -> None:
     copied = tmp_path / "base"
     base_files = {path.relative_to(base): path.read_bytes() for path in base.rglob("*") if path.is_file()}
     for name, content in base_files.items():

@@ -182,7 +182,7 @@ def test_the_steps_done_are_within_a_fifth_of_those_promised(
 
 
 @pytest.mark.parametrize("seconds", [30, 60, 180, 600])
-def test_a_machine_that_becomes_slower_half_way_ends_little_late(
+def test_a_run_on_a_machine_that_slows_down_half_way_is_little_late(
     trained: Callable[..., Outcome], seconds: float
 ) -> None:
     machine = Machine(seconds / 500, slower=lambda now: 2.0 if now > seconds / 2 else 1.0)
@@ -209,14 +209,14 @@ def test_the_first_evaluation_comes_after_a_share_of_the_training(trained: Calla
     assert outcome.evaluations[0] - opening == pytest.approx((outcome.evaluations[-1] - opening) / 10, rel=0.1)
 
 
-def test_looks_on_the_way_take_a_tenth_of_the_training(trained: Callable[..., Outcome]) -> None:
+def test_evaluations_take_at_most_a_tenth_of_the_training(trained: Callable[..., Outcome]) -> None:
     machine = Machine(beside=3.0)
     outcome = trained(machine, 120)
     assert 1 < len(outcome.evaluations) < 6
     assert (len(outcome.evaluations) - 1) * 3.4 < 1.1 * EVALUATIONS_SHARE * 110
 
 
-def test_time_is_set_aside_for_what_the_final_evaluation_does_beside_scoring(trained: Callable[..., Outcome]) -> None:
+def test_time_is_reserved_for_the_rest_of_the_final_evaluation(trained: Callable[..., Outcome]) -> None:
     machine = Machine(alone=4.0)
     steps, _ = promised(machine, 60)
     outcome = trained(machine, 60)
@@ -224,7 +224,7 @@ def test_time_is_set_aside_for_what_the_final_evaluation_does_beside_scoring(tra
     assert outcome.seconds <= 60
 
 
-def test_the_steps_between_looks_may_be_given(trained: Callable[..., Outcome]) -> None:
+def test_the_steps_between_evaluations_can_be_set(trained: Callable[..., Outcome]) -> None:
     settings = {"training.evaluate_every": 100}
     machine = Machine()
     steps, _ = promised(machine, 60, **settings)
@@ -233,7 +233,7 @@ def test_the_steps_between_looks_may_be_given(trained: Callable[..., Outcome]) -
     assert len(outcome.evaluations) == outcome.steps // 100 + 1
 
 
-def test_the_final_evaluation_takes_what_time_is_left_for() -> None:
+def test_the_final_evaluation_fits_into_the_time_left() -> None:
     now = [0.0]
     settings = recipe(**{"training.minutes": 10.0, "training.steps": None}).training
     budget = Budget(settings, 0.0, 1, 10_000_000, clock=lambda: now[0])
@@ -253,7 +253,7 @@ def test_the_final_evaluation_takes_what_time_is_left_for() -> None:
     assert budget.limit_left() is None
 
 
-def test_a_schedule_by_the_clock_begins_with_the_first_step() -> None:
+def test_a_schedule_by_the_clock_starts_at_the_first_step() -> None:
     now = [100.0]
     settings = recipe(**{"training.minutes": 1.0, "training.steps": None}).training
     budget = Budget(settings, 27.0, clock=lambda: now[0])
@@ -267,7 +267,7 @@ def test_a_schedule_by_the_clock_begins_with_the_first_step() -> None:
     assert budget.seconds_left(3, 1.0) == 0.0
 
 
-def test_a_run_that_came_to_its_end_is_over_whatever_is_known_of_costs(trained: Callable[..., Outcome]) -> None:
+def test_a_finished_run_is_over_whatever_the_costs(trained: Callable[..., Outcome]) -> None:
     assert trained(Machine(), 30).ended == 30
     settings = recipe(**{"training.minutes": 0.5, "training.steps": None}).training
     for rounds, over in ((1, True), (2, False)):
@@ -288,7 +288,7 @@ def test_the_final_evaluation_takes_longer_on_a_slower_machine_and_no_less_on_a_
         )
 
 
-def test_a_length_in_steps_asks_no_clock() -> None:
+def test_a_length_in_steps_does_not_use_the_clock() -> None:
     def clock() -> float:
         return math.nan
 

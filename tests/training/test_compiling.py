@@ -33,7 +33,7 @@ def test_compiled_blocks_learn_the_same_in_two_processes_and_in_one() -> None:
 
 
 @pytest.mark.slow
-def test_a_compiled_run_that_was_stopped_and_continued_equals_an_unbroken_one(tmp_path: Path) -> None:
+def test_a_continued_compiled_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     # With dropout: the compiled code draws other random numbers.
     events = run(tmp_path / "whole", recipe(**COMPILED))
     assert Note("the model is compiled") in events
@@ -58,7 +58,7 @@ def test_compiled_blocks_are_for_training_only() -> None:
         model.train()(ids_BT)
 
 
-def test_a_model_without_blocks_is_trained_as_it_is(tmp_path: Path) -> None:
+def test_a_model_without_blocks_is_not_compiled(tmp_path: Path) -> None:
     lstm = {"model": {"kind": "lstm", "width": 16, "layers": 1}}
     run(tmp_path / "plain", recipe(**lstm))
     events = run(tmp_path / "run", recipe(**lstm, **{"training.compile": True}))

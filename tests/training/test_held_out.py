@@ -47,7 +47,7 @@ def test_all_pieces_together_are_the_whole(measured):
         assert on_part[name]["bits_per_character"] == pytest.approx(whole, abs=1e-4)
 
 
-def test_what_has_no_pieces_says_that_it_was_measured_on_all(measured):
+def test_a_baseline_without_pieces_is_marked_as_that_of_the_whole_text(measured):
     *_, ids, facts = measured
     stretches = pieces(targets_of(len(ids)), WINDOW, LIMIT)
     assert baselines_on_part(facts, targets_of(len(ids)), stretches)["xz"] == facts["baselines"]["xz"] | {
@@ -59,7 +59,7 @@ def test_what_has_no_pieces_says_that_it_was_measured_on_all(measured):
     }
 
 
-def test_segments_are_measured_as_texts_of_their_own(measured):
+def test_segments_are_measured_as_separate_texts(measured):
     learned, text, tokenizer, *_ = measured
     texts = [text[:3000], text[3000:3300], text[3300:]]
     parts = [tokenizer.encode(part) for part in texts]

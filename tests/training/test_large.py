@@ -73,9 +73,7 @@ def test_streamed_equals_read_at_once(tmp_path: Path, text: Path, options: dict[
     assert_same_run(tmp_path)
 
 
-def test_a_broken_off_preparation_goes_on_where_it_was(
-    tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_preparation_continues(tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = recipe(**KINDS["bpe"])
     stages: list[tuple[str, int]] = []
 
@@ -107,7 +105,7 @@ def test_a_broken_off_preparation_goes_on_where_it_was(
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes(), name
 
 
-def test_what_was_begun_for_another_text_is_not_used(tmp_path: Path, text: Path) -> None:
+def test_a_preparation_of_another_text_is_not_reused(tmp_path: Path, text: Path) -> None:
     def stop(stage: str, done: int, total: int) -> None:
         if stage == "tokenising":
             raise KeyboardInterrupt
@@ -139,7 +137,7 @@ def test_a_large_text_that_cannot_be_used_leaves_nothing(tmp_path: Path, text: P
     assert not (tmp_path / "run").exists()
 
 
-def test_a_tokenizer_learns_from_a_sample_and_says_so(
+def test_a_tokenizer_learns_from_a_sample_with_a_note(
     tmp_path: Path, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(large_text, "MOST_LEARNT", 2000)

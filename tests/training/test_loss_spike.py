@@ -34,7 +34,7 @@ def noisy(steps: int, noise: float = 0.3) -> list[float]:
     return [2 + 4 * math.exp(-step / 20) + noise * float(draw.standard_normal()) for step in range(steps)]
 
 
-def test_noise_and_falling_losses_are_no_trouble():
+def test_noise_and_falling_losses_are_no_spike():
     _, reasons = detector_after(noisy(2000))
     assert not any(reasons)
 
@@ -48,7 +48,7 @@ def test_noise_and_falling_losses_are_no_trouble():
         (2.0, math.nan, "the gradient's norm became nan"),
     ],
 )
-def test_what_is_no_number_is_trouble(loss, norm, expected):
+def test_a_loss_or_norm_that_is_not_finite_is_detected(loss, norm, expected):
     detector, _ = detector_after(noisy(200))
     before = (detector.seen, detector.mean, detector.deviation)
     assert (detector.check(loss, norm) or "").startswith(expected)
@@ -60,7 +60,7 @@ def test_an_infinite_norm_is_left_to_the_loss_scaler():
     assert SpikeDetector().check(2.0, None) is None
 
 
-def test_a_leap_that_stays_is_trouble_and_one_odd_batch_is_none():
+def test_a_lasting_spike_is_detected_and_a_single_odd_batch_is_ignored():
     detector, _ = detector_after(noisy(200))
     before = (detector.seen, detector.mean, detector.deviation)
     for losses in ([9.0], [9.0, 30.0]):
@@ -74,7 +74,7 @@ def test_a_leap_that_stays_is_trouble_and_one_odd_batch_is_none():
     assert reasons == [None] * (STAYS - 1) + [f"the training loss jumped from {detector.mean:.2f} to 9.00"]
 
 
-def test_a_leap_is_not_told_before_there_is_a_mean():
+def test_a_spike_is_not_detected_before_there_is_a_mean():
     detector, _ = detector_after([1.0] * (WARM - 1))
     assert detector.check(100.0, 1.0) is None
     assert detector.high == 0
@@ -84,7 +84,7 @@ def test_a_leap_is_not_told_before_there_is_a_mean():
 
 
 @pytest.mark.parametrize("first", [4.63, 5.2])
-def test_a_loss_that_stays_above_its_first_value_or_above_guessing_is_trouble_at_any_step(first):
+def test_a_loss_that_stays_above_its_first_value_or_guessing_is_detected_at_any_step(first):
     detector = SpikeDetector(uniform=4.63)
     worse = [first, first + 0.1, first + 0.2, *[13.3] * WORSE_STAYS]
     reasons = [detector.check(loss, 1.0) for loss in worse]
@@ -99,7 +99,7 @@ def test_a_loss_that_stays_above_its_first_value_or_above_guessing_is_trouble_at
     assert detector.mean < 5.2
 
 
-def test_a_loss_that_rises_for_a_moment_or_does_not_fall_is_no_trouble():
+def test_a_loss_that_rises_briefly_or_does_not_fall_is_ignored():
     detector = SpikeDetector(uniform=4.63)
     assert not any(detector.check(loss, 1.0) for loss in [4.63, *[6.0] * (WORSE_STAYS - 1), 4.0])
     assert detector.doubtful == 0
@@ -108,7 +108,7 @@ def test_a_loss_that_rises_for_a_moment_or_does_not_fall_is_no_trouble():
     assert not any(detector.check(4.63 + 0.05 * float(draw.standard_normal()), 1.0) for _ in range(2000))
 
 
-def test_what_an_earlier_version_knew_is_enough_to_go_on() -> None:
+def test_the_state_of_an_earlier_version_can_be_continued() -> None:
     detector = SpikeDetector.restored({"seen": 900, "mean": 1.5, "deviation": 0.1, "high": 0}, 100)
     assert detector.check(1.6, 1.0) is None
     assert detector.limit == math.log(100)
@@ -130,7 +130,7 @@ def rows(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_a_bad_step_is_undone_and_its_batch_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_step_is_rolled_back_and_its_batch_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = spoil(monkeypatch, lambda call, seen: seen[call] == (seen[6] if call >= 6 else None))
     events = run(tmp_path / "run", recipe())
     assert finished(events).step == 12
@@ -153,7 +153,9 @@ def test_a_bad_step_is_undone_and_its_batch_left_out(tmp_path: Path, monkeypatch
     assert checkpoint.progress.spikes == [7]
 
 
-def test_a_leap_is_undone_from_where_it_began_and_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spike_is_rolled_back_from_its_first_step_and_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Steps 39 to 41 are a spike; the evaluation due at step 40 waits until that is detected.
     spoil(monkeypatch, lambda call, seen: 38 <= call <= 40, spoilt=40.0)
     events = run(tmp_path / "run", recipe(**{"training.steps": 48, "training.evaluate_every": 10}))
@@ -163,9 +165,7 @@ def test_a_leap_is_undone_from_where_it_began_and_not_saved(tmp_path: Path, monk
     assert [event.step for event in events if isinstance(event, Evaluated)] == [10, 20, 30, 40, 48]
 
 
-def test_an_odd_batch_changes_nothing_but_the_time_of_an_evaluation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_odd_batch_only_delays_an_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spoil(monkeypatch, lambda call, seen: call in (35, 39), spoilt=40.0)
     events = run(tmp_path / "run", recipe(**{"training.steps": 48, "training.evaluate_every": 10}))
     assert not any("going back" in event.text for event in events if isinstance(event, Note))
@@ -173,7 +173,9 @@ def test_an_odd_batch_changes_nothing_but_the_time_of_an_evaluation(
     assert [row["step"] for row in rows(tmp_path / "run") if "loss_spike" in row] == []
 
 
-def test_a_bad_step_before_the_first_checkpoint_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_step_before_the_first_checkpoint_restarts_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = spoil(monkeypatch, lambda call, seen: call == 2)
     events = run(tmp_path / "run", recipe())
     assert finished(events).step == 12
@@ -182,7 +184,7 @@ def test_a_bad_step_before_the_first_checkpoint_begins_anew(tmp_path: Path, monk
     assert torch.equal(first.loss, again.loss)
 
 
-def test_a_run_that_was_rolled_back_and_that_is_stopped_and_continued_equals_one_that_is_not(
+def test_a_continued_run_with_a_rollback_equals_an_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, sessions in (("whole", [99]), ("parts", [8, 99])):
@@ -204,19 +206,21 @@ def test_after_three_rollbacks_the_best_so_far_is_kept(tmp_path: Path, monkeypat
     last = finished(events)
     assert last.reason.startswith("stopped: the training loss became nan at step 5, after 3 rollbacks; for more, start")
     assert len([event for event in events if isinstance(event, Note) and "going back" in event.text]) == ROLLBACKS
-    looks = [event for event in events if isinstance(event, Evaluated)]
-    assert last.best_step == looks[-1].best_step == 4
+    evaluations = [event for event in events if isinstance(event, Evaluated)]
+    assert last.best_step == evaluations[-1].best_step == 4
     assert last.evaluation is not None
-    assert math.isclose(last.evaluation["windows"]["separate"]["loss"], looks[-1].validation_loss, abs_tol=1e-5)
+    assert math.isclose(last.evaluation["windows"]["separate"]["loss"], evaluations[-1].validation_loss, abs_tol=1e-5)
 
 
-def test_without_anything_good_it_is_an_error_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_three_rollbacks_without_an_evaluation_are_an_error_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spoil(monkeypatch, lambda call, seen: call >= 1)
     with pytest.raises(RunError, match=r"became nan at step \d, after 3 rollbacks: .*smaller training.learning_rate"):
         run(tmp_path / "run", recipe())
 
 
-def test_the_batch_elsewhere_is_one_of_the_text_too() -> None:
+def test_the_replacement_batch_has_another_dropout() -> None:
     assert step_seed(1, 5) != step_seed(1, 5 + ELSEWHERE)
 
 
@@ -234,7 +238,7 @@ def no_memory_for(monkeypatch: pytest.MonkeyPatch, most: int, error: RuntimeErro
 
 
 @pytest.mark.parametrize(("batch", "most", "parts"), [(4, 2, 2), (4, 1, 4), (6, 1, 6), (6, 3, 2)])
-def test_where_memory_ends_the_micro_batches_shrink(
+def test_without_enough_memory_the_micro_batches_shrink(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, most: int, parts: int
 ) -> None:
     options = {"training.batch": batch, "model.dropout": 0.0}
@@ -248,7 +252,7 @@ def test_where_memory_ends_the_micro_batches_shrink(
     assert np.allclose(*losses, atol=1e-4)
 
 
-def test_what_the_memory_allows_is_known_when_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_continued_run_keeps_the_size_of_the_micro_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_memory_for(monkeypatch, 2)
     run(tmp_path / "run", recipe(), stop=stop_after(5))
     events = run(tmp_path / "run", recipe())
@@ -256,13 +260,13 @@ def test_what_the_memory_allows_is_known_when_the_run_goes_on(tmp_path: Path, mo
     assert not any("memory" in event.text for event in events if isinstance(event, Note))
 
 
-def test_too_little_memory_for_one_row_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_for_one_row_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_memory_for(monkeypatch, 0)
     with pytest.raises(RunError, match=r"not even one row fits\. Lower data\.window"):
         run(tmp_path / "run", recipe())
 
 
-def test_another_error_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_error_is_not_taken_for_out_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_memory_for(monkeypatch, 0, RuntimeError("something else"))
     with pytest.raises(RuntimeError, match="something else"):
         run(tmp_path / "run", recipe())

@@ -28,7 +28,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
     return folder, run(folder, recipe(**PIECES), text=TEXT)
 
 
-def test_both_texts_together_are_the_whole_and_their_segments_lie_between_one_another(
+def test_training_and_validation_segments_alternate_and_form_the_whole_text(
     trained: tuple[Path, list[Any]],
 ) -> None:
     folder, events = trained
@@ -47,7 +47,7 @@ def test_both_texts_together_are_the_whole_and_their_segments_lie_between_one_an
     assert "held out: 3 pieces, evenly spread over the text" in notes
 
 
-def test_eval_finds_what_the_run_ended_with(trained: tuple[Path, list[Any]]) -> None:
+def test_eval_repeats_the_final_evaluation(trained: tuple[Path, list[Any]]) -> None:
     folder, events = trained
     last = finished(events)
     assert last.evaluation is not None
@@ -55,7 +55,7 @@ def test_eval_finds_what_the_run_ended_with(trained: tuple[Path, list[Any]]) -> 
     assert evaluate_run(load(folder), folder) == last.evaluation
 
 
-def test_a_run_that_goes_on_learns_the_same(trained: tuple[Path, list[Any]], tmp_path: Path) -> None:
+def test_a_continued_run_learns_the_same(trained: tuple[Path, list[Any]], tmp_path: Path) -> None:
     folder, events = trained
     run(tmp_path / "run", recipe(**PIECES), text=TEXT, stop=stop_after(2))
     last = run(tmp_path / "run", recipe(**PIECES), text=TEXT)[-1]
@@ -77,7 +77,7 @@ def test_eight_bits_are_measured_within_the_pieces(trained: tuple[Path, list[Any
     assert measure_rounding(load(folder)) is not None
 
 
-def test_where_the_segments_begin_cannot_be_lost_unnoticed(trained: tuple[Path, list[Any]], tmp_path: Path) -> None:
+def test_lost_segment_starts_are_detected(trained: tuple[Path, list[Any]], tmp_path: Path) -> None:
     folder, _ = trained
     shutil.copytree(folder, tmp_path / "run")
     (tmp_path / "run" / "tokens" / "training.starts.npy").unlink()

@@ -74,7 +74,7 @@ def test_any_number_of_stops_changes_nothing(tmp_path: Path, stops: list[int]) -
     assert_equal_runs(whole, parts)
 
 
-def test_work_after_the_last_checkpoint_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_after_the_last_checkpoint_are_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path / "whole", recipe())
     save = State.save
 
@@ -117,7 +117,7 @@ def test_a_finished_run_says_so_and_can_be_extended(tmp_path: Path) -> None:
     assert_equal_runs(tmp_path / "long", tmp_path / "short")
 
 
-def test_a_recipe_that_goes_on_trains_its_length_again(tmp_path: Path) -> None:
+def test_a_recipe_that_extends_trains_its_length_again(tmp_path: Path) -> None:
     options = {"training.extend": True, "training.schedule": "constant", "training.warmup": 0.0}
     assert finished(run(tmp_path / "run", recipe(**options))).step == 12
     assert finished(run(tmp_path / "run", recipe(**options), stop=stop_after(5))).step == 17
@@ -156,9 +156,7 @@ def test_a_broken_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("schedule", "same"), [("cosine", False), ("constant", True)])
-def test_falling_back_in_a_run_that_was_made_longer_says_what_that_changes(
-    tmp_path: Path, schedule: str, same: bool
-) -> None:
+def test_a_fallback_in_an_extended_run_has_a_note(tmp_path: Path, schedule: str, same: bool) -> None:
     """Steps 9 to 12 followed the schedule of a run of 12 steps; repeat them with the schedule of 16 steps."""
     options = {"training.schedule": schedule, "training.warmup": 0.0}
     run(tmp_path / "whole", recipe(**options))
@@ -172,7 +170,7 @@ def test_falling_back_in_a_run_that_was_made_longer_says_what_that_changes(
     assert (weights[0] == weights[1]) == same
 
 
-def test_when_every_checkpoint_is_broken_nothing_is_lost_in_silence(tmp_path: Path) -> None:
+def test_a_run_without_intact_checkpoints_is_refused(tmp_path: Path) -> None:
     run(tmp_path / "run", recipe(), stop=stop_after(7))
     for path in (tmp_path / "run" / "checkpoints").glob("*/state.json"):
         path.write_text(json.dumps({"step": 1}))

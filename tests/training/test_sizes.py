@@ -51,13 +51,13 @@ def test_sizes_that_cannot_fit_are_refused_first(tmp_path: Path, settings: dict[
         {"model": LSTM | {"kind": "gru", "tied": True}},
     ],
 )
-def test_the_least_is_a_little_less_than_what_there_is(settings: dict[str, Any]) -> None:
+def test_the_estimated_number_of_weights_is_a_lower_bound(settings: dict[str, Any]) -> None:
     small = recipe(**settings).model
     counted = count_parameters(build(small, 50, 16))
     assert 0.85 * counted <= small.ensemble * small.weights(50, 16) <= counted
 
 
-def test_an_allocation_that_fails_is_one_line() -> None:
+def test_a_failed_allocation_is_one_line() -> None:
     for error in (MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")):
         with pytest.raises(RunError, match="out of memory: this model does not fit"), memory_errors():
             raise error
@@ -66,7 +66,7 @@ def test_an_allocation_that_fails_is_one_line() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an allocation fails by itself")
-def test_no_more_is_allocated_than_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_the_free_memory_is_not_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lilliput.runtime._free_memory", lambda: 200 << 20)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     for processes, fits, too_large in ((1, 100 << 20, 400 << 20), (4, 20 << 20, 150 << 20)):

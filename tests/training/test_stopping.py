@@ -31,7 +31,7 @@ def saved(folder: Path) -> int:
 
 @pytest.mark.parametrize("kind", [Stepped, Evaluated, Sampled])
 @pytest.mark.parametrize("step", [3, 8, 12])
-def test_a_loop_that_is_left_saves(tmp_path: Path, whole: Path, kind: type[Event], step: int) -> None:
+def test_leaving_the_loop_saves(tmp_path: Path, whole: Path, kind: type[Event], step: int) -> None:
     if kind is not Stepped and step == 3:
         step = 4  # the first step with an evaluation
     with pytest.raises(ValueError, match="the caller"):
@@ -52,7 +52,7 @@ def test_a_loop_that_is_left_saves(tmp_path: Path, whole: Path, kind: type[Event
         (Session, "_sample", 4),
     ],
 )
-def test_an_interrupt_inside_a_step_saves_what_is_whole(
+def test_an_interrupt_inside_a_step_saves_the_last_whole_state(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, kept: int
 ) -> None:
     original, calls = getattr(owner, name), []

@@ -19,7 +19,7 @@ def training_data(tokens: int, fits: bool = True) -> TextData:
 
 
 @pytest.mark.parametrize(("tokens", "aside"), [(2_000, 125), (50_000, 2_048), (1_000_000, ASIDE)])
-def test_the_end_of_the_text_is_set_aside_with_what_stands_before(tokens: int, aside: int) -> None:
+def test_the_end_of_the_text_is_set_aside_with_the_tokens_before_it(tokens: int, aside: int) -> None:
     text = training_data(tokens)
     batches = text.aside(5, MEMORY)
     assert all(len(batch.inputs_BT) == 5 for batch in batches[:-1]) and len(batches[-1].inputs_BT) <= 5
@@ -36,7 +36,7 @@ def test_the_end_of_the_text_is_set_aside_with_what_stands_before(tokens: int, a
 
 
 @pytest.mark.parametrize(("lengths", "aside"), [([3_000] * 20, 20), ([2_000, 70, 2_000, 300], 4), ([70] * 40, 2)])
-def test_of_segments_the_ends_of_several_are_set_aside_and_nothing_reaches_over_a_border(
+def test_the_ends_of_several_segments_are_set_aside_and_no_window_crosses_a_boundary(
     lengths: list[int], aside: int
 ) -> None:
     positions = np.arange(sum(lengths), dtype=np.uint32)
@@ -60,7 +60,7 @@ def test_of_segments_the_ends_of_several_are_set_aside_and_nothing_reaches_over_
         assert not kept & set(batch.targets_BT.flatten().tolist())
 
 
-def test_what_is_set_aside_lies_where_the_counts_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_part_set_aside_lies_in_the_counted_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_data, "MOST_TOKENS", 20_000)
     positions = np.arange(60_000, dtype=np.uint32)
     starts = (list(range(0, 60_000, 3_000)), [0])
@@ -68,11 +68,11 @@ def test_what_is_set_aside_lies_where_the_counts_are(monkeypatch: pytest.MonkeyP
     assert min(int(batch.inputs_BT.min()) for batch in text.aside(5, MEMORY)) >= 40_000
 
 
-def test_of_a_text_for_a_network_alone_nothing_is_set_aside() -> None:
+def test_without_counts_no_text_is_set_aside() -> None:
     assert training_data(50_000, fits=False).aside(5, MEMORY) == []
     assert training_data(1_999).aside(5, MEMORY) == []
 
 
-def test_before_the_beginning_stands_nothing() -> None:
+def test_no_tokens_precede_the_start_of_the_text() -> None:
     (batch,) = training_data(2_000).aside(5, 10_000)
     assert batch.before_BP[0].tolist() == list(range(2_000 - 125))

@@ -37,7 +37,7 @@ def test_four_micro_batches_of_eight_are_one_of_thirty_two(kind: str) -> None:
     assert (one - four).abs().max() < 1e-5
 
 
-def test_what_happens_between_steps_does_not_change_what_is_learnt() -> None:
+def test_work_between_steps_does_not_change_training() -> None:
     def disturb(model: Model, step: int) -> None:
         model.eval()
         torch.manual_seed(99)
@@ -55,7 +55,7 @@ def test_float16_with_its_scaler_learns_the_same_in_coarser_numbers() -> None:
     assert 0 < (exact - coarse).abs().max() < 0.05
 
 
-def test_evaluating_more_often_changes_nothing_that_is_learnt(tmp_path: Path) -> None:
+def test_evaluating_more_often_does_not_change_training(tmp_path: Path) -> None:
     run(tmp_path / "often", recipe(**{"training.evaluate_every": 1}))
     run(tmp_path / "once", recipe(**{"training.evaluate_every": 12}))
     losses = [
@@ -70,7 +70,7 @@ def test_evaluating_more_often_changes_nothing_that_is_learnt(tmp_path: Path) ->
     assert losses[0] == losses[1]
 
 
-def test_a_run_tells_what_it_does_and_its_folder_is_complete(tmp_path: Path) -> None:
+def test_a_run_reports_its_events_and_its_folder_is_complete(tmp_path: Path) -> None:
     events = run(tmp_path / "run", recipe())
     kinds = [type(event) for event in events]
     assert kinds.count(Stepped) == 12
@@ -94,8 +94,8 @@ def test_the_final_evaluation_is_that_of_the_best_weights(tmp_path: Path) -> Non
     # The rate is far too high at the end, so the last weights are not the best.
     options = {"training.schedule": "constant", "training.optimizer": "sgd", "training.learning_rate": 0.5}
     events = run(tmp_path / "run", recipe(**options | {"training.steps": 40, "training.clip": 100.0}))
-    looks = [event for event in events if isinstance(event, Evaluated)]
-    best = min(looks, key=lambda event: event.validation_loss)
+    evaluations = [event for event in events if isinstance(event, Evaluated)]
+    best = min(evaluations, key=lambda event: event.validation_loss)
     last = finished(events)
     assert last.evaluation is not None
     assert last.best_step == best.step
@@ -105,7 +105,7 @@ def test_the_final_evaluation_is_that_of_the_best_weights(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("options", [{}, {"training.precision": "bfloat16"}, {"model.counts": True}])
-def test_the_final_evaluation_is_what_eval_finds_later(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_eval_repeats_the_final_evaluation(tmp_path: Path, options: dict[str, Any]) -> None:
     last = finished(run(tmp_path / "run", recipe(**options)))
     later = evaluate_run(load(tmp_path / "run"), tmp_path / "run")
     assert last.evaluation is not None
@@ -139,7 +139,7 @@ def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
     assert again.step == last.step
 
 
-def test_a_new_best_begins_the_patience_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_best_resets_the_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([3.0, 4.0, 2.0, 3.0, 3.0, 3.0])
     monkeypatch.setattr(
         TextData, "validate", lambda self, model, limit: ValidationResult(next(losses), self.targets, 1.0, 1.0)
@@ -158,7 +158,7 @@ def test_the_tokenizer_never_sees_the_held_out_text(tmp_path: Path, kind: str) -
     assert not any("☃" in piece or "snow" in piece for piece in pieces)
 
 
-def test_a_character_is_one_of_the_text_as_it_was_read(tmp_path: Path) -> None:
+def test_characters_are_counted_in_the_original_text(tmp_path: Path) -> None:
     text = made_up_text(2000).replace("fi", "ﬁ").replace("a", "ﬃ")  # each ligature is three characters under NFKC
     source = Corpus("made up", (Document("made up", text),), ())
     last = finished(run(tmp_path / "run", recipe(**{"tokenizer.normalize": ["nfkc"]}), text=source))
@@ -173,17 +173,17 @@ def test_a_character_is_one_of_the_text_as_it_was_read(tmp_path: Path) -> None:
         assert report["bits_per_character"] == pytest.approx(nats / characters / math.log(2), rel=1e-3)
 
 
-def test_the_best_the_last_two_and_every_nth_checkpoint_stay(tmp_path: Path) -> None:
+def test_the_best_the_last_two_and_every_nth_checkpoint_are_kept(tmp_path: Path) -> None:
     run(tmp_path / "run", recipe(**{"training.steps": 30, "training.evaluate_every": 5, "training.keep_every": 10}))
     steps = sorted(int(path.name.removeprefix("step-")) for path in (tmp_path / "run" / "checkpoints").iterdir())
     files = RunFolder(tmp_path / "run")
-    looks = [row for row in files.read_lines(files.metrics) if "validation_loss" in row]
-    best = min(looks, key=lambda row: row["validation_loss"])["step"]
+    evaluations = [row for row in files.read_lines(files.metrics) if "validation_loss" in row]
+    best = min(evaluations, key=lambda row: row["validation_loss"])["step"]
     assert steps == sorted({10, 20, 25, 30, best})
 
 
 @pytest.mark.parametrize("length", ["minutes", "steps"])
-def test_a_run_knows_what_preparing_took(tmp_path: Path, length: str) -> None:
+def test_a_run_counts_the_time_of_the_preparation(tmp_path: Path, length: str) -> None:
     options = {"training.minutes": 0.2, "training.steps": None} if length == "minutes" else {}
     run(tmp_path / "run", recipe(**options), started=time.monotonic() - 5.0)
     saved = newest_checkpoint(RunFolder(tmp_path / "run").checkpoints, pytest.fail)
@@ -197,7 +197,7 @@ def test_a_run_knows_what_preparing_took(tmp_path: Path, length: str) -> None:
     assert rates[0] < 0.1 * max(rates)
 
 
-def test_a_budget_that_preparing_takes_is_told(tmp_path: Path) -> None:
+def test_a_budget_spent_on_preparation_is_reported(tmp_path: Path) -> None:
     events = run(tmp_path / "run", recipe(**{"training.minutes": 1e-4}))
     notes = [event.text for event in events if isinstance(event, Note)]
     assert any(note.startswith("preparing took ") and "--minutes" in note for note in notes)
@@ -205,7 +205,7 @@ def test_a_budget_that_preparing_takes_is_told(tmp_path: Path) -> None:
     assert not any(isinstance(event, Note) and event.text.startswith("preparing took") for event in events)
 
 
-def test_a_time_budget_counts_from_the_moment_that_is_given(tmp_path: Path) -> None:
+def test_a_time_budget_counts_from_the_given_start(tmp_path: Path) -> None:
     long_ago = time.monotonic() - 599.0
     last = finished(run(tmp_path / "run", recipe(**{"training.minutes": 10.0}), started=long_ago))
     assert 599.0 < last.seconds < 660.0
@@ -213,7 +213,7 @@ def test_a_time_budget_counts_from_the_moment_that_is_given(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text", "answers"])
-def test_a_run_of_so_many_minutes_finishes_and_knows_what_its_evaluation_takes(tmp_path: Path, kind: str) -> None:
+def test_a_run_of_some_minutes_finishes_and_measures_its_evaluations(tmp_path: Path, kind: str) -> None:
     make, text = (recipe, corpus()) if kind == "text" else (example_recipe, sums())
     last = finished(run(tmp_path / "run", make(**{"training.minutes": 0.05, "training.steps": None}), text=text))
     assert last.step >= 1
@@ -223,7 +223,7 @@ def test_a_run_of_so_many_minutes_finishes_and_knows_what_its_evaluation_takes(t
     assert 0 < saved.progress.seconds_per_reported_token < 3
 
 
-def test_a_run_that_diverges_is_told(tmp_path: Path) -> None:
+def test_a_diverging_run_is_reported(tmp_path: Path) -> None:
     options = {"training.optimizer": "sgd", "training.learning_rate": 1e30, "model.shape": "gpt2"}
     with pytest.raises(RunError, match=r"became (nan|inf) at step \d+.*smaller training.learning_rate"):
         run(tmp_path / "run", recipe(**options))
@@ -238,7 +238,7 @@ def test_a_tiny_text_trains_with_a_smaller_context(tmp_path: Path, characters: i
     assert load(tmp_path / "run").write("The", max_tokens=5).startswith("The")
 
 
-def test_a_text_of_nothing_is_refused(tmp_path: Path) -> None:
+def test_an_empty_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError):
         run(tmp_path / "run", recipe(), text=corpus(2))
 
@@ -252,14 +252,14 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
         run(tmp_path / "run", recipe())
 
 
-def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letters.txt").write_text("dear all")
     with pytest.raises(RunError, match="not empty and not a run"):
         run(tmp_path, recipe())
     assert (tmp_path / "letters.txt").read_text() == "dear all"
 
 
-def test_fresh_deletes_the_run_and_nothing_else(tmp_path: Path) -> None:
+def test_fresh_deletes_only_the_run(tmp_path: Path) -> None:
     run(tmp_path / "run", recipe())
     (tmp_path / "run" / "my notes.md").write_text("mine")
     run(tmp_path / "run", recipe(), fresh=True)
@@ -298,7 +298,7 @@ def finished_loss(folder: Path) -> float:
     return float(RunFolder(folder).read_json(folder / "evaluation.json")["loss"])
 
 
-def test_the_network_alone_is_measured_beside_the_whole_on_the_same_tokens(tmp_path: Path) -> None:
+def test_the_network_alone_is_measured_on_the_same_tokens(tmp_path: Path) -> None:
     settings = {"model.counts": True, "training.steps": 4, "training.evaluate_every": 2}
     last = finished(run(tmp_path / "run", recipe(**settings), text=corpus(6000)))
     files = RunFolder(tmp_path / "run")
@@ -321,7 +321,7 @@ def test_the_network_alone_is_measured_beside_the_whole_on_the_same_tokens(tmp_p
     assert again["parts"]["counts"] == pytest.approx(last.evaluation["parts"]["counts"], abs=1e-4)
 
 
-def test_of_a_text_in_other_letters_it_is_said_that_none_is_known(tmp_path: Path) -> None:
+def test_a_text_with_only_unknown_characters_is_reported(tmp_path: Path) -> None:
     run(tmp_path / "run", recipe(**{"training.steps": 2}))
     (tmp_path / "other.txt").write_text("\u5929\u5730\u7384\u9ec3" * 50, encoding="utf-8")
     report = evaluate_run(load(tmp_path / "run"), tmp_path / "run", str(tmp_path / "other.txt"))

@@ -44,7 +44,7 @@ MODELS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("options", MODELS.values(), ids=MODELS.keys())
-def test_processes_learn_what_one_learns_that_takes_all_their_shares(options: dict[str, Any]) -> None:
+def test_processes_learn_the_same_as_one_process_with_all_shards(options: dict[str, Any]) -> None:
     # Adam would amplify the rounding differences of small gradients.
     small = recipe(**({"training.batch": 5, "training.optimizer": "sgd", "training.learning_rate": 0.1} | options))
     together, losses = fitted(small, workers=WorkerPool(3))
@@ -55,7 +55,7 @@ def test_processes_learn_what_one_learns_that_takes_all_their_shares(options: di
     assert not torch.allclose(weights(together), weights(fitted(small)[0]), atol=1e-5)
 
 
-def test_each_share_of_a_step_has_a_dropout_of_its_own() -> None:
+def test_each_shard_of_a_step_has_different_dropout() -> None:
     model = build(recipe(**{"model.dropout": 0.5}).model, 20, 16).train()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter)  # at first all logits are 0, with dropout and without
@@ -94,7 +94,7 @@ def test_the_processes_use_the_number_format_of_the_run() -> None:
     assert together[1] != pytest.approx(fitted(small, workers=WorkerPool(2))[1], rel=1e-6)
 
 
-def test_a_process_that_is_lost_costs_nothing_but_time() -> None:
+def test_a_lost_process_costs_only_time() -> None:
     small, workers = recipe(**{"training.batch": 5}), WorkerPool(3)
 
     def kill(model: Model, step: int) -> None:
@@ -121,7 +121,7 @@ def test_a_process_that_hangs_counts_as_lost(monkeypatch: pytest.MonkeyPatch) ->
     assert torch.allclose(weights(model), weights(fitted(small, workers=Alone(2), steps=4)[0]), atol=1e-5)
 
 
-def test_processes_that_cannot_start_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_works_without_processes_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.sys, "executable", "/bin/false")
     small = recipe(**{"training.batch": 5})
     workers = WorkerPool(2)
@@ -131,7 +131,7 @@ def test_processes_that_cannot_start_are_done_without(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("fails", ["memfd_create", "ftruncate"])
-def test_a_system_without_shared_memory_is_done_without(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+def test_a_run_works_without_shared_memory(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
     def refuse(*arguments: object) -> int:
         raise OSError("not here")
 
@@ -141,7 +141,7 @@ def test_a_system_without_shared_memory_is_done_without(monkeypatch: pytest.Monk
     assert torch.equal(weights(model), weights(fitted(small, workers=Alone(2))[0]))
 
 
-def test_a_run_tells_that_a_process_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_reports_a_lost_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pools: list[WorkerPool] = []
     monkeypatch.setattr(WorkerPool, "__init__", remember(pools))
     events = []
@@ -173,9 +173,7 @@ def test_the_processes_end_with_the_pool() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "answers"])
-def test_a_run_of_two_processes_that_was_stopped_and_continued_equals_an_unbroken_one(
-    tmp_path: Path, kind: str
-) -> None:
+def test_a_continued_run_of_two_processes_equals_an_uninterrupted_one(tmp_path: Path, kind: str) -> None:
     make, text = (recipe, corpus()) if kind == "text" else (example_recipe, sums())
     shared = make(**{"training.processes": 2, "training.optimizer": "muon"})
     events = run(tmp_path / "whole", shared, text=text)
@@ -185,7 +183,7 @@ def test_a_run_of_two_processes_that_was_stopped_and_continued_equals_an_unbroke
     assert_equal_runs(tmp_path / "whole", tmp_path / "halves")
 
 
-def test_a_run_keeps_the_shards_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_keeps_its_number_of_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lilliput.training.workers.pool.worker_count", lambda recipe: 2)
     run(tmp_path / "whole", recipe())
     run(tmp_path / "halves", recipe(), stop=stop_after(7))
@@ -211,7 +209,7 @@ def test_a_run_keeps_the_shards_that_it_began_with(tmp_path: Path, monkeypatch: 
         ({"training.steps": 10, "training.processes": 9}, 2, 4),
     ],
 )
-def test_how_many_processes_there_are(
+def test_the_number_of_processes(
     settings: dict[str, Any], threads: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
