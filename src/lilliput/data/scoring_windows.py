@@ -7,13 +7,13 @@ from typing import NamedTuple
 class WindowSpan(NamedTuple):
     """One window: its inputs start at `start`, and the first `skip` of its `length` targets are not scored.
 
-    Its segment of the text starts `behind` tokens before it.
+    `history` is the number of tokens of its segment before it.
     """
 
     start: int
     length: int
     skip: int
-    behind: int
+    history: int
 
 
 def sliding_stride(window: int) -> int:

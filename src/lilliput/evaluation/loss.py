@@ -227,7 +227,7 @@ def score_parts(
     groups, done = [], 0
     with evaluating(model), torch.inference_mode():
         for group in _batches(spans, min(batch, max(1, POSITIONS_AT_ONCE // window)), memory):
-            groups.append(_group_losses(model, tokens, group, min(memory, group[0].behind), device))
+            groups.append(_group_losses(model, tokens, group, min(memory, group[0].history), device))
             done += sum(span.length - span.skip for span in group)
             if progress is not None:
                 progress(done, targets)
@@ -309,7 +309,7 @@ def _batches(spans: Sequence[WindowSpan], batch: int, memory: int = 0) -> Iterat
 
 
 def _shape(span: WindowSpan, memory: int) -> tuple[int, int, int]:
-    return span.length, span.skip, min(memory, span.behind)
+    return span.length, span.skip, min(memory, span.history)
 
 
 _Losses = tuple[float, float | None, float | None]

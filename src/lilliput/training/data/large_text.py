@@ -27,7 +27,7 @@ Preparing = Callable[[str, int, int], None]
 _WHOLE_KINDS = ("char", "byte", "gpt2")
 """Tokenizers that need no sample: they read the whole text as a stream, or no text at all."""
 _DECODED_AT_ONCE = 1 << 20
-_BEGINNING = "beginning.json"  # identifies the text and the settings of the tokenizer next to it
+_IDENTITY = "beginning.json"  # identifies the text and the settings of the tokenizer next to it
 
 
 def prepare_large(
@@ -79,7 +79,7 @@ def prepare_large(
     )
     if validation is None and parts.by == "position":
         measured |= likeness_facts("".join(learned), tokenizer.normalized(text))
-    (run.path / _BEGINNING).unlink(missing_ok=True)
+    (run.path / _IDENTITY).unlink(missing_ok=True)
     notes = [*text_survey.notes, *parts.notes]
     if recipe.tokenizer.kind not in _WHOLE_KINDS and parts.characters > MOST_LEARNT:
         notes.append(f"the tokenizer was trained on {MOST_LEARNT:,} characters, spread evenly over the text")
@@ -127,7 +127,7 @@ def _tokenizer(
     if (run.path / FIRST_WEIGHTS).exists():
         return train_tokenizer(())  # the tokenizer of another run
     identity = json.loads(json.dumps(identity))
-    identity_file = run.path / _BEGINNING
+    identity_file = run.path / _IDENTITY
     try:
         if files.read_json(identity_file) == identity:
             return load_tokenizer(run.tokenizer)
