@@ -49,7 +49,7 @@ def write_file(path: Path, content: bytes) -> None:
         files.make_folder(path.parent)
         files.write(path, content)
     except OSError as error:
-        raise TokenizerError(f"cannot write the tokenizer to {path.parent}: {error.strerror or error}") from error
+        raise TokenizerError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _for_people(stored: Stored, pieces: Sequence[str]) -> str:
