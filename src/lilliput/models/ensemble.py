@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from lilliput.models.protocol import Cache, Model, StaticCache
+from lilliput.models.protocol import Branches, Cache, Model, StaticCache
 
 if TYPE_CHECKING:
     from lilliput.models.graph import Graph
@@ -42,6 +42,11 @@ class EnsembleCache:
     def capacity(self) -> int | None:
         """Return the capacity of each member's cache."""
         return self.members[0].capacity
+
+    def branch(self, count: int) -> None:
+        """Turn each prompt into `count` rows; only for caches from `Ensemble.new_branches`."""
+        for member in self.members:
+            cast(Branches, member).branch(count)
 
     def reset_row(self, row: int) -> None:
         """Empty one row."""
@@ -112,6 +117,10 @@ class Ensemble(Model):
     def new_cache(self, batch: int) -> EnsembleCache:
         """Return empty caches of all members."""
         return EnsembleCache([member.new_cache(batch) for member in self._models()])
+
+    def new_branches(self, prompts: int) -> EnsembleCache:
+        """Return caches of all members for continuations of `prompts` prompts of one length."""
+        return EnsembleCache([cast(Cache, member.new_branches(prompts)) for member in self._models()])
 
     def _models(self) -> list[Model]:
         return cast(list[Model], list(self.members))

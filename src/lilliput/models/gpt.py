@@ -22,8 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lilliput.errors import GenerationError
+from lilliput.models.branches import BranchCache
 from lilliput.models.cache import KeyValueCache
-from lilliput.models.layers import Block, make_norm, rotary_tables
+from lilliput.models.layers import AttentionCache, Block, make_norm, rotary_tables
 from lilliput.models.mixing.ngrams import NgramEmbedding
 from lilliput.models.protocol import Cache, Model
 from lilliput.models.settings import GPTSettings
@@ -71,7 +72,7 @@ class GPT(Model):
 
         Raises GenerationError if the positions in the cache and the new ones exceed the context.
         """
-        held = cast(KeyValueCache, cache) if cache is not None else None
+        held = cast(AttentionCache, cache) if cache is not None else None
         start, new = (held.length if held is not None else 0), ids_BT.shape[1]
         if start + new > self.context:
             raise GenerationError(
@@ -130,6 +131,10 @@ class GPT(Model):
         weight = self.embedding.weight
         remembered, padding_id = self.settings.ngrams - 1, self.vocab_size
         return KeyValueCache(self.settings.layers, shape_BGTK, remembered, padding_id, weight.device, weight.dtype)
+
+    def new_branches(self, prompts: int) -> BranchCache:
+        """Return a cache for continuations of `prompts` prompts of one length."""
+        return BranchCache(self.settings.ngrams - 1, self.vocab_size, prompts, self.embedding.weight.device)
 
     @torch.no_grad()
     def _initialize(self) -> None:

@@ -18,11 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lilliput.models.branches import BranchCache
 from lilliput.models.cache import KeyValueCache
 from lilliput.models.settings import GPTSettings
 
 if TYPE_CHECKING:
     from lilliput.models.graph import Graph
+
+
+AttentionCache = KeyValueCache | BranchCache
 
 
 def make_norm(settings: GPTSettings) -> nn.Module:
@@ -73,7 +77,7 @@ class Attention(nn.Module):
         self.value = nn.Linear(settings.width, key_value_width, bias=settings.biases)
         self.output = nn.Linear(query_width, settings.width, bias=settings.biases)
 
-    def forward(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
+    def forward(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: AttentionCache | None) -> Tensor:
         """Return the mixed values, the shape of `x_BTD`.
 
         `rotary` holds the tables of the T new positions, which are those of all rows or of each.
@@ -90,27 +94,36 @@ class Attention(nn.Module):
             keys_BTGK = rotate(keys_BTGK, *rotary)
         queries_BHTK = queries_BTHK.transpose(1, 2)
         keys_BGPK, values_BGPK = keys_BTGK.transpose(1, 2), values_BTGK.transpose(1, 2)
-        past, mask = 0, None
+        # Under autocast the norm and the rotation return wider numbers.
+        queries_BHTK, keys_BGPK = queries_BHTK.type_as(values_BGPK), keys_BGPK.type_as(values_BGPK)
+        if isinstance(cache, BranchCache):
+            mixed_BHTK = cache.attend(self.layer, queries_BHTK, keys_BGPK, values_BGPK)
+        else:
+            mixed_BHTK = self._attend(queries_BHTK, keys_BGPK, values_BGPK, cache)
+        mixed_BTD: Tensor = self.output(mixed_BHTK.transpose(1, 2).flatten(2))
+        return mixed_BTD
+
+    def _attend(
+        self, queries_BHTK: Tensor, keys_BGPK: Tensor, values_BGPK: Tensor, cache: KeyValueCache | None
+    ) -> Tensor:
+        """Return the mixed values_BHTK."""
+        past, new, mask = 0, queries_BHTK.shape[2], None
         if cache is not None:
             past, mask = cache.length, cache.mask(new)
             keys_BGPK, values_BGPK = cache.write(self.layer, keys_BGPK, values_BGPK)
-        # Under autocast the norm and the rotation return wider numbers.
-        queries_BHTK, keys_BGPK = queries_BHTK.type_as(values_BGPK), keys_BGPK.type_as(values_BGPK)
+            queries_BHTK = queries_BHTK.type_as(values_BGPK)
         dropout = self.dropout if self.training else 0.0
         if not past and self.key_value_heads == self.heads and plain_is_faster(values_BGPK):
-            mixed_BHTK = plain_attention(queries_BHTK, keys_BGPK, values_BGPK, dropout)
-        else:
-            mixed_BHTK = F.scaled_dot_product_attention(
-                queries_BHTK,
-                keys_BGPK,
-                values_BGPK,
-                attn_mask=mask,
-                dropout_p=dropout,
-                is_causal=not past and new > 1,
-                enable_gqa=self.key_value_heads != self.heads,
-            )
-        mixed_BTD: Tensor = self.output(mixed_BHTK.transpose(1, 2).flatten(2))
-        return mixed_BTD
+            return plain_attention(queries_BHTK, keys_BGPK, values_BGPK, dropout)
+        return F.scaled_dot_product_attention(
+            queries_BHTK,
+            keys_BGPK,
+            values_BGPK,
+            attn_mask=mask,
+            dropout_p=dropout,
+            is_causal=not past and new > 1,
+            enable_gqa=self.key_value_heads != self.heads,
+        )
 
     def emit(self, graph: "Graph", x_BTD: str, rotary: "tuple[str, str] | None") -> str:
         """Write the same into a graph; `rotary` is the result of `Graph.rotary`."""
@@ -195,12 +208,12 @@ class Block(nn.Module):
         self.compiled: Callable[..., Tensor] | None = None
         """Replaces `whole` during training."""
 
-    def forward(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
+    def forward(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: AttentionCache | None) -> Tensor:
         """Return the shape of `x_BTD`."""
         pass_on = self.compiled if self.training and self.compiled is not None else self.whole
         return pass_on(x_BTD, rotary, cache)
 
-    def whole(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
+    def whole(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: AttentionCache | None) -> Tensor:
         """Return the same, without compilation."""
         attended_BTD: Tensor = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), rotary, cache))
         result_BTD: Tensor = attended_BTD + self.dropout(self.feed_forward(self.feed_forward_norm(attended_BTD)))

@@ -53,6 +53,13 @@ class Cache(Protocol):
         """Keep these rows, in this order; a row may be named several times."""
 
 
+class Branches(Protocol):
+    """A cache of P prompts of one length, each with several continuations (`models.branches`)."""
+
+    def branch(self, count: int) -> None:
+        """Turn each prompt into `count` rows, prompt by prompt; later passes have that many rows."""
+
+
 class TrainingText(NamedTuple):
     """The text that a model is trained on, for a model that counts it."""
 
@@ -173,6 +180,10 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def new_cache(self, batch: int) -> Cache:
         """Return an empty cache for `batch` rows, on the model's device and in its dtype; it is meant for inference."""
+
+    def new_branches(self, prompts: int) -> Branches:
+        """Return an empty cache for continuations of `prompts` prompts of one length, through which gradients flow."""
+        raise TypeError(f"{type(self).__name__} has no branches")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor, nn
 
+from lilliput.models.branches import BranchState
 from lilliput.models.cache import StateCache
 from lilliput.models.protocol import Cache, Model
 from lilliput.models.settings import RecurrentSettings
@@ -71,6 +72,10 @@ class Recurrent(Model):
     def new_cache(self, batch: int) -> StateCache:
         """Return an empty state; it takes its rows, device and dtype from the first pass."""
         return StateCache(batch)
+
+    def new_branches(self, prompts: int) -> BranchState:
+        """Return a cache for continuations of `prompts` prompts of one length."""
+        return BranchState(prompts)
 
     def _for_torch(self, state: tuple[Tensor, ...] | None) -> Any:
         # A GRU has one part, which torch takes alone.
