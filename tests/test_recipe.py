@@ -128,6 +128,7 @@ PROMISED = {
     "darwin-gpt": None,
     "french-poetry": 39_960_576,
     "french-poetry-small": None,
+    "french-rhymes": None,
     "shakespeare-gpt": None,
     "shakespeare-lstm": None,
     "wikitext-103": 51_213_824,

@@ -31,13 +31,15 @@ def train(
     out: str | Path | None = None,
     corpus: str | Path | None = None,
     validation: str | Path | None = None,
+    base: str | Path | None = None,
     fresh: bool = False,
     **settings: Any,
 ) -> Writer:
     """Train a model on texts (files, folders, a known corpus) or by a recipe, and return a `Writer`.
 
     `settings` are those of a recipe, by section: `train("x.txt", minutes=2, seed=3, model={"layers": 2})`. `out` is
-    the run folder, by default `runs/NAME`; the same call again continues the run. Progress and the final figures go to
+    the run folder, by default `runs/NAME`; the same call again continues the run. A new run
+    starts with the weights and the tokenizer of the run in `base`, if given. Progress and the final figures go to
     standard error. Raises the errors of `lilliput.errors`. SIGINT (Ctrl-C, a notebook's stop button), SIGTERM and
     SIGHUP finish the current step and save the run; a second signal stops at once.
     """
@@ -57,7 +59,10 @@ def train(
     try:
         with interrupts:
             view = TrainingView()
-            finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted, view=view, started=started)
+            start = None if base is None else Path(base)
+            finished = run_task(
+                task, folder, base=start, fresh=fresh, stop=interrupts.wanted, view=view, started=started
+            )
             if finished.interrupted:
                 view.note(f"stopped after step {finished.step}. Repeat the call to continue")
             if finished.evaluation is not None:
@@ -73,6 +78,7 @@ def run_task(
     task: Task,
     folder: Path,
     *,
+    base: Path | None = None,
     fresh: bool = False,
     stop: Callable[[], bool] = lambda: False,
     view: TrainingView | None = None,
@@ -104,6 +110,7 @@ def run_task(
         stop=stop,
         preparing=preparing,
         started=started,
+        base=base,
     )
     try:
         # Closing the events unlocks the run folder at once, even if something still refers to them.

@@ -23,7 +23,8 @@ class Momentum(Objective):
 
     needs_whole_step = True
 
-    def __init__(self) -> None:
+    def __init__(self, settings: ObjectiveSettings | None = None) -> None:
+        super().__init__(settings)
         self.seen, self.now = torch.zeros(()), torch.zeros(())
 
     def begin_step(self, step: int) -> None:

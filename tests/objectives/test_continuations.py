@@ -53,7 +53,7 @@ def test_log_probabilities_and_gradients_are_those_of_whole_passes(kind: str) ->
     for branched in (True, False):
         model.zero_grad()
         if branched:
-            values_PK = log_probabilities(model, prompts_PL, continuations_of(ids, END))
+            values_PK = log_probabilities(model, prompts_PL, continuations_of(ids))
         else:
             values_PK = one_by_one(model, prompts_PL, ids)
         (values_PK * torch.tensor([[1.0, -2.0], [0.5, 1.0], [3.0, 1.0]])).sum().backward()
@@ -73,7 +73,7 @@ def test_draws_follow_the_network_at_each_temperature(kind: str) -> None:
         torch.tensor([prompt]),
         torch.tensor([[temperature] * count for temperature in temperatures]).reshape(1, -1),
         2,
-        END,
+        [END],
         torch.Generator().manual_seed(5),
     )
     (rows,) = drawn.lists()
@@ -92,7 +92,7 @@ def test_draws_follow_the_network_at_each_temperature(kind: str) -> None:
 def test_equal_generators_draw_equal_continuations() -> None:
     model, prompts_PL = small("modern"), torch.randint(1, 7, (2, 4))
     first, second = (
-        draw(model, prompts_PL, torch.ones(2, 3), 6, END, torch.Generator().manual_seed(1)) for _ in range(2)
+        draw(model, prompts_PL, torch.ones(2, 3), 6, [END], torch.Generator().manual_seed(1)) for _ in range(2)
     )
     assert first.lists() == second.lists()
     assert all(END not in row[:-1] for of_prompt in first.lists() for row in of_prompt)
@@ -101,4 +101,4 @@ def test_equal_generators_draw_equal_continuations() -> None:
 
 def test_lists_and_tensors_hold_the_same() -> None:
     ids = [[[1, END], [2, 3, END]], [[4], [END]]]
-    assert continuations_of(ids, END).lists() == ids
+    assert continuations_of(ids).lists() == ids

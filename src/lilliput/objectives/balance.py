@@ -49,7 +49,7 @@ def reinforce_kl(log_q: Tensor, log_target: Tensor) -> Tensor:
 
 
 def group_relative(log_q: Tensor, rewards: Tensor, lengths: Tensor) -> Tensor:
-    """Return the policy-gradient loss per token, with rewards normalised within each prompt. The samples come from q."""
+    """Return the policy-gradient loss per token, with rewards normalised within each prompt. Samples come from q."""
     spread = rewards.std(1, keepdim=True)
     advantages = (rewards - rewards.mean(1, keepdim=True)) / (spread + 1e-4)
     return -(advantages * log_q / lengths).mean(1)

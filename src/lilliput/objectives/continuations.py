@@ -1,6 +1,6 @@
 """Continuations of prompts, many at once: drawn from a network, and their log-probabilities.
 
-A continuation ends with the first `end_id`, which belongs to it, or after a maximum number of tokens.
+A continuation ends with the first of the `ends`, which belongs to it, or after a maximum number of tokens.
 
 Axes: P prompts, K continuations of each, B = P x K, L tokens of a prompt, T of a continuation, V vocabulary.
 """
@@ -31,10 +31,10 @@ class Continuations(NamedTuple):
         ]
 
 
-def continuations_of(ids: Sequence[Sequence[Sequence[int]]], end_id: int) -> Continuations:
+def continuations_of(ids: Sequence[Sequence[Sequence[int]]]) -> Continuations:
     """Return continuations given as lists: for each prompt equally many, none empty."""
     longest = max(len(row) for of_prompt in ids for row in of_prompt)
-    padded = [[[*row, *[end_id] * (longest - len(row))] for row in of_prompt] for of_prompt in ids]
+    padded = [[[*row, *[0] * (longest - len(row))] for row in of_prompt] for of_prompt in ids]
     return Continuations(torch.tensor(padded), torch.tensor([[len(row) for row in of_prompt] for of_prompt in ids]))
 
 
@@ -44,7 +44,7 @@ def draw(
     prompts_PL: Tensor,
     temperatures_PK: Tensor,
     most_tokens: int,
-    end_id: int,
+    ends: Sequence[int],
     generator: torch.Generator | None = None,
 ) -> Continuations:
     """Draw a continuation at each of the temperatures, of the network alone.
@@ -57,18 +57,19 @@ def draw(
     features_BD = network.features(prompts_PL, cache)[:, -1].repeat_interleave(count, 0)
     branches.branch(count)
     temperatures_B1 = temperatures_PK.reshape(-1, 1).to(features_BD.device)
+    ends_E = torch.tensor(list(ends), device=features_BD.device)
     drawn: list[Tensor] = []
     ended_B = torch.zeros(len(features_BD), dtype=torch.bool, device=features_BD.device)
     while True:
         logits_BV = network.head(features_BD[:, None])[:, 0].float()
         shares_BV = F.softmax(logits_BV / temperatures_B1, -1)
         drawn.append(torch.multinomial(shares_BV, 1, generator=generator)[:, 0])
-        ended_B |= drawn[-1] == end_id
+        ended_B |= torch.isin(drawn[-1], ends_E)
         if len(drawn) == most_tokens or bool(ended_B.all()):
             break
         features_BD = network.features(drawn[-1][:, None], cache)[:, -1]
     ids_PKT = torch.stack(drawn, 1).view(len(prompts_PL), count, -1)
-    is_end = ids_PKT == end_id
+    is_end = torch.isin(ids_PKT, ends_E)
     first = torch.where(is_end.any(-1), is_end.int().argmax(-1) + 1, ids_PKT.shape[-1])
     return Continuations(ids_PKT[..., : int(first.max())], first)
 

@@ -5,11 +5,12 @@ objective remembers is in its `state`, which checkpoints keep.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
 from lilliput.data.batch import Batch
+from lilliput.objectives.settings import ObjectiveSettings
 
 
 class Network(Protocol):
@@ -33,6 +34,14 @@ class Objective:
     """
 
     needs_whole_step: ClassVar[bool] = False
+    is_likelihood: ClassVar[bool] = True
+    """Whether the loss is a mean negative log-likelihood, whose rise means that training fails."""
+
+    def __init__(self, settings: ObjectiveSettings | None = None) -> None:
+        self.settings = settings or ObjectiveSettings()
+
+    def attach(self, training_data: Any) -> None:
+        """Get to know the training data, of which some objectives need more than batches; before the first step."""
 
     def __call__(self, model: Network, batch: Batch) -> Tensor:
         """Return the summed loss of `batch`. What is remembered changes in `finish_step` only."""

@@ -160,10 +160,12 @@ class TrainingView:
         best: bool = False,
         bits_per_character: float | None = None,
         exact_match: float | None = None,
+        rhyme: float | None = None,
         network_loss: float | None = None,
         network_training_loss: float | None = None,
     ) -> None:
-        """Show an evaluation: nats per token, and if given bits per character and the share of right answers.
+        """Show an evaluation: nats per token, and if given bits per character the share of right answers, or of
+        lines that rhyme.
 
         `network_loss` and `network_training_loss` are those of the network alone, on the same text and on a part of the
         training text; the former is None if the network is the only part of the model.
@@ -180,6 +182,8 @@ class TrainingView:
             line += f"  on training text {network_training_loss:.4f}"
         if exact_match is not None:
             line += f"  {percent(exact_match)} right"
+        if rhyme is not None:
+            line += f"  {percent(rhyme)} of the lines rhyme"
         if not self._quiet:
             self._print(line + "  (best so far)" * best)
 

@@ -57,6 +57,7 @@ def _follow(
                     best=event.best,
                     bits_per_character=event.bits_per_character,
                     exact_match=event.exact_match,
+                    rhyme=event.rhyme,
                     network_loss=None if event.network_loss == event.validation_loss else event.network_loss,
                     network_training_loss=event.network_training_loss,
                 )

@@ -105,6 +105,8 @@ def print_evaluation(console: Console, evaluation: Mapping[str, Any]) -> None:
         console.print(evaluation_table(evaluation["windows"], baselines, sentence))
         if worth := bought(evaluation.get("parts", {}), evaluation["bits_per_character"]):
             console.print(f"{worth[0].upper()}{worth[1:]}.", soft_wrap=True)
+    if "lines" in evaluation:
+        console.print(lines_table(evaluation["lines"]))
     if unknown := evaluation.get("unknown_characters"):
         console.print(
             f"{percent(unknown)} of the characters of this text are not in the training text: the model cannot know "
@@ -152,6 +154,23 @@ def evaluation_table(
     if verdict:
         parts += [Text(""), Text(verdict[0].upper() + verdict[1:] + ".", style="bold")]
     return Group(*parts)
+
+
+def lines_table(lines: Mapping[str, Mapping[str, float]]) -> DataTable:
+    """Return the figures of lines drawn after held-out prompts, after and before the tuning."""
+    shares = {
+        "rhyme": "rhymed",
+        "sufficient": "well rhymed",
+        "real_words": "real words",
+        "distinct_pairs": "distinct pairs",
+        "top_ending": "top ending",
+    }
+    rows: list[dict[str, object]] = []
+    for name, figures in lines.items():
+        row: dict[str, object] = {"name": name, "lines": int(figures["lines"])}
+        row |= {key: percent(figures[key]) for key in shares}
+        rows.append(row | {"log_prior": _figure(figures["log_prior"], 1)})
+    return table(rows, {"name": "", "lines": "lines", **shares, "log_prior": "log p before"})
 
 
 def answers_table(evaluation: Mapping[str, Any]) -> Group:

@@ -94,6 +94,8 @@ class Evaluated:
     best_step: int
     share: float
     exact_match: float | None = None
+    rhyme: float | None = None
+    """Share of rhymed lines, for an objective that tunes a network on verse."""
     network_loss: float | None = None
     network_training_loss: float | None = None
 
@@ -110,6 +112,7 @@ def evaluated(progress: Progress, result: ValidationResult, training_data: Train
         best_step=progress.best_step,
         share=result.scored / training_data.targets,
         exact_match=result.exact_match,
+        rhyme=None if result.lines is None else result.lines.rhyme,
         network_loss=result.network,
         network_training_loss=result.learnt,
     )

@@ -55,15 +55,17 @@ class SpikeDetector:
         """Return the number of latest steps that may turn out to be bad."""
         return max(self.high, self.worse)
 
-    def check(self, loss: float, norm: float | None) -> str | None:
+    def check(self, loss: float, norm: float | None, is_likelihood: bool = True) -> str | None:
         """Add a step's loss and gradient norm; return what is wrong with them, or None.
 
-        `norm` is None with a loss scaler, where an infinite norm is normal.
+        `norm` is None with a loss scaler, where an infinite norm is normal. A loss that is no likelihood may rise.
         """
         if not math.isfinite(loss):
             return f"the training loss became {loss}"
         if norm is not None and not math.isfinite(norm):
             return f"the gradient's norm became {norm}"
+        if not is_likelihood:
+            return None
         if self.seen == 0:
             self.limit = loss
         self.worse = self.worse + 1 if loss > clearly_above(self.limit) else 0

@@ -20,9 +20,10 @@ FLUSH_SECONDS = 2.0
 class MetricsLog:
     """Collects rows for metrics.jsonl, passes them to the spike detector, and writes them in batches."""
 
-    def __init__(self, recorder: Recorder, detector: SpikeDetector, scaled: bool) -> None:
+    def __init__(self, recorder: Recorder, detector: SpikeDetector, scaled: bool, is_likelihood: bool = True) -> None:
         self._recorder = recorder
         self._detector = detector
+        self._is_likelihood = is_likelihood
         self._scaled = scaled  # the loss scaler skips steps with an infinite gradient
         self._waiting: list[tuple[dict[str, Any], Tensor]] = []
         self._rows: list[dict[str, Any]] = []
@@ -54,7 +55,7 @@ class MetricsLog:
         values = torch.stack([value for _, value in self._waiting]).tolist()
         waiting, self._waiting = self._waiting, []
         for (row, _), (loss, norm) in zip(waiting, values, strict=True):
-            reason = self._detector.check(loss, None if self._scaled else norm)
+            reason = self._detector.check(loss, None if self._scaled else norm, self._is_likelihood)
             if reason is not None:
                 # A spike, or a loss that stays too high, began some steps ago.
                 raise LossSpike(row["step"] - max(0, self._detector.doubtful - 1), reason)

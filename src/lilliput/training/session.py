@@ -71,6 +71,7 @@ class Session:
         # Counting releases the interpreter most of the time.
         counting = Beside(partial(learn_counts, self.model, run, training_data.tokenizer))
         self.objective = build_objective(recipe.objective)
+        self.objective.attach(training_data)
         self.state = State(
             run,
             recorder,
@@ -113,7 +114,7 @@ class Session:
         """Set up everything that depends on the progress, `seconds` after it was saved."""
         self.scaler = Scaler(self.runtime, self.progress.scaler)
         self.detector = SpikeDetector.restored(self.progress.spike_detector, self.model.vocab_size)
-        self.metrics = MetricsLog(self.recorder, self.detector, self.runtime.needs_scaler)
+        self.metrics = MetricsLog(self.recorder, self.detector, self.runtime.needs_scaler, self.objective.is_likelihood)
         self._count_rounds()
         self.budget = self._new_budget(self.progress.seconds + seconds)
 

@@ -38,6 +38,9 @@ def run(
     validation: Annotated[
         str | None, typer.Option(help="Validate on this text or file instead of a part of the training text.")
     ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="Start a new run with the weights and the tokenizer of this run.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed of the run.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder and start over.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, for programs.")] = False,
@@ -62,7 +65,7 @@ def run(
     command = shlex.join(["lilliput", *(word for word in sys.argv[1:] if word != "--fresh")])
     try:
         with Interrupts() as interrupts:
-            finished = run_task(task, folder, fresh=fresh, stop=interrupts.wanted, started=started)
+            finished = run_task(task, folder, base=base, fresh=fresh, stop=interrupts.wanted, started=started)
     except KeyboardInterrupt:
         typer.echo(f"stopped; to continue: {command}", err=True)
         return interrupts.exit_code

@@ -23,9 +23,11 @@ from lilliput.data.encoded_examples import encode_examples, write_examples
 from lilliput.data.tokens import joined, write_segments
 from lilliput.errors import CorpusError, RecipeError
 from lilliput.evaluation.answers import answer_baselines, most_frequent_answer
+from lilliput.models import build
+from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.recipe import Recipe, differences
 from lilliput.runs.folder import FIRST_WEIGHTS, RunFolder
-from lilliput.runs.weights import best_weights
+from lilliput.runs.weights import best_weights, put_weights
 from lilliput.segments import starts_of
 from lilliput.tokenizers import Tokenizer
 from lilliput.tokenizers import train as train_tokenizer
@@ -34,6 +36,7 @@ from lilliput.training.data.held_out import held_out_facts, likeness_facts
 from lilliput.training.data.large_text import Preparing, prepare_large
 from lilliput.training.data.text_data import TextData
 from lilliput.training.data.training_data import TrainingData
+from lilliput.training.data.verse_data import VerseData
 
 Measure = Corpus | Examples
 """The validation data of a run."""
@@ -72,6 +75,9 @@ def prepare(
     """
     text: dict[str, Any] = {"name": source.name}
     make_tokenizer: MakeTokenizer = partial(_train_tokenizer, recipe)
+    tuned = recipe.objective.kind != "next_token"
+    if tuned:
+        _require_tunable(recipe, source, base is not None)
     if base is not None:
         _require_alike(base, recipe)
         make_tokenizer = partial(_tokenizer_of, base)
@@ -89,6 +95,8 @@ def prepare(
             "the training and validation data must be of the same kind: two texts, or two files of prompts with answers"
         )
     text |= {"sha256": _checksum(facts.pop("sha256"), validation), "notes": facts.pop("notes")}
+    if tuned:
+        facts["objective"] = recipe.objective.model_dump(mode="json")
     run.write_json(run.facts, {"text": text} | facts)
 
 
@@ -107,7 +115,15 @@ def open_training_data(run: RunFolder, window: int, fits: bool = False) -> Train
     tokenizer = run.load_tokenizer()
     if "problems" in facts["training"]:
         return ExampleData.open(run, tokenizer, facts)
-    return TextData.open(run, tokenizer, facts, window, fits)
+    text = TextData.open(run, tokenizer, facts, window, fits)
+    if "objective" not in facts:
+        return text
+    settings = ObjectiveSettings.model_validate(facts["objective"])
+    prior = build(run.read_recipe().model, tokenizer.vocab_size, text.window)
+    put_weights(prior, run.read_weights(FIRST_WEIGHTS))
+    return VerseData(
+        text, run.read_tokens(run.training_tokens), run.read_tokens(run.validation_tokens), settings, prior
+    )
 
 
 def _prepare_text(
@@ -171,6 +187,17 @@ def _prepare_examples(
     if validation is not None and recipe.data.arithmetic is None and (shared := shared_prompts(training, validation)):
         facts["notes"] = [f"{shared:,} of the {len(validation):,} validation prompts are also in the training data"]
     return facts
+
+
+def _require_tunable(recipe: Recipe, source: Source, has_base: bool) -> None:
+    """Raise RecipeError unless an objective that tunes a trained network has one, and a text to tune it on."""
+    kind = recipe.objective.kind
+    if not has_base:
+        raise RecipeError(f"objective {kind} tunes a trained run: name it with --base RUN")
+    if isinstance(source, Examples):
+        raise RecipeError(f"objective {kind} needs a text of verse, not prompts with answers")
+    if recipe.model.counts:
+        raise RecipeError(f"objective {kind} tunes the network alone: set model.counts=false, in the base too")
 
 
 def _require_alike(base: RunFolder, recipe: Recipe) -> None:

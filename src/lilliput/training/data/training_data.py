@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from lilliput.corpus.settings import ReadSettings
 from lilliput.data.batch import Batch
+from lilliput.evaluation.fine_tuning import LineMeasures
 from lilliput.models import Model
 from lilliput.models.protocol import CalibrationBatch
 from lilliput.tokenizers import Tokenizer
@@ -33,15 +34,24 @@ class ValidationResult:
     exact_match: float | None = None
     """Share of right answers; None for a text."""
 
+    objective: float | None = None
+    """What an objective other than the loss has reached; it then selects the best weights."""
+    lines: LineMeasures | None = None
+    """Lines after held-out prompts, for an objective that tunes a network on verse."""
+
     @property
     def score(self) -> float:
         """Return the score that selects the best weights: higher is better."""
-        return -self.loss
+        return -self.loss if self.objective is None else self.objective
 
     def as_dict(self) -> dict[str, float]:
         """Return the row for metrics.jsonl."""
         figures = {"validation_loss": self.loss, "network_validation_loss": self.network}
         figures["network_training_loss"] = self.learnt
+        if self.lines is not None:
+            figures |= {"objective": self.score} | {
+                f"lines_{name}": value for name, value in self.lines.as_dict().items()
+            }
         return figures if self.exact_match is None else figures | {"exact_match": self.exact_match}
 
 

@@ -1,0 +1,112 @@
+"""Tuning a trained network towards the posterior of a reward, with samples of its own (`balance` has the losses).
+
+Each step draws samples for a few prompts. Half of them come from the network itself; for `vargrad`, which learns from
+samples of any origin, a quarter is drawn at other temperatures, a quarter are good samples of earlier steps, and the
+true continuation is one more. The network as it was at first is the prior. It stays as it is, so counts and guesses
+take no part.
+
+Axes: P prompts, K samples of each, L tokens of a prompt, T of a continuation.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lilliput.data.batch import Batch
+from lilliput.models import Model
+from lilliput.models.protocol import evaluating
+from lilliput.objectives.balance import group_relative, reinforce_kl, vargrad
+from lilliput.objectives.continuations import continuations_of, draw, log_probabilities
+from lilliput.objectives.protocol import Network, Objective
+from lilliput.objectives.replay import Replay
+from lilliput.objectives.rewards import Reward
+from lilliput.objectives.settings import ObjectiveSettings
+
+COLDEST, HOTTEST = 0.7, 1.5
+"""Range of the other temperatures."""
+
+
+class Prompts(Protocol):
+    """What this objective needs to know of the training data."""
+
+    prior: Model
+    """The network before the tuning."""
+    reward: Reward
+    ends: Sequence[int]
+    """The tokens that end a continuation."""
+
+
+class Posterior(Objective):
+    """A loss of (P, K) samples; the rows of a batch are prompts, its targets the true continuations."""
+
+    needs_whole_step = True
+    is_likelihood = False
+
+    def __init__(self, settings: ObjectiveSettings) -> None:
+        super().__init__(settings)
+        self._replay = Replay()
+        self._drawn: tuple[list[list[int]], list[list[list[int]]], list[list[float]]] = ([], [], [])
+
+    def attach(self, training_data: Prompts) -> None:
+        """Get to know the prior and the reward."""
+        self._prompts = training_data
+
+    def __call__(self, model: Network, batch: Batch) -> Tensor:
+        """Return the sum of the losses of all prompts. `model` is a `Model`."""
+        assert isinstance(model, Model)
+        prompts = batch.inputs_BT.tolist()
+        ids = self._samples(model, batch)
+        rewards = [
+            [self._prompts.reward(prompt, row) for row in rows] for prompt, rows in zip(prompts, ids, strict=True)
+        ]
+        self._drawn = (prompts, ids, rewards)
+        samples, rewards_PK = (
+            continuations_of(ids),
+            torch.tensor(rewards).to(batch.inputs_BT.device),
+        )
+        # The losses are differences of sums over many tokens: half precision would drown them.
+        with torch.autocast(batch.inputs_BT.device.type, enabled=False):
+            log_q = log_probabilities(model, batch.inputs_BT, samples)
+            if self.settings.kind == "grpo":
+                return group_relative(log_q, rewards_PK, samples.lengths_PK.to(log_q.device)).sum()
+            with torch.no_grad():
+                target = log_probabilities(self._prompts.prior, batch.inputs_BT, samples)
+            target = target + self.settings.beta * rewards_PK
+            loss = vargrad if self.settings.kind == "vargrad" else reinforce_kl
+            return loss(log_q, target).sum()
+
+    def _samples(self, model: Model, batch: Batch) -> list[list[list[int]]]:
+        """Return the samples of each prompt as lists of tokens."""
+        prompts_PL, settings = batch.inputs_BT, self.settings
+        temperatures_PK = torch.ones(len(prompts_PL), settings.samples)
+        off_policy = settings.kind == "vargrad"
+        quarter = settings.samples // 4
+        if off_policy:
+            temperatures_PK[:, :quarter] = torch.empty(len(prompts_PL), quarter).uniform_(COLDEST, HOTTEST)
+        with evaluating(model), torch.autocast(prompts_PL.device.type, enabled=False):
+            ids = draw(model, prompts_PL, temperatures_PK, settings.most_tokens, self._prompts.ends).lists()
+        if not off_policy:
+            return ids
+        for prompt, rows, target in zip(prompts_PL.tolist(), ids, batch.targets_BT.tolist(), strict=True):
+            for number, row in enumerate(self._replay.draw(prompt, quarter)):
+                rows[quarter + number] = row
+            length = next(number for number, id_ in enumerate(target) if id_ in self._prompts.ends) + 1
+            rows.append(target[:length])
+        return ids
+
+    def finish_step(self) -> None:
+        """Keep good samples of the step for later ones."""
+        if self.settings.kind == "vargrad":
+            for prompt, rows, rewards in zip(*self._drawn, strict=True):
+                # The last one is the true continuation, which takes part anyway.
+                self._replay.add(prompt, rows[:-1], rewards[:-1])
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the samples that are kept."""
+        return self._replay.state()
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from kept samples."""
+        self._replay = Replay.from_state(state)

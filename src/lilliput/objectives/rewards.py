@@ -1,0 +1,72 @@
+"""Rewards of a line of verse: for a rhyme with an earlier line, and for its metre."""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+
+from lilliput.objectives.settings import ObjectiveSettings
+from lilliput.tokenizers import Tokenizer
+from lilliput.verse.language import Ending, Language
+
+POOR = 0.7
+"""Share of the reward of a rhyme that a poor rhyme gets."""
+_PARTS = re.compile(r"[^\W\d_]+")
+
+Reward = Callable[[Sequence[int], Sequence[int]], float]
+"""Returns the reward of a continuation after a prompt, both as tokens."""
+
+
+class VerseReward:
+    """The reward of a line: `rhyme` x (0, 0.7 for a poor rhyme, or 1) + `metre` x (0 or 1).
+
+    There is no reward for a line without its end, for a rhyme with the same word, or for a rhyme with a word that is
+    not in the training text.
+    """
+
+    def __init__(
+        self,
+        settings: ObjectiveSettings,
+        tokenizer: Tokenizer,
+        language: Language,
+        words: Collection[str],
+        ends: Collection[int],
+    ) -> None:
+        self._settings = settings
+        self._tokenizer = tokenizer
+        self._language = language
+        self.words = words
+        """Words of the training text, in lower case."""
+        self._ends = ends
+
+    def __call__(self, prompt: Sequence[int], continuation: Sequence[int]) -> float:
+        """Return the reward of a continuation."""
+        if continuation[-1] not in self._ends:
+            return 0.0
+        partner = self.partner(prompt)
+        line = self._tokenizer.decode(list(continuation)).strip()
+        ending = self._language.ending(line)
+        if partner is None or ending is None:
+            return 0.0
+        before = self._language.ending(partner)
+        level = self._language.rhyme(before, ending) if before and self.is_real(ending) else 0
+        rhyme = 0.0 if level == 0 else POOR if level == 1 else 1.0
+        metre = self._settings.metre and self._same_metre(partner, line)
+        return self._settings.rhyme * rhyme + self._settings.metre * metre
+
+    def partner(self, prompt: Sequence[int]) -> str | None:
+        """Return the line of a prompt to rhyme with; None if the prompt is too short."""
+        lines = self._tokenizer.decode(list(prompt)).split("\n")[:-1]
+        distance = self._settings.rhyme_distance
+        return lines[-distance] if len(lines) > distance else None
+
+    def is_real(self, ending: Ending) -> bool:
+        """Return whether the training text has the last word of a line."""
+        return all(part in self.words for part in _PARTS.findall(ending.word))
+
+    def _same_metre(self, partner: str, line: str) -> bool:
+        one, other = self._language.syllables(partner), self._language.syllables(line)
+        return one.fewest <= other.most and other.fewest <= one.most
+
+
+def words_in(text: str) -> set[str]:
+    """Return the words of a text in lower case; apostrophes and hyphens separate words."""
+    return set(_PARTS.findall(text.lower()))

@@ -1,0 +1,199 @@
+"""Training data for tuning a network on verse: prompts that end with a line, and the true next line.
+
+A prompt is a position of the text where the next line rhymes with an earlier one, at the distance that the objective
+asks for. All prompts have the same number of tokens. Held-out prompts come from the held-out text. The loss on real
+text is measured as in any run on a text.
+
+Axes: N prompts, L tokens of a prompt, T of a line.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lilliput.corpus.settings import ReadSettings
+from lilliput.data.batch import Batch
+from lilliput.data.tokens import Tokens
+from lilliput.errors import VerseError
+from lilliput.evaluation.fine_tuning import LineMeasures, measure_lines
+from lilliput.models import Model
+from lilliput.models.protocol import CalibrationBatch
+from lilliput.objectives.rewards import VerseReward, words_in
+from lilliput.objectives.settings import ObjectiveSettings
+from lilliput.tokenizers import Tokenizer
+from lilliput.training.data.text_data import TextData
+from lilliput.training.data.training_data import Sample, ValidationResult
+from lilliput.verse.language import Ending, Language
+from lilliput.verse.languages import open_language
+from lilliput.writer import Writer
+
+PROMPT_TOKENS = 160
+"""Maximum tokens of a prompt: four to eight lines."""
+VALIDATED = 256
+"""Held-out prompts with one line each, in an evaluation during training."""
+REPORTED_LINES = 2000
+"""Minimum lines of the final report."""
+FEWEST = 16
+"""Minimum number of prompts."""
+
+
+@dataclass(frozen=True)
+class _Prompts:
+    """Prompts and the true lines after them, ended and padded by the end of a line."""
+
+    prompts_NL: NDArray[np.int64]
+    lines_NT: NDArray[np.int64]
+
+
+class VerseData:
+    """A text of verse, as prompts for `Posterior` and as windows for the loss."""
+
+    fitted = 0
+
+    def __init__(
+        self, text: TextData, training: Tokens, validation: Tokens, settings: ObjectiveSettings, prior: Model
+    ) -> None:
+        self.tokenizer, self.facts, self.window, self.targets = text.tokenizer, text.facts, text.window, text.targets
+        self.prior = prior.network_alone().eval().requires_grad_(False)
+        self._text = text
+        self._settings = settings
+        self._language = open_language(settings.language or "")
+        self.ends = line_ends(self.tokenizer)
+        words = words_in(self.tokenizer.decode(training.tolist()))
+        self.reward = VerseReward(settings, self.tokenizer, self._language, words, self.ends)
+        self._training = self._find(training, "training")
+        self._held_out = self._find(validation, "held-out")
+
+    def notes(self) -> list[str]:
+        """Return the notes of the text, and the numbers of prompts."""
+        return [
+            *self._text.notes(),
+            f"{len(self._training.prompts_NL):,} prompts before a line that rhymes, "
+            f"{len(self._held_out.prompts_NL):,} of them held out",
+        ]
+
+    def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
+        """Return the function that draws `rows` prompts for a step, from a pool that is drawn once.
+
+        The targets are the true next lines. Each row has one weighted target: a loss is that of a prompt.
+        """
+        prompts_NL, lines_NT = self._training.prompts_NL, self._training.lines_NT
+        pool = np.random.default_rng(seed).permutation(len(prompts_NL))[: self._settings.prompts]
+
+        def batch_of(step: int) -> Batch:
+            chosen = np.random.default_rng([seed, step]).choice(pool, min(rows, len(pool)), replace=False)
+            weights = torch.zeros(len(chosen), lines_NT.shape[1])
+            weights[:, 0] = 1.0
+            return Batch(torch.from_numpy(prompts_NL[chosen]), torch.from_numpy(lines_NT[chosen]), weights)
+
+        return batch_of
+
+    def aside(self, rows: int, memory: int) -> list[CalibrationBatch]:
+        """Return nothing: counts take no part."""
+        return []
+
+    def validate(self, model: Model, limit: int | None) -> ValidationResult:
+        """Measure the loss on real text, and lines after held-out prompts.
+
+        The best weights have the highest mean of beta x reward - log q / p0, which is highest at the posterior.
+        """
+        measures = self._measure(model, torch.from_numpy(self._held_out.prompts_NL[:VALIDATED]))
+        score = self._settings.beta * measures.reward - measures.divergence
+        return replace(self._text.validate(model, limit), objective=score, lines=measures)
+
+    def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
+        """Continue the recipe's first prompt."""
+        return self._text.sample(writer, step, deadline)
+
+    def report_cost(self, model: Model) -> float:
+        """Return the seconds per target of the final report."""
+        return self._text.report_cost(model)
+
+    def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
+        """Evaluate as a text, and measure lines after held-out prompts, beside those of the network before tuning."""
+        prompts_NL = torch.from_numpy(self._held_out.prompts_NL)
+        per_prompt = -(-REPORTED_LINES // len(prompts_NL))
+        lines = {
+            name: self._measure(model, prompts_NL, per_prompt).as_dict()
+            for name, model in (("tuned", writer.model), ("before", self.prior))
+        }
+        return self._text.report(writer, limit) | {"lines": lines}
+
+    def report_on(
+        self, writer: Writer, target: str, settings: ReadSettings, note: Callable[[str], None]
+    ) -> dict[str, Any]:
+        """Evaluate another text."""
+        return self._text.report_on(writer, target, settings, note)
+
+    def _measure(self, model: Model, prompts_NL: Tensor, per_prompt: int = 1) -> LineMeasures:
+        device = next(model.parameters()).device
+        return measure_lines(
+            model.network_alone(),
+            self.prior.to(device),
+            prompts_NL.to(device),
+            self.reward,
+            self.tokenizer,
+            self._language,
+            most_tokens=self._settings.most_tokens,
+            ends=self.ends,
+            per_prompt=per_prompt,
+        )
+
+    def _find(self, tokens: Tokens, part: str) -> _Prompts:
+        """Return the prompts of a text. Raises VerseError if there are too few."""
+        most, distance = self._settings.most_tokens, self._settings.rhyme_distance
+        length = min(PROMPT_TOKENS, self.window - most)
+        spans = self._lines(tokens)
+        texts = (self.tokenizer.decode(tokens[span.start : span.stop].tolist()) for span in spans)
+        endings = [self._language.ending(text) for text in texts]
+        prompts, lines = [], []
+        for index in range(distance + 1, len(spans)):
+            span = spans[index]
+            if span.start >= length and len(span) <= most and is_rhymed(endings, index, distance, self._language):
+                prompts.append(np.asarray(tokens[span.start - length : span.start], dtype=np.int64))
+                line = np.full(most, self.ends[0], np.int64)
+                line[: len(span)] = tokens[span.start : span.stop]
+                lines.append(line)
+        if len(prompts) < FEWEST:
+            raise VerseError(
+                f"the {part} text has {len(prompts)} lines that rhyme with one {distance} before, after at least "
+                f"{length} tokens, and {FEWEST} are needed: give more verse, or another objective.rhyme_distance"
+            )
+        return _Prompts(np.stack(prompts), np.stack(lines))
+
+    def _lines(self, tokens: Tokens) -> list[range]:
+        """Return the tokens of each line with its end; an empty range stands for an empty line."""
+        spans: list[range] = []
+        start = 0
+        for position in np.flatnonzero(np.isin(np.asarray(tokens), self.ends)).tolist():
+            spans.append(range(start, position + 1))
+            start = position + 1
+            breaks = self.tokenizer.decode([int(tokens[position])]).count("\n")
+            spans += [range(start, start)] * (breaks - 1)
+        return spans
+
+
+def is_rhymed(endings: Sequence[Ending | None], index: int, distance: int, language: Language) -> bool:
+    """Return whether a line rhymes with the one at a distance before it, which is the first of its rhyme.
+
+    All lines between belong to one stanza. The line before the first one does not rhyme with it.
+    """
+    stanza = [ending for ending in endings[index - distance : index + 1] if ending]
+    if len(stanza) <= distance or not language.rhyme(stanza[0], stanza[-1]):
+        return False
+    earlier = endings[index - distance - 1]
+    return earlier is None or not language.rhyme(earlier, stanza[0])
+
+
+def line_ends(tokenizer: Tokenizer) -> list[int]:
+    """Return the tokens of line ends, a single one first. Raises VerseError unless they are tokens of their own."""
+    texts = {id_: tokenizer.decode([id_]) for id_ in range(tokenizer.vocab_size)}
+    ends = [id_ for id_, text in texts.items() if text and not text.strip("\n")]
+    if not ends or any("\n" in text for id_, text in texts.items() if id_ not in ends):
+        raise VerseError("the tokenizer has no tokens of their own for line ends: train the base on lines of verse")
+    return sorted(ends, key=lambda id_: len(texts[id_]))

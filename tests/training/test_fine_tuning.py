@@ -1,0 +1,165 @@
+"""Tuning a trained network so that lines rhyme: on verse that is made up here, in rhymed couplets."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lilliput.corpus import Corpus, Document
+from lilliput.errors import LilliputError, RecipeError
+from lilliput.recipe import Recipe
+from lilliput.runs.checkpoint import newest_checkpoint
+from lilliput.runs.folder import RunFolder
+from lilliput.training.data.prepare import open_training_data
+from lilliput.training.data.verse_data import VerseData, is_rhymed
+from lilliput.training.events import Evaluated
+from lilliput.verse.french import French
+from tests.training.building import finished, recipe, run, stop_after, sums
+
+UNRHYMED = Corpus("prose", (Document("prose", "un mot et puis un autre sans rien\n" * 60),), ())
+ENDINGS = ("lana", "mira", "bodi", "tari", "selo", "karo", "munu", "tolu")
+
+
+def verse(couplets: int = 300) -> Corpus:
+    """Lines of two words, in couplets that rhyme: of the last words, two end in each vowel."""
+    draw = random.Random(1)
+    lines = []
+    for number in range(couplets):
+        first = draw.randrange(len(ENDINGS) // 2)
+        words = draw.sample(ENDINGS[2 * first : 2 * first + 2], 2)
+        lines += [f"{draw.choice(('ba', 'de', 'fo'))} {word}" for word in words]
+        if number % 4 == 3:
+            lines.append("")
+    return Corpus("couplets", (Document("couplets", "\n".join(lines) + "\n"),), ())
+
+
+def base_recipe(**settings: Any) -> Recipe:
+    small = {"data.window": 48, "model.width": 32, "model.dropout": 0.0, "data.split.by": "position"}
+    length = {"training.steps": 150, "training.batch": 12, "training.evaluate_every": 150}
+    return recipe(**small | length | settings)
+
+
+def tuning_recipe(**settings: Any) -> Recipe:
+    tuning = {
+        "objective.kind": "vargrad",
+        "objective.language": "fr",
+        "objective.samples": 8,
+        "objective.most_tokens": 12,
+        "objective.beta": 4.0,
+        "training.steps": 6,
+        "training.batch": 4,
+        "training.evaluate_every": 3,
+    }
+    return base_recipe(**tuning | settings)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base") / "base"
+    run(folder, base_recipe(), text=verse())
+    return folder
+
+
+@pytest.mark.slow
+def test_tuning_makes_lines_rhyme(base: Path, tmp_path: Path) -> None:
+    steps = {"training.steps": 60, "training.evaluate_every": 20, "objective.samples": 16}
+    events = run(tmp_path / "tuned", tuning_recipe(**steps), text=verse(), base=base)
+    lines = finished(events).evaluation["lines"]  # type: ignore[index]
+    assert lines["tuned"]["rhyme"] > lines["before"]["rhyme"] + 0.15
+    assert lines["before"]["divergence"] == 0
+    assert lines["tuned"]["lines"] >= 2000
+    evaluations = [event for event in events if isinstance(event, Evaluated)]
+    assert all(event.rhyme is not None for event in evaluations)
+    rows = [json.loads(line) for line in (tmp_path / "tuned" / "metrics.jsonl").read_text().splitlines()]
+    scores = [row["objective"] for row in rows if "objective" in row]
+    best = [event for event in evaluations if event.best][-1]
+    assert scores[[event.step for event in evaluations].index(best.step)] == max(scores)
+
+
+@pytest.mark.parametrize("kind", ["vargrad", "reinforce_kl", "grpo"])
+def test_a_stopped_tuning_continues_exactly(kind: str, base: Path, tmp_path: Path) -> None:
+    tuning = tuning_recipe(**{"objective.kind": kind})
+    run(tmp_path / "whole", tuning, text=verse(), base=base)
+    run(tmp_path / "halves", tuning, text=verse(), base=base, stop=stop_after(4))
+    kept = newest_checkpoint(RunFolder(tmp_path / "halves").checkpoints, lambda line: None)
+    assert kept is not None
+    assert bool(kept.objective) == (kind == "vargrad")
+    run(tmp_path / "halves", tuning, text=verse())
+    weights = [RunFolder(tmp_path / name).read_weights() for name in ("whole", "halves")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_prompts_end_with_a_line_and_the_next_one_rhymes(base: Path, tmp_path: Path) -> None:
+    run(tmp_path / "tuned", tuning_recipe(**{"training.steps": 1}), text=verse(), base=base)
+    data = open_training_data(RunFolder(tmp_path / "tuned"), 48)
+    assert isinstance(data, VerseData)
+    batch = data.batches(8, seed=1)(3)
+    assert torch.equal(batch.inputs_BT, data.batches(8, seed=1)(3).inputs_BT)
+    assert batch.weights_BT.sum() == len(batch.inputs_BT) == 8
+    french = French()
+    for prompt, target in zip(batch.inputs_BT.tolist(), batch.targets_BT.tolist(), strict=True):
+        text, line = data.tokenizer.decode(prompt), data.tokenizer.decode(target).split("\n")[0]
+        before, ending = french.ending(text), french.ending(line)
+        assert text.endswith("\n")
+        assert before and ending and french.rhyme(before, ending)
+        length = next(number for number, id_ in enumerate(target) if id_ in data.ends) + 1
+        assert data.reward(prompt, target[:length]) > 0
+        assert data.reward(prompt, target[: length - 1]) == 0  # the line does not end
+        same = data.tokenizer.encode(f"ba {before.word}\n").tolist()
+        assert data.reward(prompt, same) == 0
+        unreal = data.tokenizer.encode(f"ba f{before.word[1:]}\n").tolist()
+        assert data.reward(prompt, unreal) == 0
+
+
+def test_the_metre_has_its_own_reward(base: Path, tmp_path: Path) -> None:
+    weights = {"objective.metre": 0.5, "objective.rhyme": 0.25, "training.steps": 1}
+    run(tmp_path / "tuned", tuning_recipe(**weights), text=verse(), base=base)
+    data = open_training_data(RunFolder(tmp_path / "tuned"), 48)
+    assert isinstance(data, VerseData)
+    prompt = data.tokenizer.encode("de mira\nba lana\n").tolist()
+    equal, longer = (data.tokenizer.encode(f"{line}\n").tolist() for line in ("fo bodi", "fo de bodi"))
+    assert data.reward(prompt, equal) == 0.5
+    assert data.reward(prompt, longer) == 0
+    assert data.reward(prompt, data.tokenizer.encode("fo mira\n").tolist()) == pytest.approx(0.5 + 0.7 * 0.25)
+
+
+def test_the_first_rhyme_of_a_couplet_is_wanted() -> None:
+    french = French()
+    endings = [french.ending(word) for word in ("lana", "mira", "tela", "bodi", "tari")]
+    assert [is_rhymed(endings, index, 1, french) for index in range(2, 5)] == [False, False, True]
+    assert not is_rhymed([french.ending("lana"), french.ending("bodi"), None, french.ending("tari")], 3, 2, french)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text", "has_base", "words"),
+    [
+        ({}, verse(), False, "--base RUN"),
+        ({}, UNRHYMED, True, "give more verse"),
+        ({"model.counts": True, "model.ngrams": 2}, verse(), True, "model.counts=false"),
+    ],
+)
+def test_what_cannot_be_tuned(
+    settings: dict[str, Any], text: Corpus, has_base: bool, words: str, base: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(LilliputError, match=words):
+        run(tmp_path / "tuned", tuning_recipe(**settings), text=text, base=base if has_base else None)
+
+
+def test_prompts_with_answers_cannot_be_tuned(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="needs a text of verse"):
+        run(tmp_path / "tuned", tuning_recipe(), text=sums(), base=base)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"objective.beta": 2.0}, "beta needs an objective such as"),
+        ({"objective.kind": "vargrad"}, "language is missing"),
+    ],
+)
+def test_settings_of_the_objective_fit_together(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        recipe(**settings)
