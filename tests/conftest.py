@@ -20,6 +20,22 @@ WORDS = [
 ]
 
 
+VERSE_ENDINGS = ("lana", "mira", "bodi", "tari", "selo", "karo", "munu", "tolu")
+
+
+def made_up_verse(couplets: int, seed: int = 1) -> str:
+    """Stanzas of eight lines of two words, in couplets that rhyme by French rules: nobody's text."""
+    draw = random.Random(seed)
+    lines = []
+    for number in range(couplets):
+        first = draw.randrange(len(VERSE_ENDINGS) // 2)
+        words = draw.sample(VERSE_ENDINGS[2 * first : 2 * first + 2], 2)
+        lines += [f"{draw.choice(('ba', 'de', 'fa'))} {word}" for word in words]
+        if number % 4 == 3:
+            lines.append("")
+    return "\n".join(lines) + "\n"
+
+
 def made_up_text(characters: int, seed: int = 1) -> str:
     """Sentences of random words: enough structure to learn from, nobody's text."""
     draw = random.Random(seed)

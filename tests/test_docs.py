@@ -32,7 +32,8 @@ import lilliput.api
 from lilliput.cli import main as run_lilliput
 from lilliput.corpus.named.catalogue import CATALOGUE
 from lilliput.recipe import _FREE_KEYS, recipe_names
-from tests.conftest import made_up_text
+from lilliput.training.data import verse_data
+from tests.conftest import made_up_text, made_up_verse
 from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
@@ -83,12 +84,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         # Made-up texts have other checksums than the real ones.
         monkeypatch.setitem(CATALOGUE, name, replace(entry, training=replace(entry.training, sha256=None)))
         if entry.training.files:
-            (data / entry.training.files[0]).write_text(made_up_text(6000, len(name)), encoding="utf-8")
+            text = made_up_verse(900) if name == "french-poetry" else made_up_text(6000, len(name))
+            (data / entry.training.files[0]).write_text(text, encoding="utf-8")
     (folder / "tinyshakespeare.txt").write_text(made_up_text(6000, 77), encoding="utf-8")
     monkeypatch.setenv("LILLIPUT_DATA", str(data))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(folder)
     monkeypatch.setattr(lilliput.api, "train", shortened_train(lilliput.api.train))
+    monkeypatch.setattr(verse_data, "VALIDATED", 8)
+    monkeypatch.setattr(verse_data, "REPORTED_LINES", 16)
     return folder
 
 

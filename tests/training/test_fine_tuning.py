@@ -1,7 +1,6 @@
 """Tuning a trained network so that lines rhyme: on verse that is made up here, in rhymed couplets."""
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,14 @@ from lilliput.training.data.prepare import open_training_data
 from lilliput.training.data.verse_data import VerseData, is_rhymed
 from lilliput.training.events import Evaluated
 from lilliput.verse.french import French
+from tests.conftest import made_up_verse
 from tests.training.building import finished, recipe, run, stop_after, sums
 
 UNRHYMED = Corpus("prose", (Document("prose", "un mot et puis un autre sans rien\n" * 60),), ())
-ENDINGS = ("lana", "mira", "bodi", "tari", "selo", "karo", "munu", "tolu")
 
 
 def verse(couplets: int = 300) -> Corpus:
-    """Lines of two words, in couplets that rhyme: of the last words, two end in each vowel."""
-    draw = random.Random(1)
-    lines = []
-    for number in range(couplets):
-        first = draw.randrange(len(ENDINGS) // 2)
-        words = draw.sample(ENDINGS[2 * first : 2 * first + 2], 2)
-        lines += [f"{draw.choice(('ba', 'de', 'fo'))} {word}" for word in words]
-        if number % 4 == 3:
-            lines.append("")
-    return Corpus("couplets", (Document("couplets", "\n".join(lines) + "\n"),), ())
+    return Corpus("couplets", (Document("couplets", made_up_verse(couplets)),), ())
 
 
 def base_recipe(**settings: Any) -> Recipe:
@@ -120,10 +110,10 @@ def test_the_metre_has_its_own_reward(base: Path, tmp_path: Path) -> None:
     data = open_training_data(RunFolder(tmp_path / "tuned"), 48)
     assert isinstance(data, VerseData)
     prompt = data.tokenizer.encode("de mira\nba lana\n").tolist()
-    equal, longer = (data.tokenizer.encode(f"{line}\n").tolist() for line in ("fo bodi", "fo de bodi"))
+    equal, longer = (data.tokenizer.encode(f"{line}\n").tolist() for line in ("fa bodi", "fa de bodi"))
     assert data.reward(prompt, equal) == 0.5
     assert data.reward(prompt, longer) == 0
-    assert data.reward(prompt, data.tokenizer.encode("fo mira\n").tolist()) == pytest.approx(0.5 + 0.7 * 0.25)
+    assert data.reward(prompt, data.tokenizer.encode("fa mira\n").tolist()) == pytest.approx(0.5 + 0.7 * 0.25)
 
 
 def test_the_first_rhyme_of_a_couplet_is_wanted() -> None:
