@@ -36,6 +36,7 @@ class VerseReward:
         self.words = words
         """Words of the training text, in lower case."""
         self._ends = ends
+        self._partners: dict[tuple[int, ...], str | None] = {}
 
     def __call__(self, prompt: Sequence[int], continuation: Sequence[int]) -> float:
         """Return the reward of a continuation."""
@@ -54,9 +55,12 @@ class VerseReward:
 
     def partner(self, prompt: Sequence[int]) -> str | None:
         """Return the line of a prompt to rhyme with; None if the prompt is too short."""
-        lines = self._tokenizer.decode(list(prompt)).split("\n")[:-1]
-        distance = self._settings.rhyme_distance
-        return lines[-distance] if len(lines) > distance else None
+        key = tuple(prompt)
+        if key not in self._partners:
+            lines = self._tokenizer.decode(list(prompt)).split("\n")[:-1]
+            distance = self._settings.rhyme_distance
+            self._partners[key] = lines[-distance] if len(lines) > distance else None
+        return self._partners[key]
 
     def is_real(self, ending: Ending) -> bool:
         """Return whether the training text has the last word of a line."""
