@@ -1,7 +1,10 @@
 """Rewards of a line of verse: for a rhyme with an earlier line, and for its metre."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+import torch
 
 from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.tokenizers import Tokenizer
@@ -11,8 +14,17 @@ POOR = 0.7
 """Share of the reward of a rhyme that a poor rhyme gets."""
 _PARTS = re.compile(r"[^\W\d_]+")
 
-Reward = Callable[[Sequence[int], Sequence[int]], float]
-"""Returns the reward of a continuation after a prompt, both as tokens."""
+
+class Reward(Protocol):
+    """The reward of continuations, as tokens."""
+
+    def __call__(self, prompt: Sequence[int], continuation: Sequence[int]) -> float:
+        """Return the reward of a continuation after a prompt."""
+        ...
+
+    def rhymed(self, prompt: Sequence[int], continuation: Sequence[int]) -> list[int] | None:
+        """Return a change of a continuation that has a reward; None if there is none."""
+        ...
 
 
 class VerseReward:
@@ -36,6 +48,11 @@ class VerseReward:
         self.words = words
         """Words of the training text, in lower case."""
         self._ends = ends
+        self._by_key: dict[str, list[str]] = {}
+        for word in sorted(words):
+            ending = language.ending(word)
+            for key in language.rhyme_keys(ending) if ending else ():
+                self._by_key.setdefault(key, []).append(word)
         self._partners: dict[tuple[int, ...], str | None] = {}
 
     def __call__(self, prompt: Sequence[int], continuation: Sequence[int]) -> float:
@@ -61,6 +78,27 @@ class VerseReward:
             distance = self._settings.rhyme_distance
             self._partners[key] = lines[-distance] if len(lines) > distance else None
         return self._partners[key]
+
+    def rhymed(self, prompt: Sequence[int], continuation: Sequence[int]) -> list[int] | None:
+        """Return a line with another last word, which rhymes with the partner; None if there is no such word.
+
+        The word is drawn from the training text, by torch's global generator. A tuning that learns from lines of any
+        origin can so see rhymes that the network would hardly ever draw.
+        """
+        partner = self.partner(prompt)
+        before = self._language.ending(partner) if partner else None
+        text = self._tokenizer.decode(list(continuation))
+        ending = self._language.ending(text)
+        if before is None or ending is None or continuation[-1] not in self._ends:
+            return None
+        words = sorted({word for key in self._language.rhyme_keys(before) for word in self._by_key.get(key, ())})
+        words = [word for word in words if word not in (before.word, ending.word)]
+        start = text.lower().rfind(ending.word)
+        if not words or start < 0:
+            return None
+        word = words[int(torch.randint(len(words), ()))]
+        line = text[:start] + word + text[start + len(ending.word) :]
+        return [int(id_) for id_ in self._tokenizer.encode(line)]
 
     def is_real(self, ending: Ending) -> bool:
         """Return whether the training text has the last word of a line."""

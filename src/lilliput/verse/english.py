@@ -29,6 +29,12 @@ class English:
         match = _LAST.search(line.lower().replace("’", "'"))
         return None if match is None else Ending(match[1], _endings(match[1].replace("'", "")))
 
+    def rhyme_keys(self, ending: Ending) -> frozenset[str]:
+        """Return the sounds from the last stressed vowel on, with "=" behind a feminine ending, for each way to say it."""
+        return frozenset(
+            sound.phonemes[_first_vowel(sound.phonemes) :] + "=" * sound.feminine for sound in ending.sounds
+        )
+
     def rhyme(self, first: Ending, second: Ending) -> int:
         """Return the level of a rhyme: 0 for none, 1 to the eye only ("love", "prove"), 2, and 3 with more in common.
 

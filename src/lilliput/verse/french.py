@@ -29,6 +29,10 @@ class French:
             return Ending(f"{before}-{word}", sounds)
         return Ending(word, sounds_of(word))
 
+    def rhyme_keys(self, ending: Ending) -> frozenset[str]:
+        """Return the sounds from the last vowel on, with "=" behind a feminine ending, for each way to say the word."""
+        return frozenset(_key(sound) for sound in ending.sounds)
+
     def rhyme(self, first: Ending, second: Ending) -> int:
         """Return the level of a rhyme: the phonemes that two endings share, at most 3, the last vowel among them.
 
@@ -58,6 +62,11 @@ class French:
 
 def _plain(line: str) -> str:
     return line.lower().replace("’", "'")
+
+
+def _key(sound: Sound) -> str:
+    last = max((index for index, phoneme in enumerate(sound.phonemes) if phoneme in VOWELS), default=0)
+    return sound.phonemes[last:] + "=" * sound.feminine
 
 
 def _shared(first: Sound, second: Sound) -> int:

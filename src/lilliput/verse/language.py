@@ -47,6 +47,13 @@ class Language(Protocol):
         """Return the ending of a line; None if it has no word."""
         ...
 
+    def rhyme_keys(self, ending: Ending) -> frozenset[str]:
+        """Return the sounds from the last stressed vowel on, one key for each way to say the word.
+
+        Endings of different words with a common key rhyme.
+        """
+        ...
+
     def rhyme(self, first: Ending, second: Ending) -> int:
         """Return how well two endings rhyme: 0 for not at all, 1 poor, 2 sufficient, 3 rich.
 
