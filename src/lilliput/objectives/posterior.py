@@ -1,9 +1,9 @@
 """Tuning a trained network towards the posterior of a reward, with samples of its own (`balance` has the losses).
 
-Each step draws samples for a few prompts. Half of them come from the network itself; for `vargrad`, which learns from
-samples of any origin, a quarter is drawn at other temperatures, and a quarter are good samples of earlier steps or lines
-with another last word, which rhymes. The true continuation is one more. The network as it was at first is the prior. It stays as it is, so counts and guesses
-take no part.
+Each step draws samples for a few prompts. Half of them come from the network itself. For `vargrad`, which learns from
+samples of any origin, a quarter is drawn at other temperatures, and a quarter are good samples of earlier steps, or
+lines with another last word that rhymes. The true continuation is one more. The network as it was at first is the
+prior. It stays as it is, so counts and guesses take no part.
 
 Axes: P prompts, K samples of each, L tokens of a prompt, T of a continuation.
 """

@@ -30,7 +30,7 @@ class English:
         return None if match is None else Ending(match[1], _endings(match[1].replace("'", "")))
 
     def rhyme_keys(self, ending: Ending) -> frozenset[str]:
-        """Return the sounds from the last stressed vowel on, with "=" behind a feminine ending, for each way to say it."""
+        """Return the sounds from the last stressed vowel, for each way to say the word; "=" marks a feminine ending."""
         return frozenset(
             sound.phonemes[_first_vowel(sound.phonemes) :] + "=" * sound.feminine for sound in ending.sounds
         )

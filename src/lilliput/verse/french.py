@@ -30,7 +30,7 @@ class French:
         return Ending(word, sounds_of(word))
 
     def rhyme_keys(self, ending: Ending) -> frozenset[str]:
-        """Return the sounds from the last vowel on, with "=" behind a feminine ending, for each way to say the word."""
+        """Return the sounds from the last vowel on, for each way to say the word; "=" marks a feminine ending."""
         return frozenset(_key(sound) for sound in ending.sounds)
 
     def rhyme(self, first: Ending, second: Ending) -> int:
