@@ -44,9 +44,9 @@ class Stanza:
             others = sorted((other for other in others if other != index), key=lambda other: abs(other - index))
             best, level = -1, 0
             for other in others:
-                found = self.level(index, other)
-                if found > level:
-                    best, level = other, found
+                other_level = self.level(index, other)
+                if other_level > level:
+                    best, level = other, other_level
             partners.append((best, level))
         return partners
 
@@ -107,10 +107,10 @@ def read_stanzas(text: str, language: Language) -> list[Stanza]:
     return stanzas
 
 
-def is_scheme(found: str, wanted: str) -> bool:
+def is_scheme(scheme: str, wanted: str) -> bool:
     """Return whether a stanza's scheme has at least the rhymes of another of the same length."""
     pairs = [(one, other) for one in range(len(wanted)) for other in range(one) if wanted[one] == wanted[other] != "."]
-    return len(found) == len(wanted) and all(found[one] == found[other] != "." for one, other in pairs)
+    return len(scheme) == len(wanted) and all(scheme[one] == scheme[other] != "." for one, other in pairs)
 
 
 def quatrain_scheme(scheme: str) -> str:

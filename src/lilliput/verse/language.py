@@ -34,7 +34,7 @@ class Syllables(NamedTuple):
     most: int
 
     def fits(self, metre: int) -> bool:
-        """Return whether the line may have so many syllables."""
+        """Return whether the line may have this number of syllables."""
         return self.fewest <= metre <= self.most
 
 
