@@ -2,8 +2,8 @@
 
 Each step draws samples for a few prompts. Half of them come from the network itself. For `vargrad`, which learns from
 samples of any origin, a quarter is drawn at other temperatures, and a quarter are good samples of earlier steps, or
-lines with another last word that rhymes. The true continuation is one more. The network as it was at first is the
-prior. It stays as it is, so counts and guesses take no part.
+lines with another last word; every second of these rhymes. The true continuation is one more. The network as it was at
+first is the prior. It stays as it is, so counts and guesses take no part.
 
 Axes: P prompts, K samples of each, L tokens of a prompt, T of a continuation.
 """
@@ -90,7 +90,7 @@ class Posterior(Objective):
             return ids
         for prompt, rows, target in zip(prompts_PL.tolist(), ids, batch.targets_BT.tolist(), strict=True):
             for number in range(quarter, 2 * quarter):
-                changed = self._prompts.reward.rhymed(prompt, rows[number])
+                changed = self._prompts.reward.changed(prompt, rows[number], rewarded=number % 2 == 0)
                 if changed is not None and len(changed) <= settings.most_tokens:
                     rows[number] = changed
             for number, row in enumerate(self._replay.draw(prompt, quarter // 2)):

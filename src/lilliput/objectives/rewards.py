@@ -22,8 +22,8 @@ class Reward(Protocol):
         """Return the reward of a continuation after a prompt."""
         ...
 
-    def rhymed(self, prompt: Sequence[int], continuation: Sequence[int]) -> list[int] | None:
-        """Return a change of a continuation that has a reward; None if there is none."""
+    def changed(self, prompt: Sequence[int], continuation: Sequence[int], rewarded: bool) -> list[int] | None:
+        """Return a change of a continuation that has a reward, or one of the same kind that has none; None if none."""
         ...
 
 
@@ -48,6 +48,7 @@ class VerseReward:
         self.words = words
         """Words of the training text, in lower case."""
         self._ends = ends
+        self._all = sorted(words)
         self._by_key: dict[str, list[str]] = {}
         for word in sorted(words):
             ending = language.ending(word)
@@ -79,11 +80,12 @@ class VerseReward:
             self._partners[key] = lines[-distance] if len(lines) > distance else None
         return self._partners[key]
 
-    def rhymed(self, prompt: Sequence[int], continuation: Sequence[int]) -> list[int] | None:
-        """Return a line with another last word, which rhymes with the partner; None if there is no such word.
+    def changed(self, prompt: Sequence[int], continuation: Sequence[int], rewarded: bool) -> list[int] | None:
+        """Return a line with another last word, one that rhymes with the partner or any word; None if there is none.
 
         The word is drawn from the training text, by torch's global generator. A tuning that learns from lines of any
-        origin can so see rhymes that the network would hardly ever draw.
+        origin can so see rhymes that the network would hardly ever draw. Beside lines with any other word it sees that
+        the rhyme counts, and not that the word is unlikely.
         """
         partner = self.partner(prompt)
         before = self._language.ending(partner) if partner else None
@@ -91,12 +93,15 @@ class VerseReward:
         ending = self._language.ending(text)
         if before is None or ending is None or continuation[-1] not in self._ends:
             return None
-        words = sorted({word for key in self._language.rhyme_keys(before) for word in self._by_key.get(key, ())})
-        words = [word for word in words if word not in (before.word, ending.word)]
+        words = self._all
+        if rewarded:
+            words = sorted({word for key in self._language.rhyme_keys(before) for word in self._by_key.get(key, ())})
         start = text.lower().rfind(ending.word)
         if not words or start < 0:
             return None
         word = words[int(torch.randint(len(words), ()))]
+        if word in (before.word, ending.word):
+            return None
         line = text[:start] + word + text[start + len(ending.word) :]
         return [int(id_) for id_ in self._tokenizer.encode(line)]
 
