@@ -38,9 +38,7 @@ def run(
     validation: Annotated[
         str | None, typer.Option(help="Validate on this text or file instead of a part of the training text.")
     ] = None,
-    base: Annotated[
-        Path | None, typer.Option(help="Start a new run with the weights and the tokenizer of this run.")
-    ] = None,
+    base: Annotated[Path | None, typer.Option(help="Start with the weights and tokenizer of this run.")] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed of the run.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder and start over.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, for programs.")] = False,
@@ -72,10 +70,10 @@ def run(
     if finished.interrupted:
         typer.echo(f"stopped after step {finished.step}; to continue: {command}", err=True)
         return interrupts.exit_code
-    if not json_:
+    if json_:
+        typer.echo(json.dumps(_summary(finished)))
+    else:
         show_evaluation(finished)
-        return 0
-    typer.echo(json.dumps(_summary(finished)))
     return 0
 
 
