@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / "lilliput-tests-compiled"))
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -23,14 +24,14 @@ WORDS = [
 VERSE_ENDINGS = ("lana", "mira", "bodi", "tari", "selo", "karo", "munu", "tolu")
 
 
-def made_up_verse(couplets: int, seed: int = 1) -> str:
+def made_up_verse(couplets: int, seed: int = 1, openings: Sequence[str] = ("ba", "de", "fa")) -> str:
     """Stanzas of eight lines of two words, in couplets that rhyme by French rules: nobody's text."""
     draw = random.Random(seed)
     lines = []
     for number in range(couplets):
         first = draw.randrange(len(VERSE_ENDINGS) // 2)
         words = draw.sample(VERSE_ENDINGS[2 * first : 2 * first + 2], 2)
-        lines += [f"{draw.choice(('ba', 'de', 'fa'))} {word}" for word in words]
+        lines += [f"{draw.choice(openings)} {word}" for word in words]
         if number % 4 == 3:
             lines.append("")
     return "\n".join(lines) + "\n"

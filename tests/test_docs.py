@@ -33,7 +33,7 @@ from lilliput.cli import main as run_lilliput
 from lilliput.corpus.named.catalogue import CATALOGUE
 from lilliput.recipe import _FREE_KEYS, recipe_names
 from lilliput.training.data import verse_data
-from tests.conftest import made_up_text, made_up_verse
+from tests.conftest import WORDS, made_up_text, made_up_verse
 from tests.test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
@@ -84,7 +84,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         # Made-up texts have other checksums than the real ones.
         monkeypatch.setitem(CATALOGUE, name, replace(entry, training=replace(entry.training, sha256=None)))
         if entry.training.files:
-            text = made_up_verse(900) if name == "french-poetry" else made_up_text(6000, len(name))
+            text = made_up_verse(900, openings=WORDS) if name == "french-poetry" else made_up_text(6000, len(name))
             (data / entry.training.files[0]).write_text(text, encoding="utf-8")
     (folder / "tinyshakespeare.txt").write_text(made_up_text(6000, 77), encoding="utf-8")
     monkeypatch.setenv("LILLIPUT_DATA", str(data))
