@@ -66,7 +66,7 @@ def marked_lines(stanzas: Sequence[Stanza], most: int) -> Text:
 def _with_interval(share: float | None, interval: Sequence[float] | None) -> str:
     if share is None or interval is None:
         return ""
-    return f"{share:.1%} ±{50 * (interval[1] - interval[0]):.1f}"
+    return f"{100 * share:.1f}±{50 * (interval[1] - interval[0]):.1f}%"
 
 
 def _percent(share: float | None) -> str:

@@ -171,6 +171,7 @@ def _print_verse(console: "Console", report: Mapping[str, Any]) -> None:
     if "verse" not in report["written"]:
         return
     measures = {name: report[name]["verse"] for name in ("written", "held_out", "shuffled")}
+    console.print()
     console.print(verse_table(measures))
     schemes = scheme_table(measures)
     if schemes is not None:
