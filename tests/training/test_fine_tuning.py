@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lilliput.corpus import Corpus, Document
-from lilliput.errors import LilliputError, RecipeError
+from lilliput.errors import LilliputError, RecipeError, RunError
 from lilliput.recipe import Recipe
 from lilliput.runs.checkpoint import newest_checkpoint
 from lilliput.runs.folder import RunFolder
@@ -136,6 +136,11 @@ def test_what_cannot_be_tuned(
 ) -> None:
     with pytest.raises(LilliputError, match=words):
         run(tmp_path / "tuned", tuning_recipe(**settings), text=text, base=base if has_base else None)
+
+
+def test_a_base_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no run at .*nothing"):
+        run(tmp_path / "tuned", tuning_recipe(), text=verse(), base=tmp_path / "nothing")
 
 
 def test_prompts_with_answers_cannot_be_tuned(base: Path, tmp_path: Path) -> None:

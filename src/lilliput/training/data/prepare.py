@@ -21,7 +21,7 @@ from lilliput.corpus import (
 )
 from lilliput.data.encoded_examples import encode_examples, write_examples
 from lilliput.data.tokens import joined, write_segments
-from lilliput.errors import CorpusError, RecipeError
+from lilliput.errors import CorpusError, RecipeError, RunError
 from lilliput.evaluation.answers import answer_baselines, most_frequent_answer
 from lilliput.models import build
 from lilliput.objectives.settings import ObjectiveSettings
@@ -201,7 +201,9 @@ def _require_tunable(recipe: Recipe, source: Source, has_base: bool) -> None:
 
 
 def _require_alike(base: RunFolder, recipe: Recipe) -> None:
-    """Raise RecipeError unless a run has the tokenizer, the model and the window of a recipe."""
+    """Raise RunError without a run, RecipeError unless it has the tokenizer, model and window of a recipe."""
+    if not base.facts.exists():
+        raise RunError(f"no run at {base.path}: name the folder of a trained run with --base")
     sections = ("model.", "tokenizer.", "data.window")
     changes = [line for line in differences(base.read_recipe(), recipe) if line.startswith(sections)]
     if changes:
