@@ -7,8 +7,8 @@ from typing import Any
 from lilliput.errors import RunError
 from lilliput.files import read_json_lines, reason_of
 
-_LOSSES = ("loss", "validation_loss", "network_validation_loss", "network_training_loss")
-_NUMBERS = (*_LOSSES, "exact_match", "learning_rate", "seconds", "tokens", "share", "at_step")
+_LOSSES = ("loss", "validation_loss", "network_validation_loss", "network_training_loss", "objective_loss")
+_NUMBERS = (*_LOSSES, "exact_match", "lines_rhyme", "learning_rate", "seconds", "tokens", "share", "at_step")
 """Optional keys whose values must be numbers."""
 _SHOWN = 10
 

@@ -3,6 +3,7 @@ import struct
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,8 +87,15 @@ def test_right_answers_have_their_curve_and_axis(tmp_path):
     texts = comments(plot_runs([run("sums", **sums)], tmp_path / "a")[1])
     assert {"nats per token", "answers right", "answers right: 99.95%", "100%"} <= set(texts)
     both = comments(plot_runs([run("sums", **sums), run()], tmp_path / "b")[1])
-    assert any(text.startswith("sums: best") and text.endswith("99.95% right") for text in both)
+    assert any(text.startswith("sums: best") and text.endswith("answers right: 99.95%") for text in both)
     assert "answers right" not in comments(plot_runs([run()], tmp_path / "c")[1])
+
+
+def test_a_tuned_run_has_no_training_curve_and_an_axis_of_rhymes(tmp_path):
+    tuned = replace(run("tuned", rhyme=[(10, 0.02), (40, 0.5)]), losses=[math.nan] * 40)
+    texts = comments(plot_runs([tuned], tmp_path / "a")[1])
+    assert {"bits per character", "lines that rhyme", "lines that rhyme: 50.0%"} <= set(texts)
+    assert not any("training" in text or "nats" in text for text in texts)
 
 
 def test_a_run_of_one_step_and_a_diverged_one_are_drawn(tmp_path):

@@ -33,6 +33,15 @@ def test_a_scheme_has_a_letter_for_each_rhyme() -> None:
     assert scheme("\n".join((first, second, "Un autre jour", fourth))) == ".A.A"
 
 
+def test_a_long_stanza_has_the_letters_of_its_rhymes_only() -> None:
+    couplets = [f"un {consonant}{vowel}\nle {other}{vowel}" for consonant, other in ("bd", "pt") for vowel in "aiou"]
+    letters = scheme("\n".join(couplets * 8))
+    assert letters[:8] == "AABBCCDD"
+    # After Z comes A again.
+    assert letters[50:56] == "ZZAABB"
+    assert len(letters) == 128
+
+
 def test_a_line_rhymes_at_most_three_lines_away() -> None:
     first, _, third, _ = CROSSED.split("\n")
     between = "Le bois\nLa mer\nLe nord"
@@ -55,12 +64,14 @@ def test_a_stanza_has_the_form_that_it_holds_the_rhymes_of(found: str, wanted: s
 
 def test_quatrains_are_counted_by_form() -> None:
     assert [quatrain_scheme(found) for found in ("AABB", "ABAB", "ABBA", "A.A.")] == ["AABB", "ABAB", "ABBA", "other"]
-    measures = measure_verse(f"{CROSSED}\n\n{COUPLETS}\n\n{CROSSED}", FRENCH)
+    measures = measure_verse(read_stanzas(f"{CROSSED}\n\n{COUPLETS}\n\n{CROSSED}", FRENCH))
     assert measures.schemes == {"AABB": 1 / 3, "ABAB": 2 / 3}
 
 
 def test_measures_of_a_text() -> None:
-    measures = measure_verse(f"UN TITRE\n\n{CROSSED}\n\n{COUPLETS}", FRENCH, training_pairs={("campagne", "montagne")})
+    measures = measure_verse(
+        read_stanzas(f"UN TITRE\n\n{CROSSED}\n\n{COUPLETS}", FRENCH), training_pairs={("campagne", "montagne")}
+    )
     assert (measures.lines, measures.stanzas) == (8, 2)
     assert measures.rhyme == measures.metre == 1.0
     assert measures.lengths == {8: 0.5, 10: 0.5}
@@ -72,7 +83,7 @@ def test_measures_of_a_text() -> None:
 
 
 def test_a_text_without_stanzas_has_no_shares() -> None:
-    measures = measure_verse("Une ligne seule\n\n...", FRENCH)
+    measures = measure_verse(read_stanzas("Une ligne seule\n\n...", FRENCH))
     assert (measures.lines, measures.rhyme, measures.rhyme_interval, measures.top_ending) == (0, None, None, None)
 
 

@@ -47,7 +47,7 @@ class Chart:
     """The logged facts of a run; losses are in nats per token."""
 
     steps: Sequence[tuple[int, float]]
-    """(step, training loss)."""
+    """(step, training loss); NaN for an objective whose loss is no likelihood."""
     evaluations: Sequence[tuple[int, float]]
     """(step, validation loss) of the whole model."""
     network: Sequence[tuple[int, float, float]]

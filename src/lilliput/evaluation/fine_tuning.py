@@ -10,14 +10,12 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from lilliput.evaluation.words import BREAK, words_of
+from lilliput.evaluation.words import words_of
 from lilliput.evaluation.writing import distinct_pairs
 from lilliput.models import Model
 from lilliput.models.protocol import evaluating
 from lilliput.objectives.continuations import draw, log_probabilities
-from lilliput.objectives.rewards import VerseReward
-from lilliput.tokenizers import Tokenizer
-from lilliput.verse.language import Language
+from lilliput.objectives.rewards import VerseReward, split_words
 
 _AT_ONCE = 64
 """Prompts in a pass."""
@@ -57,8 +55,6 @@ def measure_lines(
     prior: Model,
     prompts_PL: Tensor,
     reward: VerseReward,
-    tokenizer: Tokenizer,
-    language: Language,
     *,
     most_tokens: int,
     ends: Sequence[int],
@@ -79,43 +75,19 @@ def measure_lines(
             after += log_probabilities(model, part_PL, drawn).flatten().tolist()
             before += log_probabilities(prior, part_PL, drawn).flatten().tolist()
             for prompt, rows in zip(part_PL.tolist(), drawn.lists(), strict=True):
-                for row in rows:
-                    lines.append(tokenizer.decode(row).strip())
-                    levels.append(_level(prompt, row, reward, language, lines[-1], ends))
-                    rewards.append(reward(prompt, row))
-    return _measured(lines, levels, rewards, before, after, reward, language)
-
-
-def _level(
-    prompt: Sequence[int], row: Sequence[int], reward: VerseReward, language: Language, line: str, ends: Sequence[int]
-) -> int:
-    partner, ending = reward.partner(prompt), language.ending(line)
-    before = language.ending(partner) if partner else None
-    if before is None or ending is None or row[-1] not in ends or not reward.is_real(ending):
-        return 0
-    return language.rhyme(before, ending)
-
-
-def _measured(
-    lines: list[str],
-    levels: list[int],
-    rewards: list[float],
-    before: list[float],
-    after: list[float],
-    reward: VerseReward,
-    language: Language,
-) -> LineMeasures:
+                lines += [reward.line(row) for row in rows]
+                levels += [reward.level(prompt, row) for row in rows]
+                rewards += [reward(prompt, row) for row in rows]
     count = len(lines)
-    endings = Counter(ending.word if ending else "" for ending in map(language.ending, lines))
-    words = words_of("\n\n".join(lines), language.code)
-    real = [word in reward.words for word in words if word != BREAK]
+    endings = Counter(ending.word if ending else "" for ending in map(reward.language.ending, lines))
+    real = [word in reward.words for line in lines for word in split_words(line)]
     return LineMeasures(
         lines=count,
         rhyme=sum(level > 0 for level in levels) / count,
         sufficient=sum(level > 1 for level in levels) / count,
         reward=sum(rewards) / count,
         real_words=sum(real) / max(1, len(real)),
-        distinct_pairs=distinct_pairs(words) or 0.0,
+        distinct_pairs=distinct_pairs(words_of("\n\n".join(lines), reward.language.code)) or 0.0,
         unique_endings=len(endings) / count,
         top_ending=max(endings.values()) / count,
         log_prior=sum(before) / count,

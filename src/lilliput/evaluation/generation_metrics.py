@@ -19,7 +19,7 @@ from lilliput.evaluation.writing import Learnt, distinct_pairs
 from lilliput.runs.folder import RunFolder
 from lilliput.verse.forms import read_stanzas, rhyme_pairs
 from lilliput.verse.languages import LANGUAGES, open_language
-from lilliput.verse.measures import measure_verse, shuffled_lines
+from lilliput.verse.measures import measure_verse, rhymed_share, shuffled_lines
 from lilliput.writer import Writer
 
 FEWEST_WORDS = 20
@@ -171,16 +171,16 @@ def _verse(texts: RunTexts, written: str, language: str | None) -> dict[str, dic
     if language not in LANGUAGES:
         return {}
     rules = open_language(language)
-    held_out = measure_verse(texts.held_out, rules)
-    floor = measure_verse(shuffled_lines(texts.held_out), rules)
-    if held_out.rhyme is None or held_out.rhyme < max(_FEWEST_RHYMES, 2 * (floor.rhyme or 0.0)):
-        return {}
-    known = set(rhyme_pairs(read_stanzas(texts.training, rules)))
     compared = {"written": written, "held_out": texts.held_out, "shuffled": shuffled_lines(texts.held_out)}
-    least = min(measure_verse(text, rules).compared for text in compared.values())
+    stanzas = {name: read_stanzas(text, rules) for name, text in compared.items()}
+    held_out, floor = rhymed_share(stanzas["held_out"]), rhymed_share(stanzas["shuffled"])
+    if held_out < max(_FEWEST_RHYMES, 2 * floor):
+        return {}
+    pairs = set(rhyme_pairs(read_stanzas(texts.training, rules)))
+    least = min(sum(len(stanza.lines) for stanza in of_text) for of_text in stanzas.values())
     return {
-        name: measure_verse(text, rules, training_pairs=known, compared=least).as_dict()
-        for name, text in compared.items()
+        name: measure_verse(of_text, training_pairs=pairs, compared=least).as_dict()
+        for name, of_text in stanzas.items()
     }
 
 

@@ -1,12 +1,9 @@
 """Losses that fine-tune a policy q towards a posterior, from samples Z of a prompt X.
 
-The posterior is proportional to p0(Z | X)^(1/T) exp(beta r(Z, X)), with a prior p0, a reward r and a temperature T.
+The posterior is proportional to p0(Z | X) exp(beta r(Z, X)), with a prior p0 and a reward r.
 
-- `vargrad`: the variance, over the samples of a prompt, of s = log q - log p0 / T - beta r, which is constant if and
-  only if q is the posterior (Richter et al. 2020, arXiv 2010.10436; Zhang et al. 2023, arXiv 2305.18378). The samples
-  may come from any distribution.
-- relative trajectory balance (`rtb`): the mean square of s + log Z, with a learnt log Z (Venkatraman et al. 2024,
-  arXiv 2405.20971).
+- `vargrad`: the variance, over the samples of a prompt, of s = log q - log p0 - beta r, which is constant if and only
+  if q is the posterior (Richter et al. 2020, arXiv 2010.10436). The samples may come from any distribution.
 - `reinforce_kl`: policy gradient with the KL divergence from p0 in the reward, and the mean of the other samples as the
   baseline (Kool et al. 2019). Its expected gradient is that of `vargrad` with samples of q.
 - `grpo`: policy gradient with rewards normalised within a prompt, and without a KL term (Shao et al. 2024, arXiv
@@ -17,24 +14,16 @@ Hu et al. 2023 (arXiv 2310.04363) fine-tune language models to sample from such 
 All functions take (P, K) tensors of P prompts and K samples of each, and return one loss for each prompt.
 """
 
-import torch
 from torch import Tensor
 
 
-def log_ratio(log_q: Tensor, log_target: Tensor) -> Tensor:
-    """Return s: log q minus the logarithm of the unnormalised posterior."""
-    return log_q - log_target
-
-
 def vargrad(log_q: Tensor, log_target: Tensor) -> Tensor:
-    """Return the variance of s over the samples of each prompt."""
-    ratio = log_ratio(log_q, log_target)
+    """Return the variance of s over the samples of each prompt.
+
+    `log_target` is the logarithm of the unnormalised posterior.
+    """
+    ratio = log_q - log_target
     return (ratio - ratio.mean(1, keepdim=True)).square().mean(1)
-
-
-def relative_trajectory_balance(log_q: Tensor, log_target: Tensor, log_z_P: Tensor) -> Tensor:
-    """Return the mean square of s + log Z of each prompt."""
-    return (log_ratio(log_q, log_target) + log_z_P[:, None]).square().mean(1)
 
 
 def reinforce_kl(log_q: Tensor, log_target: Tensor) -> Tensor:
@@ -42,7 +31,7 @@ def reinforce_kl(log_q: Tensor, log_target: Tensor) -> Tensor:
 
     It is doubled so that its expectation equals that of `vargrad`. The samples must come from q.
     """
-    ratio = log_ratio(log_q, log_target).detach()
+    ratio = (log_q - log_target).detach()
     samples = log_q.shape[1]
     others = (ratio.sum(1, keepdim=True) - ratio) / (samples - 1)
     return 2 * ((ratio - others) * log_q).mean(1) * (samples - 1) / samples
@@ -53,12 +42,3 @@ def group_relative(log_q: Tensor, rewards: Tensor, lengths: Tensor) -> Tensor:
     spread = rewards.std(1, keepdim=True)
     advantages = (rewards - rewards.mean(1, keepdim=True)) / (spread + 1e-4)
     return -(advantages * log_q / lengths).mean(1)
-
-
-def target_reward(log_p0: Tensor, rewards: Tensor, beta: float, temperature: float) -> Tensor:
-    """Return the mean reward of each prompt's posterior, estimated from samples of p0 by self-normalised weights.
-
-    The estimate is too low where few of the samples have the reward.
-    """
-    weights = torch.softmax(beta * rewards + (1 / temperature - 1) * log_p0, 1)
-    return (weights * rewards).sum(1)

@@ -12,7 +12,7 @@ from lilliput.verse.language import Ending, Language
 
 POOR = 0.7
 """Share of the reward of a rhyme that a poor rhyme gets."""
-_PARTS = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 class Reward(Protocol):
@@ -44,7 +44,7 @@ class VerseReward:
     ) -> None:
         self._settings = settings
         self._tokenizer = tokenizer
-        self._language = language
+        self.language = language
         self.words = words
         """Words of the training text, in lower case."""
         self._ends = ends
@@ -58,18 +58,26 @@ class VerseReward:
 
     def __call__(self, prompt: Sequence[int], continuation: Sequence[int]) -> float:
         """Return the reward of a continuation."""
-        if continuation[-1] not in self._ends:
-            return 0.0
         partner = self.partner(prompt)
-        line = self._tokenizer.decode(list(continuation)).strip()
-        ending = self._language.ending(line)
-        if partner is None or ending is None:
+        if partner is None or continuation[-1] not in self._ends:
             return 0.0
-        before = self._language.ending(partner)
-        level = self._language.rhyme(before, ending) if before and self.is_real(ending) else 0
+        level = self.level(prompt, continuation)
         rhyme = 0.0 if level == 0 else POOR if level == 1 else 1.0
-        metre = self._settings.metre and self._same_metre(partner, line)
+        metre = self._settings.metre and self._same_metre(partner, self.line(continuation))
         return self._settings.rhyme * rhyme + self._settings.metre * metre
+
+    def level(self, prompt: Sequence[int], continuation: Sequence[int]) -> int:
+        """Return how well a line rhymes with its partner, as `Language.rhyme` does, if it has a reward for that."""
+        partner = self.partner(prompt)
+        before = self.language.ending(partner) if partner else None
+        ending = self.language.ending(self.line(continuation))
+        if before is None or ending is None or continuation[-1] not in self._ends or not self._is_real(ending):
+            return 0
+        return self.language.rhyme(before, ending)
+
+    def line(self, continuation: Sequence[int]) -> str:
+        """Return the text of a continuation without its end."""
+        return self._tokenizer.decode(list(continuation)).strip()
 
     def partner(self, prompt: Sequence[int]) -> str | None:
         """Return the line of a prompt to rhyme with; None if the prompt is too short."""
@@ -88,14 +96,14 @@ class VerseReward:
         the rhyme counts, and not that the word is unlikely.
         """
         partner = self.partner(prompt)
-        before = self._language.ending(partner) if partner else None
+        before = self.language.ending(partner) if partner else None
         text = self._tokenizer.decode(list(continuation))
-        ending = self._language.ending(text)
+        ending = self.language.ending(text)
         if before is None or ending is None or continuation[-1] not in self._ends:
             return None
         words = self._all
         if rewarded:
-            words = sorted({word for key in self._language.rhyme_keys(before) for word in self._by_key.get(key, ())})
+            words = sorted({word for key in self.language.rhyme_keys(before) for word in self._by_key.get(key, ())})
         start = text.lower().rfind(ending.word)
         if not words or start < 0:
             return None
@@ -105,15 +113,15 @@ class VerseReward:
         line = text[:start] + word + text[start + len(ending.word) :]
         return [int(id_) for id_ in self._tokenizer.encode(line)]
 
-    def is_real(self, ending: Ending) -> bool:
+    def _is_real(self, ending: Ending) -> bool:
         """Return whether the training text has the last word of a line."""
-        return all(part in self.words for part in _PARTS.findall(ending.word))
+        return all(part in self.words for part in split_words(ending.word))
 
     def _same_metre(self, partner: str, line: str) -> bool:
-        one, other = self._language.syllables(partner), self._language.syllables(line)
+        one, other = self.language.syllables(partner), self.language.syllables(line)
         return one.fewest <= other.most and other.fewest <= one.most
 
 
-def words_in(text: str) -> set[str]:
+def split_words(text: str) -> list[str]:
     """Return the words of a text in lower case; apostrophes and hyphens separate words."""
-    return set(_PARTS.findall(text.lower()))
+    return _WORD.findall(text.lower())

@@ -26,6 +26,8 @@ class RunCurve:
     """Bits per character by label."""
     exact_match: Sequence[tuple[int, float]] = ()
     """(step, share of right answers) of every evaluation, for runs on answers."""
+    rhyme: Sequence[tuple[int, float]] = ()
+    """(step, share of lines that rhyme) of every evaluation, for runs that are tuned on verse."""
     network: Sequence[tuple[int, float]] = ()
     """(step, loss of the network alone) of every evaluation, for models with other parts."""
 
@@ -62,6 +64,7 @@ def read_curve(folder: Path, note: Callable[[str], None] = print) -> RunCurve:
         characters_per_token=characters_per_token,
         baselines=baselines,
         exact_match=[(row.step, row.exact_match) for row in evaluations if row.exact_match is not None],
+        rhyme=[(row.step, row.rhyme) for row in evaluations if row.rhyme is not None],
         network=[(step, alone) for step, alone, whole in network if alone is not None and alone != whole],
     )
 

@@ -70,7 +70,7 @@ def plot_runs(runs: Sequence[RunCurve], out: Path, *, against: Literal["steps", 
         baselines = _baselines(runs) if in_bits else {}
         _limit(upper, curves, baselines)
         _draw_baselines(upper, baselines, max(float(curve.x[-1]) for curve in curves))
-        _draw_exact_match(upper, curves)
+        _draw_shares(upper, curves)
         _label(upper, lower, runs, curves, in_bits=in_bits)
         lower.set_xlabel(x_label)
         return write_figure(figure, out)
@@ -86,8 +86,10 @@ class _Drawn:
     rates: NDArray[np.float64]
     validation_x: NDArray[np.float64]
     validation: NDArray[np.float64]
-    exact_match_x: NDArray[np.float64]
-    exact_match: NDArray[np.float64]
+    share_label: str
+    """What `share` is a share of: right answers, or lines that rhyme."""
+    share_x: NDArray[np.float64]
+    share: NDArray[np.float64]
     network_x: NDArray[np.float64]
     network: NDArray[np.float64]
     unit: float
@@ -99,7 +101,7 @@ class _Drawn:
         steps = np.asarray(run.steps, dtype=float)
         x = steps if against == "steps" else np.asarray(run.seconds, dtype=float) / scale
         validation = np.asarray(run.validation, dtype=float).reshape(-1, 2)
-        exact_match = np.asarray(run.exact_match, dtype=float).reshape(-1, 2)
+        share = np.asarray(run.exact_match or run.rhyme, dtype=float).reshape(-1, 2)
         network = np.asarray(run.network, dtype=float).reshape(-1, 2)
         return cls(
             run.name,
@@ -108,8 +110,9 @@ class _Drawn:
             np.asarray(run.learning_rates, dtype=float),
             np.interp(validation[:, 0], steps, x),
             validation[:, 1] / unit,
-            np.interp(exact_match[:, 0], steps, x),
-            exact_match[:, 1],
+            "lines that rhyme" if run.rhyme else "answers right",
+            np.interp(share[:, 0], steps, x),
+            share[:, 1],
             np.interp(network[:, 0], steps, x),
             network[:, 1] / unit,
             unit,
@@ -149,18 +152,19 @@ def _draw_run(upper: "Axes", lower: "Axes", curve: _Drawn, colour: str, *, singl
     lower.plot(curve.x, curve.rates, color=colour, linewidth=1.3)
 
 
-def _draw_exact_match(upper: "Axes", curves: Sequence[_Drawn]) -> None:
-    if not any(len(curve.exact_match) for curve in curves):
+def _draw_shares(upper: "Axes", curves: Sequence[_Drawn]) -> None:
+    labels = dict.fromkeys(curve.share_label for curve in curves if len(curve.share))
+    if not labels:
         return
     right = upper.twinx()
     right.spines["right"].set_visible(True)
     right.set_ylim(0, 1.02)
-    right.set_ylabel("answers right")
+    right.set_ylabel(", ".join(labels))
     right.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     for index, curve in enumerate(curves):
         colour = COLOURS[2] if len(curves) == 1 else COLOURS[index % len(COLOURS)]
         marked: dict[str, Any] = {"marker": "s", "markersize": 3.5, "linewidth": 1.4, "linestyle": (0, (1, 1))}
-        right.plot(curve.exact_match_x, curve.exact_match, color=colour, zorder=4, **marked)
+        right.plot(curve.share_x, curve.share, color=colour, zorder=4, **marked)
 
 
 def _baselines(runs: Sequence[RunCurve]) -> dict[str, float]:
@@ -216,7 +220,8 @@ def _label(upper: "Axes", lower: "Axes", runs: Sequence[RunCurve], curves: Seque
 
     single = len(runs) == 1
     upper.set_ylabel("bits per character" if in_bits else "nats per token")
-    if single and in_bits:
+    # The right axis is that of shares, if there are any.
+    if single and in_bits and not len(curves[0].share):
         unit = curves[0].unit
         functions: Any = (lambda bits: bits * unit, lambda nats: nats / unit)
         right = upper.secondary_yaxis("right", functions=functions)
@@ -250,7 +255,9 @@ def _handles(curve: _Drawn) -> list["Line2D"]:
 
     several = len(curve.network) > 0
     training = "training, network alone (smoothed)" if several else "training (smoothed)"
-    handles = [Line2D([], [], color=COLOURS[0], linewidth=1.6, label=training)]
+    handles = []
+    if np.isfinite(curve.losses).any():
+        handles.append(Line2D([], [], color=COLOURS[0], linewidth=1.6, label=training))
     if several:
         label = "validation, network alone"
         handles.append(Line2D([], [], color=COLOURS[2], linewidth=1.2, linestyle=(0, (4, 1.5)), label=label))
@@ -261,8 +268,8 @@ def _handles(curve: _Drawn) -> list["Line2D"]:
         label = f"best validation: {np.nanmin(curve.validation):.3f}"
         star: dict[str, Any] = {"marker": "*", "markersize": 11, "markeredgecolor": "white", "linestyle": ""}
         handles.append(Line2D([], [], color=COLOURS[1], label=label, **star))
-    if len(curve.exact_match):
-        label = f"answers right: {percent(float(curve.exact_match[-1]))}"
+    if len(curve.share):
+        label = f"{curve.share_label}: {percent(float(curve.share[-1]))}"
         handles.append(Line2D([], [], color=COLOURS[2], marker="s", linestyle=(0, (1, 1)), label=label))
     return handles
 
@@ -273,8 +280,8 @@ def _handles_of_many(curves: Sequence[_Drawn]) -> list["Line2D"]:
     handles = []
     for index, curve in enumerate(curves):
         best = f": best {np.nanmin(curve.validation):.3f}" if np.isfinite(curve.validation).any() else ""
-        if len(curve.exact_match):
-            best += f", {percent(float(curve.exact_match[-1]))} right"
+        if len(curve.share):
+            best += f", {curve.share_label}: {percent(float(curve.share[-1]))}"
         handles.append(
             Line2D([], [], color=COLOURS[index % len(COLOURS)], linewidth=2, label=printable(curve.name) + best)
         )

@@ -206,6 +206,11 @@ def _wrong_rows(wrong: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     return [{key: shortened(printable(text).replace("\n", "\u23ce")) for key, text in row.items()} for row in wrong]
 
 
+def share(value: float | None) -> str:
+    """Return a share with one digit as a percentage; nothing for None."""
+    return "" if value is None else f"{value:.1%}"
+
+
 def _figure(value: float | None, digits: int) -> str:
     return "not finite" if value is None else f"{value:,.{digits}f}"
 

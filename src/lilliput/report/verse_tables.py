@@ -6,8 +6,8 @@ from typing import Any
 from rich.text import Text
 
 from lilliput.report.terminal import printable
-from lilliput.report.terminal_tables import DataTable, table
-from lilliput.verse.forms import Stanza
+from lilliput.report.terminal_tables import DataTable, share, table
+from lilliput.verse.forms import SCHEMES, Stanza
 
 _COLUMNS = {
     "name": "",
@@ -19,7 +19,6 @@ _COLUMNS = {
     "top_ending": "top ending",
     "new_pairs": "new pairs",
 }
-SCHEMES = ("AABB", "ABAB", "ABBA")
 
 
 def verse_table(measures: Mapping[str, Mapping[str, Any]]) -> DataTable:
@@ -29,7 +28,7 @@ def verse_table(measures: Mapping[str, Mapping[str, Any]]) -> DataTable:
         row: dict[str, object] = {"name": name.replace("_", "-"), "lines": figures["lines"]}
         for key in ("rhyme", "metre"):
             row[key] = _with_interval(figures[key], figures[f"{key}_interval"])
-        row |= {key: _percent(figures[key]) for key in ("sufficient", "unique_endings", "top_ending", "new_pairs")}
+        row |= {key: share(figures[key]) for key in ("sufficient", "unique_endings", "top_ending", "new_pairs")}
         rows.append(row)
     columns = {key: heading for key, heading in _COLUMNS.items() if any(row[key] != "" for row in rows)}
     return table(rows, columns)
@@ -40,7 +39,7 @@ def scheme_table(measures: Mapping[str, Mapping[str, Any]]) -> DataTable | None:
     rows: list[dict[str, object]] = []
     for name, figures in measures.items():
         shares = figures["schemes"]
-        row: dict[str, object] = {key: _percent(shares.get(key, 0.0)) for key in SCHEMES}
+        row: dict[str, object] = {key: share(shares.get(key, 0.0)) for key in SCHEMES}
         rows.append({"name": name.replace("_", "-")} | row)
     if not any(figures["schemes"] for figures in measures.values()):
         return None
@@ -63,11 +62,7 @@ def marked_lines(stanzas: Sequence[Stanza], most: int) -> Text:
     return text
 
 
-def _with_interval(share: float | None, interval: Sequence[float] | None) -> str:
-    if share is None or interval is None:
+def _with_interval(value: float | None, interval: Sequence[float] | None) -> str:
+    if value is None or interval is None:
         return ""
-    return f"{100 * share:.1f}±{50 * (interval[1] - interval[0]):.1f}%"
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
+    return f"{100 * value:.1f}±{50 * (interval[1] - interval[0]):.1f}%"

@@ -15,7 +15,7 @@ class StepMetrics:
 
     step: int
     loss: float
-    """In nats per token."""
+    """In nats per token; NaN for an objective whose loss is no likelihood."""
     learning_rate: float
     seconds: float
     """Since the start of the run."""
@@ -34,6 +34,8 @@ class EvaluationMetrics:
     network_training_loss: float | None
     exact_match: float | None
     """The share of correct answers, for a run that learns answers."""
+    rhyme: float | None = None
+    """The share of lines that rhyme, for a run that is tuned on verse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def read_history(metrics: Path, note: Callable[[str], None] = print) -> History:
     `note`. Raises RunError if the file cannot be read.
     """
     rows = read_rows(metrics, note)
-    steps = {row["step"]: _step(row) for row in rows if "loss" in row}
+    steps = {row["step"]: _step(row) for row in rows if "loss" in row or "objective_loss" in row}
     evaluations = {row["step"]: _evaluation(row) for row in rows if "validation_loss" in row}
     spikes = [row["at_step"] for row in rows if "at_step" in row]
     return History([steps[step] for step in sorted(steps)], [evaluations[step] for step in sorted(evaluations)], spikes)
@@ -61,9 +63,10 @@ def read_history(metrics: Path, note: Callable[[str], None] = print) -> History:
 
 def _step(row: Mapping[str, Any]) -> StepMetrics:
     rate, seconds = row.get("learning_rate", math.nan), row.get("seconds", math.nan)
-    return StepMetrics(row["step"], row["loss"], rate, seconds, row.get("tokens", 0))
+    return StepMetrics(row["step"], row.get("loss", math.nan), rate, seconds, row.get("tokens", 0))
 
 
 def _evaluation(row: Mapping[str, Any]) -> EvaluationMetrics:
     network, training = row.get("network_validation_loss"), row.get("network_training_loss")
-    return EvaluationMetrics(row["step"], row["validation_loss"], network, training, row.get("exact_match"))
+    shares = (row.get("exact_match"), row.get("lines_rhyme"))
+    return EvaluationMetrics(row["step"], row["validation_loss"], network, training, *shares)

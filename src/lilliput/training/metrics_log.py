@@ -59,5 +59,6 @@ class MetricsLog:
             if reason is not None:
                 # A spike, or a loss that stays too high, began some steps ago.
                 raise LossSpike(row["step"] - max(0, self._detector.doubtful - 1), reason)
-            row["loss"], row["gradient_norm"] = loss, round(norm, 5) if math.isfinite(norm) else None
+            row["loss" if self._is_likelihood else "objective_loss"] = loss
+            row["gradient_norm"] = round(norm, 5) if math.isfinite(norm) else None
             self._rows.append(row)

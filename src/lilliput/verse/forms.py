@@ -3,11 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from string import ascii_uppercase
 
 from lilliput.verse.language import Ending, Language, Syllables
 
 REACH = 3
 """How many lines apart two lines may be and still rhyme."""
+SCHEMES = ("AABB", "ABAB", "ABBA")
+"""The usual rhyme schemes of four lines."""
 SHORTEST_METRE, LONGEST_METRE = 1, 18
 
 
@@ -20,7 +24,7 @@ class Line:
     syllables: Syllables
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stanza:
     """Lines that belong together, with the language that they are in."""
 
@@ -32,7 +36,7 @@ class Stanza:
         one, other = self.lines[first].ending, self.lines[second].ending
         return self.language.rhyme(one, other) if one and other else 0
 
-    @property
+    @cached_property
     def partners(self) -> list[tuple[int, int]]:
         """Return for each line the number of the line that it rhymes with best, at most `REACH` away, and the level.
 
@@ -54,19 +58,18 @@ class Stanza:
     def scheme(self) -> str:
         """Return a letter for each line; lines with one letter rhyme, and "." stands for a line without a rhyme.
 
-        A line gets the letter of the nearest line before it that it rhymes with, at most `REACH` away.
+        A line gets the letter of the nearest line before it that it rhymes with, at most `REACH` away. After Z, the
+        letters start again at A.
         """
-        letters: list[str] = []
+        firsts: list[int] = []  # for each line, the first line of its rhyme
         for index in range(len(self.lines)):
             before = range(index - 1, max(-1, index - REACH - 1), -1)
             rhymed = next((other for other in before if self.level(index, other)), None)
-            letters.append(_letter(len(set(letters))) if rhymed is None else letters[rhymed])
-        counts = Counter(letters)
-        order: dict[str, str] = {}
-        for letter in letters:
-            if counts[letter] > 1:
-                order.setdefault(letter, _letter(len(order)))
-        return "".join(order.get(letter, ".") for letter in letters)
+            firsts.append(index if rhymed is None else firsts[rhymed])
+        counts = Counter(firsts)
+        rhymes = [first for first, lines in counts.items() if lines > 1]
+        letters = {first: ascii_uppercase[number % 26] for number, first in enumerate(rhymes)}
+        return "".join(letters.get(first, ".") for first in firsts)
 
     @property
     def metre(self) -> int:
@@ -79,10 +82,6 @@ class Stanza:
             return len(fits), sum(interval.fewest == interval.most for interval in fits), metre
 
         return max(range(SHORTEST_METRE, LONGEST_METRE + 1), key=fitting)
-
-
-def _letter(number: int) -> str:
-    return chr(ord("A") + number) if number < 26 else f"{chr(ord('a') + number % 26)}"
 
 
 def read_line(text: str, language: Language) -> Line:
@@ -114,8 +113,8 @@ def is_scheme(scheme: str, wanted: str) -> bool:
 
 
 def quatrain_scheme(scheme: str) -> str:
-    """Return AABB, ABAB or ABBA for a quatrain that has these rhymes, else "other"."""
-    return next((name for name in ("AABB", "ABAB", "ABBA") if is_scheme(scheme, name)), "other")
+    """Return the first of `SCHEMES` whose rhymes a quatrain has, else "other"."""
+    return next((name for name in SCHEMES if is_scheme(scheme, name)), "other")
 
 
 def rhyme_pairs(stanzas: Sequence[Stanza]) -> list[tuple[str, str]]:

@@ -10,8 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lilliput.verse.forms import Stanza, quatrain_scheme, read_stanzas, rhyme_pairs
-from lilliput.verse.language import Language
+from lilliput.verse.forms import Stanza, quatrain_scheme, rhyme_pairs
 
 _DRAWS = 1000
 _INTERVAL = 0.95
@@ -54,15 +53,16 @@ class VerseMeasures:
 
 
 def measure_verse(
-    text: str,
-    language: Language,
+    stanzas: Sequence[Stanza],
     *,
     training_pairs: Collection[tuple[str, str]] | None = None,
     compared: int | None = None,
     seed: int = 1,
 ) -> VerseMeasures:
-    """Measure a text. `compared` bounds the lines of `unique_endings`, which falls with the length of a text."""
-    stanzas = read_stanzas(text, language)
+    """Measure the stanzas of a text.
+
+    `compared` bounds the lines of `unique_endings`, which falls with the length of a text.
+    """
     lines = [line for stanza in stanzas for line in stanza.lines]
     levels = [[level for _, level in stanza.partners] for stanza in stanzas]
     metres = [stanza.metre for stanza in stanzas]
@@ -92,13 +92,14 @@ def measure_verse(
         unique_endings=len(set(first)) / len(first) if first else None,
         compared=len(first),
         top_ending=max(counts.values()) / len(words) if words else None,
-        new_pairs=(
-            sum(pair not in training_pairs for pair in pairs) / len(pairs)
-            if pairs and training_pairs is not None
-            else None
-        ),
+        new_pairs=None if training_pairs is None else _share([[pair not in training_pairs for pair in pairs]]),
         lengths={metre: count / len(lines) for metre, count in sorted(by_metre.items())},
     )
+
+
+def rhymed_share(stanzas: Sequence[Stanza]) -> float:
+    """Return the share of lines that rhyme; 0 without a line."""
+    return _share([[level > 0 for _, level in stanza.partners] for stanza in stanzas]) or 0.0
 
 
 def shuffled_lines(text: str, seed: int = 1) -> str:

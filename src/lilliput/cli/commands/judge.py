@@ -119,7 +119,7 @@ def _progress(lines: int) -> Iterator[Callable[[int], None]]:
 
 def _print(report: Mapping[str, Any]) -> None:
     from lilliput.report.screen import Console
-    from lilliput.report.terminal_tables import table
+    from lilliput.report.terminal_tables import share, table
 
     console = Console(highlight=False)
     if "items" in report:
@@ -133,7 +133,7 @@ def _print(report: Mapping[str, Any]) -> None:
     for name in ("written", "held_out", "shuffled"):
         figures = report[name]
         row: dict[str, object] = {"name": name.replace("_", "-"), "words": figures["words"]}
-        row |= {key: _percent(figures[key]) for key in ("real_words", "gender", "number", "copied", "distinct_pairs")}
+        row |= {key: share(figures[key]) for key in ("real_words", "gender", "number", "copied", "distinct_pairs")}
         rows.append(row | {"longest_copied": figures["longest_copied"]})
     columns = {
         "name": "",
@@ -179,11 +179,11 @@ def _print_verse(console: "Console", report: Mapping[str, Any]) -> None:
 
 
 def _item_table(items: Mapping[str, Any]) -> "DataTable":
-    from lilliput.report.terminal_tables import table
+    from lilliput.report.terminal_tables import share, table
 
     rows: list[dict[str, object]] = []
     for name in ("written", "held_out"):
-        shares = {key: _percent(items[name][key]) for key in ("copied_items", "repeated_items", "new_items")}
+        shares = {key: share(items[name][key]) for key in ("copied_items", "repeated_items", "new_items")}
         rows.append({"name": name.replace("_", "-"), "items": items[name]["items"], **shares})
     headings = {"copied_items": "copied", "repeated_items": "written before", "new_items": "new"}
     return table(rows, {"name": "", "items": "items", **headings})
@@ -192,7 +192,3 @@ def _item_table(items: Mapping[str, Any]) -> "DataTable":
 def _print_share(console: "Console", report: Mapping[str, Any]) -> None:
     if report["training_share"] < 1:
         console.print(f"compared with the last {report['training_share']:.0%} of the training text", soft_wrap=True)
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"

@@ -35,8 +35,8 @@ def run(
     if not stanzas:
         raise VerseError(f"{name}: no stanza. Verse has two lines or more between empty lines")
     measures = {
-        "text": measure_verse(text, rules).as_dict(),
-        "shuffled": measure_verse(shuffled_lines(text), rules).as_dict(),
+        "text": measure_verse(stanzas).as_dict(),
+        "shuffled": measure_verse(read_stanzas(shuffled_lines(text), rules)).as_dict(),
     }
     if json_:
         typer.echo(json.dumps(measures | {"language": code}))

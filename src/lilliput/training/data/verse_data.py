@@ -23,7 +23,7 @@ from lilliput.errors import VerseError
 from lilliput.evaluation.fine_tuning import LineMeasures, measure_lines
 from lilliput.models import Model
 from lilliput.models.protocol import CalibrationBatch
-from lilliput.objectives.rewards import VerseReward, words_in
+from lilliput.objectives.rewards import VerseReward, split_words
 from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.tokenizers import Tokenizer
 from lilliput.training.data.text_data import TextData
@@ -62,19 +62,19 @@ class VerseData:
         self.prior = prior.network_alone().eval().requires_grad_(False)
         self._text = text
         self._settings = settings
-        self._language = open_language(settings.language or "")
+        language = open_language(settings.language or "")
         self.ends = line_ends(self.tokenizer)
-        words = words_in(self.tokenizer.decode(training.tolist()))
-        self.reward = VerseReward(settings, self.tokenizer, self._language, words, self.ends)
-        self._training = self._find(training, "training")
-        self._held_out = self._find(validation, "held-out")
+        learnt, held_out = (self.tokenizer.decode(tokens.tolist()) for tokens in (training, validation))
+        self.reward = VerseReward(settings, self.tokenizer, language, set(split_words(learnt)), self.ends)
+        self._training = self._find(training, learnt, "training")
+        self._held_out = self._find(validation, held_out, "held-out")
 
     def notes(self) -> list[str]:
         """Return the notes of the text, and the numbers of prompts."""
         return [
             *self._text.notes(),
-            f"{len(self._training.prompts_NL):,} prompts before a line that rhymes, "
-            f"{len(self._held_out.prompts_NL):,} of them held out",
+            f"{len(self._training.prompts_NL):,} training prompts and {len(self._held_out.prompts_NL):,} held-out ones "
+            "before a line that rhymes",
         ]
 
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
@@ -137,24 +137,22 @@ class VerseData:
             self.prior.to(device),
             prompts_NL.to(device),
             self.reward,
-            self.tokenizer,
-            self._language,
             most_tokens=self._settings.most_tokens,
             ends=self.ends,
             per_prompt=per_prompt,
         )
 
-    def _find(self, tokens: Tokens, part: str) -> _Prompts:
-        """Return the prompts of a text. Raises VerseError if there are too few."""
+    def _find(self, tokens: Tokens, text: str, part: str) -> _Prompts:
+        """Return the prompts of a text, given as tokens too. Raises VerseError if there are too few."""
         most, distance = self._settings.most_tokens, self._settings.rhyme_distance
         length = min(PROMPT_TOKENS, self.window - most)
         spans = self._lines(tokens)
-        texts = (self.tokenizer.decode(tokens[span.start : span.stop].tolist()) for span in spans)
-        endings = [self._language.ending(text) for text in texts]
+        language = self.reward.language
+        endings = [language.ending(line) for line in text.split("\n")[: len(spans)]]
         prompts, lines = [], []
         for index in range(distance + 1, len(spans)):
             span = spans[index]
-            if span.start >= length and len(span) <= most and is_rhymed(endings, index, distance, self._language):
+            if span.start >= length and len(span) <= most and is_rhymed(endings, index, distance, language):
                 prompts.append(np.asarray(tokens[span.start - length : span.start], dtype=np.int64))
                 line = np.full(most, self.ends[0], np.int64)
                 line[: len(span)] = tokens[span.start : span.stop]
@@ -168,13 +166,13 @@ class VerseData:
 
     def _lines(self, tokens: Tokens) -> list[range]:
         """Return the tokens of each line with its end; an empty range stands for an empty line."""
+        breaks = {id_: self.tokenizer.decode([id_]).count("\n") for id_ in self.ends}
         spans: list[range] = []
         start = 0
         for position in np.flatnonzero(np.isin(np.asarray(tokens), self.ends)).tolist():
             spans.append(range(start, position + 1))
             start = position + 1
-            breaks = self.tokenizer.decode([int(tokens[position])]).count("\n")
-            spans += [range(start, start)] * (breaks - 1)
+            spans += [range(start, start)] * (breaks[int(tokens[position])] - 1)
         return spans
 
 
