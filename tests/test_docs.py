@@ -91,8 +91,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(folder)
     monkeypatch.setattr(lilliput.api, "train", shortened_train(lilliput.api.train))
-    monkeypatch.setattr(verse_data, "VALIDATED", 8)
-    monkeypatch.setattr(verse_data, "REPORTED_LINES", 16)
+    monkeypatch.setattr(verse_data, "REPORTED", 8)
     return folder
 
 

@@ -60,7 +60,7 @@ def test_tuning_makes_lines_rhyme(base: Path, tmp_path: Path) -> None:
     lines = finished(events).evaluation["lines"]  # type: ignore[index]
     assert lines["tuned"]["rhyme"] > lines["before"]["rhyme"] + 0.15
     assert lines["before"]["divergence"] == 0
-    assert lines["tuned"]["lines"] >= 2000
+    assert lines["tuned"]["lines"] == lines["before"]["lines"] > 0
     evaluations = [event for event in events if isinstance(event, Evaluated)]
     assert all(event.rhyme is not None for event in evaluations)
     rows = [json.loads(line) for line in (tmp_path / "tuned" / "metrics.jsonl").read_text().splitlines()]

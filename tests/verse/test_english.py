@@ -1,11 +1,15 @@
 """English endings, rhymes and syllables; the words and lines are made up here."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lilliput.errors import VerseError
-from lilliput.verse.english import English
+from lilliput.verse.english import English, _endings
+from lilliput.verse.english_dictionary import has_dictionary, sounds_of_phones
+from lilliput.verse.english_sounds import sounds_of
 from lilliput.verse.languages import LANGUAGES, open_language
 
 ENGLISH = English()
@@ -59,6 +63,38 @@ def test_how_well_two_endings_rhyme(first: str, second: str, level: int) -> None
 def test_a_line_may_have_these_syllables(line: str, syllables: int) -> None:
     assert ENGLISH.syllables(line).fits(syllables)
     assert not ENGLISH.syllables(line).fits(syllables + 3)
+
+
+@pytest.mark.parametrize(
+    ("phones", "sounds"),
+    [
+        ("N AY1 T", "nIt"),
+        ("HH AA1 R T", "hart"),
+        ("DH EH1 R", "DAr"),
+        ("M EH1 M ER0 IY0", "memərĭ"),
+        ("B IY1", "bE"),
+        ("S AA1 R OW0", "sarŏ"),
+        ("IH2 K OW1 L # foreign", "ikOl"),
+    ],
+)
+def test_sounds_of_the_dictionary_are_those_of_the_rules(phones: str, sounds: str) -> None:
+    assert sounds_of_phones(phones) == sounds
+
+
+def test_a_word_that_the_dictionary_has_sounds_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not as it is spelled, so that the test sees who has answered.
+    phones = {"zyx": ["N AY1 T"]}
+    fake = SimpleNamespace(phones_for_word=lambda word: phones.get(word, []))
+    for function in (sounds_of, _endings):
+        function.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr("lilliput.verse.english_dictionary._pronouncing", lambda: fake)
+        assert rhyme("the zyx", "the light") == 2
+        assert rhyme("the day", "the way") == 2  # by the rules
+        assert has_dictionary()
+    for function in (sounds_of, _endings):
+        function.cache_clear()
+    assert rhyme("the zyx", "the light") == 0
 
 
 def test_a_language_without_rules_is_refused() -> None:

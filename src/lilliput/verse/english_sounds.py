@@ -9,6 +9,7 @@ Consonants are letters; S, T, D, Z, N and J stand for the sounds of sh, th (thin
 import re
 from functools import lru_cache
 
+from lilliput.verse.english_dictionary import dictionary_sounds
 from lilliput.verse.english_words import SOUNDS
 from lilliput.verse.spelling import SpellingRules
 
@@ -251,6 +252,9 @@ _ONE_IE = re.compile(f"[^{_LETTERS}]+ie[sd]")
 @lru_cache(maxsize=1 << 16)
 def sounds_of(word: str) -> tuple[str, ...]:
     """Return the sounds of a word in lower case, without apostrophes; several if it has several."""
+    by_dictionary = dictionary_sounds(word)
+    if by_dictionary:
+        return by_dictionary
     exception = SOUNDS.get(word)
     if exception is not None:
         return tuple(exception.split("/"))

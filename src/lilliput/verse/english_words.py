@@ -3,9 +3,9 @@
 A "/" separates two sounds of one spelling.
 """
 
-from lilliput.verse.spelling import exceptions
+from lilliput.verse.spelling import pairs
 
-SOUNDS = exceptions(
+SOUNDS = pairs(
     """
     above:abuv abuse:abWs/abWz adieu:adW again:agAn/agen against:agAnst/agenst allow:alH ally:alI alone:alOn
     another:anuDər any:enĭ approve:aprWv are:ar as:az aver:avR away:əwA bead:bEd bear:bAr beard:bErd beauty:bWtĭ

@@ -6,9 +6,9 @@ words. A final "=" marks a feminine ending: the last written syllable is mute.
 
 import re
 
-from lilliput.verse.spelling import exceptions, words
+from lilliput.verse.spelling import pairs, words
 
-SOUNDS = exceptions(
+SOUNDS = pairs(
     """
     abbaye:abei= abdomen:abdomɛn achille:aʃil= agnus:aɲys ai:e/ɛ aiguille:egɥij= aiguë:egy= alger:alʒɛʁ/alʒe
     ambiguë:ãbigy= amen:amɛn aout:u août:u aquarium:akwaʁjom archange:aʁkãʒ= arguë:aʁgy=

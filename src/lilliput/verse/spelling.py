@@ -43,8 +43,8 @@ def _first_letters(pattern: str) -> str:
     return letters[1 : letters.index("]")] if letters.startswith("[") else letters[0]
 
 
-def exceptions(text: str) -> dict[str, str]:
-    """Return the sounds of words from a list of `word:sounds`."""
+def pairs(text: str) -> dict[str, str]:
+    """Return the values by their keys from a list of `key:value`."""
     return dict(entry.split(":") for entry in text.split())
 
 

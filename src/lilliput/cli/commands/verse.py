@@ -21,6 +21,7 @@ def run(
     """Measure verse: rhymes, syllables, forms."""
     from lilliput.corpus import open_corpus
     from lilliput.errors import VerseError
+    from lilliput.verse.english_dictionary import has_dictionary
     from lilliput.verse.forms import read_stanzas
     from lilliput.verse.languages import LANGUAGES, guess_language, open_language
     from lilliput.verse.measures import measure_verse, shuffled_lines
@@ -55,3 +56,5 @@ def run(
         console.print(schemes)
     if not language:
         console.print(f"language: {code} (guessed; choose another with --language)")
+    if code == "en" and has_dictionary():
+        console.print("sounds: the CMU Pronouncing Dictionary, and rules of spelling for words that it lacks")

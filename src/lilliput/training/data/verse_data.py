@@ -7,6 +7,7 @@ text is measured as in any run on a text.
 Axes: N prompts, L tokens of a prompt, T of a line.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,9 +36,11 @@ from lilliput.writer import Writer
 PROMPT_TOKENS = 160
 """Maximum tokens of a prompt: four to eight lines."""
 VALIDATED = 256
-"""Held-out prompts with one line each, in an evaluation during training."""
-REPORTED_LINES = 2000
-"""Minimum lines of the final report."""
+"""About the number of held-out prompts, with one line each, in an evaluation during training."""
+REPORTED, LINES_EACH = 512, 4
+"""Held-out prompts of the final report, and lines for each of them."""
+TIMED = 8
+"""Prompts that are measured to find the time of the report."""
 FEWEST = 16
 """Minimum number of prompts."""
 
@@ -102,7 +105,7 @@ class VerseData:
 
         The best weights have the highest mean of beta x reward - log q / p0, which is highest at the posterior.
         """
-        measures = self._measure(model, torch.from_numpy(self._held_out.prompts_NL[:VALIDATED]))
+        measures = self._measure(model, self._reported()[:: max(1, REPORTED // VALIDATED)])
         score = self._settings.beta * measures.reward - measures.divergence
         return replace(self._text.validate(model, limit), objective=score, lines=measures)
 
@@ -111,15 +114,23 @@ class VerseData:
         return self._text.sample(writer, step, deadline)
 
     def report_cost(self, model: Model) -> float:
-        """Return the seconds per target of the final report."""
-        return self._text.report_cost(model)
+        """Return the seconds per target of the final report, lines included."""
+        prompts_NL = self._reported()
+        started = time.monotonic()
+        self._measure(model, prompts_NL[:TIMED], LINES_EACH)
+        seconds = (time.monotonic() - started) / min(TIMED, len(prompts_NL))
+        return self._text.report_cost(model) + 2 * seconds * len(prompts_NL) / self.targets
 
     def report(self, writer: Writer, limit: int | None) -> dict[str, Any]:
-        """Evaluate as a text, and measure lines after held-out prompts, beside those of the network before tuning."""
-        prompts_NL = torch.from_numpy(self._held_out.prompts_NL)
-        per_prompt = -(-REPORTED_LINES // len(prompts_NL))
+        """Evaluate as a text, and measure lines after held-out prompts, beside those of the network before tuning.
+
+        With `limit`, there are fewer lines in proportion.
+        """
+        prompts_NL = self._reported()
+        if limit is not None and limit < self.targets:
+            prompts_NL = prompts_NL[: max(TIMED, round(len(prompts_NL) * limit / self.targets))]
         lines = {
-            name: self._measure(model, prompts_NL, per_prompt).as_dict()
+            name: self._measure(model, prompts_NL, LINES_EACH).as_dict()
             for name, model in (("tuned", writer.model), ("before", self.prior))
         }
         return self._text.report(writer, limit) | {"lines": lines}
@@ -129,6 +140,11 @@ class VerseData:
     ) -> dict[str, Any]:
         """Evaluate another text."""
         return self._text.report_on(writer, target, settings, note)
+
+    def _reported(self) -> Tensor:
+        """Return the held-out prompts of the report, evenly spread over the text."""
+        prompts_NL = torch.from_numpy(self._held_out.prompts_NL)
+        return prompts_NL[torch.linspace(0, len(prompts_NL) - 1, min(REPORTED, len(prompts_NL))).long()]
 
     def _measure(self, model: Model, prompts_NL: Tensor, per_prompt: int = 1) -> LineMeasures:
         device = next(model.parameters()).device
