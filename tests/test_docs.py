@@ -229,6 +229,7 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         ),
         "sample": output_of(["sample", str(run), "--json"], monkeypatch),
         "sample-beams": output_of(["sample", str(run), "--beams", "2", "--json"], monkeypatch),
+        "sample-form": output_of(["sample", str(run), "--form", "AA 4", "--language", "en", "--json"], monkeypatch),
         "recipes": output_of(["recipes", "--json"], monkeypatch).splitlines()[0],
         "corpora": output_of(["corpora", "--json"], monkeypatch).splitlines()[0],
         "step": metrics[0],

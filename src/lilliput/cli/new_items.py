@@ -21,6 +21,7 @@ _REFUSED = {
     "suffix": "items are drawn",
     "novelty": "no item is in the training text",
     "interactive": "it writes one text",
+    "form": "an item is one text",
 }
 
 

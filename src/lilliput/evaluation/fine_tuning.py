@@ -15,7 +15,8 @@ from lilliput.evaluation.writing import distinct_pairs
 from lilliput.models import Model
 from lilliput.models.protocol import evaluating
 from lilliput.objectives.continuations import draw, log_probabilities
-from lilliput.objectives.rewards import VerseReward, split_words
+from lilliput.objectives.rewards import VerseReward
+from lilliput.verse.lexicon import split_words
 
 _AT_ONCE = 64
 """Prompts in a pass."""
@@ -63,31 +64,41 @@ def measure_lines(
 ) -> LineMeasures:
     """Draw lines after each prompt at temperature 1, and measure them; the same `seed` draws the same lines."""
     generator = torch.Generator(prompts_PL.device).manual_seed(seed)
-    lines: list[str] = []
-    levels: list[int] = []
-    rewards: list[float] = []
-    before: list[float] = []
+    lines: list[list[list[int]]] = []
     after: list[float] = []
+    before: list[float] = []
     with evaluating(model), evaluating(prior):
         for part_PL in torch.split(prompts_PL, _AT_ONCE):
             ones = torch.ones(len(part_PL), per_prompt)
             drawn = draw(model, part_PL, ones, most_tokens, ends, generator)
             after += log_probabilities(model, part_PL, drawn).flatten().tolist()
             before += log_probabilities(prior, part_PL, drawn).flatten().tolist()
-            for prompt, rows in zip(part_PL.tolist(), drawn.lists(), strict=True):
-                lines += [reward.line(row) for row in rows]
-                levels += [reward.level(prompt, row) for row in rows]
-                rewards += [reward(prompt, row) for row in rows]
-    count = len(lines)
-    endings = Counter(ending.word if ending else "" for ending in map(reward.language.ending, lines))
-    real = [word in reward.words for line in lines for word in split_words(line)]
+            lines += drawn.lists()
+    return measures_of(prompts_PL.tolist(), lines, before, after, reward)
+
+
+def measures_of(
+    prompts: Sequence[Sequence[int]],
+    lines: Sequence[Sequence[Sequence[int]]],
+    before: Sequence[float],
+    after: Sequence[float],
+    reward: VerseReward,
+) -> LineMeasures:
+    """Measure the lines after each prompt, given as tokens, with their log-probabilities before and after tuning."""
+    rows = [(prompt, row) for prompt, of_prompt in zip(prompts, lines, strict=True) for row in of_prompt]
+    texts = [reward.line(row) for _, row in rows]
+    levels = [reward.level(prompt, row) for prompt, row in rows]
+    rewards = [reward(prompt, row) for prompt, row in rows]
+    count = len(rows)
+    endings = Counter(ending.word if ending else "" for ending in map(reward.language.ending, texts))
+    real = [word in reward.lexicon.counts for text in texts for word in split_words(text)]
     return LineMeasures(
         lines=count,
         rhyme=sum(level > 0 for level in levels) / count,
         sufficient=sum(level > 1 for level in levels) / count,
         reward=sum(rewards) / count,
         real_words=sum(real) / max(1, len(real)),
-        distinct_pairs=distinct_pairs(words_of("\n\n".join(lines), reward.language.code)) or 0.0,
+        distinct_pairs=distinct_pairs(words_of("\n\n".join(texts), reward.language.code)) or 0.0,
         unique_endings=len(endings) / count,
         top_ending=max(endings.values()) / count,
         log_prior=sum(before) / count,

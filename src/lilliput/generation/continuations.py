@@ -5,7 +5,7 @@ change its logits only by the rounding of matrix products. Not implemented: spec
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def generate(
     settings: SamplingSettings,
     seeds: Sequence[int],
     filters: Sequence[Sequence[Filter]] | None = None,
-) -> list[Iterator[Token]]:
+) -> list[Generator[Token, None, None]]:
     """Return for each prompt, which has a row of `backend` and a seed, the tokens that continue it.
 
     Each text has at most `settings.max_tokens`; `filters` are the caller's for each (`Sampler`). If one text needs a
@@ -77,7 +77,7 @@ class _Batch:
         """By slot, the index of its text."""
         self._failed: dict[int, GenerationError] = {}
 
-    def tokens(self, text: int, length: int) -> Iterator[Token]:
+    def tokens(self, text: int, length: int) -> Generator[Token, None, None]:
         try:
             for _ in range(length):
                 if not self._unread[text] and text not in self._failed:

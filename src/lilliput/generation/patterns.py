@@ -35,9 +35,13 @@ def patterns(settings: SamplingSettings) -> list[str]:
         line = f"[^\\n]{{0,{settings.line_length}}}"
         expressions.append(f"(?:{line}\\n)*+{line}")
     if settings.acrostic is not None:
-        lines = (f"{_BEFORE_A_LETTER}(?i:{regex.escape(letter)})[^\\n]*\\n" for letter in settings.acrostic)
-        expressions.append("".join(lines))
+        expressions.append("".join(f"{line_from(letter)}\\n" for letter in settings.acrostic))
     return expressions
+
+
+def line_from(letter: str) -> str:
+    """Return the regular expression of a line that begins with a letter, perhaps after marks and spaces."""
+    return f"{_BEFORE_A_LETTER}(?i:{regex.escape(letter)})[^\\n]*"
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """Rewards of a line of verse: for a rhyme with an earlier line, and for its metre."""
 
-import re
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
@@ -8,11 +7,10 @@ import torch
 
 from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.tokenizers import Tokenizer
-from lilliput.verse.language import Ending, Language
+from lilliput.verse.lexicon import Lexicon
 
 POOR = 0.7
 """Share of the reward of a rhyme that a poor rhyme gets."""
-_WORD = re.compile(r"[^\W\d_]+")
 
 
 class Reward(Protocol):
@@ -38,22 +36,14 @@ class VerseReward:
         self,
         settings: ObjectiveSettings,
         tokenizer: Tokenizer,
-        language: Language,
-        words: Collection[str],
+        lexicon: Lexicon,
         ends: Collection[int],
     ) -> None:
         self._settings = settings
         self._tokenizer = tokenizer
-        self.language = language
-        self.words = words
-        """Words of the training text, in lower case."""
+        self.lexicon = lexicon
+        self.language = lexicon.language
         self._ends = ends
-        self._all = sorted(words)
-        self._by_key: dict[str, list[str]] = {}
-        for word in sorted(words):
-            ending = language.ending(word)
-            for key in language.rhyme_keys(ending) if ending else ():
-                self._by_key.setdefault(key, []).append(word)
         self._partners: dict[tuple[int, ...], str | None] = {}
 
     def __call__(self, prompt: Sequence[int], continuation: Sequence[int]) -> float:
@@ -71,7 +61,7 @@ class VerseReward:
         partner = self.partner(prompt)
         before = self.language.ending(partner) if partner else None
         ending = self.language.ending(self.line(continuation))
-        if before is None or ending is None or continuation[-1] not in self._ends or not self._is_real(ending):
+        if before is None or ending is None or continuation[-1] not in self._ends or not self.lexicon.has(ending):
             return 0
         return self.language.rhyme(before, ending)
 
@@ -101,9 +91,7 @@ class VerseReward:
         ending = self.language.ending(text)
         if before is None or ending is None or continuation[-1] not in self._ends:
             return None
-        words = self._all
-        if rewarded:
-            words = sorted({word for key in self.language.rhyme_keys(before) for word in self._by_key.get(key, ())})
+        words = self.lexicon.rhymes([before] if rewarded else [])
         start = text.lower().rfind(ending.word)
         if not words or start < 0:
             return None
@@ -113,15 +101,6 @@ class VerseReward:
         line = text[:start] + word + text[start + len(ending.word) :]
         return [int(id_) for id_ in self._tokenizer.encode(line)]
 
-    def _is_real(self, ending: Ending) -> bool:
-        """Return whether the training text has the last word of a line."""
-        return all(part in self.words for part in split_words(ending.word))
-
     def _same_metre(self, partner: str, line: str) -> bool:
         one, other = self.language.syllables(partner), self.language.syllables(line)
         return one.fewest <= other.most and other.fewest <= one.most
-
-
-def split_words(text: str) -> list[str]:
-    """Return the words of a text in lower case; apostrophes and hyphens separate words."""
-    return _WORD.findall(text.lower())

@@ -6,10 +6,21 @@ Each kind is imported on first use, so that settings and `--help` stay fast.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lilliput.errors import TokenizerError
-from lilliput.tokenizers.settings import KINDS, NORMALIZATIONS, Kind, Normalization, apply_normalization
+from lilliput.tokenizers.settings import (
+    KINDS,
+    NORMALIZATIONS,
+    Kind,
+    Normalization,
+    apply_normalization,
+)
+from lilliput.tokenizers.settings import reverse_lines as reversed_lines
 from lilliput.tokenizers.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from lilliput.tokenizers.base import PieceTokenizer
 
 
 def train(
@@ -18,12 +29,13 @@ def train(
     vocabulary: int | None = None,
     normalize: Sequence[Normalization] = (),
     ranks: Path | None = None,
+    reverse_lines: bool = False,
 ) -> Tokenizer:
     """Train a tokenizer on one text or several separate ones; char and byte keep one of them in memory at a time.
 
     The default vocabulary: char keeps the most frequent characters, up to 4,000 tokens; byte has 256 tokens; gpt2 those
     of its file; the other kinds about one per thousand characters. `ranks` is the vocabulary file of gpt2, and only for
-    it.
+    it. With `reverse_lines`, `encode` reverses each line.
 
     TokenizerError: the kind or a normalisation is unknown, the text is empty, or the vocabulary size is impossible; the
     message gives the smallest or largest possible size. DependencyError: gpt2 without tiktoken.
@@ -34,7 +46,9 @@ def train(
         if step not in NORMALIZATIONS:
             raise TokenizerError(f"unknown normalisation {step!r}: choose from {', '.join(NORMALIZATIONS)}")
     if kind == "gpt2":
-        return _open_gpt2(vocabulary, normalize, ranks)
+        gpt2 = _open_gpt2(vocabulary, normalize, ranks)
+        gpt2.reverse_lines = reverse_lines
+        return gpt2
     if ranks is not None:
         raise TokenizerError(f"a ranks file is for gpt2 only: leave it out for {kind}")
     given = [text] if isinstance(text, str) else text
@@ -42,10 +56,16 @@ def train(
     first = next(texts, None)
     if first is None:
         raise TokenizerError(f"the text is empty: {kind} needs at least one character to train on")
-    return _train(kind, chain([first], texts), vocabulary, normalize)
+    all_texts = chain([first], texts)
+    ordered = (reversed_lines(part) if reverse_lines else part for part in all_texts)
+    trained = _train(kind, ordered, vocabulary, normalize)
+    trained.reverse_lines = reverse_lines
+    return trained
 
 
-def _train(kind: Kind, texts: Iterator[str], vocabulary: int | None, normalize: Sequence[Normalization]) -> Tokenizer:
+def _train(
+    kind: Kind, texts: Iterator[str], vocabulary: int | None, normalize: Sequence[Normalization]
+) -> "PieceTokenizer":
     from lilliput.tokenizers.character import ByteTokenizer, CharTokenizer
     from lilliput.tokenizers.escape import LEAST_VOCABULARY
     from lilliput.tokenizers.subword import SubwordTokenizer
@@ -60,7 +80,7 @@ def _train(kind: Kind, texts: Iterator[str], vocabulary: int | None, normalize: 
     return SubwordTokenizer.train(kind, list(texts), vocabulary, normalize)
 
 
-def _open_gpt2(vocabulary: int | None, normalize: Sequence[Normalization], ranks: Path | None) -> Tokenizer:
+def _open_gpt2(vocabulary: int | None, normalize: Sequence[Normalization], ranks: Path | None) -> "PieceTokenizer":
     from lilliput.tokenizers.gpt2 import GPT2Tokenizer
 
     if ranks is None:
@@ -100,4 +120,5 @@ def load(folder: Path) -> Tokenizer:
     if stored.counts is not None and len(stored.counts) != tokenizer.vocab_size:
         raise storage.broken(folder / storage.FILE, "the number of counts is not that of the pieces")
     tokenizer.counts = stored.counts
+    tokenizer.reverse_lines = stored.reverse_lines
     return tokenizer

@@ -15,11 +15,15 @@ NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
 
 
 class TokenizerSettings(Settings):
-    """The kind of the tokenizer, its vocabulary size, and the normalisation of texts before encoding."""
+    """The kind of the tokenizer, its vocabulary size, and the normalisation of texts before encoding.
+
+    With `reverse_lines`, a model reads and writes each line from its end, so that it begins with the rhyme.
+    """
 
     kind: Kind = "char"
     vocabulary: int | None = Field(default=None, ge=1)
     normalize: tuple[Normalization, ...] = ("nfc",)
+    reverse_lines: bool = False
 
 
 def apply_normalization(text: str, normalize: Sequence[Normalization]) -> str:
@@ -32,3 +36,8 @@ def apply_normalization(text: str, normalize: Sequence[Normalization]) -> str:
         else:
             text = text.lower()
     return text
+
+
+def reverse_lines(text: str) -> str:
+    """Return a text with the characters of each line in reverse order; twice gives the same text."""
+    return "\n".join([line[::-1] for line in text.split("\n")])

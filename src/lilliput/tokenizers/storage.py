@@ -35,6 +35,7 @@ class Stored(Settings):
     scores: tuple[float, ...] = ()  # unigram: log probability of each piece
     ranks_sha256: str | None = None  # gpt2: checksum of the ranks file in the same folder
     counts: tuple[int, ...] | None = None
+    reverse_lines: bool = False
 
 
 def write(folder: Path, stored: Stored, pieces: Sequence[str]) -> None:

@@ -173,7 +173,7 @@ class SubwordTokenizer(PieceTokenizer):
         self._alphabet = kept_alphabet(vocabulary.pieces)
         self._library = _library(_model(kind, vocabulary))
         # The library treats escaped white space as a letter, part of the word beside it.
-        self.cuts_before = "".join(character for character in " \n" if character in self._alphabet.characters)
+        self._cuts = "".join(character for character in " \n" if character in self._alphabet.characters)
 
     @classmethod
     def train(

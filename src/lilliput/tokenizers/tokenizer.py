@@ -35,8 +35,15 @@ class Tokenizer(Protocol):
         """Return the normalisations that `encode` applies first, in order."""
 
     @property
+    def reverse_lines(self) -> bool:
+        """Return whether `encode` reverses each line, and `decode` reverses it back."""
+
+    @property
     def pieces(self) -> Sequence[str]:
-        """Return the text of each token in escaped form (see `escape`): part of a character is a run of nibbles."""
+        """Return the text of each token in escaped form (see `escape`): part of a character is a run of nibbles.
+
+        With `reverse_lines`, these are parts of the reversed lines.
+        """
 
     @property
     def dtype(self) -> "np.dtype[np.unsignedinteger]":

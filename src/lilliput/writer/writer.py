@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from lilliput.generation import (
 )
 from lilliput.generation.beam import BeamPrompt, search
 from lilliput.generation.healing import draw_start
+from lilliput.generation.sampling import Token
 from lilliput.generation.settings import SampleSettings
 from lilliput.generation.text import Piece, cut, ended, pieces
 from lilliput.models import Model
@@ -143,6 +144,7 @@ class Writer:
         Beam search draws nothing. It follows the options that forbid or favour tokens or end the text, and
         `length_penalty`, `beam_groups` and `diversity`.
         """
+        self._require_forward("beam search")
         settings, start = self.sampling(sampling), self.start(prompt)
         pattern, backend = self._prompts.pattern(settings), self.backend(1)
         prepared = self._prompts.starts(backend, start, settings, pattern, filters, 1.0)
@@ -193,6 +195,7 @@ class Writer:
         """
         if not checked_text("suffix", suffix):
             raise GenerationError("sampling: suffix: should have at least one character")
+        self._require_forward("a suffix")
         settings, start = self.sampling(sampling), self.start(prompt)
         written = self.write_many([start] * FILLINGS, seed=seed, filters=filters, **sampling)
         ends = {text[:end] for text in written for end in _ends_of_words(text, len(start))}
@@ -232,6 +235,7 @@ class Writer:
 
         Raises GenerationError for an empty text, an unknown label or a negative `top`.
         """
+        self._require_forward("a score by tokens")
         settings, top = self.sampling({} if label is None else {"label": label}), checked_number("top", top)
         ids = self._prompts.encode(checked_text("text", text), settings)
         if not ids:
@@ -248,6 +252,8 @@ class Writer:
         if settings.beams > 1:
             return [self._best(text, filters, sampling) for text in texts]
         pattern, backend = self._prompts.pattern(settings), self.backend(len(prompts))
+        if pattern is not None:
+            self._require_forward("match, allow, forbid, line_length or acrostic")
         temperature = (settings.temperatures or (settings.temperature,))[0]
         prepared = {
             text: self._prompts.starts(backend, text, settings, pattern, filters, temperature) for text in set(texts)
@@ -263,6 +269,20 @@ class Writer:
             for tokens, start in zip(streams, drawn_starts, strict=True)
         ]
         return [ended(stream, settings, text, pattern) for stream, text in zip(written, texts, strict=True)]
+
+    def encode(self, text: str, settings: SampleSettings) -> list[int]:
+        """Return the ids of a text, cleaned as training texts are, with the label of the settings before it."""
+        return self._prompts.encode(text, settings)
+
+    def tokens(
+        self,
+        prompts: Sequence[Sequence[int]],
+        settings: SampleSettings,
+        seeds: Sequence[int],
+        filters: Sequence[Sequence[Filter]],
+    ) -> list[Generator[Token, None, None]]:
+        """Return the tokens after each prompt of ids, with filters for each (`generation.generate`)."""
+        return generate(self.backend(len(prompts)), prompts, settings, seeds, filters)
 
     def _best(self, start: str, filters: Sequence[Filter], sampling: Mapping[str, Any]) -> Iterator[Piece]:
         began = time.perf_counter()
@@ -285,8 +305,18 @@ class Writer:
         return partial(TorchBackend, self.model)
 
     def start(self, prompt: str | None) -> str:
-        """Return the text to continue: `prompt`, or the first prompt of the settings if `prompt` is empty."""
-        return checked_text("prompt", prompt or self.settings.prompts[0])
+        """Return the text to continue: `prompt`, or the first prompt of the settings if `prompt` is empty.
+
+        A model of reversed lines continues whole lines: the last one gets an end if it has none.
+        """
+        text = checked_text("prompt", prompt or self.settings.prompts[0])
+        return text + "\n" if self.tokenizer.reverse_lines and not text.endswith("\n") else text
+
+    def _require_forward(self, what: str) -> None:
+        if self.tokenizer.reverse_lines:
+            raise GenerationError(
+                f"{what}: impossible with this model, which writes each line from its end (tokenizer.reverse_lines)"
+            )
 
     def sampling(self, options: Mapping[str, Any]) -> SampleSettings:
         """Return the writer's settings, overridden by these. Raises GenerationError for impossible options."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lilliput.cli import new_items, poems
 from lilliput.cli.escapes import unescaped
-from lilliput.cli.new_items import refuse, write_items
+from lilliput.cli.interactive import write_together
 from lilliput.cli.novelty import copy_figures, learnt_by, show_marked
 from lilliput.errors import GenerationError
 
@@ -48,6 +49,11 @@ Items = Annotated[
     int | None,
     typer.Option(min=1, help="Write this many new items (names, lines, blocks): no copies, no repetitions."),
 ]
+Form = Annotated[
+    str | None,
+    typer.Option(metavar="FORM", help="Write poems: couplets, quatrain, sonnet, haiku, or a scheme: 'ABAB 12'."),
+]
+Language = Annotated[str | None, typer.Option(help="Language of the poems: en or fr. By default guessed.")]
 Interactive = Annotated[bool, typer.Option("--interactive", help="Write together: pick each next word from a list.")]
 
 
@@ -76,6 +82,8 @@ def run(
     set_: Set = None,
     novelty: Novelty = False,
     items: Items = None,
+    form: Form = None,
+    language: Language = None,
     interactive: Interactive = False,
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object per text, for programs.")] = False,
@@ -87,18 +95,21 @@ def run(
     given |= {"repetition_penalty": repetition_penalty, "match": match, "acrostic": acrostic, "label": label}
     given |= {"stop": stop or None, "ban": ban or None}
     options = _options(set_ or [], given)
+    others = options | {"suffix": suffix, "novelty": novelty, "interactive": interactive}
     if items is not None:
-        refuse(options | {"suffix": suffix, "count": count, "novelty": novelty, "interactive": interactive})
-    writer = _open(run, quant, suffix is not None, items or beams or count)
+        new_items.refuse(others | {"count": count, "form": form})
+    poems.refuse(form, others | {"language": language})
+    writer = _open(run, quant, suffix is not None or form is not None, items or beams or count)
     suffix = None if suffix is None else unescaped(suffix)
     prompt = _read_prompt(prompt)
     if items is not None:
-        write_items(writer, items, (prompt or "").rstrip("\n"), seed, options, json_)
+        new_items.write_items(writer, items, (prompt or "").rstrip("\n"), seed, options, json_)
+        return
+    if form is not None:
+        poems.write_poems(writer, form, language, prompt, range(seed, seed + count), options, json_)
         return
     start = writer.start(prompt)
     if interactive:
-        from lilliput.cli.interactive import write_together
-
         write_together(writer, start, seed, options)
         return
     show = _Show(writer, start, options, json_, learnt_by(run) if novelty else None)

@@ -219,7 +219,14 @@ def _tokenizer_of(base: RunFolder, texts: Iterable[str]) -> Tokenizer:
 def _train_tokenizer(recipe: Recipe, texts: Iterable[str]) -> Tokenizer:
     settings = recipe.tokenizer
     ranks = find_file("gpt2.tiktoken") if settings.kind == "gpt2" else None
-    return train_tokenizer(settings.kind, texts, settings.vocabulary, settings.normalize, ranks=ranks)
+    return train_tokenizer(
+        settings.kind,
+        texts,
+        settings.vocabulary,
+        settings.normalize,
+        ranks=ranks,
+        reverse_lines=settings.reverse_lines,
+    )
 
 
 def _tokenizer_texts(examples: Examples, kind: str) -> Iterator[str]:

@@ -24,13 +24,14 @@ from lilliput.errors import VerseError
 from lilliput.evaluation.fine_tuning import LineMeasures, measure_lines
 from lilliput.models import Model
 from lilliput.models.protocol import CalibrationBatch
-from lilliput.objectives.rewards import VerseReward, split_words
+from lilliput.objectives.rewards import VerseReward
 from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.tokenizers import Tokenizer
 from lilliput.training.data.text_data import TextData
 from lilliput.training.data.training_data import Sample, ValidationResult
 from lilliput.verse.language import Ending, Language
 from lilliput.verse.languages import open_language
+from lilliput.verse.lexicon import Lexicon
 from lilliput.writer import Writer
 
 PROMPT_TOKENS = 160
@@ -46,7 +47,7 @@ FEWEST = 16
 
 
 @dataclass(frozen=True)
-class _Prompts:
+class Prompts:
     """Prompts and the true lines after them, ended and padded by the end of a line."""
 
     prompts_NL: NDArray[np.int64]
@@ -67,10 +68,12 @@ class VerseData:
         self._settings = settings
         language = open_language(settings.language or "")
         self.ends = line_ends(self.tokenizer)
-        learnt, held_out = (self.tokenizer.decode(tokens.tolist()) for tokens in (training, validation))
-        self.reward = VerseReward(settings, self.tokenizer, language, set(split_words(learnt)), self.ends)
-        self._training = self._find(training, learnt, "training")
-        self._held_out = self._find(validation, held_out, "held-out")
+        learnt = self.tokenizer.decode(training.tolist())
+        self.reward = VerseReward(settings, self.tokenizer, Lexicon.of(learnt, language), self.ends)
+        self._training, self._held_out = (
+            find_prompts(tokens, self.tokenizer, language, settings, self.window, part)
+            for tokens, part in ((training, "training"), (validation, "held-out"))
+        )
 
     def notes(self) -> list[str]:
         """Return the notes of the text, and the numbers of prompts."""
@@ -158,38 +161,42 @@ class VerseData:
             per_prompt=per_prompt,
         )
 
-    def _find(self, tokens: Tokens, text: str, part: str) -> _Prompts:
-        """Return the prompts of a text, given as tokens too. Raises VerseError if there are too few."""
-        most, distance = self._settings.most_tokens, self._settings.rhyme_distance
-        length = min(PROMPT_TOKENS, self.window - most)
-        spans = self._lines(tokens)
-        language = self.reward.language
-        endings = [language.ending(line) for line in text.split("\n")[: len(spans)]]
-        prompts, lines = [], []
-        for index in range(distance + 1, len(spans)):
-            span = spans[index]
-            if span.start >= length and len(span) <= most and is_rhymed(endings, index, distance, language):
-                prompts.append(np.asarray(tokens[span.start - length : span.start], dtype=np.int64))
-                line = np.full(most, self.ends[0], np.int64)
-                line[: len(span)] = tokens[span.start : span.stop]
-                lines.append(line)
-        if len(prompts) < FEWEST:
-            raise VerseError(
-                f"the {part} text has {len(prompts)} lines that rhyme with one {distance} before, after at least "
-                f"{length} tokens, and {FEWEST} are needed: give more verse, or another objective.rhyme_distance"
-            )
-        return _Prompts(np.stack(prompts), np.stack(lines))
 
-    def _lines(self, tokens: Tokens) -> list[range]:
-        """Return the tokens of each line with its end; an empty range stands for an empty line."""
-        breaks = {id_: self.tokenizer.decode([id_]).count("\n") for id_ in self.ends}
-        spans: list[range] = []
-        start = 0
-        for position in np.flatnonzero(np.isin(np.asarray(tokens), self.ends)).tolist():
-            spans.append(range(start, position + 1))
-            start = position + 1
-            spans += [range(start, start)] * (breaks[int(tokens[position])] - 1)
-        return spans
+def find_prompts(
+    tokens: Tokens, tokenizer: Tokenizer, language: Language, settings: ObjectiveSettings, window: int, part: str
+) -> Prompts:
+    """Return the prompts of a text, which is called `part`. Raises VerseError if there are too few."""
+    most, distance = settings.most_tokens, settings.rhyme_distance
+    length = min(PROMPT_TOKENS, window - most)
+    ends = line_ends(tokenizer)
+    spans = _line_spans(tokens, tokenizer, ends)
+    endings = [language.ending(line) for line in tokenizer.decode(tokens.tolist()).split("\n")[: len(spans)]]
+    prompts, lines = [], []
+    for index in range(distance + 1, len(spans)):
+        span = spans[index]
+        if span.start >= length and len(span) <= most and is_rhymed(endings, index, distance, language):
+            prompts.append(np.asarray(tokens[span.start - length : span.start], dtype=np.int64))
+            line = np.full(most, ends[0], np.int64)
+            line[: len(span)] = tokens[span.start : span.stop]
+            lines.append(line)
+    if len(prompts) < FEWEST:
+        raise VerseError(
+            f"the {part} text has {len(prompts)} lines that rhyme with one {distance} before, after at least "
+            f"{length} tokens, and {FEWEST} are needed: give more verse, or another objective.rhyme_distance"
+        )
+    return Prompts(np.stack(prompts), np.stack(lines))
+
+
+def _line_spans(tokens: Tokens, tokenizer: Tokenizer, ends: Sequence[int]) -> list[range]:
+    """Return the tokens of each line with its end; an empty range stands for an empty line."""
+    breaks = {id_: tokenizer.decode([id_]).count("\n") for id_ in ends}
+    spans: list[range] = []
+    start = 0
+    for position in np.flatnonzero(np.isin(np.asarray(tokens), ends)).tolist():
+        spans.append(range(start, position + 1))
+        start = position + 1
+        spans += [range(start, start)] * (breaks[int(tokens[position])] - 1)
+    return spans
 
 
 def is_rhymed(endings: Sequence[Ending | None], index: int, distance: int, language: Language) -> bool:
