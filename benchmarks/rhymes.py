@@ -1,4 +1,4 @@
-"""Lines that rhyme with the line before: what tuning, choosing and closing each reach, and what they cost.
+"""Lines that rhyme with the line before: what tuning, choosing and closing each reach.
 
     python benchmarks/rhymes.py BASE [TUNED ...] [--prompts 512] [--seeds 3] [--save]
 
@@ -14,7 +14,6 @@ held-out verse, each method writes one line; the line must rhyme with the last o
 """
 
 import argparse
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,15 +181,13 @@ def main() -> None:
     verse = open_verse(options.base, options.prompts)
     record: dict[str, dict[str, Any]] = {}
     for name, method in methods_of(verse, options.tuned).items():
-        rows, seconds = [], 0.0
+        rows = []
         for seed in range(1, 1 + (1 if name == "real verse" else options.seeds)):
-            began = time.monotonic()
             lines = method(seed)
-            seconds += time.monotonic() - began
             rows.append(verse.figures(lines))
         record[name] = {key: round(mean(row[key] for row in rows), 4) for key in rows[0] if key != "divergence"}
         record[name] |= {"seeds": len(rows), "rhyme_by_seed": [row["rhyme"] for row in rows]}
-        record[name] |= {"seconds_per_line": round(seconds / len(rows) / len(lines), 4)}
+
         print(name, record[name], flush=True)
         for prompt, row in list(zip(verse.prompts_PL.tolist(), lines, strict=True))[:SHOWN]:
             print(f"    {verse.reward.partner(prompt)}\n    {verse.reward.line(row)}\n", flush=True)

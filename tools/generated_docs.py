@@ -17,11 +17,11 @@ from lilliput.cli import main as run_lilliput
 from lilliput.cli.application import VERBS
 from lilliput.models.settings import GPTSettings, RecurrentSettings
 from lilliput.recipe import Recipe
-from tools.recorded_results import comparison_table, headline_table, results_table, writing_table
+from tools.recorded_results import comparison_table, headline_table, results_table, rhymes_table, writing_table
 
 DOCS = Path(__file__).parents[1] / "docs"
 README, RECIPES, REFERENCE = DOCS.parent / "README.md", DOCS / "recipes.md", DOCS / "reference.md"
-LOG, RESULTS = DOCS / "log.md", DOCS / "results.md"
+LOG, RESULTS, VERSE = DOCS / "log.md", DOCS / "results.md", DOCS / "verse.md"
 
 
 def help_text() -> str:
@@ -191,6 +191,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     for name, table in tables.items():
         results = between(results, name, table)
     yield RESULTS, results
+    yield VERSE, between(VERSE.read_text(encoding="utf-8"), "rhymes", rhymes_table())
     yield REFERENCE, between(REFERENCE.read_text(encoding="utf-8"), "help", help_text())
     log = LOG.read_text(encoding="utf-8")
     yield LOG, between(log, "index", log_index(log))

@@ -78,6 +78,18 @@ def writing_table() -> str:
     return "\n".join(lines)
 
 
+def rhymes_table() -> str:
+    """The table of `benchmarks/rhymes.py` in docs/verse.md: what each way to a rhyme reaches."""
+    result = json.loads((ROOT / "results" / "rhymes.json").read_text(encoding="utf-8"))
+    shares = ("rhyme", "sufficient", "real_words", "distinct_pairs", "unique_endings", "top_ending")
+    heads = ["rhymed", "well rhymed", "real words", "distinct pairs", "unique endings", "top ending"]
+    lines = [f"| | {' | '.join(heads)} | nats by the base |", "| --- |" + " --- |" * (len(heads) + 1)]
+    for name, row in result["methods"].items():
+        cells = [name, *(f"{100 * row[key]:.1f} %" for key in shares), f"{row['log_prior']:.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def wrong_figures() -> list[str]:
     """What a recipe's `[expected]` says that its recorded result does not."""
     wrong = []

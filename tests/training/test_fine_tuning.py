@@ -1,6 +1,7 @@
 """Tuning a trained network so that lines rhyme: on verse that is made up here, in rhymed couplets."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 import torch
 
 from lilliput.corpus import Corpus, Document
-from lilliput.errors import LilliputError, RecipeError, RunError
+from lilliput.errors import LilliputError, RecipeError, RunError, VerseError
+from lilliput.evaluation.fine_tuning import estimate_target
 from lilliput.recipe import Recipe
 from lilliput.runs.checkpoint import newest_checkpoint
 from lilliput.runs.folder import RunFolder
@@ -121,6 +123,30 @@ def test_the_first_rhyme_of_a_couplet_is_wanted() -> None:
     endings = [french.ending(word) for word in ("lana", "mira", "tela", "bodi", "tari")]
     assert [is_rhymed(endings, index, 1, french) for index in range(2, 5)] == [False, False, True]
     assert not is_rhymed([french.ending("lana"), french.ending("bodi"), None, french.ending("tari")], 3, 2, french)
+
+
+def test_the_target_is_estimated_before_the_first_step(base: Path, tmp_path: Path) -> None:
+    run(tmp_path / "tuned", tuning_recipe(**{"training.steps": 1}), text=verse(), base=base)
+    data = open_training_data(RunFolder(tmp_path / "tuned"), 48)
+    assert isinstance(data, VerseData)
+    prompts = torch.from_numpy(data._training.prompts_NL[:16])
+    estimate, flat = (
+        estimate_target(data.prior, prompts, data.reward, beta, most_tokens=12, ends=data.ends, per_prompt=16)
+        for beta in (4.0, 1e-9)
+    )
+    assert 0 < flat.base == pytest.approx(flat.target)
+    assert estimate.base == flat.base < estimate.target < 1
+    odds = estimate.target / (1 - estimate.target)
+    most = estimate.base / (1 - estimate.base) * math.exp(4)
+    assert most * math.exp(-0.3 * 4) * 0.999 <= odds <= most * 1.001  # poor rhymes have 0.7 of the reward
+    assert "% have a reward; of the target, about" in data.notes()[-1]
+
+
+@pytest.mark.parametrize("kind", ["reinforce_kl", "grpo"])
+def test_a_base_that_never_rhymes_cannot_be_tuned_by_its_own_lines(kind: str, base: Path, tmp_path: Path) -> None:
+    never = {"objective.kind": kind, "objective.rhyme": 0.0}
+    with pytest.raises(VerseError, match=f"none of 1,024 lines of the base has a reward, and {kind}"):
+        run(tmp_path / "tuned", tuning_recipe(**never), text=verse(), base=base)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from lilliput.verse.french import French
 from lilliput.verse.lexicon import Lexicon, line_marks
 from lilliput.verse.poem_form import Form, FormLine, parse_form
 from lilliput.writer import Writer, load
-from lilliput.writer.closing import Closing, closings, encode
+from lilliput.writer.closing import Closing, closings, encode, line_end
 from lilliput.writer.form_writer import FormedLine, FormWriter
 
 FRENCH = French()
@@ -113,7 +113,7 @@ def test_closings_are_drawn_as_the_model_would_and_weighed_by_what_is_allowed(wr
     """The mean weight is the probability of all closings; the model's share of each is its share of the draws."""
     tokenizer = writer.tokenizer
     end = encode(tokenizer, "\n")[0]
-    trie = closings(tokenizer, ["la", "lana", "de"], " ", [","], [end])
+    trie = closings(tokenizer, ["la", "lana", "de"], " ", line_end(tokenizer, [","], [end]))
     texts = [f" {word}{mark}\n" for word in ("la", "lana", "de") for mark in ("", ",")]
     prompt = encode(tokenizer, "ba")
     settings = writer.sampling({"temperature": 1.0})

@@ -3,6 +3,7 @@
 Axes: P prompts, L tokens of a prompt.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -48,6 +49,39 @@ class LineMeasures:
     def as_dict(self) -> dict[str, float]:
         """Return the measures for JSON, rounded."""
         return {name: round(value, 5) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TargetEstimate:
+    """How many lines have a reward: of the base, and of the target (base x exp(beta x reward))."""
+
+    lines: int
+    base: float
+    target: float
+    """Estimated from the lines of the base with self-normalised weights, over all prompts together."""
+
+
+@torch.no_grad()
+def estimate_target(
+    prior: Model,
+    prompts_PL: Tensor,
+    reward: VerseReward,
+    beta: float,
+    *,
+    most_tokens: int,
+    ends: Sequence[int],
+    per_prompt: int,
+    seed: int = 1,
+) -> TargetEstimate:
+    """Draw lines of the base after each prompt, and estimate how many of the target's have a reward."""
+    generator = torch.Generator(prompts_PL.device).manual_seed(seed)
+    with evaluating(prior):
+        ones = torch.ones(len(prompts_PL), per_prompt)
+        drawn = draw(prior, prompts_PL, ones, most_tokens, ends, generator).lists()
+    rewards = [reward(prompt, row) for prompt, rows in zip(prompts_PL.tolist(), drawn, strict=True) for row in rows]
+    weights = [math.exp(beta * (value - max(rewards))) for value in rewards]
+    rewarded = [weight for weight, value in zip(weights, rewards, strict=True) if value > 0]
+    return TargetEstimate(len(rewards), len(rewarded) / len(rewards), sum(rewarded) / sum(weights))
 
 
 @torch.no_grad()

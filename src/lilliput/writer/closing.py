@@ -68,14 +68,17 @@ class Closing:
         return only(logits_V, allowed)
 
 
-def closings(
-    tokenizer: Tokenizer, words: Iterable[str], lead: str, marks: Iterable[str], ends: Iterable[int]
-) -> TokenTrie:
-    """Return the closings: `lead` and one of the words, then nothing or one of the marks, then one of the ends."""
+def line_end(tokenizer: Tokenizer, marks: Iterable[str], ends: Iterable[int]) -> TokenTrie:
+    """Return what may follow a last word: nothing or one of the marks, then one of the ends."""
     end = TokenTrie([token] for token in ends)
     marked = TokenTrie((encode(tokenizer, mark) for mark in marks), end)
     marked.complete = True
-    return TokenTrie((encode(tokenizer, lead + word) for word in words), marked)
+    return marked
+
+
+def closings(tokenizer: Tokenizer, words: Iterable[str], lead: str, end: TokenTrie) -> TokenTrie:
+    """Return the closings: `lead` and one of the words, then a `line_end`."""
+    return TokenTrie((encode(tokenizer, lead + word) for word in words), end)
 
 
 def encode(tokenizer: Tokenizer, text: str) -> list[int]:

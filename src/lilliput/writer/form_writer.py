@@ -20,7 +20,7 @@ from lilliput.tokenizers import Tokenizer
 from lilliput.verse.language import Ending, Language, Syllables
 from lilliput.verse.lexicon import Lexicon
 from lilliput.verse.poem_form import Form
-from lilliput.writer.closing import Closing, TokenTrie, closings
+from lilliput.writer.closing import Closing, TokenTrie, closings, line_end
 from lilliput.writer.writer import AT_ONCE, Writer
 
 POOR = -1.8
@@ -55,11 +55,11 @@ class FormWriter:
     def __init__(self, writer: Writer, lexicon: Lexicon, marks: Sequence[str]) -> None:
         self._writer = writer
         self._lexicon = lexicon
-        self._marks = marks
         pieces = ((id_, writer.tokenizer.decode([id_])) for id_ in range(writer.tokenizer.vocab_size))
         self._ends = {id_ for id_, text in pieces if text and not text.strip("\n")}
         if not self._ends:
             raise VerseError("the tokenizer has no token for the end of a line: train the run on lines of verse")
+        self._end = line_end(writer.tokenizer, marks, self._ends)
         if writer.tokenizer.reverse_lines:
             raise VerseError("a model that writes each line from its end (tokenizer.reverse_lines) keeps to no form")
         if not lexicon.endings:
@@ -102,7 +102,7 @@ class FormWriter:
             options = {**sampling, **_ENDS}
             if number < len(acrostic):
                 options["match"] = line_from(acrostic[number]) + "\\n?"
-            used = {ending.word for ending in endings if ending}
+            used = {_singular(ending.word) for ending in [*endings, *partners] if ending}
             attempt = _Attempt(self._writer, context, start, options, generator, self._ends, used)
             words = self._last_words(lexicon, partners, form.rhymes_later(number), settings)
             text = attempt.line(words, line.metre, partners)
@@ -124,13 +124,18 @@ class FormWriter:
         return self._open[key]
 
     def _prepared(self, words: Sequence[str]) -> "_LastWords":
-        return _LastWords(self._lexicon.language, words, self._writer.tokenizer, self._marks, self._ends)
+        return _LastWords(self._lexicon.language, words, self._writer.tokenizer, self._end)
 
     def _kept(self, text: str, partners: Sequence[Ending], metre: int | None) -> tuple[bool | None, bool | None]:
         """Return whether a line rhymes and whether it is in metre."""
         language = self._lexicon.language
         rhymes = rhyme_level(language, text, partners) > 0 if partners else None
         return rhymes, language.syllables(text).fits(metre) if metre is not None else None
+
+
+def _singular(word: str) -> str:
+    """Return a word without the s or x of a plural: "âme" and "âmes" are no rhyme worth writing."""
+    return word.rstrip("sx")
 
 
 def _permits(settings: SampleSettings, text: str) -> bool:
@@ -151,11 +156,9 @@ def rhyme_level(language: Language, text: str, partners: Sequence[Ending]) -> in
 class _LastWords:
     """The words that may end a line. Words that begin alike and have as many syllables form a group."""
 
-    def __init__(
-        self, language: Language, words: Sequence[str], tokenizer: Tokenizer, marks: Sequence[str], ends: set[int]
-    ) -> None:
+    def __init__(self, language: Language, words: Sequence[str], tokenizer: Tokenizer, end: TokenTrie) -> None:
         self.language = language
-        self._tokenizer, self._marks, self._ends = tokenizer, marks, ends
+        self._tokenizer, self._end = tokenizer, end
         self._groups: dict[tuple[str, Syllables], list[str]] = {}
         for word in words:
             self._groups.setdefault((_beginning(word), language.syllables(word)), []).append(word)
@@ -173,7 +176,7 @@ class _LastWords:
     def _trie(self, lead: str, group: tuple[str, Syllables]) -> TokenTrie:
         key = (lead, *group)
         if key not in self._tries:
-            self._tries[key] = closings(self._tokenizer, self._groups[group], lead, self._marks, self._ends)
+            self._tries[key] = closings(self._tokenizer, self._groups[group], lead, self._end)
         return self._tries[key]
 
 
@@ -194,7 +197,7 @@ class _Attempt:
     generator: np.random.Generator
     ends: set[int]
     used: set[str]
-    """The last words of the lines before."""
+    """The last words of the lines before, as `_singular` gives them."""
 
     def line(self, words: _LastWords, metre: int | None, partners: Sequence[Ending]) -> str:
         """Return a line. It has another metre if no line with this one is found, and is a free one if none rhymes."""
@@ -215,7 +218,7 @@ class _Attempt:
 
     def _accepts(self, language: Language, text: str) -> bool:
         ending = language.ending(text)
-        new = ending is not None and ending.word not in self.used
+        new = ending is not None and _singular(ending.word) not in self.used
         return new and _permits(self.writer.sampling(self.options), text)
 
     def _free(self) -> list[str]:

@@ -112,14 +112,7 @@ def run(
     if interactive:
         write_together(writer, start, seed, options)
         return
-    show = _Show(writer, start, options, json_, learnt_by(run) if novelty else None)
-    if suffix is not None or writer.sampling(options).beams > 1:
-        show.best(suffix, count, seed)
-    else:
-        show.samples(range(seed, seed + count))
-        # For readers who wonder why the text is the same again; programs do not need it.
-        if sys.stderr.isatty() and not json_ and writer.sampling(options).temperature > 0:
-            typer.echo(f"(the same every time; --seed {seed + count} writes another text)", err=True)
+    _Show(writer, start, options, json_, learnt_by(run) if novelty else None).texts(suffix, count, seed)
 
 
 def _read_prompt(prompt: str | None) -> str | None:
@@ -171,6 +164,17 @@ class _Show:
     options: dict[str, Any]
     json: bool
     learnt: "Learnt | None"
+
+    def texts(self, suffix: str | None, count: int, seed: int) -> None:
+        """Print the best texts if the options ask for them, else samples."""
+        sampling = self.writer.sampling(self.options)
+        if suffix is not None or sampling.beams > 1:
+            self.best(suffix, count, seed)
+            return
+        self.samples(range(seed, seed + count))
+        # For readers who wonder why the text is the same again; programs do not need it.
+        if sys.stderr.isatty() and not self.json and sampling.temperature > 0:
+            typer.echo(f"(the same every time; --seed {seed + count} writes another text)", err=True)
 
     def samples(self, seeds: range) -> None:
         """Print a batch of sampled texts: the first while the model writes it, the others after it."""

@@ -21,7 +21,7 @@ from lilliput.corpus.settings import ReadSettings
 from lilliput.data.batch import Batch
 from lilliput.data.tokens import Tokens
 from lilliput.errors import VerseError
-from lilliput.evaluation.fine_tuning import LineMeasures, measure_lines
+from lilliput.evaluation.fine_tuning import LineMeasures, estimate_target, measure_lines
 from lilliput.models import Model
 from lilliput.models.protocol import CalibrationBatch
 from lilliput.objectives.rewards import VerseReward
@@ -42,12 +42,14 @@ REPORTED, LINES_EACH = 512, 4
 """Held-out prompts of the final report, and lines for each of them."""
 TIMED = 8
 """Prompts that are measured to find the time of the report."""
+TRIED, LINES_TRIED = 64, 16
+"""Training prompts, and lines of the base for each, from which the share of rewarded lines is estimated."""
 FEWEST = 16
 """Minimum number of prompts."""
 
 
 @dataclass(frozen=True)
-class Prompts:
+class VersePrompts:
     """Prompts and the true lines after them, ended and padded by the end of a line."""
 
     prompts_NL: NDArray[np.int64]
@@ -76,11 +78,30 @@ class VerseData:
         )
 
     def notes(self) -> list[str]:
-        """Return the notes of the text, and the numbers of prompts."""
+        """Return the notes of the text, the numbers of prompts, and how many lines of base and target have a reward.
+
+        Raises VerseError if the base writes no line with a reward and the objective learns from such lines only.
+        """
+        estimate = estimate_target(
+            self.prior,
+            torch.from_numpy(self._training.prompts_NL[:: max(1, len(self._training.prompts_NL) // TRIED)][:TRIED]),
+            self.reward,
+            self._settings.beta,
+            most_tokens=self._settings.most_tokens,
+            ends=self.ends,
+            per_prompt=LINES_TRIED,
+        )
+        if not estimate.base and self._settings.kind in ("reinforce_kl", "grpo"):
+            raise VerseError(
+                f"none of {estimate.lines:,} lines of the base has a reward, and {self._settings.kind} learns from its "
+                "own lines only: train the base for longer, or tune with objective.kind=vargrad"
+            )
         return [
             *self._text.notes(),
             f"{len(self._training.prompts_NL):,} training prompts and {len(self._held_out.prompts_NL):,} held-out ones "
             "before a line that rhymes",
+            f"of {estimate.lines:,} lines of the base, {estimate.base:.1%} have a reward; of the target, about "
+            f"{estimate.target:.0%}",
         ]
 
     def batches(self, rows: int, seed: int) -> Callable[[int], Batch]:
@@ -164,7 +185,7 @@ class VerseData:
 
 def find_prompts(
     tokens: Tokens, tokenizer: Tokenizer, language: Language, settings: ObjectiveSettings, window: int, part: str
-) -> Prompts:
+) -> VersePrompts:
     """Return the prompts of a text, which is called `part`. Raises VerseError if there are too few."""
     most, distance = settings.most_tokens, settings.rhyme_distance
     length = min(PROMPT_TOKENS, window - most)
@@ -184,7 +205,7 @@ def find_prompts(
             f"the {part} text has {len(prompts)} lines that rhyme with one {distance} before, after at least "
             f"{length} tokens, and {FEWEST} are needed: give more verse, or another objective.rhyme_distance"
         )
-    return Prompts(np.stack(prompts), np.stack(lines))
+    return VersePrompts(np.stack(prompts), np.stack(lines))
 
 
 def _line_spans(tokens: Tokens, tokenizer: Tokenizer, ends: Sequence[int]) -> list[range]:
