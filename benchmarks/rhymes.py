@@ -187,7 +187,6 @@ def main() -> None:
             rows.append(verse.figures(lines))
         record[name] = {key: round(mean(row[key] for row in rows), 4) for key in rows[0] if key != "divergence"}
         record[name] |= {"seeds": len(rows), "rhyme_by_seed": [row["rhyme"] for row in rows]}
-
         print(name, record[name], flush=True)
         for prompt, row in list(zip(verse.prompts_PL.tolist(), lines, strict=True))[:SHOWN]:
             print(f"    {verse.reward.partner(prompt)}\n    {verse.reward.line(row)}\n", flush=True)

@@ -62,6 +62,18 @@ def test_pieces_have_the_ids_of_the_whole(kind, normalize):
     check()
 
 
+@pytest.mark.parametrize("kind", ["char", "bpe", "unigram"])
+def test_pieces_have_the_reversed_lines_of_the_whole(kind):
+    tokenizer = train(kind, TEXT, None, reverse_lines=True)
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.lists(ODD, max_size=40).map("".join))
+    def check(text):
+        assert encoded(cut_everywhere(text), tokenizer).tolist() == tokenizer.encode(text).tolist()
+
+    check()
+
+
 @pytest.mark.parametrize("kind", ["bpe", "wordpiece", "unigram", "word"])
 @pytest.mark.parametrize("kept", ["e", "e ", "e\n", "e \n"])
 def test_an_escaped_space_is_no_place_to_cut(kind, kept):

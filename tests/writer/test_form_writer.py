@@ -113,7 +113,7 @@ def test_closings_are_drawn_as_the_model_would_and_weighed_by_what_is_allowed(wr
     """The mean weight is the probability of all closings; the model's share of each is its share of the draws."""
     tokenizer = writer.tokenizer
     end = encode(tokenizer, "\n")[0]
-    trie = closings(tokenizer, ["la", "lana", "de"], " ", line_end(tokenizer, [","], [end]))
+    trie = closings(tokenizer, ["la", "lana", "de"], " ", line_end(tokenizer, [","], "\n"))
     texts = [f" {word}{mark}\n" for word in ("la", "lana", "de") for mark in ("", ",")]
     prompt = encode(tokenizer, "ba")
     settings = writer.sampling({"temperature": 1.0})

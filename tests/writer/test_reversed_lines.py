@@ -1,13 +1,14 @@
 """A model that writes each line from its end: whole lines, and what it refuses."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.conftest import made_up_verse
-from tests.training.building import finished, recipe, run
+from tests.training.building import finished, recipe, run, sums
 
-from lilliput.corpus import Corpus, Document
-from lilliput.errors import GenerationError, VerseError
+from lilliput.corpus import Corpus, Document, Examples
+from lilliput.errors import GenerationError, RecipeError, VerseError
 from lilliput.verse.french import French
 from lilliput.verse.lexicon import Lexicon
 from lilliput.writer import Writer, load
@@ -59,6 +60,12 @@ def test_the_tokens_of_a_line_are_reversed(writer: Writer) -> None:
 def test_what_needs_a_model_that_writes_forwards(writer: Writer, call: Callable[[Writer], object]) -> None:
     with pytest.raises(GenerationError, match="from its end"):
         call(writer)
+
+
+@pytest.mark.parametrize(("text", "settings"), [(sums(), {}), (VERSE, {"data.labels": "file"})])
+def test_answers_and_labels_stay_as_they_are(text: Corpus | Examples, settings: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"tokenizer\.reverse_lines works on texts only"):
+        run(tmp_path / "run", recipe(**{"tokenizer.reverse_lines": True} | settings), text=text)
 
 
 def test_forms_need_one_too(writer: Writer) -> None:

@@ -68,10 +68,9 @@ class Closing:
         return only(logits_V, allowed)
 
 
-def line_end(tokenizer: Tokenizer, marks: Iterable[str], ends: Iterable[int]) -> TokenTrie:
-    """Return what may follow a last word: nothing or one of the marks, then one of the ends."""
-    end = TokenTrie([token] for token in ends)
-    marked = TokenTrie((encode(tokenizer, mark) for mark in marks), end)
+def line_end(tokenizer: Tokenizer, marks: Iterable[str], end: str) -> TokenTrie:
+    """Return what may follow a last word: nothing or one of the marks, then the text `end`."""
+    marked = TokenTrie((encode(tokenizer, mark) for mark in marks), TokenTrie([encode(tokenizer, end)]))
     marked.complete = True
     return marked
 

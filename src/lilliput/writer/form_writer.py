@@ -14,7 +14,7 @@ import numpy as np
 import regex
 
 from lilliput.errors import GenerationError, VerseError
-from lilliput.generation.patterns import line_from
+from lilliput.generation.patterns import line_from, patterns
 from lilliput.generation.settings import SampleSettings
 from lilliput.tokenizers import Tokenizer
 from lilliput.verse.language import Ending, Language, Syllables
@@ -29,6 +29,7 @@ FEWEST_RHYMES = 8
 """Words that must rhyme with a last word if a later line has to rhyme with it."""
 ROUNDS = 4
 """Attempts for each line; then the line may have another length, then another rhyme."""
+LINE_END, STANZA_END = "\n", "\n\n"
 MOST_TOKENS = 200
 """Maximum tokens of a line."""
 _ENDS = {"until": "line", "stop": (), "max_characters": None, "max_tokens": MOST_TOKENS, "beams": 1}
@@ -49,23 +50,19 @@ class FormedLine:
 class FormWriter:
     """Writes poems with a model. `lexicon` has the words that may rhyme, `marks` what may stand after them.
 
-    Raises VerseError for a tokenizer without tokens of their own for line ends, and for a lexicon without words.
+    Raises VerseError for a model that writes lines from their ends, and for a lexicon without words.
     """
 
     def __init__(self, writer: Writer, lexicon: Lexicon, marks: Sequence[str]) -> None:
-        self._writer = writer
-        self._lexicon = lexicon
-        pieces = ((id_, writer.tokenizer.decode([id_])) for id_ in range(writer.tokenizer.vocab_size))
-        self._ends = {id_ for id_, text in pieces if text and not text.strip("\n")}
-        if not self._ends:
-            raise VerseError("the tokenizer has no token for the end of a line: train the run on lines of verse")
-        self._end = line_end(writer.tokenizer, marks, self._ends)
         if writer.tokenizer.reverse_lines:
             raise VerseError("a model that writes each line from its end (tokenizer.reverse_lines) keeps to no form")
         if not lexicon.endings:
             raise VerseError("the training text has no words: train the run on verse")
+        self._writer = writer
+        self._lexicon = lexicon
+        self._line_ends = {end: line_end(writer.tokenizer, marks, end) for end in (LINE_END, STANZA_END)}
         self._open: dict[Hashable, _LastWords] = {}
-        """Words for lines without a line to rhyme with, by whether later ones rhyme with them, and by the settings."""
+        """Words for lines without a line to rhyme with, by all that they depend on."""
 
     def lines(
         self,
@@ -84,7 +81,8 @@ class FormWriter:
         cannot be combined with a form.
         """
         context = self._writer.start(prompt)
-        settings = self._writer.sampling(sampling)
+        poem_options = {**sampling, **_ENDS}
+        settings = self._writer.sampling(poem_options)
         if settings.match is not None or settings.line_length is not None:
             raise GenerationError("a form cannot be combined with match or line_length: it sets the length of lines")
         start = context.rsplit("\n", 1)[-1]
@@ -99,32 +97,32 @@ class FormWriter:
         for number, line in enumerate(form.lines):
             partners = [ending for other in form.partners(number) if (ending := endings[other])]
             partners += [ending for letter, ending in (rhymes or {}).items() if letter == line.rhyme]
-            options = {**sampling, **_ENDS}
-            if number < len(acrostic):
-                options["match"] = line_from(acrostic[number]) + "\\n?"
+            first = {"match": line_from(acrostic[number]) + "\\n?"} if number < len(acrostic) else {}
+            options = {**poem_options, **first}
             used = {_singular(ending.word) for ending in [*endings, *partners] if ending}
-            attempt = _Attempt(self._writer, context, start, options, generator, self._ends, used)
-            words = self._last_words(lexicon, partners, form.rhymes_later(number), settings)
+            end = STANZA_END if line.ends_stanza else LINE_END
+            attempt = _Attempt(self._writer, context, start, options, settings, generator, end, used)
+            words = self._last_words(lexicon, partners, form.rhymes_later(number), settings, end)
             text = attempt.line(words, line.metre, partners)
             formed = FormedLine(text, *self._kept(text, partners, line.metre), line.ends_stanza)
             endings.append(self._lexicon.language.ending(text))
-            context, start = context[: len(context) - len(start)] + text + "\n" * (1 + line.ends_stanza), ""
+            context, start = context[: len(context) - len(start)] + text + end, ""
             yield formed
 
     def _last_words(
-        self, lexicon: Lexicon, partners: Sequence[Ending], rhymes_later: bool, settings: SampleSettings
+        self, lexicon: Lexicon, partners: Sequence[Ending], rhymes_later: bool, settings: SampleSettings, end: str
     ) -> "_LastWords":
         if partners:
-            return self._prepared(lexicon.rhymes(partners))
-        key = (rhymes_later, settings.ban, settings.allow, settings.forbid)
+            return self._prepared(lexicon.rhymes(partners), end)
+        key = (rhymes_later, settings.ban, settings.allow, settings.forbid, end)
         if key not in self._open:
             least = (FEWEST_RHYMES, 1, 0) if rhymes_later else (0,)
             choices = ([word for word in lexicon.endings if lexicon.count_rhymes(word) >= fewest] for fewest in least)
-            self._open[key] = self._prepared(next((words for words in choices if words), []))
+            self._open[key] = self._prepared(next((words for words in choices if words), []), end)
         return self._open[key]
 
-    def _prepared(self, words: Sequence[str]) -> "_LastWords":
-        return _LastWords(self._lexicon.language, words, self._writer.tokenizer, self._end)
+    def _prepared(self, words: Sequence[str], end: str) -> "_LastWords":
+        return _LastWords(self._lexicon.language, words, self._writer.tokenizer, self._line_ends[end])
 
     def _kept(self, text: str, partners: Sequence[Ending], metre: int | None) -> tuple[bool | None, bool | None]:
         """Return whether a line rhymes and whether it is in metre."""
@@ -139,12 +137,9 @@ def _singular(word: str) -> str:
 
 
 def _permits(settings: SampleSettings, text: str) -> bool:
-    """Return whether a part of a line has none of what is banned, in any case, and only allowed letters."""
-    lower = text.lower()
-    banned = any(ban.lower() in lower for ban in settings.ban)
-    forbidden = not set(lower).isdisjoint((settings.forbid or "").lower())
-    others = settings.allow is not None and not set(text) <= set(settings.allow)
-    return not banned and not forbidden and not others
+    """Return whether a part of a line has none of what is banned or forbidden, and only what is allowed."""
+    matches = all(regex.fullmatch(expression, text) for expression in patterns(settings))
+    return matches and not any(ban in text for ban in settings.ban)
 
 
 def rhyme_level(language: Language, text: str, partners: Sequence[Ending]) -> int:
@@ -194,8 +189,10 @@ class _Attempt:
     context: str
     start: str
     options: Mapping[str, Any]
+    settings: SampleSettings
+    """Of the poem; the options of the line add where it ends and how it begins."""
     generator: np.random.Generator
-    ends: set[int]
+    end: str
     used: set[str]
     """The last words of the lines before, as `_singular` gives them."""
 
@@ -219,7 +216,7 @@ class _Attempt:
     def _accepts(self, language: Language, text: str) -> bool:
         ending = language.ending(text)
         new = ending is not None and _singular(ending.word) not in self.used
-        return new and _permits(self.writer.sampling(self.options), text)
+        return new and _permits(self.settings, text[len(self.start) :])
 
     def _free(self) -> list[str]:
         """Return lines that the model writes freely."""
@@ -245,7 +242,7 @@ class _Attempt:
         """Return closed lines with their log weights."""
         if not beginnings:
             return []
-        settings = self.writer.sampling(self.options)
+        settings = self.settings
         temperature = (settings.temperatures or (settings.temperature,))[0]
         head = self.context[: len(self.context) - len(self.start)]
         prompts = [self.writer.encode(head + before, settings) for before, _ in beginnings]
@@ -258,7 +255,7 @@ class _Attempt:
         while streams:
             for row, stream in list(streams.items()):
                 drawn[row].append(next(stream).id)
-                if drawn[row][-1] in self.ends:
+                if self.writer.tokenizer.decode(drawn[row]).endswith(self.end):
                     stream.close()
                     del streams[row]
         closed = [

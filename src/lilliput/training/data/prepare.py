@@ -71,13 +71,16 @@ def prepare(
     With `base`, the tokenizer and the initial weights are those of that run.
 
     Raises CorpusError if a part is too short or an example too long, or if one of the training and the validation data
-    is a text and the other has examples.
+    is a text and the other has examples; RecipeError for settings that do not fit the data.
     """
     text: dict[str, Any] = {"name": source.name}
     make_tokenizer: MakeTokenizer = partial(_train_tokenizer, recipe)
     tuned = recipe.objective.kind != "next_token"
     if tuned:
         _require_tunable(recipe, source, base is not None)
+    if recipe.tokenizer.reverse_lines and (isinstance(source, Examples) or recipe.data.labels is not None):
+        what = "prompts with answers" if isinstance(source, Examples) else "labels (data.labels)"
+        raise RecipeError(f"tokenizer.reverse_lines works on texts only, without {what}: remove it")
     if base is not None:
         _require_alike(base, recipe)
         make_tokenizer = partial(_tokenizer_of, base)
