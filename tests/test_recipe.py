@@ -127,6 +127,7 @@ PROMISED = {
     "addition-ten": None,
     "darwin-gpt": None,
     "french-poetry": 39_960_576,
+    "french-poetry-reversed": None,
     "french-poetry-small": None,
     "french-rhymes": None,
     "shakespeare-gpt": None,

@@ -24,7 +24,7 @@ from lilliput.data.settings import DataSettings
 from lilliput.errors import RecipeError
 from lilliput.generation.settings import SampleSettings
 from lilliput.models.settings import KINDS, GPTSettings, ModelSettings
-from lilliput.objectives.settings import ObjectiveSettings
+from lilliput.objectives.settings import FEWEST_BLOCKS, ObjectiveSettings
 from lilliput.optimization.settings import OptimizerSettings, ScheduleSettings
 from lilliput.settings import Settings
 from lilliput.tokenizers import TokenizerSettings
@@ -123,6 +123,17 @@ class Recipe(Settings):
     @classmethod
     def _gpt_unless_said(cls, value: object) -> object:
         return {"kind": "gpt"} | value if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _can_name_line_endings(self) -> "Recipe":
+        model = self.model
+        fits = isinstance(model, GPTSettings) and model.layers >= FEWEST_BLOCKS
+        if self.objective.line_endings and (not fits or model.counts or model.ensemble > 1):
+            raise ValueError(
+                f"objective.line_endings needs model.kind 'gpt' with {FEWEST_BLOCKS} layers or more, "
+                "no counts and no ensemble"
+            )
+        return self
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values without unset keys (TOML has no null)."""

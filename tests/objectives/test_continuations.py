@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lilliput.models import GPTSettings, Model, RecurrentSettings, build
-from lilliput.objectives.continuations import continuations_of, draw, log_probabilities
+from lilliput.objectives.continuations import continuations_of, divergence, draw, log_probabilities
 
 END = 0
 MODELS: dict[str, Any] = {
@@ -102,3 +102,17 @@ def test_equal_generators_draw_equal_continuations() -> None:
 def test_lists_and_tensors_hold_the_same() -> None:
     ids = [[[1, END], [2, 3, END]], [[4], [END]]]
     assert continuations_of(ids).lists() == ids
+
+
+def test_the_divergence_is_that_of_the_next_tokens() -> None:
+    prior, model = small("modern"), small("modern")
+    with torch.no_grad():
+        model.output.weight.mul_(1.5)
+    features_ND = prior.features(torch.randint(1, 7, (1, 5)))[0].detach()
+    value = divergence(prior, features_ND, model, features_ND)
+    shares_NV, others_NV = (one.head(features_ND[None])[0].softmax(-1) for one in (prior, model))
+    assert value.item() == pytest.approx((shares_NV * (shares_NV / others_NV).log()).sum().item(), rel=1e-4)
+    assert divergence(prior, features_ND, prior, features_ND).item() == pytest.approx(0, abs=1e-6)
+    value.backward()
+    assert prior.output.weight.grad is None
+    assert model.output.weight.grad is not None

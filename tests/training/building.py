@@ -107,7 +107,7 @@ def fitted(
     torch.manual_seed(0)
     model = build(recipe.model, 20, 16)
     workers = workers or Alone()
-    workers.begin(recipe, model, runtime)
+    workers.begin(recipe, model, NextToken(), runtime)
     rows = recipe.training.batch * recipe.training.accumulation
 
     def batch_of(step: int) -> Batch:

@@ -71,6 +71,36 @@ def test_tuning_makes_lines_rhyme(base: Path, tmp_path: Path) -> None:
     assert scores[[event.step for event in evaluations].index(best.step)] == max(scores)
 
 
+@pytest.mark.slow
+def test_lines_from_their_ends_are_tuned_by_their_first_tokens(tmp_path: Path) -> None:
+    reversed_lines = {"tokenizer.reverse_lines": True}
+    run(tmp_path / "base", base_recipe(**reversed_lines), text=verse())
+    steps = {"training.steps": 40, "training.evaluate_every": 20, "objective.prompts": 4096}
+    tuned = tuning_recipe(**reversed_lines | steps)
+    lines = finished(run(tmp_path / "whole", tuned, text=verse(), base=tmp_path / "base")).evaluation["lines"]  # type: ignore[index]
+    assert lines["tuned"]["rhyme"] > lines["before"]["rhyme"] + 0.15
+    assert lines["tuned"]["divergence"] < 4
+    run(tmp_path / "halves", tuned, text=verse(), base=tmp_path / "base", stop=stop_after(7))
+    run(tmp_path / "halves", tuned, text=verse())
+    weights = [RunFolder(tmp_path / name).read_weights() for name in ("whole", "halves")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_prompts_may_have_partners_at_any_distance(base: Path, tmp_path: Path) -> None:
+    settings = {"objective.rhyme_distance": "any", "training.steps": 1, "data.window": 128}
+    run(tmp_path / "base", base_recipe(**{"data.window": 128, "training.steps": 1}), text=verse())
+    run(tmp_path / "tuned", tuning_recipe(**settings), text=verse(), base=tmp_path / "base")
+    data = open_training_data(RunFolder(tmp_path / "tuned"), 128)
+    assert isinstance(data, VerseData)
+    distances = set(data._training.distances_N.tolist())
+    assert 1 in distances
+    assert len(distances) > 1
+    rows = zip(*(part.tolist() for part in (data._training.prompts_NL, data._training.lines_NT)), strict=True)
+    for prompt, line in list(rows)[:50]:
+        length = next(number for number, id_ in enumerate(line) if id_ in data.ends) + 1
+        assert data.reward(prompt, line[:length]) > 0
+
+
 @pytest.mark.parametrize("kind", ["vargrad", "reinforce_kl", "grpo"])
 def test_a_stopped_tuning_continues_exactly(kind: str, base: Path, tmp_path: Path) -> None:
     tuning = tuning_recipe(**{"objective.kind": kind})

@@ -67,8 +67,14 @@ class GPT(Model):
             self.output.weight = self.embedding.weight
         self._initialize()
 
-    def features(self, ids_BT: Tensor, cache: Cache | None = None, before_BP: Tensor | None = None) -> Tensor:
-        """Return features_BTD after the final norm.
+    def features(
+        self,
+        ids_BT: Tensor,
+        cache: Cache | None = None,
+        before_BP: Tensor | None = None,
+        hidden_states: list[Tensor] | None = None,
+    ) -> Tensor:
+        """Return features_BTD after the final norm; `hidden_states`, if given, gets the output of each block.
 
         Raises GenerationError if the positions in the cache and the new ones exceed the context.
         """
@@ -93,6 +99,8 @@ class GPT(Model):
         x_BTD = self.dropout(x_BTD)
         for block in self.blocks:
             x_BTD = block(x_BTD, rotary, held)
+            if hidden_states is not None:
+                hidden_states.append(x_BTD)
         if held is not None:
             held.advance(ids_BT)
         features_BTD: Tensor = self.norm(x_BTD)

@@ -74,14 +74,29 @@ def draw(
     return Continuations(ids_PKT[..., : int(first.max())], first)
 
 
+class Scored(NamedTuple):
+    """What one pass over prompts and their continuations gives."""
+
+    log_probabilities_PK: Tensor
+    """Of each continuation, in nats."""
+    features_PLD: Tensor
+    """Of the prompts."""
+
+
 def log_probabilities(model: Model, prompts_PL: Tensor, continuations: Continuations) -> Tensor:
     """Return the log-probability of each continuation after its prompt, in nats, shape (P, K), of the network alone."""
+    return score(model, prompts_PL, continuations).log_probabilities_PK
+
+
+def score(model: Model, prompts_PL: Tensor, continuations: Continuations) -> Scored:
+    """Pass over prompts and their continuations, with the network alone."""
     ids_BT = continuations.ids_PKT.flatten(0, 1).to(prompts_PL.device)
     lengths_B = continuations.lengths_PK.flatten().to(prompts_PL.device)
     count = continuations.ids_PKT.shape[1]
     network, branches = model.network_alone(), model.network_alone().new_branches(len(prompts_PL))
     cache = cast(Cache, branches)
-    first_BTD = network.features(prompts_PL, cache)[:, -1:].repeat_interleave(count, 0)
+    prompts_PLD = network.features(prompts_PL, cache)
+    first_BTD = prompts_PLD[:, -1:].repeat_interleave(count, 0)
     branches.branch(count)
     features_BTD = first_BTD
     if ids_BT.shape[1] > 1:
@@ -89,4 +104,15 @@ def log_probabilities(model: Model, prompts_PL: Tensor, continuations: Continuat
     logits_BTV = network.head(features_BTD).float()
     of_tokens_BT = -F.cross_entropy(logits_BTV.transpose(1, 2), ids_BT, reduction="none")
     counted_BT = torch.arange(ids_BT.shape[1], device=ids_BT.device) < lengths_B[:, None]
-    return (of_tokens_BT * counted_BT).sum(1).view(continuations.lengths_PK.shape)
+    return Scored((of_tokens_BT * counted_BT).sum(1).view(continuations.lengths_PK.shape), prompts_PLD)
+
+
+def divergence(prior: Model, prior_ND: Tensor, model: Model, model_ND: Tensor) -> Tensor:
+    """Return the sum of the KL divergences of a network's next tokens from those of a prior, in nats.
+
+    Both get features of the same N positions; gradients flow through those of `model`.
+    """
+    with torch.no_grad():
+        prior_NV = F.log_softmax(prior.network_alone().head(prior_ND[None])[0].float(), -1)
+    model_NV = F.log_softmax(model.network_alone().head(model_ND[None])[0].float(), -1)
+    return F.kl_div(model_NV, prior_NV, reduction="sum", log_target=True)

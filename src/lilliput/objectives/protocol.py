@@ -43,6 +43,13 @@ class Objective:
     def attach(self, training_data: Any) -> None:
         """Get to know the training data, of which some objectives need more than batches; before the first step."""
 
+    def facts(self) -> dict[str, Any]:
+        """Return, for JSON, what copies of this objective in other processes must know of the training data."""
+        return {}
+
+    def take_facts(self, facts: Mapping[str, Any]) -> None:
+        """Get to know the training data by the facts of another process, in place of `attach`."""
+
     def __call__(self, model: Network, batch: Batch) -> Tensor:
         """Return the summed loss of `batch`. What is remembered changes in `finish_step` only."""
         raise NotImplementedError

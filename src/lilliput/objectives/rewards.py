@@ -1,6 +1,6 @@
 """Rewards of a line of verse: for a rhyme with an earlier line, and for its metre."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 import torch
@@ -16,6 +16,17 @@ POOR = 0.7
 class Reward(Protocol):
     """The reward of continuations, as tokens."""
 
+    is_early: bool
+    """Whether the first tokens of a continuation decide its reward."""
+
+    def decided(self, continuation: Sequence[int]) -> int:
+        """Return the number of tokens that decide the reward: all of them, unless `is_early`."""
+        ...
+
+    def follows(self, prompt: Sequence[int]) -> list[bool]:
+        """Return after which tokens of a prompt a line goes on whose reward is decided early."""
+        ...
+
     def __call__(self, prompt: Sequence[int], continuation: Sequence[int]) -> float:
         """Return the reward of a continuation after a prompt."""
         ...
@@ -29,7 +40,8 @@ class VerseReward:
     """The reward of a line: `rhyme` x (0, 0.7 for a poor rhyme, or 1) + `metre` x (0 or 1).
 
     There is no reward for a line without its end, for a rhyme with the same word, or for a rhyme with a word that is
-    not in the training text.
+    not in the training text. If the tokenizer reverses lines, the first tokens up to the end of a word are enough for
+    a rhyme; the rest of the line need not be there.
     """
 
     def __init__(
@@ -44,12 +56,33 @@ class VerseReward:
         self.lexicon = lexicon
         self.language = lexicon.language
         self._ends = ends
+        self._distance = 1 if settings.rhyme_distance == "any" else settings.rhyme_distance
+        self._distances: dict[tuple[int, ...], int] = {}
         self._partners: dict[tuple[int, ...], str | None] = {}
+        self.is_early = tokenizer.reverse_lines and not settings.metre
+        # In the order in which characters appear: `decode` reverses them.
+        self._texts = [tokenizer.decode([id_])[::-1] for id_ in range(tokenizer.vocab_size)] if self.is_early else []
+
+    def decided(self, continuation: Sequence[int]) -> int:
+        """Return the number of tokens that decide the reward: in reversed lines, up to a space after the last word."""
+        return self._word_end(continuation) or len(continuation)
+
+    def follows(self, prompt: Sequence[int]) -> list[bool]:
+        """Return after which tokens of a prompt a line goes on whose reward is decided early."""
+        decided, has_letter, follows = False, False, []
+        for id_ in prompt:
+            if id_ in self._ends:
+                decided = has_letter = False
+            for character in self._texts[id_] if self.is_early else "":
+                decided |= has_letter and character.isspace()
+                has_letter |= character.isalpha()
+            follows.append(decided and id_ not in self._ends)
+        return follows
 
     def __call__(self, prompt: Sequence[int], continuation: Sequence[int]) -> float:
         """Return the reward of a continuation."""
         partner = self.partner(prompt)
-        if partner is None or continuation[-1] not in self._ends:
+        if partner is None or not self._is_complete(continuation):
             return 0.0
         level = self.level(prompt, continuation)
         rhyme = 0.0 if level == 0 else POOR if level == 1 else 1.0
@@ -61,7 +94,7 @@ class VerseReward:
         partner = self.partner(prompt)
         before = self.language.ending(partner) if partner else None
         ending = self.language.ending(self.line(continuation))
-        if before is None or ending is None or continuation[-1] not in self._ends or not self.lexicon.has(ending):
+        if before is None or ending is None or not self._is_complete(continuation) or not self.lexicon.has(ending):
             return 0
         return self.language.rhyme(before, ending)
 
@@ -69,12 +102,16 @@ class VerseReward:
         """Return the text of a continuation without its end."""
         return self._tokenizer.decode(list(continuation)).strip()
 
+    def remember(self, prompts: Iterable[Sequence[int]], distances: Iterable[int]) -> None:
+        """Let lines after these prompts rhyme with the line at a distance of their own."""
+        self._distances.update(zip(map(tuple, prompts), distances, strict=True))
+
     def partner(self, prompt: Sequence[int]) -> str | None:
         """Return the line of a prompt to rhyme with; None if the prompt is too short."""
         key = tuple(prompt)
         if key not in self._partners:
             lines = self._tokenizer.decode(list(prompt)).split("\n")[:-1]
-            distance = self._settings.rhyme_distance
+            distance = self._distances.get(key, self._distance)
             self._partners[key] = lines[-distance] if len(lines) > distance else None
         return self._partners[key]
 
@@ -100,6 +137,20 @@ class VerseReward:
             return None
         line = text[:start] + word + text[start + len(ending.word) :]
         return [int(id_) for id_ in self._tokenizer.encode(line)]
+
+    def _is_complete(self, continuation: Sequence[int]) -> bool:
+        """Return whether a continuation has its end, or stops at the token that decides its reward."""
+        return continuation[-1] in self._ends or self._word_end(continuation) == len(continuation)
+
+    def _word_end(self, continuation: Sequence[int]) -> int | None:
+        """Return the number of tokens up to a space after the first word, if the rewards are early; None without it."""
+        has_letter = False
+        for number, id_ in enumerate(continuation if self.is_early else (), 1):
+            for character in self._texts[id_]:
+                if has_letter and character.isspace():
+                    return number
+                has_letter |= character.isalpha()
+        return None
 
     def _same_metre(self, partner: str, line: str) -> bool:
         one, other = self.language.syllables(partner), self.language.syllables(line)

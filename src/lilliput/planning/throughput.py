@@ -79,7 +79,7 @@ def measure_throughput(
         return Batch(ids_BT[:, :-1], ids_BT[:, 1:], torch.ones(rows, window))
 
     with kept_memory():
-        workers.begin(recipe, model, runtime)
+        workers.begin(recipe, model, objective, runtime)
         note = (
             workers.compile(model, objective, batch_of(0), training.accumulation, runtime) if training.compile else ""
         )

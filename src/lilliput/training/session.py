@@ -82,7 +82,7 @@ class Session:
             self.settings,
             self.notes.append,
         )
-        self.progress.shards = workers.begin(recipe, self.model, self.runtime, self.progress.shards)
+        self.progress.shards = workers.begin(recipe, self.model, self.objective, self.runtime, self.progress.shards)
         counting.result()
         self.workers = workers
         labels = training_data.facts.get("labels", {})

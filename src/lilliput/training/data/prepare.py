@@ -78,6 +78,8 @@ def prepare(
     tuned = recipe.objective.kind != "next_token"
     if tuned:
         _require_tunable(recipe, source, base is not None)
+    if recipe.objective.line_endings and isinstance(source, Examples):
+        raise RecipeError("objective.line_endings works on texts of verse only, not on prompts with answers: remove it")
     if recipe.tokenizer.reverse_lines and (isinstance(source, Examples) or recipe.data.labels is not None):
         what = "prompts with answers" if isinstance(source, Examples) else "labels (data.labels)"
         raise RecipeError(f"tokenizer.reverse_lines works on texts only, without {what}: remove it")

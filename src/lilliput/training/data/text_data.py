@@ -151,7 +151,7 @@ class TextData:
 
     def sample(self, writer: Writer, step: int, deadline: float) -> Sample:
         """Continue the recipe's first prompt."""
-        prompt = writer.settings.prompts[0]
+        prompt = writer.start(None)
         text = prompt
         for piece in writer.stream(prompt, seed=step, max_tokens=min(writer.settings.max_tokens, SAMPLE_LENGTH)):
             text += piece.text

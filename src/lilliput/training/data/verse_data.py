@@ -34,8 +34,8 @@ from lilliput.verse.languages import open_language
 from lilliput.verse.lexicon import Lexicon
 from lilliput.writer import Writer
 
-PROMPT_TOKENS = 160
-"""Maximum tokens of a prompt: four to eight lines."""
+TOKENS_OF_LINE = 48
+"""Tokens of a prompt for each line from the partner on, and for one before it; a French line has about 30."""
 VALIDATED = 256
 """About the number of held-out prompts, with one line each, in an evaluation during training."""
 REPORTED, LINES_EACH = 512, 4
@@ -46,6 +46,8 @@ TRIED, LINES_TRIED = 64, 16
 """Training prompts, and lines of the base for each, from which the share of rewarded lines is estimated."""
 FEWEST = 16
 """Minimum number of prompts."""
+DISTANCES = (1, 2, 3)
+"""Distances of the lines that rhyme in couplets, alternately, and enclosed."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class VersePrompts:
 
     prompts_NL: NDArray[np.int64]
     lines_NT: NDArray[np.int64]
+    distances_N: NDArray[np.int64]
+    """How many lines before the true one its partner stands."""
 
 
 class VerseData:
@@ -76,6 +80,8 @@ class VerseData:
             find_prompts(tokens, self.tokenizer, language, settings, self.window, part)
             for tokens, part in ((training, "training"), (validation, "held-out"))
         )
+        for prompts in (self._training, self._held_out):
+            self.reward.remember(prompts.prompts_NL.tolist(), prompts.distances_N.tolist())
 
     def notes(self) -> list[str]:
         """Return the notes of the text, the numbers of prompts, and how many lines of base and target have a reward.
@@ -187,25 +193,31 @@ def find_prompts(
     tokens: Tokens, tokenizer: Tokenizer, language: Language, settings: ObjectiveSettings, window: int, part: str
 ) -> VersePrompts:
     """Return the prompts of a text, which is called `part`. Raises VerseError if there are too few."""
-    most, distance = settings.most_tokens, settings.rhyme_distance
-    length = min(PROMPT_TOKENS, window - most)
+    most = settings.most_tokens
+    wanted = DISTANCES if settings.rhyme_distance == "any" else (settings.rhyme_distance,)
+    length = min(TOKENS_OF_LINE * (max(wanted) + 1), window - most)
     ends = line_ends(tokenizer)
     spans = _line_spans(tokens, tokenizer, ends)
     endings = [language.ending(line) for line in tokenizer.decode(tokens.tolist()).split("\n")[: len(spans)]]
-    prompts, lines = [], []
-    for index in range(distance + 1, len(spans)):
+    prompts, lines, distances = [], [], []
+    for index in range(max(wanted) + 1, len(spans)):
         span = spans[index]
-        if span.start >= length and len(span) <= most and is_rhymed(endings, index, distance, language):
+        if span.start < length or len(span) > most:
+            continue
+        distance = next((distance for distance in wanted if is_rhymed(endings, index, distance, language)), None)
+        if distance is not None:
+            distances.append(distance)
             prompts.append(np.asarray(tokens[span.start - length : span.start], dtype=np.int64))
             line = np.full(most, ends[0], np.int64)
             line[: len(span)] = tokens[span.start : span.stop]
             lines.append(line)
     if len(prompts) < FEWEST:
         raise VerseError(
-            f"the {part} text has {len(prompts)} lines that rhyme with one {distance} before, after at least "
+            f"the {part} text has {len(prompts)} lines that rhyme with one {' or '.join(map(str, wanted))} before, "
+            "after at least "
             f"{length} tokens, and {FEWEST} are needed: give more verse, or another objective.rhyme_distance"
         )
-    return VersePrompts(np.stack(prompts), np.stack(lines))
+    return VersePrompts(np.stack(prompts), np.stack(lines), np.array(distances))
 
 
 def _line_spans(tokens: Tokens, tokenizer: Tokenizer, ends: Sequence[int]) -> list[range]:

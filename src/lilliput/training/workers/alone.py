@@ -23,7 +23,9 @@ class Alone:
     def __init__(self, shards: int = 1) -> None:
         self.shards = shards
 
-    def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shards: int | None = None) -> int:
+    def begin(
+        self, recipe: Recipe, model: Model, objective: Objective, runtime: Runtime, shards: int | None = None
+    ) -> int:
         """Keep the number of shards that a run started with."""
         self.shards = shards or self.shards
         return self.shards

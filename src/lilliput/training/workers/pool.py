@@ -102,7 +102,9 @@ class WorkerPool:
         """Return the number of processes, including this one."""
         return 1 + len(self.workers)
 
-    def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shards: int | None = None) -> int:
+    def begin(
+        self, recipe: Recipe, model: Model, objective: Objective, runtime: Runtime, shards: int | None = None
+    ) -> int:
         """Move the model's weights into shared memory; each process builds the model around them.
 
         A run keeps the number of `shards` that it started with. Returns the number of shards.
@@ -122,7 +124,8 @@ class WorkerPool:
         rows = -(-recipe.training.batch * recipe.training.accumulation // self.shards)
         about = {
             "model": recipe.model.model_dump(mode="json"),
-            "objective": recipe.objective.model_dump(mode="json"),
+            "objective": objective.settings.model_dump(mode="json"),
+            "objective_facts": objective.facts(),
             "vocab_size": model.vocab_size,
             "context": model.context,
             "precision": runtime.precision,

@@ -29,7 +29,9 @@ class Workers(Protocol):
     def processes(self) -> int:
         """Return the number of processes, including this one."""
 
-    def begin(self, recipe: Recipe, model: Model, runtime: Runtime, shards: int | None = None) -> int:
+    def begin(
+        self, recipe: Recipe, model: Model, objective: Objective, runtime: Runtime, shards: int | None = None
+    ) -> int:
         """Prepare to train `model`, and return the number of shards: `shards` for a run that started with them."""
 
     def compile(self, model: Model, objective: Objective, batch: Batch, parts: int, runtime: Runtime) -> str:

@@ -39,6 +39,7 @@ def _run(about: dict[str, Any], weights_file: int, gradients_file: int, answers:
     settings: ModelSettings = TypeAdapter(ModelSettings).validate_python(about["model"])
     model = build(settings, about["vocab_size"], about["context"]).train()
     objective = build_objective(ObjectiveSettings.model_validate(about["objective"]))
+    objective.take_facts(about["objective_facts"])
     parameters = trained(model)
     size = values_size(parameters)
     for parameter, value in zip(parameters, values_in(share_memory(weights_file, size), parameters), strict=True):
