@@ -1,14 +1,15 @@
 """Lines that rhyme with the line before: what tuning, choosing and closing each reach.
 
-    python benchmarks/rhymes.py BASE [TUNED ...] [--prompts 512] [--seeds 3] [--save]
+    python benchmarks/rhymes.py BASE [RUN ...] [--prompts 512] [--seeds 3] [--save]
 
-BASE is a run of `french-poetry-small`, TUNED are runs of `french-rhymes` or other runs with its vocabulary. After
-held-out verse, each method writes one line; the line must rhyme with the last one of the prompt. The methods:
+BASE is a run of `french-poetry-small`, each RUN another run on the same text, such as `french-poetry-reversed` and
+`french-rhymes`. After held-out verse, each method writes one line; the line must rhyme with the last one of the prompt.
+The methods:
 
 - base: lines of the base at temperature 1, and at 0.5;
 - best of n: n lines of the base, of which one with the highest reward is kept;
 - form: `lilliput sample --form`, which closes lines with words that rhyme;
-- NAME: lines of a tuned run at temperature 1.
+- NAME: lines of a run at temperature 1.
 
 `--save` writes results/rhymes.json and the picture docs/images/rhymes.svg.
 """
@@ -129,7 +130,7 @@ def open_verse(path: Path, count: int) -> Verse:
     )
 
 
-def methods_of(verse: Verse, tuned: Sequence[Path]) -> dict[str, Method]:
+def methods_of(verse: Verse, runs: Sequence[Path]) -> dict[str, Method]:
     """Return the methods by name."""
     folder = RunFolder(verse.base.folder or Path())
     training = verse.base.tokenizer.decode(folder.read_tokens(folder.training_tokens).tolist())
@@ -142,14 +143,30 @@ def methods_of(verse: Verse, tuned: Sequence[Path]) -> dict[str, Method]:
         "best of 64": lambda seed: verse.best_of(seed, 64),
         "form": lambda seed: verse.formed(seed, poems),
     }
-    for path in tuned:
-        network = load(path).model.network_alone().eval()
-        methods[path.name] = _lines_of(verse, network)
+    for path in runs:
+        methods[path.name] = _lines_of(verse, load(path))
     return methods
 
 
-def _lines_of(verse: Verse, network: Model) -> Method:
-    return lambda seed: [rows[0] for rows in verse.draw(network, seed, 1.0, 1)]
+def _lines_of(verse: Verse, writer: Writer) -> Method:
+    """Return the method that draws lines of another run, whose tokenizer may differ from that of the base."""
+    tokenizer, network, ends = writer.tokenizer, writer.model.network_alone().eval(), line_ends(writer.tokenizer)
+    texts = [verse.base.tokenizer.decode(prompt).partition("\n")[2] for prompt in verse.prompts_PL.tolist()]
+    prompts = [tokenizer.encode(text).tolist() for text in texts]
+
+    def lines(seed: int) -> list[list[int]]:
+        generator = torch.Generator().manual_seed(seed)
+        drawn: dict[int, str] = {}
+        for length in sorted(set(map(len, prompts))):  # a pass takes prompts of one length
+            rows = [number for number, prompt in enumerate(prompts) if len(prompt) == length]
+            prompts_PL = torch.tensor([prompts[number] for number in rows])
+            of_length = draw(
+                network, prompts_PL, torch.ones(len(rows), 1), verse.settings.most_tokens, ends, generator
+            ).lists()
+            drawn |= {number: tokenizer.decode(row) for number, (row,) in zip(rows, of_length, strict=True)}
+        return [verse.base.tokenizer.encode(drawn[number]).tolist() for number in range(len(prompts))]
+
+    return lines
 
 
 def draw_picture(record: dict[str, dict[str, Any]]) -> None:
@@ -173,14 +190,14 @@ def main() -> None:
     """Measure all methods."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("base", type=Path)
-    parser.add_argument("tuned", type=Path, nargs="*")
+    parser.add_argument("runs", type=Path, nargs="*", metavar="run")
     parser.add_argument("--prompts", type=int, default=512)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     verse = open_verse(options.base, options.prompts)
     record: dict[str, dict[str, Any]] = {}
-    for name, method in methods_of(verse, options.tuned).items():
+    for name, method in methods_of(verse, options.runs).items():
         rows = []
         for seed in range(1, 1 + (1 if name == "real verse" else options.seeds)):
             lines = method(seed)

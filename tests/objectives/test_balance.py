@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lilliput.objectives.balance import group_relative, reinforce_kl, vargrad
+from lilliput.objectives.balance import group_relative, reinforce_kl, reward_ranked, vargrad
 
 LOG_P0 = torch.tensor([0.7, 0.2, 0.08, 0.02]).log()
 REWARDS = torch.tensor([0.0, 0.0, 0.7, 1.0])
@@ -61,3 +61,12 @@ def test_group_relative_policy_gradient_prefers_the_reward_alone() -> None:
     group_relative(logits_V.log_softmax(0)[ALL], REWARDS[ALL], torch.ones(1, 4)).sum().backward()
     assert logits_V.grad is not None
     assert logits_V.grad[3] < logits_V.grad[2] < 0 < logits_V.grad[0]
+
+
+def test_raft_learns_from_rewarded_samples_only() -> None:
+    log_q = torch.tensor([[-1.0, -2.0, -4.0], [-1.0, -1.0, -1.0]], requires_grad=True)
+    losses = reward_ranked(log_q, torch.tensor([[0.0, 0.7, 1.0], [0.0, 0.0, 0.0]]))
+    assert losses.tolist() == [3.0, 0.0]
+    losses.sum().backward()
+    assert log_q.grad is not None
+    assert log_q.grad.tolist() == [[0.0, -0.5, -0.5], [0.0, 0.0, 0.0]]

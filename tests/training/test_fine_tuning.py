@@ -101,7 +101,7 @@ def test_prompts_may_have_partners_at_any_distance(base: Path, tmp_path: Path) -
         assert data.reward(prompt, line[:length]) > 0
 
 
-@pytest.mark.parametrize("kind", ["vargrad", "reinforce_kl", "grpo"])
+@pytest.mark.parametrize("kind", ["vargrad", "reinforce_kl", "grpo", "raft"])
 def test_a_stopped_tuning_continues_exactly(kind: str, base: Path, tmp_path: Path) -> None:
     tuning = tuning_recipe(**{"objective.kind": kind})
     run(tmp_path / "whole", tuning, text=verse(), base=base)
@@ -172,7 +172,7 @@ def test_the_target_is_estimated_before_the_first_step(base: Path, tmp_path: Pat
     assert "% have a reward; of the target, about" in data.notes()[-1]
 
 
-@pytest.mark.parametrize("kind", ["reinforce_kl", "grpo"])
+@pytest.mark.parametrize("kind", ["reinforce_kl", "grpo", "raft"])
 def test_a_base_that_never_rhymes_cannot_be_tuned_by_its_own_lines(kind: str, base: Path, tmp_path: Path) -> None:
     never = {"objective.kind": kind, "objective.rhyme": 0.0}
     with pytest.raises(VerseError, match=f"none of 1,024 lines of the base has a reward, and {kind}"):

@@ -8,6 +8,8 @@ The posterior is proportional to p0(Z | X) exp(beta r(Z, X)), with a prior p0 an
   baseline (Kool et al. 2019). Its expected gradient is that of `vargrad` with samples of q.
 - `grpo`: policy gradient with rewards normalised within a prompt, and without a KL term (Shao et al. 2024, arXiv
   2402.03300): what happens if nothing holds the policy near p0.
+- `raft`: the negative log-likelihood of the samples that have a reward (Dong et al. 2023, arXiv 2304.06767). It is the
+  plain alternative: to sample, to keep what is good, and to train on it.
 
 Hu et al. 2023 (arXiv 2310.04363) fine-tune language models to sample from such posteriors.
 
@@ -42,3 +44,9 @@ def group_relative(log_q: Tensor, rewards: Tensor, lengths: Tensor) -> Tensor:
     spread = rewards.std(1, keepdim=True)
     advantages = (rewards - rewards.mean(1, keepdim=True)) / (spread + 1e-4)
     return -(advantages * log_q / lengths).mean(1)
+
+
+def reward_ranked(log_q: Tensor, rewards: Tensor) -> Tensor:
+    """Return the mean negative log-probability of the samples with a reward; 0 for a prompt without any."""
+    kept = rewards > 0
+    return -(log_q * kept).sum(1) / kept.sum(1).clamp(min=1)

@@ -10,6 +10,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "vargrad": Posterior,
     "reinforce_kl": Posterior,
     "grpo": Posterior,
+    "raft": Posterior,
 }
 
 

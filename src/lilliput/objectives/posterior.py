@@ -21,7 +21,7 @@ from torch import Tensor
 from lilliput.data.batch import Batch
 from lilliput.models import Model
 from lilliput.models.protocol import evaluating
-from lilliput.objectives.balance import group_relative, reinforce_kl, vargrad
+from lilliput.objectives.balance import group_relative, reinforce_kl, reward_ranked, vargrad
 from lilliput.objectives.continuations import continuations_of, divergence, draw, score
 from lilliput.objectives.protocol import Network, Objective
 from lilliput.objectives.replay import Replay
@@ -73,8 +73,14 @@ class Posterior(Objective):
             return group_relative(log_q, rewards_PK, samples.lengths_PK.to(log_q.device)).sum()
         with torch.no_grad():
             log_prior, prior_PLD = score(prior, batch.inputs_BT, samples)
-        loss = vargrad if self.settings.kind == "vargrad" else reinforce_kl
-        losses = loss(log_q, log_prior + self.settings.beta * rewards_PK).sum()
+        target = log_prior + self.settings.beta * rewards_PK
+        match self.settings.kind:
+            case "vargrad":
+                losses = vargrad(log_q, target).sum()
+            case "reinforce_kl":
+                losses = reinforce_kl(log_q, target).sum()
+            case _:
+                losses = reward_ranked(log_q, rewards_PK).sum()
         if not reward.is_early:
             return losses
         follows_PL = torch.tensor([reward.follows(prompt) for prompt in prompts], device=log_q.device)

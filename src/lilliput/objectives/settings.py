@@ -13,7 +13,7 @@ FEWEST_BLOCKS = 3
 class ObjectiveSettings(Settings):
     """The loss to minimise. All keys but the first two are for objectives that tune a trained model towards verse."""
 
-    kind: Literal["next_token", "vargrad", "reinforce_kl", "grpo"] = "next_token"
+    kind: Literal["next_token", "vargrad", "reinforce_kl", "grpo", "raft"] = "next_token"
     line_endings: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Weight of an auxiliary loss for verse: at each token, the network also names the ends of the lines around it."""
     language: Literal["en", "fr"] | None = None

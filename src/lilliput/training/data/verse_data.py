@@ -97,7 +97,7 @@ class VerseData:
             ends=self.ends,
             per_prompt=LINES_TRIED,
         )
-        if not estimate.base and self._settings.kind in ("reinforce_kl", "grpo"):
+        if not estimate.base and self._settings.kind != "vargrad":
             raise VerseError(
                 f"none of {estimate.lines:,} lines of the base has a reward, and {self._settings.kind} learns from its "
                 "own lines only: train the base for longer, or tune with objective.kind=vargrad"
