@@ -31,7 +31,8 @@ from lilliput.objectives.continuations import continuations_of, draw, log_probab
 from lilliput.objectives.rewards import VerseReward
 from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.runs.folder import RunFolder
-from lilliput.training.data.verse_data import find_prompts, line_ends
+from lilliput.tokenizers import line_ends, token_texts
+from lilliput.training.data.verse_data import find_prompts
 from lilliput.verse.languages import open_language
 from lilliput.verse.lexicon import Lexicon, line_marks
 from lilliput.verse.poem_form import Form, FormLine
@@ -114,7 +115,7 @@ def open_verse(path: Path, count: int) -> Verse:
     training, held_out = (folder.read_tokens(tokens) for tokens in (folder.training_tokens, folder.validation_tokens))
     found = find_prompts(held_out, writer.tokenizer, language, settings, writer.model.context, "held-out")
     chosen = torch.linspace(0, len(found.prompts_NL) - 1, min(count, len(found.prompts_NL))).long()
-    ends = line_ends(writer.tokenizer)
+    ends = line_ends(token_texts(writer.tokenizer))
     reward = VerseReward(
         settings, writer.tokenizer, Lexicon.of(writer.tokenizer.decode(training.tolist()), language), ends
     )
@@ -150,7 +151,8 @@ def methods_of(verse: Verse, runs: Sequence[Path]) -> dict[str, Method]:
 
 def _lines_of(verse: Verse, writer: Writer) -> Method:
     """Return the method that draws lines of another run, whose tokenizer may differ from that of the base."""
-    tokenizer, network, ends = writer.tokenizer, writer.model.network_alone().eval(), line_ends(writer.tokenizer)
+    tokenizer, network = writer.tokenizer, writer.model.network_alone().eval()
+    ends = line_ends(token_texts(tokenizer))
     texts = [verse.base.tokenizer.decode(prompt).partition("\n")[2] for prompt in verse.prompts_PL.tolist()]
     prompts = [tokenizer.encode(text).tolist() for text in texts]
 

@@ -130,8 +130,8 @@ class Recipe(Settings):
         fits = isinstance(model, GPTSettings) and model.layers >= FEWEST_BLOCKS
         if self.objective.line_endings and (not fits or model.counts or model.ensemble > 1):
             raise ValueError(
-                f"objective.line_endings needs model.kind 'gpt' with {FEWEST_BLOCKS} layers or more, "
-                "no counts and no ensemble"
+                f"objective.line_endings needs model.kind 'gpt' with at least {FEWEST_BLOCKS} layers, without counts "
+                "and without an ensemble: set model.counts=false, model.ensemble=1 and model.layers"
             )
         return self
 

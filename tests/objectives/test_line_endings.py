@@ -12,7 +12,7 @@ from tests.training.building import example_recipe, recipe, run, stop_after, sum
 from lilliput import load
 from lilliput.corpus import Corpus, Document
 from lilliput.data.batch import Batch
-from lilliput.errors import RecipeError, VerseError
+from lilliput.errors import RecipeError, TokenizerError, VerseError
 from lilliput.models import build
 from lilliput.models.gpt import GPT
 from lilliput.models.settings import GPTSettings
@@ -21,6 +21,7 @@ from lilliput.objectives.next_token import NextToken, next_token
 from lilliput.objectives.settings import ObjectiveSettings
 from lilliput.recipe import Recipe
 from lilliput.runs.folder import RunFolder
+from lilliput.tokenizers import token_texts
 
 TEXTS = ["\n", "\n\n", "a", "b", "ce", ".", " "]
 
@@ -49,16 +50,6 @@ def expected(text: list[int], position: int) -> list[int]:
     return targets + [text[place] for place in ahead] + [UNKNOWN] * (TOKENS - len(ahead))
 
 
-def test_the_targets_are_the_last_tokens_of_the_lines_around_a_token() -> None:
-    generator = random.Random(1)
-    ends_V = torch.tensor([text.startswith("\n") for text in TEXTS])
-    letters_V = torch.tensor([text.isalpha() for text in TEXTS])
-    for _ in range(40):
-        text = [generator.choice([0, 1, 2, 2, 3, 3, 4, 5, 6]) for _ in range(30)]
-        targets_TH = line_endings(torch.tensor([text]), ends_V, letters_V)[0].tolist()
-        assert targets_TH == [expected(text, position) for position in range(30)]
-
-
 def expected_reversed(text: list[int], position: int) -> list[int]:
     """Return the targets of a position if each line begins with its last characters."""
     lines: list[list[int]] = [[]]
@@ -73,14 +64,16 @@ def expected_reversed(text: list[int], position: int) -> list[int]:
     return [target for line in before for target in line + [UNKNOWN] * (TOKENS - len(line))]
 
 
-def test_the_targets_are_the_first_tokens_of_reversed_lines() -> None:
-    generator = random.Random(2)
+@pytest.mark.parametrize("reversed_lines", [False, True])
+def test_the_targets_are_the_ends_of_the_lines_around_a_token(reversed_lines: bool) -> None:
+    generator = random.Random(1)
     ends_V = torch.tensor([text.startswith("\n") for text in TEXTS])
     letters_V = torch.tensor([text.isalpha() for text in TEXTS])
     for _ in range(40):
         text = [generator.choice([0, 1, 2, 2, 3, 3, 4, 5, 6]) for _ in range(30)]
-        targets_TH = line_endings(torch.tensor([text]), ends_V, letters_V, reversed_lines=True)[0].tolist()
-        assert targets_TH == [expected_reversed(text, position) for position in range(30)]
+        targets_TH = line_endings(torch.tensor([text]), ends_V, letters_V, reversed_lines)[0].tolist()
+        by_hand = expected_reversed if reversed_lines else expected
+        assert targets_TH == [by_hand(text, position) for position in range(30)]
 
 
 def test_the_value_is_that_of_next_token_prediction_and_the_gradient_has_more() -> None:
@@ -119,7 +112,7 @@ def test_a_network_learns_where_lines_end(tmp_path: Path) -> None:
         writer = load(tmp_path / str(weight))
         model, tokenizer = writer.model.network_alone(), writer.tokenizer
         assert isinstance(model, GPT)
-        auxiliary = LineEndings([tokenizer.decode([id_]) for id_ in range(tokenizer.vocab_size)])
+        auxiliary = LineEndings(token_texts(tokenizer))
         ids_BT = torch.tensor(tokenizer.encode(made_up_verse(8, seed=2))[:48].tolist())[None]
         hidden_states: list[torch.Tensor] = []
         with torch.no_grad():
@@ -142,7 +135,7 @@ def test_a_stopped_run_with_processes_continues_exactly(tmp_path: Path) -> None:
     [{"model.layers": 2}, {"model.layers": 3, "model.counts": True}, {"model.layers": 3, "model.ensemble": 2}],
 )
 def test_a_network_that_cannot_be_read_in_the_middle_is_refused(settings: dict[str, object]) -> None:
-    with pytest.raises(RecipeError, match=r"line_endings needs model\.kind 'gpt' with 3 layers or more"):
+    with pytest.raises(RecipeError, match=r"at least 3 layers.*set model\.counts=false"):
         recipe(**settings | {"objective.line_endings": 0.3})
 
 
@@ -153,7 +146,7 @@ def test_prompts_with_answers_have_no_line_endings(tmp_path: Path) -> None:
 
 
 def test_a_vocabulary_without_line_ends_is_refused() -> None:
-    with pytest.raises(VerseError, match="tokens of their own for line ends"):
+    with pytest.raises(TokenizerError, match="tokens of their own for line ends"):
         LineEndings(["a", "b\n"])
     with pytest.raises(VerseError, match="at most 8,192 tokens, not 9,000"):
         LineEndings(["\n"] * 9000)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.tokenizers.conftest import made_up_text
 
-from lilliput.tokenizers import TextStream, Tokenizer, load, train
+from lilliput.tokenizers import TextStream, Tokenizer, line_ends, load, token_texts, train
 
 KINDS = ("char", "byte", "bpe", "wordpiece", "unigram", "word")
 TEXT = "Le soir\n\ndescend ☃,\r\n un ami"
@@ -58,3 +58,11 @@ def test_it_is_saved_and_changes_the_fingerprint(tokenizer: Tokenizer, tmp_path)
     (tmp_path / "tokenizer.json").write_text(json.dumps(stored), encoding="utf-8")
     assert load(tmp_path).fingerprint != tokenizer.fingerprint
     assert not load(tmp_path).reverse_lines
+
+
+def test_the_texts_of_tokens_are_in_reading_order() -> None:
+    tokenizer = train("char", made_up_text(), None, reverse_lines=True)
+    texts = token_texts(tokenizer)
+    line = made_up_text().split("\n")[0]
+    assert "".join(texts[id_] for id_ in tokenizer.encode(line).tolist()) == line[::-1]
+    assert [texts[id_] for id_ in line_ends(texts)] == ["\n"]

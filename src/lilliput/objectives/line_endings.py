@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lilliput.errors import VerseError
+from lilliput.tokenizers import line_ends
 
 LINES, TOKENS = 3, 2
 """Lines before the present one, and tokens at the end of each line."""
@@ -47,7 +48,7 @@ def line_endings(ids_BT: Tensor, ends_V: Tensor, letters_V: Tensor, reversed_lin
         targets += row.forwards(last_BT, end_BT) if reversed_lines else row.backwards(last_BT, row.nowhere_BT)
         end_BT = row.at(row.latest_end_BT, last_BT)
     if not reversed_lines:
-        targets += row.backwards(row.at(row.latest_letter_BT, row.next_end()), row.positions_BT)
+        targets += row.backwards(row.at(row.latest_letter_BT, row.next_end_BT), row.positions_BT)
     return torch.stack(targets, -1)
 
 
@@ -58,20 +59,17 @@ class _Row:
         self.ids_BT = ids_BT
         self.nowhere_BT = torch.full_like(ids_BT, -1)
         self.positions_BT = torch.arange(ids_BT.shape[1], device=ids_BT.device).expand_as(ids_BT)
-        self._is_end_BT, self._is_letter_BT = ends_V[ids_BT], letters_V[ids_BT]
-        self.latest_end_BT = self._latest(self._is_end_BT)
-        self.latest_letter_BT = self._latest(self._is_letter_BT)
-        before_BT = self._shifted(self.latest_letter_BT)
-        is_first_BT = self._is_letter_BT & (self.latest_end_BT >= 0) & (before_BT < self.latest_end_BT)
+        is_end_BT, is_letter_BT = ends_V[ids_BT], letters_V[ids_BT]
+        self.latest_end_BT = self._latest(is_end_BT)
+        self.latest_letter_BT = self._latest(is_letter_BT)
+        before_BT = torch.cat((self.nowhere_BT[:, :1], self.latest_letter_BT[:, :-1]), 1)
+        is_first_BT = is_letter_BT & (self.latest_end_BT >= 0) & (before_BT < self.latest_end_BT)
         self.latest_first_BT = self._latest(is_first_BT)
+        self.next_end_BT, self.next_letter_BT = self._next(is_end_BT), self._next(is_letter_BT)
 
     def at(self, table_BT: Tensor, where_BT: Tensor) -> Tensor:
         """Return the values of a table at positions."""
         return torch.where(where_BT < 0, self.nowhere_BT, table_BT.gather(1, where_BT.clamp(min=0)))
-
-    def next_end(self) -> Tensor:
-        """Return the position of the first end after each position."""
-        return self._next(self._is_end_BT)
 
     def backwards(self, last_BT: Tensor, after_BT: Tensor) -> list[Tensor]:
         """Return the tokens with letters from a position backwards, as far as they stand after another position."""
@@ -84,11 +82,10 @@ class _Row:
     def forwards(self, first_BT: Tensor, before_BT: Tensor) -> list[Tensor]:
         """Return the tokens with letters from a position onwards, as far as they stand before another position."""
         targets = []
-        next_letter_BT = self._next(self._is_letter_BT)
         for _ in range(TOKENS):
             known_BT = (first_BT >= 0) & (first_BT < before_BT)
             targets.append(self.at(self.ids_BT, first_BT).masked_fill(~known_BT, UNKNOWN))
-            first_BT = torch.where(known_BT, self.at(next_letter_BT, first_BT), self.nowhere_BT)
+            first_BT = torch.where(known_BT, self.at(self.next_letter_BT, first_BT), self.nowhere_BT)
         return targets
 
     def _next(self, marked_BT: Tensor) -> Tensor:
@@ -103,22 +100,17 @@ class _Row:
         """Return the position of the latest marked token up to each position."""
         return torch.where(marked_BT, self.positions_BT, self.nowhere_BT).cummax(1).values
 
-    def _shifted(self, table_BT: Tensor) -> Tensor:
-        """Return the values of a table one position before."""
-        return torch.cat((self.nowhere_BT[:, :1], table_BT[:, :-1]), 1)
-
 
 class LineEndings:
     """The auxiliary loss for a vocabulary, given as the text of each token.
 
-    Raises VerseError if no token of its own ends a line, or if there are too many tokens.
+    Raises TokenizerError if no token of its own ends a line, VerseError if there are too many tokens.
     """
 
     def __init__(self, texts: Sequence[str], reversed_lines: bool = False) -> None:
         self._reversed_lines = reversed_lines
-        self._ends_V = torch.tensor([bool(text) and not text.strip("\n") for text in texts])
-        if not self._ends_V.any() or any("\n" in text and text.strip("\n") for text in texts):
-            raise VerseError("objective.line_endings needs tokens of their own for line ends: use kind 'char' or 'bpe'")
+        self._ends_V = torch.zeros(len(texts), dtype=torch.bool)
+        self._ends_V[line_ends(texts)] = True
         if len(texts) > MOST_TOKENS:
             raise VerseError(
                 f"objective.line_endings works for at most {MOST_TOKENS:,} tokens, not {len(texts):,}: "
@@ -135,7 +127,8 @@ class LineEndings:
         width, device = hidden_states[0].shape[-1], ids_BT.device
         if self._codes_HVD is None:
             self._codes_HVD = _codes(len(self._ends_V), width).to(device)
-        targets_BTH = line_endings(ids_BT, self._ends_V.to(device), self._letters_V.to(device), self._reversed_lines)
+            self._ends_V, self._letters_V = self._ends_V.to(device), self._letters_V.to(device)
+        targets_BTH = line_endings(ids_BT, self._ends_V, self._letters_V, self._reversed_lines)
         memory_ND, plan_ND = (
             F.rms_norm(states_BTD.flatten(0, 1).float(), (width,))
             for states_BTD in (hidden_states[len(hidden_states) // 2], hidden_states[-2])

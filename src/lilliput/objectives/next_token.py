@@ -13,7 +13,7 @@ from lilliput.models.gpt import GPT
 from lilliput.objectives.line_endings import LineEndings
 from lilliput.objectives.protocol import Network, Objective
 from lilliput.objectives.settings import ObjectiveSettings
-from lilliput.tokenizers import Tokenizer
+from lilliput.tokenizers import Tokenizer, token_texts
 
 
 def next_token(model: Network, batch: Batch) -> Tensor:
@@ -37,11 +37,10 @@ class NextToken(Objective):
         self._line_endings: LineEndings | None = None
 
     def attach(self, training_data: Text) -> None:
-        """Get to know the vocabulary. Raises VerseError if the auxiliary loss needs another one."""
+        """Get to know the vocabulary. Raises LilliputError if the auxiliary loss needs another one."""
         if self.settings.line_endings:
             tokenizer = training_data.tokenizer
-            texts = [tokenizer.decode([id_]) for id_ in range(tokenizer.vocab_size)]
-            self.take_facts({"texts": texts, "reversed_lines": tokenizer.reverse_lines})
+            self.take_facts({"texts": token_texts(tokenizer), "reversed_lines": tokenizer.reverse_lines})
 
     def facts(self) -> dict[str, Any]:
         """Return the text of each token and whether lines are reversed, if needed."""

@@ -1,12 +1,12 @@
 """Rewards of a line of verse: for a rhyme with an earlier line, and for its metre."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import torch
 
 from lilliput.objectives.settings import ObjectiveSettings
-from lilliput.tokenizers import Tokenizer
+from lilliput.tokenizers import Tokenizer, token_texts
 from lilliput.verse.lexicon import Lexicon
 
 POOR = 0.7
@@ -60,8 +60,7 @@ class VerseReward:
         self._distances: dict[tuple[int, ...], int] = {}
         self._partners: dict[tuple[int, ...], str | None] = {}
         self.is_early = tokenizer.reverse_lines and not settings.metre
-        # In the order in which characters appear: `decode` reverses them.
-        self._texts = [tokenizer.decode([id_])[::-1] for id_ in range(tokenizer.vocab_size)] if self.is_early else []
+        self._texts = token_texts(tokenizer)
 
     def decided(self, continuation: Sequence[int]) -> int:
         """Return the number of tokens that decide the reward: in reversed lines, up to a space after the last word."""
@@ -69,15 +68,7 @@ class VerseReward:
 
     def follows(self, prompt: Sequence[int]) -> list[bool]:
         """Return after which tokens of a prompt a line goes on whose reward is decided early."""
-        decided, has_letter, follows = False, False, []
-        for id_ in prompt:
-            if id_ in self._ends:
-                decided = has_letter = False
-            for character in self._texts[id_] if self.is_early else "":
-                decided |= has_letter and character.isspace()
-                has_letter |= character.isalpha()
-            follows.append(decided and id_ not in self._ends)
-        return follows
+        return list(self._after_words(prompt))
 
     def __call__(self, prompt: Sequence[int], continuation: Sequence[int]) -> float:
         """Return the reward of a continuation."""
@@ -143,14 +134,19 @@ class VerseReward:
         return continuation[-1] in self._ends or self._word_end(continuation) == len(continuation)
 
     def _word_end(self, continuation: Sequence[int]) -> int | None:
-        """Return the number of tokens up to a space after the first word, if the rewards are early; None without it."""
-        has_letter = False
-        for number, id_ in enumerate(continuation if self.is_early else (), 1):
-            for character in self._texts[id_]:
-                if has_letter and character.isspace():
-                    return number
+        """Return the number of tokens that decide the reward early; None if they do not."""
+        return next((number for number, after in enumerate(self._after_words(continuation), 1) if after), None)
+
+    def _after_words(self, ids: Sequence[int]) -> Iterator[bool]:
+        """Yield for each token whether a space follows the first word of its line, if the rewards are early."""
+        has_letter = after = False
+        for id_ in ids:
+            if id_ in self._ends:
+                has_letter = after = False
+            for character in self._texts[id_] if self.is_early and id_ not in self._ends else "":
+                after |= has_letter and character.isspace()
                 has_letter |= character.isalpha()
-        return None
+            yield after
 
     def _same_metre(self, partner: str, line: str) -> bool:
         one, other = self.language.syllables(partner), self.language.syllables(line)

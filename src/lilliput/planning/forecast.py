@@ -15,6 +15,7 @@ from typing import Any
 
 from lilliput.corpus import Corpus, Document, Examples, LargeText, label_documents, require_possible_split, unmark
 from lilliput.errors import RunError
+from lilliput.objectives.building import build_objective
 from lilliput.planning.expected_loss import expected_bits, tells
 from lilliput.planning.throughput import Throughput, measure_throughput
 from lilliput.recipe import Recipe
@@ -140,7 +141,11 @@ def _rehearse(
     with workers_for(recipe) as workers:  # they start while the text is prepared, as in training
         prepare(recipe, run, source, validation)
         training_data = open_training_data(run, recipe.data.window, fits=recipe.model.counts)
-        throughput = measure_throughput(recipe, workers, training_data.tokenizer.vocab_size, training_data.window)
+        objective = build_objective(recipe.objective)
+        objective.attach(training_data)
+        throughput = measure_throughput(
+            recipe, workers, training_data.tokenizer.vocab_size, training_data.window, objective=objective
+        )
     learn_counts(throughput.model, run, training_data.tokenizer)
     return training_data, throughput, measure_costs(training_data, throughput.model, throughput.runtime)
 

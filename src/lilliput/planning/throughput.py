@@ -16,6 +16,7 @@ from lilliput.models import Model, build, count_parameters
 from lilliput.models.layers import Block, rotary_tables
 from lilliput.models.settings import GPTSettings
 from lilliput.objectives.building import build_objective
+from lilliput.objectives.protocol import Objective
 from lilliput.optimization.optimizers import build_optimizers
 from lilliput.recipe import Recipe
 from lilliput.runtime import Runtime, choose_runtime, kept_memory
@@ -60,9 +61,17 @@ class Throughput:
 
 
 def measure_throughput(
-    recipe: Recipe, workers: Workers, vocabulary: int, window: int, steps: int = 3, seconds: float = 1.0
+    recipe: Recipe,
+    workers: Workers,
+    vocabulary: int,
+    window: int,
+    steps: int = 3,
+    seconds: float = 1.0,
+    objective: Objective | None = None,
 ) -> Throughput:
     """Take one step of the recipe, then at least `steps` more, for at least `seconds`.
+
+    `objective` may be one that knows the training data, by default a new one of the recipe.
 
     Raises RunError if not even one row fits into memory.
     """
@@ -71,7 +80,7 @@ def measure_throughput(
     model = build(recipe.model, vocabulary, window)
     runtime = training_runtime(recipe, model, window)
     model.to(runtime.device)
-    objective = build_objective(recipe.objective)
+    objective = objective or build_objective(recipe.objective)
     rows = training.batch * training.accumulation
 
     def batch_of(step: int) -> Batch:

@@ -12,7 +12,7 @@ from lilliput.models import Model
 from lilliput.models.protocol import TrainingText
 from lilliput.runs.checkpoint import newest_checkpoint
 from lilliput.runs.folder import WEIGHTS, RunFolder
-from lilliput.tokenizers import Tokenizer
+from lilliput.tokenizers import Tokenizer, token_texts
 
 
 def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:
@@ -22,7 +22,7 @@ def learn_counts(model: Model, run: RunFolder, tokenizer: Tokenizer) -> None:
 
 def _training_text(run: RunFolder, tokenizer: Tokenizer) -> TrainingText:
     ids = run.read_tokens(run.training_tokens, tokenizer.vocab_size)
-    texts = [tokenizer.decode([id]) for id in range(tokenizer.vocab_size)]
+    texts = token_texts(tokenizer)
     starts = run.read_starts(run.training_tokens, len(ids))
     return TrainingText(ids, texts, starts, capitals=run.model_format() > 1)
 

@@ -6,6 +6,17 @@
 from lilliput.tokenizers.factory import load, train
 from lilliput.tokenizers.settings import Kind, Normalization, TokenizerSettings
 from lilliput.tokenizers.text_stream import TextStream
+from lilliput.tokenizers.token_texts import line_ends, token_texts
 from lilliput.tokenizers.tokenizer import Tokenizer
 
-__all__ = ["Kind", "Normalization", "TextStream", "Tokenizer", "TokenizerSettings", "load", "train"]
+__all__ = [
+    "Kind",
+    "Normalization",
+    "TextStream",
+    "Tokenizer",
+    "TokenizerSettings",
+    "line_ends",
+    "load",
+    "token_texts",
+    "train",
+]

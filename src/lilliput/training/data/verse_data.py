@@ -26,7 +26,7 @@ from lilliput.models import Model
 from lilliput.models.protocol import CalibrationBatch
 from lilliput.objectives.rewards import VerseReward
 from lilliput.objectives.settings import ObjectiveSettings
-from lilliput.tokenizers import Tokenizer
+from lilliput.tokenizers import Tokenizer, line_ends, token_texts
 from lilliput.training.data.text_data import TextData
 from lilliput.training.data.training_data import Sample, ValidationResult
 from lilliput.verse.language import Ending, Language
@@ -73,14 +73,14 @@ class VerseData:
         self._text = text
         self._settings = settings
         language = open_language(settings.language or "")
-        self.ends = line_ends(self.tokenizer)
+        self.ends = line_ends(token_texts(self.tokenizer))
         learnt = self.tokenizer.decode(training.tolist())
         self.reward = VerseReward(settings, self.tokenizer, Lexicon.of(learnt, language), self.ends)
         self._training, self._held_out = (
             find_prompts(tokens, self.tokenizer, language, settings, self.window, part)
             for tokens, part in ((training, "training"), (validation, "held-out"))
         )
-        for prompts in (self._training, self._held_out):
+        for prompts in (self._training, self._held_out) if settings.rhyme_distance == "any" else ():
             self.reward.remember(prompts.prompts_NL.tolist(), prompts.distances_N.tolist())
 
     def notes(self) -> list[str]:
@@ -196,7 +196,7 @@ def find_prompts(
     most = settings.most_tokens
     wanted = DISTANCES if settings.rhyme_distance == "any" else (settings.rhyme_distance,)
     length = min(TOKENS_OF_LINE * (max(wanted) + 1), window - most)
-    ends = line_ends(tokenizer)
+    ends = line_ends(token_texts(tokenizer))
     spans = _line_spans(tokens, tokenizer, ends)
     endings = [language.ending(line) for line in tokenizer.decode(tokens.tolist()).split("\n")[: len(spans)]]
     prompts, lines, distances = [], [], []
@@ -205,7 +205,7 @@ def find_prompts(
         if span.start < length or len(span) > most:
             continue
         distance = next((distance for distance in wanted if is_rhymed(endings, index, distance, language)), None)
-        if distance is not None:
+        if distance is not None and spans[index - distance].start > span.start - length:
             distances.append(distance)
             prompts.append(np.asarray(tokens[span.start - length : span.start], dtype=np.int64))
             line = np.full(most, ends[0], np.int64)
@@ -214,8 +214,8 @@ def find_prompts(
     if len(prompts) < FEWEST:
         raise VerseError(
             f"the {part} text has {len(prompts)} lines that rhyme with one {' or '.join(map(str, wanted))} before, "
-            "after at least "
-            f"{length} tokens, and {FEWEST} are needed: give more verse, or another objective.rhyme_distance"
+            f"after at least {length} tokens, and {FEWEST} are needed: give more verse, or another "
+            "objective.rhyme_distance"
         )
     return VersePrompts(np.stack(prompts), np.stack(lines), np.array(distances))
 
@@ -242,12 +242,3 @@ def is_rhymed(endings: Sequence[Ending | None], index: int, distance: int, langu
         return False
     earlier = endings[index - distance - 1]
     return earlier is None or not language.rhyme(earlier, stanza[0])
-
-
-def line_ends(tokenizer: Tokenizer) -> list[int]:
-    """Return the tokens of line ends, a single one first. Raises VerseError unless they are tokens of their own."""
-    texts = {id_: tokenizer.decode([id_]) for id_ in range(tokenizer.vocab_size)}
-    ends = [id_ for id_, text in texts.items() if text and not text.strip("\n")]
-    if not ends or any("\n" in text for id_, text in texts.items() if id_ not in ends):
-        raise VerseError("the tokenizer has no tokens of their own for line ends: train the base on lines of verse")
-    return sorted(ends, key=lambda id_: len(texts[id_]))
