@@ -7,6 +7,7 @@ Blocks of a page are taken in their order, in an empty folder with made-up texts
   is left out, and one step and short samples are asked for; `lilliput judge` gets ten lines. Any other command is a
   fault of the page.
 - `python`: executed; `lilliput.train` is cut short in the same way.
+- `python server`: run by tests/serve/test_openai.py, where a server is.
 - `toml NAME`, `json NAME`: written to the file NAME. `json NAME.output.json` is compared with real output.
 
 Texts that are known by name come from a folder LILLIPUT_DATA with made-up contents; nothing reaches the network.
@@ -92,6 +93,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(lilliput.api, "train", shortened_train(lilliput.api.train))
     monkeypatch.setattr(verse_data, "REPORTED", 8)
+    # It would serve for ever.
+    monkeypatch.setattr("lilliput.serve.server.serve", lambda application, listener, started: started())
     return folder
 
 
@@ -169,6 +172,8 @@ def test_every_command_and_example_runs(page: Path, place: Path, monkeypatch: py
         if block.kind == "sh":
             for line in block.text.splitlines():
                 run_line(line, monkeypatch)
+        elif block.kind == "python" and block.name == "server":
+            continue  # needs a server: tests/serve/test_openai.py runs it
         elif block.kind == "python":
             # The lines before it make a failure point to the line of the page.
             code = compile("\n" * (block.line - 1) + block.text, str(page), "exec")
@@ -220,6 +225,7 @@ def test_json_has_the_documented_keys(place: Path, monkeypatch: pytest.MonkeyPat
         "train": trained,
         "eval": output_of(["eval", str(run), "--json"], monkeypatch),
         "judge": output_of(shortened(["judge", str(run), "--json"]), monkeypatch),
+        "score": output_of(["score", str(run), "heldout.txt", "--json"], monkeypatch),
         "verse": output_of(["verse", "poems.txt", "--language", "fr", "--json"], monkeypatch),
         "plan": output_of(["plan", "poems.txt", "--minutes", "2", "--json"], monkeypatch),
         "doctor": output_of(["doctor", str(run), "--json"], monkeypatch),

@@ -28,6 +28,7 @@ LAYERS = [
     {"report"},
     {"api"},
     {"sweep"},
+    {"serve"},
     {"cli"},
     {"__main__"},
 ]

@@ -141,7 +141,11 @@ class Recipe(Settings):
 
     def write(self, path: Path) -> None:
         """Write the recipe as TOML."""
-        files.write(path, tomli_w.dumps(self.as_dict()).encode())
+        files.write(path, self.as_toml().encode())
+
+    def as_toml(self) -> str:
+        """Return the recipe as the text of a TOML file."""
+        return tomli_w.dumps(self.as_dict())
 
 
 def is_recipe(path: Path) -> bool:

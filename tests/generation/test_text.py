@@ -8,7 +8,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lilliput.generation import SamplingSettings
-from lilliput.generation.text import Piece, ended
+from lilliput.generation.text import Piece, TextEnding
+
+
+def ended(pieces: Iterator[Piece], settings: SamplingSettings, prompt: str = "") -> Iterator[Piece]:
+    """The pieces up to the end of the text."""
+    ending = TextEnding(settings, prompt)
+    for piece in pieces:
+        yield ending.push(piece)
+        if ending.over:
+            return
+    rest = ending.finish()
+    if rest is not None:
+        yield rest
 
 
 def end(text: str, sizes: tuple[int, ...] = (), prompt: str = "", **options: object) -> str:

@@ -12,7 +12,7 @@ from lilliput.training.events import Evaluated, Event, Sampled, Stepped
 from lilliput.training.session import Session
 from lilliput.training.train import train
 from lilliput.training.workers.alone import Alone
-from tests.training.building import corpus, recipe, run
+from tests.training.building import corpus, finished, recipe, run, stop_after
 from tests.training.test_resume import assert_equal_runs
 
 
@@ -70,3 +70,13 @@ def test_an_interrupt_inside_a_step_saves_the_last_whole_state(
     assert saved(tmp_path / "run") == kept
     run(tmp_path / "run", recipe())
     assert_equal_runs(whole, tmp_path / "run")
+
+
+def test_a_run_that_stops_before_its_first_evaluation_and_has_no_time_left_is_evaluated(tmp_path: Path) -> None:
+    run(tmp_path / "run", recipe(), stop=stop_after(2))
+    events = run(tmp_path / "run", recipe(**{"training.steps": 2}))
+    assert [event.step for event in events if isinstance(event, Evaluated)] == [2]
+    last = finished(events)
+    assert not last.interrupted
+    assert last.evaluation is not None
+    assert last.best_step == 2

@@ -163,19 +163,26 @@ def judge(texts: RunTexts, written: str, language: str | None) -> dict[str, Any]
     return report | {"language": language, "distinct_words": least, "training_share": _rounded(texts.training_share)}
 
 
+def is_verse(text: str, language: str | None) -> bool:
+    """Return whether a text in this language rhymes, clearly more often than its lines in random order."""
+    if language not in LANGUAGES:
+        return False
+    rules = open_language(language)
+    floor = rhymed_share(read_stanzas(shuffled_lines(text), rules))
+    return rhymed_share(read_stanzas(text, rules)) >= max(_FEWEST_RHYMES, 2 * floor)
+
+
 def _verse(texts: RunTexts, written: str, language: str | None) -> dict[str, dict[str, Any]]:
     """Return the measures of verse of the three texts; none if the held-out text is no verse.
 
     Of the shuffled text not the words but the lines are in random order.
     """
-    if language not in LANGUAGES:
+    if not is_verse(texts.held_out, language):
         return {}
+    assert language is not None, "verse has a language"
     rules = open_language(language)
     compared = {"written": written, "held_out": texts.held_out, "shuffled": shuffled_lines(texts.held_out)}
     stanzas = {name: read_stanzas(text, rules) for name, text in compared.items()}
-    held_out, floor = rhymed_share(stanzas["held_out"]), rhymed_share(stanzas["shuffled"])
-    if held_out < max(_FEWEST_RHYMES, 2 * floor):
-        return {}
     pairs = set(rhyme_pairs(read_stanzas(texts.training, rules)))
     least = min(sum(len(stanza.lines) for stanza in of_text) for of_text in stanzas.values())
     return {

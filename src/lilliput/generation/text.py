@@ -4,15 +4,11 @@ Text that may become a stop string, and white space that the end may drop, is he
 """
 
 import re
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from lilliput.errors import GenerationError
 from lilliput.generation.patterns import Pattern
-from lilliput.generation.sampling import Token
 from lilliput.generation.settings import SamplingSettings, Unit
-from lilliput.tokenizers import TextStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +24,8 @@ class Piece:
     """Probability of the token in the model, before all filters."""
     tokens_per_second: float = 0.0
     """Average speed so far."""
+    top: tuple[tuple[int, float], ...] = ()
+    """The most likely tokens at its position (`Token.top`)."""
 
 
 _CLOSING = "\"'\u2019\u201d\u00bb)\\]\u300d\u300f"
@@ -53,53 +51,57 @@ _BETWEEN: dict[Unit, re.Pattern[str]] = {
 _OPEN = re.compile(rf"[.!?\u2026\u3002\uff01\uff1f]*[{_CLOSING}]*\s*\Z")
 
 
-def pieces(tokens: Iterator[Token], stream: TextStream) -> Iterator[Piece]:
-    """Yield a piece for each token; a character that is never completed is left out."""
-    began = time.perf_counter()
-    for count, token in enumerate(tokens, 1):
-        speed = count / max(1e-9, time.perf_counter() - began)
-        yield Piece(stream.push(token.id), count, token.id, token.probability, speed)
-
-
-def ended(
-    pieces: Iterator[Piece], settings: SamplingSettings, prompt: str = "", pattern: Pattern | None = None
-) -> Iterator[Piece]:
-    """Yield the pieces up to the end that the settings define; draw no token after it.
-
-    `until` ends the line, sentence or paragraph that the prompt has begun. With a `pattern`, the text ends when it
-    matches and cannot continue. Raises GenerationError if the text does not match at the end.
-    """
-    ending, last, written = _Ending(settings, prompt), None, ""
-    for piece in pieces:
-        text, last = ending.add(piece.text), piece
-        if pattern is not None:
-            written += piece.text
-            if not ending.over and pattern.complete(written):
-                yield replace(piece, text=text + ending.finish())
-                return
-        yield piece if text == piece.text else replace(piece, text=text)
-        if ending.over:
-            return
-    rest = ending.finish()
-    if last is not None and rest:
-        yield replace(last, text=rest, token=None, probability=None)
-    if pattern is not None and not pattern.matches(written):
-        raise GenerationError(
-            f"after {settings.max_tokens} tokens the text does not match yet, but still could: raise max_tokens"
-        )
-
-
 def cut(text: str, settings: SamplingSettings, prompt: str = "", pattern: Pattern | None = None) -> tuple[str, bool]:
     """Return a whole text up to its end, and whether the settings or the pattern ended it."""
-    ending = _Ending(settings, prompt)
-    shown = ending.add(text)
-    if ending.over:
+    limits = _Limits(settings, prompt)
+    shown = limits.add(text)
+    if limits.over:
         return shown, True
-    return shown + ending.finish(), pattern is not None and pattern.complete(text)
+    return shown + limits.finish(), pattern is not None and pattern.complete(text)
 
 
-class _Ending:
-    """Finds the end of a text that arrives in pieces."""
+class TextEnding:
+    """Cuts the pieces of a text at its end, which the settings define.
+
+    `until` ends the line, sentence or paragraph that the prompt has begun. With a `pattern`, the text ends when it
+    matches and cannot continue.
+    """
+
+    def __init__(self, settings: SamplingSettings, prompt: str = "", pattern: Pattern | None = None) -> None:
+        self.over = False
+        """Whether the text has ended; then no further piece may be pushed."""
+        self._limits = _Limits(settings, prompt)
+        self._most_tokens, self._pattern = settings.max_tokens, pattern
+        self._last: Piece | None = None
+        self._written = ""
+
+    def push(self, piece: Piece) -> Piece:
+        """Return the piece with the text that is certain to come before the end."""
+        text, self._last = self._limits.add(piece.text), piece
+        self.over = self._limits.over
+        if self._pattern is not None:
+            self._written += piece.text
+            if not self.over and self._pattern.complete(self._written):
+                text, self.over = text + self._limits.finish(), True
+        return piece if text == piece.text else replace(piece, text=text)
+
+    def finish(self) -> Piece | None:
+        """Return the text held back after the last piece, if any."""
+        rest = self._limits.finish()
+        if self._last is None or not rest:
+            return None
+        return replace(self._last, text=rest, token=None, probability=None, top=())
+
+    def check(self) -> None:
+        """Raise GenerationError if the text ended before it matched the pattern."""
+        if self._pattern is not None and not self.over and not self._pattern.matches(self._written):
+            raise GenerationError(
+                f"after {self._most_tokens} tokens the text does not match yet, but still could: raise max_tokens"
+            )
+
+
+class _Limits:
+    """Finds the end of a text that arrives in parts: stop strings, units of text, a number of characters."""
 
     def __init__(self, settings: SamplingSettings, prompt: str) -> None:
         self.over = False

@@ -74,7 +74,8 @@ class GPT(Model):
         before_BP: Tensor | None = None,
         hidden_states: list[Tensor] | None = None,
     ) -> Tensor:
-        """Return features_BTD after the final norm; `hidden_states`, if given, gets the output of each block.
+        """Return features_BTD after the final norm; `hidden_states`, if given, gets the input of the blocks and the
+        output of each.
 
         Raises GenerationError if the positions in the cache and the new ones exceed the context.
         """
@@ -93,10 +94,10 @@ class GPT(Model):
             x_BTD = x_BTD + self.position.weight[positions]
         if self.settings.embedding_norm:
             x_BTD = F.rms_norm(x_BTD, (self.settings.width,), eps=self.settings.norm_epsilon)
-        rotary = None
-        if self.cosines_TK is not None and self.sines_TK is not None:
-            rotary = (self.cosines_TK[positions], self.sines_TK[positions])
+        rotary = self._rotary(positions)
         x_BTD = self.dropout(x_BTD)
+        if hidden_states is not None:
+            hidden_states.append(x_BTD)
         for block in self.blocks:
             x_BTD = block(x_BTD, rotary, held)
             if hidden_states is not None:
@@ -105,6 +106,20 @@ class GPT(Model):
             held.advance(ids_BT)
         features_BTD: Tensor = self.norm(x_BTD)
         return features_BTD
+
+    def attention_weights(self, ids_BT: Tensor, layer: int) -> Tensor:
+        """Return weights_BHTT of a layer: how much each token, in the last axis but one, attends to each token."""
+        hidden_states: list[Tensor] = []
+        self.features(ids_BT, hidden_states=hidden_states)
+        block = cast(Block, self.blocks[layer])
+        normed_BTD = block.attention_norm(hidden_states[layer])
+        return block.attention.weights(normed_BTD, self._rotary(slice(0, ids_BT.shape[1])))
+
+    def _rotary(self, positions: slice | Tensor) -> tuple[Tensor, Tensor] | None:
+        """Return the rotary tables of these positions."""
+        if self.cosines_TK is None or self.sines_TK is None:
+            return None
+        return self.cosines_TK[positions], self.sines_TK[positions]
 
     def head(self, features_BTD: Tensor) -> Tensor:
         """Return logits_BTV."""

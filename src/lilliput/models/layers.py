@@ -82,6 +82,25 @@ class Attention(nn.Module):
 
         `rotary` holds the tables of the T new positions, which are those of all rows or of each.
         """
+        queries_BHTK, keys_BGPK, values_BGPK = self._projected(x_BTD, rotary)
+        if isinstance(cache, BranchCache):
+            mixed_BHTK = cache.attend(self.layer, queries_BHTK, keys_BGPK, values_BGPK)
+        else:
+            mixed_BHTK = self._attend(queries_BHTK, keys_BGPK, values_BGPK, cache)
+        mixed_BTD: Tensor = self.output(mixed_BHTK.transpose(1, 2).flatten(2))
+        return mixed_BTD
+
+    def weights(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Return weights_BHTT without a cache: how much of each token's value each token takes (`plain_attention`)."""
+        queries_BHTK, keys_BGTK, _ = self._projected(x_BTD, rotary)
+        keys_BHTK = keys_BGTK.repeat_interleave(self.heads // self.key_value_heads, 1)
+        scores_BHTT = queries_BHTK @ keys_BHTK.mT * self.head_width**-0.5
+        hidden_TT = torch.ones(scores_BHTT.shape[-2:], dtype=torch.bool, device=x_BTD.device).triu(1)
+        weights_BHTT: Tensor = scores_BHTT.masked_fill(hidden_TT, -torch.inf).softmax(-1)
+        return weights_BHTT
+
+    def _projected(self, x_BTD: Tensor, rotary: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries_BHTK, keys_BGTK and values_BGTK."""
         batch, new, _ = x_BTD.shape
         queries_BTHK = self.query(x_BTD).view(batch, new, self.heads, self.head_width)
         keys_BTGK = self.key(x_BTD).view(batch, new, self.key_value_heads, self.head_width)
@@ -93,15 +112,9 @@ class Attention(nn.Module):
             queries_BTHK = rotate(queries_BTHK, *rotary)
             keys_BTGK = rotate(keys_BTGK, *rotary)
         queries_BHTK = queries_BTHK.transpose(1, 2)
-        keys_BGPK, values_BGPK = keys_BTGK.transpose(1, 2), values_BTGK.transpose(1, 2)
+        keys_BGTK, values_BGTK = keys_BTGK.transpose(1, 2), values_BTGK.transpose(1, 2)
         # Under autocast the norm and the rotation return wider numbers.
-        queries_BHTK, keys_BGPK = queries_BHTK.type_as(values_BGPK), keys_BGPK.type_as(values_BGPK)
-        if isinstance(cache, BranchCache):
-            mixed_BHTK = cache.attend(self.layer, queries_BHTK, keys_BGPK, values_BGPK)
-        else:
-            mixed_BHTK = self._attend(queries_BHTK, keys_BGPK, values_BGPK, cache)
-        mixed_BTD: Tensor = self.output(mixed_BHTK.transpose(1, 2).flatten(2))
-        return mixed_BTD
+        return queries_BHTK.type_as(values_BGTK), keys_BGTK.type_as(values_BGTK), values_BGTK
 
     def _attend(
         self, queries_BHTK: Tensor, keys_BGPK: Tensor, values_BGPK: Tensor, cache: KeyValueCache | None

@@ -60,5 +60,5 @@ class NextToken(Objective):
         hidden_states: list[Tensor] = []
         features_BTD = model.features(batch.inputs_BT, hidden_states=hidden_states)
         loss = model.loss(features_BTD.flatten(0, 1), batch.targets_BT.flatten(), batch.weights_BT.flatten())
-        auxiliary = self.settings.line_endings * self._line_endings.loss(hidden_states, batch.inputs_BT)
+        auxiliary = self.settings.line_endings * self._line_endings.loss(hidden_states[1:], batch.inputs_BT)
         return loss + (auxiliary - auxiliary.detach())

@@ -1,6 +1,6 @@
 """The console view of a training run.
 
-On a terminal it is a live line, in a notebook one display that is updated; elsewhere (a pipe, a log file, a
+On a terminal it is a live line, in a notebook one display with a growing curve; elsewhere (a pipe, a log file, a
 continuous-integration job) a few plain lines without carriage returns. All output goes to standard error: standard
 output is for `--json` and generated text.
 
@@ -22,7 +22,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from lilliput.report import screen
-from lilliput.report.notebook import NotebookText
+from lilliput.report.notebook import NotebookDisplay
 from lilliput.report.terminal import printable
 
 LIVE_SECONDS = 0.2
@@ -41,9 +41,9 @@ class TrainingView:
         self, console: Console | None = None, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
     ) -> None:
         self.console = console or screen.Console(stderr=True, highlight=False)
-        self._notebook: NotebookText | None = None
+        self._notebook: NotebookDisplay | None = None
         if self.console.is_jupyter:
-            self._notebook = NotebookText()
+            self._notebook = NotebookDisplay()
             # A notebook claims to be a terminal (FORCE_COLOR), but shows plain text only.
             plain: dict[str, Any] = {"force_jupyter": False, "force_terminal": False, "color_system": None}
             self.console = Console(file=self._notebook, width=self.console.width, highlight=False, **plain)
@@ -86,7 +86,7 @@ class TrainingView:
                 self._progress.stop()
             self._progress = None
         if self._notebook is not None:
-            self._notebook.status("")
+            self._notebook.close_log()
 
     def due(self) -> bool:
         """Whether `step` would show something now."""
@@ -111,6 +111,8 @@ class TrainingView:
         if not self.due() and progress < 1:
             return
         self._shown = self._clock()
+        if self._notebook is not None:
+            self._notebook.curve.add("training", step, loss)
         steps = f"step {step:,}" if total_steps is None else f"step {step:,}/{total_steps:,}"
         parts = [steps, *self._losses(loss)]
         speed = f"{tokens_per_second:,.0f} tokens/s"
@@ -123,7 +125,7 @@ class TrainingView:
         parts += [speed, f"learning rate {learning_rate:.2g}", f"{progress:.0%}", f"elapsed {clock(self._elapsed())}"]
         if seconds_left is not None:
             parts.append(f"left {clock(seconds_left)}")
-        self._print_passing("  ".join(parts))
+        self._print_passing("  ".join(parts), progress)
 
     def _losses(self, loss: float) -> list[str]:
         """Return the losses of a line, with comparable ones side by side."""
@@ -150,7 +152,7 @@ class TrainingView:
         if self._progress is not None:
             self._progress.update(self._progress.task_ids[0], completed=progress, line=line, left=left)
             return
-        self._print_passing(f"{line}  {progress:.0%}" + ("" if left is None else f"  left {clock(left)}"))
+        self._print_passing(f"{line}  {progress:.0%}" + ("" if left is None else f"  left {clock(left)}"), progress)
 
     def evaluated(
         self,
@@ -171,6 +173,10 @@ class TrainingView:
         training text; the former is None if the network is the only part of the model.
         """
         self._validation, self._network = validation_loss, network_loss
+        if self._notebook is not None:
+            self._notebook.curve.add("validation", step, validation_loss)
+            if network_loss is not None:
+                self._notebook.curve.add("validation, network alone", step, network_loss)
         line = f"step {step:,}  validation {validation_loss:.4f}"
         if network_loss is not None:
             line += " with counts and guesses"
@@ -195,6 +201,8 @@ class TrainingView:
         if validation_loss is not None:
             title += f", validation {validation_loss:.3f}"
         text = printable(text).strip("\n")
+        if self._notebook is not None:
+            self._notebook.sample(title, text)
         if self._live:
             self._put(Rule(title, style="dim", align="left"), Padding(Text(text), (0, 2)), "")
         else:
@@ -213,15 +221,18 @@ class TrainingView:
         best = "" if best_validation_loss is None else f", best validation {best_validation_loss:.4f} nats per token"
         if best and self._network is not None:
             best += " with counts and guesses"
-        self._print(f"finished: {steps:,} step{'s' * (steps != 1)} in {clock(seconds)}{best}")
+        line = f"finished: {steps:,} step{'s' * (steps != 1)} in {clock(seconds)}{best}"
+        if self._notebook is not None:
+            self._notebook.finish(line)
+        self._print(line)
 
     def _elapsed(self) -> float:
         return self._clock() - self._started
 
-    def _print_passing(self, line: str) -> None:
+    def _print_passing(self, line: str, progress: float) -> None:
         """Show a line of progress; in a notebook it replaces the previous one."""
         if self._notebook is not None:
-            self._notebook.status(line)
+            self._notebook.status(line, progress)
         else:
             self._print(line)
 

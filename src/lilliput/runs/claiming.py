@@ -36,6 +36,19 @@ def claim(run: RunFolder) -> FileLock:
     return lock
 
 
+def in_use(run: RunFolder) -> bool:
+    """Return whether a process has claimed the folder."""
+    if not (run.path / _LOCK).is_file():
+        return False
+    lock = FileLock(run.path / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
 def _is_run(run: RunFolder) -> bool:
     # The lock is created first. A copy without hidden files still has the files of every run.
     ours = (run.path / _LOCK).exists() or run.aside.is_dir() or (run.path / FORMER).is_dir()

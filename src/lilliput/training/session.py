@@ -164,8 +164,10 @@ class Session:
                     yield Note(self._roll_back(spike))
         if reason == "interrupted":
             yield self._finished(reason, interrupted=True)
-        else:
-            yield from self._closing(reason)
+            return
+        if self.progress.best_score is None:  # stopped before its first evaluation, and its time is over
+            yield from self._evaluate_and_save()
+        yield from self._closing(reason)
 
     def _train(self, batch_of: Callable[[int], Batch]) -> Generator[Event, None, str]:
         """Train until the run ends, and return the reason. Raises LossSpike."""

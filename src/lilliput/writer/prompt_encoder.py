@@ -1,7 +1,7 @@
 """From a prompt to the token sequences with which its continuation may start, each with its filters."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from lilliput.corpus import mark_prompt, unmark
@@ -14,7 +14,6 @@ from lilliput.generation.healing import Healed, Healing, Start, except_at, log_s
 from lilliput.generation.patterns import Pattern, patterns
 from lilliput.generation.settings import SampleSettings
 from lilliput.generation.slots import checked
-from lilliput.generation.text import Piece
 from lilliput.models import Model
 from lilliput.recipe import shown
 from lilliput.tokenizers import Tokenizer
@@ -53,12 +52,6 @@ class PromptEncoder:
         """Return a written text without the characters of labels."""
         return unmark(text) if self._labels else text
 
-    def unlabelled(self, written: Iterator[Piece]) -> Iterator[Piece]:
-        """Remove the characters of labels, which the model writes before each paragraph."""
-        if not self._labels:
-            return written
-        return (replace(piece, text=unmark(piece.text)) for piece in written)
-
     def pattern(self, settings: SampleSettings) -> Pattern | None:
         """Return the pattern that a text has to match, if the settings have one."""
         expressions = patterns(settings)
@@ -83,6 +76,12 @@ class PromptEncoder:
         starts = self.heal(backend, self.encode(start, settings)).starts
         filters_by_start = self._filters(settings, pattern, starts, filters)
         return FilteredStarts(starts, filters_by_start, log_shares(starts, settings, filters_by_start, temperature))
+
+    def filters_after(
+        self, ids: Sequence[int], settings: SampleSettings, pattern: Pattern | None, filters: Sequence[Filter]
+    ) -> list[Filter]:
+        """Return the filters of a continuation of these ids: those of the settings, then the caller's."""
+        return self._filters(settings, pattern, [Start(ids)], filters)[0]
 
     def _filters(
         self, settings: SampleSettings, pattern: Pattern | None, starts: Sequence[Start], filters: Sequence[Filter]

@@ -27,11 +27,13 @@ from lilliput.generation.beam import BeamPrompt, search
 from lilliput.generation.healing import draw_start
 from lilliput.generation.sampling import Token
 from lilliput.generation.settings import SampleSettings
-from lilliput.generation.text import Piece, cut, ended, pieces
+from lilliput.generation.slots import checked
+from lilliput.generation.text import Piece, TextEnding, cut
 from lilliput.models import Model
 from lilliput.recipe import explain, shown
 from lilliput.tokenizers import TextStream, Tokenizer
 from lilliput.writer.arguments import checked_number, checked_text
+from lilliput.writer.prepared_text import PreparedText
 from lilliput.writer.prompt_encoder import PromptEncoder
 from lilliput.writer.results import Continuation, NextWord
 from lilliput.writer.scoring import ScoredToken, scored_tokens
@@ -236,10 +238,18 @@ class Writer:
         Raises GenerationError for an empty text, an unknown label or a negative `top`.
         """
         self._require_forward("a score by tokens")
-        settings, top = self.sampling({} if label is None else {"label": label}), checked_number("top", top)
-        ids = self._prompts.encode(checked_text("text", text), settings)
+        settings = self.sampling({} if label is None else {"label": label})
+        return self.score_ids(self._prompts.encode(checked_text("text", text), settings), top=top)
+
+    def score_ids(self, ids: Sequence[int], *, top: int = 0) -> list[ScoredToken]:
+        """Return what `score` does for a text that consists of these tokens.
+
+        Raises GenerationError if there are none, or if one is outside the vocabulary.
+        """
+        self._require_forward("a score by tokens")
         if not ids:
             raise GenerationError("sampling: text: should have at least one character")
+        ids, top = checked(self.model, ids), checked_number("top", top)
         return scored_tokens(self.model, self.tokenizer, ids, self._prompts.shown, top)
 
     def streams(
@@ -251,24 +261,58 @@ class Writer:
         texts = [self.start(prompt) for prompt in prompts]
         if settings.beams > 1:
             return [self._best(text, filters, sampling) for text in texts]
-        pattern, backend = self._prompts.pattern(settings), self.backend(len(prompts))
+        backend = self.backend(len(texts))
+        prepared = self.prepare(backend, texts, seeds, settings, filters)
+        ids, filters_by_text = [text.ids for text in prepared], [text.filters for text in prepared]
+        streams = generate(backend, ids, settings, seeds, filters_by_text)
+        return [text.read(tokens) for text, tokens in zip(prepared, streams, strict=True)]
+
+    def prepare(
+        self,
+        backend: Backend,
+        texts: Sequence[str],
+        seeds: Sequence[int],
+        settings: SampleSettings,
+        filters: Sequence[Filter] = (),
+    ) -> list[PreparedText]:
+        """Return each text ready for its next token; this overwrites the first row of `backend`.
+
+        Raises GenerationError for options that the model cannot follow.
+        """
+        pattern = self._prompts.pattern(settings)
         if pattern is not None:
             self._require_forward("match, allow, forbid, line_length or acrostic")
         temperature = (settings.temperatures or (settings.temperature,))[0]
-        prepared = {
+        found = {
             text: self._prompts.starts(backend, text, settings, pattern, filters, temperature) for text in set(texts)
         }
-        drawn_starts, drawn_filters = [], []
+        prepared = []
         for text, seed in zip(texts, seeds, strict=True):
-            number = draw_start(prepared[text].log_shares, seed)
-            drawn_starts.append(prepared[text].starts[number])
-            drawn_filters.append(prepared[text].filters[number])
-        streams = generate(backend, [start.ids for start in drawn_starts], settings, seeds, drawn_filters)
-        written = [
-            self._prompts.unlabelled(pieces(tokens, TextStream(self.tokenizer, len(start.rest))))
-            for tokens, start in zip(streams, drawn_starts, strict=True)
-        ]
-        return [ended(stream, settings, text, pattern) for stream, text in zip(written, texts, strict=True)]
+            number = draw_start(found[text].log_shares, seed)
+            start = found[text].starts[number]
+            stream, ending = TextStream(self.tokenizer, len(start.rest)), TextEnding(settings, text, pattern)
+            filters_of_text = found[text].filters[number]
+            prepared.append(
+                PreparedText(
+                    start.ids, start.rest, filters_of_text, settings, seed, stream, ending, self._prompts.shown
+                )
+            )
+        return prepared
+
+    def prepare_ids(
+        self, ids: Sequence[int], seed: int, settings: SampleSettings, filters: Sequence[Filter] = ()
+    ) -> PreparedText:
+        """Return a text that consists of these tokens ready for its next one: nothing is encoded or healed.
+
+        Raises GenerationError for impossible ids, and for options that the model cannot follow.
+        """
+        ids, pattern = checked(self.model, ids), self._prompts.pattern(settings)
+        if pattern is not None:
+            self._require_forward("match, allow, forbid, line_length or acrostic")
+        stream = TextStream(self.tokenizer)
+        ending = TextEnding(settings, self._prompts.shown(stream.push_all(ids)), pattern)
+        all_filters = self._prompts.filters_after(ids, settings, pattern, filters)
+        return PreparedText(ids, "", all_filters, settings, seed, stream, ending, self._prompts.shown)
 
     def encode(self, text: str, settings: SampleSettings) -> list[int]:
         """Return the ids of a text, cleaned as training texts are, with the label of the settings before it."""

@@ -1,0 +1,197 @@
+/** The box that explains one token: its probability, what else was likely, and the voices of a mixed model. */
+
+import { button, element } from "/page/dom.js";
+import { percent, surprise, visible } from "/page/format.js";
+import { createVoices } from "/page/playground/voices.js";
+
+const SHOW_AFTER = 90;
+const HIDE_AFTER = 280;
+
+function describe(token, first) {
+  if (token.probability === null || token.probability === undefined) {
+    return first
+      ? "The first token: nothing comes before it, so it has no probability."
+      : "Its probability is not known.";
+  }
+  const rank = token.top.findIndex(([id]) => id === token.id);
+  const place =
+    rank === 0
+      ? "The likeliest token."
+      : rank > 0
+        ? `Number ${rank + 1} of the likeliest.`
+        : `Not among the ${token.top.length} likeliest.`;
+  return `Probability ${percent(token.probability)}, surprise ${surprise(token.probability).toFixed(1)} bits. ${place}`;
+}
+
+export class Popover {
+  constructor() {
+    this.element = element("div", { class: "popover", role: "region", "aria-label": "One token", hidden: true });
+    this.element.addEventListener("pointerenter", () => clearTimeout(this.timer));
+    this.element.addEventListener("pointerleave", (event) => {
+      if (event.pointerType === "mouse") this.leave();
+    });
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    document.body.append(this.element);
+    document.addEventListener("pointerdown", (event) => {
+      const inside = this.element.contains(event.target) || event.target.closest?.(".token");
+      if (!inside) this.hide();
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !this.element.hidden) this.hide();
+    });
+    window.addEventListener("hashchange", () => this.hide());
+  }
+
+  hover(text, index) {
+    clearTimeout(this.timer);
+    if (this.text === text && this.index === index) return;
+    const wait = this.element.hidden ? SHOW_AFTER : SHOW_AFTER * 2; // Time to cross other tokens on the way into the box.
+    this.timer = setTimeout(() => this.show(text, index), wait);
+  }
+
+  leave() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (!this.element.contains(document.activeElement)) this.hide();
+    }, HIDE_AFTER);
+  }
+
+  show(text, index) {
+    clearTimeout(this.timer);
+    this.mark(false);
+    this.text = text;
+    this.index = index;
+    this.mark(true);
+    const token = text.tokens[index];
+    const context = text.context();
+    const heading = element(
+      "h3",
+      {},
+      visible(token.text),
+      " ",
+      element("span", { class: "quiet code" }, `id ${token.id}`),
+    );
+    const close = button("×", () => this.close(), { kind: "plain square close", "aria-label": "Close" });
+    const parts = [close, heading, element("p", { class: "numbers" }, describe(token, index === 0))];
+    if (token.top.length) parts.push(this.createAlternatives(token, context));
+    if (context.branch && token.top.length)
+      parts.push(element("p", { class: "quiet hint" }, "Choose one, or press its number, to go on from there."));
+    const before = [...context.before, ...text.tokens.slice(0, index).map(({ id }) => id)];
+    if (context.model?.counts && before.length) {
+      parts.push(createVoices(context.model.id, before, () => this.place()));
+    }
+    this.element.replaceChildren(...parts);
+    this.element.hidden = false;
+    this.place();
+  }
+
+  createAlternatives(token, context) {
+    const rows = [...token.top];
+    if (token.probability != null && !rows.some(([id]) => id === token.id))
+      rows.push([token.id, token.text, token.probability]);
+    const items = rows.map(([id, text, probability], rank) => {
+      const chosen = id === token.id;
+      const label = `${visible(text)}, ${percent(probability)}${chosen ? ", the token of this text" : ""}`;
+      const item = button("", () => this.choose([id, text, probability]), {
+        kind: `alternative${chosen ? " chosen" : ""}`,
+        style: { "--share": probability.toFixed(4) },
+        "aria-label": label,
+        disabled: !context.branch,
+        "data-id": id,
+      });
+      item.append(
+        element("span", { class: "rank" }, rank < token.top.length ? String(rank + 1) : ""),
+        element("span", { class: "word" }, visible(text)),
+        element("span", { class: "numbers" }, percent(probability)),
+      );
+      return element("li", {}, item);
+    });
+    const rest = 1 - rows.reduce((sum, row) => sum + row[2], 0);
+    if (rest > 0.0005) items.push(element("li", { class: "quiet rest" }, `all others together ${percent(rest)}`));
+    return element("ol", { class: "alternatives" }, items);
+  }
+
+  choose(alternative) {
+    const { text, index } = this;
+    const branch = text.context().branch;
+    const focused = this.element.contains(document.activeElement) || text.element.contains(document.activeElement);
+    this.hide();
+    branch?.(index, alternative);
+    if (focused) text.focus(index, true);
+  }
+
+  /** Into the box by keyboard: the first alternative gets the focus. */
+  enter(text, index) {
+    if (this.text !== text || this.index !== index) this.show(text, index);
+    (this.element.querySelector(".alternative:not(:disabled)") ?? this.element.querySelector(".close")).focus();
+  }
+
+  pick(text, index, rank) {
+    const alternative = text.tokens[index].top[rank];
+    if (!alternative || !text.context().branch) return;
+    if (this.text !== text || this.index !== index) this.show(text, index);
+    this.choose(alternative);
+  }
+
+  key(event) {
+    if (event.key === "Escape") {
+      this.close();
+      event.stopPropagation();
+      return;
+    }
+    const items = [...this.element.querySelectorAll(".alternative:not(:disabled)")];
+    const at = items.indexOf(document.activeElement);
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || at < 0) return;
+    items[(at + step + items.length) % items.length].focus();
+    event.preventDefault();
+  }
+
+  close() {
+    const { text, index } = this;
+    this.hide();
+    text?.focus(index, true);
+  }
+
+  mark(open) {
+    this.text?.spans[this.index]?.classList.toggle("open", open);
+  }
+
+  hideFor(text) {
+    if (this.text === text) this.hide();
+  }
+
+  hide() {
+    clearTimeout(this.timer);
+    this.mark(false);
+    this.text = null;
+    this.index = null;
+    this.element.hidden = true;
+  }
+
+  /** On a phone the box covers the lower part of the window: the token moves out from under it. */
+  uncover(box) {
+    const hidden = box.bottom + 12 - (window.innerHeight - this.element.offsetHeight);
+    if (getComputedStyle(this.element).position === "fixed" && hidden > 0) window.scrollBy(0, hidden);
+  }
+
+  /** Below the token, or above or beside it where there is more room, and within the window. */
+  place() {
+    const span = this.text?.spans[this.index];
+    if (!span) return;
+    const boxes = span.getClientRects();
+    const box = boxes[0] ?? span.getBoundingClientRect();
+    const [width, height] = [this.element.offsetWidth, this.element.offsetHeight];
+    const [wide, high] = [document.documentElement.clientWidth, window.innerHeight];
+    let left = Math.max(8, Math.min(box.left - 12, wide - width - 8));
+    let top = box.bottom + 6;
+    if (top + height > high && box.top - height - 6 > 0) top = box.top - height - 6;
+    else if (top + height > high) {
+      top = Math.max(8, high - height - 8); // Neither below nor above: beside the token.
+      left = box.right + width + 16 < wide ? box.right + 8 : Math.max(8, box.left - width - 8);
+    }
+    this.element.style.setProperty("left", `${left + window.scrollX}px`);
+    this.element.style.setProperty("top", `${top + window.scrollY}px`);
+    this.uncover(box);
+  }
+}

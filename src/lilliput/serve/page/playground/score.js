@@ -1,0 +1,118 @@
+/** Any text, each token coloured by how much it surprises the model. */
+
+import { announce, button, element, freshId, notice } from "/page/dom.js";
+import { percent, plural, points } from "/page/format.js";
+import { TokenText } from "/page/playground/text.js";
+import { TOP, createLegend, createPlaceholder, createViews } from "/page/playground/writing.js";
+import { isAbort, post } from "/page/server.js";
+
+export class ScoreMode {
+  constructor(shared) {
+    this.shared = shared;
+    this.text = new TokenText({
+      label: "Scored text. Arrow keys go from token to token.",
+      popover: shared.popover,
+      context: () => ({ model: this.scoredBy, before: [], branch: null }),
+    });
+    this.build();
+    this.modelChanged();
+  }
+
+  build() {
+    const id = freshId("score");
+    this.input = element("textarea", { id, rows: 5, class: "book prompt-box short", spellcheck: "false" });
+    this.go = button("Score", () => this.score(), { kind: "primary", title: "Ctrl+Enter" });
+    this.take = button("Take the written text", () => {
+      this.input.value = this.shared.writtenText();
+    });
+    this.problem = element("div", {});
+    this.figures = element("dl", { class: "figures numbers", hidden: true });
+    this.placeholder = createPlaceholder(
+      "Paste a text, your own or a famous one, and see where the model expects another word.",
+    );
+    this.legend = createLegend();
+    const views = createViews((view) => {
+      this.text.setView(view);
+      this.legend.hidden = view !== "surprise";
+    }, freshId("view"));
+    this.element = element(
+      "div",
+      { class: "stack" },
+      element(
+        "div",
+        {},
+        element("label", { for: id }, "Text to score"),
+        this.input,
+        element("div", { class: "row below" }, this.go, this.take),
+      ),
+      this.problem,
+      views,
+      element("div", { class: "sheet" }, this.placeholder, this.text.element),
+      this.legend,
+      this.figures,
+    );
+    this.text.element.hidden = true;
+    this.input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.score();
+    });
+  }
+
+  modelChanged() {
+    const model = this.shared.picker.model();
+    const backwards = Boolean(model?.reverse_lines);
+    this.go.disabled = backwards;
+    this.problem.replaceChildren(
+      ...(backwards
+        ? [notice(`“${model.id}” writes each line backwards, so it cannot score a text. Choose another model.`, "hint")]
+        : []),
+    );
+  }
+
+  shown() {
+    this.take.disabled = !this.shared.writtenText();
+  }
+
+  async score() {
+    const model = this.shared.picker.model();
+    if (!this.input.value || !model || model.reverse_lines) return;
+    this.abort?.abort();
+    this.abort = new AbortController();
+    this.problem.replaceChildren();
+    this.go.disabled = true;
+    try {
+      const reply = await post("/api/score", { model: model.id, text: this.input.value, top: TOP }, this.abort.signal);
+      this.scoredBy = model;
+      this.showTokens(reply.tokens);
+    } catch (error) {
+      if (!isAbort(error)) this.problem.replaceChildren(notice(error.message));
+    }
+    this.go.disabled = false;
+  }
+
+  showTokens(scored) {
+    const tokens = scored.map(({ id, text, log_probability: value, top }) => ({
+      id,
+      text,
+      probability: value === null ? null : Math.exp(value),
+      top: top ?? [],
+    }));
+    this.placeholder.hidden = true;
+    this.text.element.hidden = false;
+    this.text.show("", tokens);
+    const known = scored.filter((token) => token.log_probability !== null);
+    const bits = known.reduce((sum, token) => sum - token.log_probability / Math.LN2, 0);
+    const letters = points(known.map((token) => token.text).join(""));
+    const first = known.filter((token) => token.top?.[0]?.[0] === token.id).length;
+    const figures = [
+      ["bits per character", letters ? (bits / letters).toFixed(3) : "–"],
+      ["perplexity of a token", known.length ? (2 ** (bits / known.length)).toFixed(2) : "–"],
+      ["likeliest token was right", known.length ? percent(first / known.length) : "–"],
+      ["tokens", String(scored.length)],
+    ];
+    this.figures.hidden = false;
+    this.figures.replaceChildren(
+      ...figures.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))),
+    );
+    announce(`Scored ${plural(scored.length, "token")}, ${figures[0][1]} bits per character.`);
+  }
+}

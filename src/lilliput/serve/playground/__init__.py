@@ -1,0 +1,1 @@
+"""What the page asks the server for: texts token by token, and looks inside a model."""

@@ -1,0 +1,1 @@
+"""Runs in the page: their curves, and trainings that the page starts."""

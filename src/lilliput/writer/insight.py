@@ -1,0 +1,81 @@
+"""Look inside a model: what its parts predict, what its tokens attend to, the states of its units.
+
+Axes: T tokens, D features, V vocabulary, H heads, U units.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from lilliput.errors import GenerationError
+from lilliput.generation.backends.backend import inference
+from lilliput.models import Model
+from lilliput.models.ensemble import Ensemble
+from lilliput.models.gpt import GPT
+from lilliput.models.mixing.steps import Voices
+from lilliput.models.recurrent import Recurrent
+
+MOST_STATES = 256
+"""Maximum number of tokens for which states are computed, one after the other."""
+
+
+def voices(model: Model, ids: Sequence[int]) -> Voices | None:
+    """Return what each part of a mixture predicts after these tokens; None for a network without counts."""
+    steps = model.steps()
+    if steps is None:
+        return None
+    network = model.network_alone()
+    with inference(model):
+        features_BTD = network.features(_tensor(network, ids[-network.context :]))[:, -1:]
+        logits_BTV = network.head(features_BTD)
+    features_D, logits_V = (part[0, 0].float().cpu().numpy() for part in (features_BTD, logits_BTV))
+    return steps.voices(features_D, logits_V, steps.begin(ids[:-1]), ids[-1])
+
+
+def attention_weights(model: Model, ids: Sequence[int], layer: int, head: int) -> Tensor:
+    """Return weights_TT of one head: row i has the shares of the tokens that token i attends to.
+
+    Of an ensemble it is the first member. The latest `context` tokens are read. Raises GenerationError for a model
+    without attention, and for a layer or head that it does not have.
+    """
+    network = _first_network(model)
+    if not isinstance(network, GPT):
+        raise GenerationError("this model has no attention: it is a recurrent network")
+    _require("layer", layer, network.settings.layers)
+    _require("head", head, network.settings.heads)
+    with inference(network):
+        return network.attention_weights(_tensor(network, ids[-network.context :]), layer)[0, head].float().cpu()
+
+
+def states(model: Model, ids: Sequence[int], layer: int) -> Tensor:
+    """Return states_TU of a layer of a recurrent network after each of the latest `MOST_STATES` tokens.
+
+    Raises GenerationError for a network without a state, and for a layer that it does not have.
+    """
+    network = _first_network(model)
+    if not isinstance(network, Recurrent):
+        raise GenerationError("this model has no recurrent state: it is a transformer")
+    _require("layer", layer, network.settings.layers)
+    cache, found = network.new_cache(1), []
+    with inference(network):
+        for id_ in ids[-MOST_STATES:]:
+            network.features(_tensor(network, [id_]), cache)
+            assert cache.state is not None, "a pass leaves a state"
+            found.append(cache.state[0][layer, 0].float().cpu())
+    return torch.stack(found)
+
+
+def _first_network(model: Model) -> Model:
+    network = model.network_alone()
+    return cast(Model, network.members[0]) if isinstance(network, Ensemble) else network
+
+
+def _tensor(network: Model, ids: Sequence[int]) -> Tensor:
+    return torch.tensor([list(ids)], device=next(network.parameters()).device)
+
+
+def _require(name: str, number: int, count: int) -> None:
+    if not 0 <= number < count:
+        raise GenerationError(f"{name} {number}: this model has {count}, numbered from 0")
