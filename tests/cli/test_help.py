@@ -10,7 +10,7 @@ from lilliput.cli.application import VERBS
 from tests.cli.conftest import Lilliput, assert_refused, process, tree
 
 OPTIONS = {
-    "train": ("--out", "--minutes", "--set", "--corpus", "--validation", "--seed", "--fresh", "--json"),
+    "train": ("--out", "--minutes", "--set", "--corpus", "--validation", "--seed", "--fresh", "--live", "--json"),
     "plan": ("--minutes", "--set", "--corpus", "--save", "--json"),
     "sample": (
         *(

@@ -23,14 +23,16 @@ PROMPT = "The old river"
 
 def find_chromium() -> str:
     """Return the path of Chromium; install it if this process may."""
-    # Test processes run at the same time, and only one may install.
-    with FileLock(Path(tempfile.gettempdir()) / "lilliput-tests-chromium.lock"):
+    path = _on_path()
+    if path is None and os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
+        # Test processes run at the same time, and only one may install.
+        with FileLock(Path(tempfile.gettempdir()) / "lilliput-tests-chromium.lock"):
+            if _on_path() is None:
+                quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+                subprocess.run(INSTALL, shell=True, stdin=subprocess.DEVNULL, capture_output=True, env=quiet)
         path = _on_path()
-        if path is None and os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
-            subprocess.run(INSTALL, shell=True, check=False, capture_output=True)
-            path = _on_path()
     if path is None:
-        pytest.fail(f"Chromium is missing. Install it: sudo sh -c '{INSTALL}'", pytrace=False)
+        pytest.fail(f"Chromium is not on the PATH. Install it: sudo sh -c '{INSTALL}'", pytrace=False)
     return path
 
 

@@ -250,3 +250,16 @@ def test_the_example_of_the_page_runs(served: Running, capsys: pytest.CaptureFix
         exec(example.replace("http://127.0.0.1:8000", served.url).replace('"poems"', '"gpt"'), names)
         names["client"].close()
     assert len(capsys.readouterr().out) > 50
+
+
+def test_programs_for_evaluation_can_count_tokens(served: Running) -> None:
+    tokenizer = served.model("gpt").writer.tokenizer
+    info = served.web.get("/tokenizer_info", params={"model": "gpt"}).json()
+    assert (info["vocab_size"], info["bos_token"], info["eos_token"]) == (tokenizer.vocab_size, "\n", "\n")
+    counted = served.web.post("/tokenize", json={"model": "gpt", "prompt": PROMPT}).json()
+    assert counted["tokens"] == tokenizer.encode(PROMPT).tolist()
+    assert counted["count"] == len(counted["tokens"])
+    decoded = served.web.post("/detokenize", json={"model": "gpt", "tokens": counted["tokens"]}).json()
+    assert decoded == {"prompt": PROMPT}
+    assert "name one" in served.web.post("/tokenize", json={"prompt": PROMPT}).json()["error"]["message"]
+    assert served.web.post("/detokenize", json={"model": "gpt", "tokens": [70000]}).status_code == 400

@@ -22,8 +22,8 @@ from lilliput.serve.models import ServedModels
 from lilliput.serve.playground.options import sampling_options
 from lilliput.serve.training.jobs import Trainings
 
-CASES = int(os.environ.get("LILLIPUT_API_CASES", "8"))
-LIMITS = {"max_tokens": 20, "max_completion_tokens": 20, "max_characters": 50, "count": 3, "n": 3}
+CASES = int(os.environ.get("LILLIPUT_API_CASES", "6"))
+LIMITS = {"max_tokens": 20, "max_completion_tokens": 20, "max_characters": 50, "count": 3, "n": 2}
 """Larger values of these fields only take longer."""
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
@@ -55,7 +55,7 @@ def option_values() -> st.SearchStrategy[dict[str, Any]]:
     return names.flatmap(lambda chosen: st.fixed_dictionaries({name: values[name] for name in chosen}))
 
 
-OPTIONS = option_values()
+OPTIONS = option_values().map(lambda options: {"max_tokens": 20} | options)
 
 
 def limited(value: Any) -> Any:
@@ -80,7 +80,8 @@ def flatmap_body(context: HookContext, body: Any) -> st.SearchStrategy[Any]:
         better["language"] = st.sampled_from(["fr", "en", body["language"]])
     if "upload" in body and context.operation is not None and context.operation.path.endswith("plans"):
         better["upload"] = st.sampled_from(["UPLOAD", body["upload"]])
-    return st.fixed_dictionaries(better).map(lambda changes: limited(body | changes))
+    short = {"max_tokens": 20} if {"prompt", "messages"} & body.keys() and "options" not in body else {}
+    return st.fixed_dictionaries(better).map(lambda changes: limited(short | body | changes))
 
 
 @pytest.fixture(scope="module")

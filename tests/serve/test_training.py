@@ -54,7 +54,7 @@ def test_a_text_is_uploaded_trained_stopped_continued_played_and_deleted(served:
     assert played.status_code == 200
     assert served.web.delete("/api/runs/b-story").json() == {}
     assert served.web.get("/api/runs/b-story").status_code == 404
-    assert not list(served.application.trainings.parent.glob(".uploads/*/*"))
+    assert not (served.application.trainings.parent / ".uploads" / uploaded["upload"]).exists()
     assert "b-story" not in {model["id"] for model in served.web.get("/v1/models").json()["data"]}
 
 

@@ -37,7 +37,7 @@ class SamplingSettings(Settings):
     typical: float | None = Field(default=None, gt=0, le=1)
     xtc_threshold: float = Field(default=0.1, gt=0, le=0.5)
     xtc_probability: float = Field(default=0.0, ge=0, le=1)
-    repetition_penalty: float = Field(default=1.0, gt=0)
+    repetition_penalty: float = Field(default=1.0, ge=0.01)
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     penalty_window: int = Field(default=64, ge=1)

@@ -14,6 +14,7 @@ from lilliput.serve.models import ServedModels
 from lilliput.serve.openai.chat import chat
 from lilliput.serve.openai.completions import completions
 from lilliput.serve.openai.models import model_list
+from lilliput.serve.openai.tokenization import tokenization
 from lilliput.serve.playground.looking import looking
 from lilliput.serve.playground.writing import writing
 from lilliput.serve.security import Security
@@ -48,7 +49,7 @@ class Application:
     def _routes(self) -> FastAPI:
         routes = FastAPI(title="Lilliput", version=version("lilliput"), docs_url=None, redoc_url=None)
         add_handlers(routes)
-        for part in (completions, chat, model_list, writing, looking):
+        for part in (completions, chat, model_list, tokenization, writing, looking):
             routes.include_router(part(self.models))
         routes.include_router(training_routes(self.models, self.trainings))
         routes.include_router(self.metrics.routes())

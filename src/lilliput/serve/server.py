@@ -32,6 +32,7 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=2,
+            timeout_keep_alive=60,  # clients that reuse a connection expect a minute
             h11_max_incomplete_event_size=64 * 1024,
         )
         super().__init__(config)

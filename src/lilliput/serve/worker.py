@@ -24,6 +24,8 @@ ROWS = 32
 """Texts that a model writes at the same time."""
 MOST_WAITING = 128
 """Texts that wait for a row."""
+JOINS_AT_ONCE = 8
+"""Prompts read between two steps: while they are read, the texts that are being written wait."""
 
 Reason = Literal["stop", "length"]
 
@@ -161,7 +163,9 @@ class BatchWorker:
                 del self._active[slot]
 
     def _join(self, slots: Slots, news: list[tuple[Job, Event]]) -> None:
-        while self._waiting and len(self._active) < self.rows:
+        for _ in range(JOINS_AT_ONCE):
+            if not self._waiting or len(self._active) >= self.rows:
+                return
             job = self._waiting.popleft()
             try:
                 text = job.text = job.prepare(self._writer)
@@ -176,6 +180,8 @@ class BatchWorker:
             self._active[slot] = job
             self.on_first_token(time.perf_counter() - job.submitted)
             self._push(slots, slot, token, news)
+            _deliver(news)  # the first token need not wait for the prompts of others
+            news.clear()
 
     def _step(self, slots: Slots, news: list[tuple[Job, Event]]) -> None:
         for slot, token in slots.step().items():

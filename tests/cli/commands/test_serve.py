@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.conftest import Lilliput, start
+from tests.cli.conftest import TINY, Lilliput, start
 
 
 def test_another_host_needs_a_token(lilliput: Lilliput, finished: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_signal_lets_texts_end_and_refuses_new_ones(finished: Path) -> None:
     url, results = address.group(), {}
 
     def read() -> None:
-        body = {"model": "run", "prompt": "The", "max_tokens": 3000, "stream": True}
+        body = {"model": "run", "prompt": "The", "max_tokens": 1000, "stream": True}
         with httpx.stream("POST", f"{url}/v1/completions", json=body, timeout=60) as reply:
             for part in reply.iter_text():
                 results["text"] = results.get("text", "") + part
@@ -61,3 +61,24 @@ def test_a_signal_lets_texts_end_and_refuses_new_ones(finished: Path) -> None:
     assert 503 in statuses
     assert results["text"].endswith("data: [DONE]\n\n")
     process.communicate()
+
+
+@pytest.mark.slow
+def test_a_live_page_shows_the_training_and_stops_it() -> None:
+    settings = ("--set", "training.steps=100000", "--set", "training.evaluate_every=50000")
+    process = start("train", "story.txt", *TINY, *settings, "--out", "my runs/live", "--live")
+    assert process.stderr is not None
+    line = next(line for line in process.stderr if line.startswith("live: "))
+    address, _, name = line.removeprefix("live: ").strip().partition("/#runs/")
+    assert name == "live"
+    with httpx.Client(base_url=address) as client:
+        while not (run := client.get("/api/runs/live").json()).get("step"):
+            time.sleep(0.05)
+        assert (run["state"], run["steps"]) == ("training", 100000)
+        assert len(run["curve"]) > 0
+        assert client.post("/api/runs/live/stop").json() == {}
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped after step " in err
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address)

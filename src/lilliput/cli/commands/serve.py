@@ -29,6 +29,9 @@ def run(
     folder: Annotated[
         Path, typer.Option("--runs", metavar="FOLDER", help="Folder of runs to show in the page, and to train into.")
     ] = Path("runs"),
+    watch: Annotated[
+        str | None, typer.Option(hidden=True, help="PROCESS:RUN that `lilliput train --live` trains.")
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, max=1024, help="Texts that a model writes at the same time.")] = 32,
     queue: Annotated[int, typer.Option(min=0, max=100_000, help="Texts that may wait for their turn.")] = 128,
 ) -> None:
@@ -50,6 +53,9 @@ def run(
         closing.callback(models.close)
         trainings = Trainings(folder)
         closing.callback(trainings.close)
+        if watch is not None:
+            process, _, name = watch.partition(":")
+            trainings.watch(name, int(process))
         application = Application(models, trainings, host=host, token=token, origins=tuple(origins or ()))
         address, number = listener.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address

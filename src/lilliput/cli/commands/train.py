@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,11 +42,13 @@ def run(
     base: Annotated[Path | None, typer.Option(help="Start with the weights and tokenizer of this run.")] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed of the run.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder and start over.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Show curves and samples in a web page meanwhile.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, for programs.")] = False,
 ) -> int:
     """Train a model, or continue a run. Repeat the command to continue a stopped run."""
     started = time.monotonic()
     from lilliput.api import run_task
+    from lilliput.cli.live import live_page
     from lilliput.cli.showing import download_progress, show_evaluation
     from lilliput.interrupts import Interrupts
     from lilliput.planning.resolve import resolve
@@ -62,7 +65,7 @@ def run(
     folder = out or Path("runs") / task.name
     command = shlex.join(["lilliput", *(word for word in sys.argv[1:] if word != "--fresh")])
     try:
-        with Interrupts() as interrupts:
+        with live_page(folder) if live else nullcontext(), Interrupts() as interrupts:
             finished = run_task(task, folder, base=base, fresh=fresh, stop=interrupts.wanted, started=started)
     except KeyboardInterrupt:
         typer.echo(f"stopped; to continue: {command}", err=True)

@@ -4,8 +4,9 @@ export function count(value) {
   return Math.round(value).toLocaleString("en");
 }
 
-/** 2300000 -> "2.3 M". */
+/** 2300000 -> "2.3 M"; a value that is not known yet is a dash. */
 export function short(value) {
+  if (value === null || value === undefined) return "–";
   if (value >= 1e9) return `${(value / 1e9).toPrecision(2)} G`;
   if (value >= 1e6) return `${(value / 1e6).toFixed(value >= 1e7 ? 0 : 1)} M`;
   if (value >= 1e4) return `${Math.round(value / 1e3)} k`;

@@ -52,11 +52,12 @@ def _described(name: str, schema: dict[str, Any]) -> dict[str, Any]:
         kind = "choice"
     elif main.get("type") == "array":
         kind = "numbers" if main["items"].get("type") == "number" else "texts"
+    maximum = MOST_TOKENS if name == "max_tokens" else main.get("maximum", main.get("exclusiveMaximum"))
     return {
         "name": name,
         "type": kind,
         "minimum": main.get("minimum", main.get("exclusiveMinimum")),
-        "maximum": main.get("maximum", main.get("exclusiveMaximum")),
+        "maximum": maximum,
         "choices": main.get("enum"),
         "optional": len(variants) > 1,
         "default": schema.get("default"),

@@ -5,6 +5,7 @@ so that the run can continue.
 """
 
 import json
+import os
 import re
 import secrets
 import signal
@@ -59,7 +60,13 @@ class Trainings:
         self.parent = parent
         self._uploads = parent / UPLOADS
         self._running: dict[str, _Training] = {}
+        self._watched: dict[str, int] = {}
+        """By run, the process that trains it, where `lilliput train --live` has named it."""
         self._lock = threading.Lock()
+
+    def watch(self, name: str, process: int) -> None:
+        """Let the page stop a run that this process trains."""
+        self._watched[name] = process
 
     def run(self, name: str) -> Path:
         """Return the folder of a run in the list. Raises RunError for any other name."""
@@ -74,7 +81,8 @@ class Trainings:
     def starting(self) -> list[str]:
         """Return the names of runs whose process has not prepared its folder yet."""
         known = {path.name for path in run_paths(self.parent)}
-        return [name for name, training in self._running.items() if name not in known and not training.error]
+        running = [name for name, training in self._running.items() if training.process.poll() is None]
+        return [name for name in running if name not in known]
 
     def upload(self, name: str, content: bytes) -> dict[str, Any]:
         """Keep an uploaded text; return what was read. Raises CorpusError for what is no text."""
@@ -127,7 +135,10 @@ class Trainings:
         """Ask a training to finish its step and save. Raises RunError if another program trains the run."""
         training = self._running.get(name)
         if training is None or training.process.poll() is not None:
-            if in_use(RunFolder(self.run(name))):
+            used = in_use(RunFolder(self.run(name)))
+            if used and name in self._watched:
+                os.kill(self._watched[name], signal.SIGINT)
+            elif used:
                 raise RunError(f"another program trains {name!r}: press Ctrl-C there")
             return
         training.process.send_signal(signal.SIGINT)
@@ -138,6 +149,9 @@ class Trainings:
         if in_use(RunFolder(path)):
             raise RunError(f"{name!r} is being trained: stop it first")
         files.remove(path)
+        training = self._running.pop(name, None)
+        if training is not None:
+            training.process.wait(_LAST_SECONDS)  # its run was released a moment before it ends
         for file in self._uploads.glob(f"*/{_COMMAND}"):
             with suppress(OSError, ValueError):
                 if json.loads(file.read_text("utf-8"))["name"] == name:

@@ -9,7 +9,7 @@ import { isAbort, post } from "/page/server.js";
 
 const HELP = {
   attention:
-    "Each row is a token, each column a token that it looks back at. Point at a token of the text: the darker another one, the more this head looks at it.",
+    "Each row is a token, each column a token that it looks back at. Point at a token of the text: the stronger the colour of another one, the more this head looks at it.",
   state:
     "Each row is a token, each column a unit of the state after it. Blue units are negative, orange ones positive. Choose a unit to see it over the text.",
 };

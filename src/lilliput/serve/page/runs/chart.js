@@ -102,7 +102,7 @@ export class Chart {
         marks.map((mark) => this.drawMark(mark, height)),
         series.map((line) => this.drawLine(line)),
       ),
-      ...this.drawLevels(levels, width),
+      this.drawLevels(levels, width),
       this.cursor,
     );
     this.read(this.at);
@@ -148,23 +148,18 @@ export class Chart {
   /** Dashed lines with their names, which keep their distance from each other. */
   drawLevels(levels, width) {
     let lowest = -Infinity;
-    return [...levels]
-      .sort((left, right) => right.value - left.value)
-      .map((level) => {
-        const place = this.y.place(level.value);
-        const text = Math.max(place - 5, lowest + LABEL);
-        lowest = text;
-        return svg(
-          "g",
-          { class: "level" },
-          svg("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: place, y2: place }),
-          svg(
-            "text",
-            { x: width - MARGIN.right - 4, y: text, "text-anchor": "end" },
-            `${level.name} ${level.value.toFixed(this.settings.digits)}`,
-          ),
-        );
-      });
+    const sorted = [...levels].sort((left, right) => right.value - left.value);
+    const places = sorted.map((level) => this.y.place(level.value));
+    const lines = places.map((place) =>
+      svg("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: place, y2: place }),
+    );
+    const names = sorted.map((level, index) => {
+      lowest = Math.max(places[index] - 5, lowest + LABEL);
+      const room = { x: width - MARGIN.right - 4, y: lowest, "text-anchor": "end" };
+      return svg("text", room, `${level.name} ${level.value.toFixed(this.settings.digits)}`);
+    });
+    // The names come after all lines, so that none is struck through.
+    return svg("g", { class: "level" }, lines, names);
   }
 
   drawLine({ points, colour, thin, dashed, dots }) {

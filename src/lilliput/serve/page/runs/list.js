@@ -129,7 +129,7 @@ export class RunList {
       class: "swatch",
       style: { background: place < 0 ? "transparent" : look(place).colour },
     });
-    const share = run.progress === null || run.state === "finished" ? "" : ` · ${percent(run.progress)}`;
+    const share = !run.progress || run.state === "finished" ? "" : ` · ${percent(run.progress)}`;
     const facts = [run.text, `${short(run.parameters)} parameters`, duration(run.seconds)].filter(Boolean).join(" · ");
     return element(
       "article",

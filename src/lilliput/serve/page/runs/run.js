@@ -146,7 +146,7 @@ export class RunPage {
         {},
         createState(run.state),
         ` ${run.description} `,
-        element("span", { class: "quiet" }, run.text ? `on ${run.text}` : ""),
+        element("span", { class: "quiet" }, run.text ? `· text: ${run.text}` : ""),
       ),
       ...(run.message ? [notice(run.message, run.state === "broken" ? "broken" : "hint")] : []),
       createProgress(run),
