@@ -33,6 +33,7 @@ from lilliput.models import Model
 from lilliput.objectives.continuations import continuations_of, draw, log_probabilities
 from lilliput.objectives.rewards import VerseReward
 from lilliput.objectives.settings import ObjectiveSettings
+from lilliput.report.plots import COLOURS
 from lilliput.runs.folder import RunFolder
 from lilliput.tokenizers import line_ends, token_texts
 from lilliput.training.data.verse_data import find_prompts
@@ -182,12 +183,15 @@ def draw_picture(record: dict[str, dict[str, Any]]) -> None:
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    for name, row in record.items():
-        axes.plot(row["rhyme"], row["distinct_pairs"], "o")
-        axes.annotate(name, (row["rhyme"], row["distinct_pairs"]), xytext=(5, 4), textcoords="offset points")
+    for number, (name, row) in enumerate(sorted(record.items(), key=lambda pair: float(pair[1]["rhyme"]))):
+        place = row["rhyme"], row["distinct_pairs"]
+        axes.plot(*place, "o", color=COLOURS[number % len(COLOURS)])
+        # Neighbours have their names at different heights.
+        axes.annotate(name, place, xytext=(5, (5, -13, 18)[number % 3]), textcoords="offset points")
     axes.set_xlabel("share of lines that rhyme with the line before")
     axes.set_ylabel("distinct pairs of words (distinct-2)")
     axes.set_xlim(-0.03, 1.15)
+    axes.margins(y=0.12)
     axes.grid(alpha=0.3)
     PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, metadata={"Date": None})

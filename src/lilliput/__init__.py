@@ -12,9 +12,9 @@ from lilliput.lazy import lazy_names
 TYPE_CHECKING = False  # as in `typing`, whose slow import would show a traceback on Ctrl-C
 if TYPE_CHECKING:
     from lilliput import corpus, tokenizers
-    from lilliput.api import train
+    from lilliput.api import load, train
     from lilliput.recipe import Recipe, named_recipe, read_recipe
-    from lilliput.writer import Writer, load
+    from lilliput.writer import Writer
 
 __all__ = [
     "LilliputError",
@@ -33,9 +33,9 @@ __all__ = [
 __getattr__ = lazy_names(
     "lilliput",
     {
-        "api": ("train",),
+        "api": ("load", "train"),
         "recipe": ("Recipe", "named_recipe", "read_recipe"),
-        "writer": ("Writer", "load"),
+        "writer": ("Writer",),
     },
     modules=("corpus", "tokenizers"),
 )

@@ -1,10 +1,10 @@
-"""Training from Python, shared with `lilliput train`."""
+"""Training and opening runs from Python. `lilliput train` calls the same."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lilliput.errors import RunError
 from lilliput.interrupts import Interrupts
@@ -13,12 +13,14 @@ from lilliput.recipe import Recipe
 from lilliput.report.choices import choices, outlook
 from lilliput.report.console import TrainingView
 from lilliput.report.follow import draw_curves, follow
+from lilliput.report.heat_map.notebook import show_models
 from lilliput.report.terminal_tables import print_evaluation
 from lilliput.report.tracking import open_trackers, require_trackers
 from lilliput.runs.folder import RunFolder
 from lilliput.training.events import Event, Finished, Note, Started, Stepped
 from lilliput.training.train import train as train_events
-from lilliput.writer import Writer, load
+from lilliput.writer import Writer
+from lilliput.writer import load as open_run
 
 STEPS_TIMED = range(3, 14)
 """A planned run measures its speed from the end of the first of these steps to the end of the last."""
@@ -72,6 +74,12 @@ def train(
         if interrupts.wanted():
             interrupts.stop()
     return load(folder)
+
+
+def load(run: str | Path, note: Callable[[str], None] = print, bits: Literal[32, 8] = 32, *, texts: int = 1) -> Writer:
+    """Open a run folder for use (`writer.load`). A notebook shows the result with a text that the model writes."""
+    show_models()
+    return open_run(run, note, bits, texts=texts)
 
 
 def run_task(

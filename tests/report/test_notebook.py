@@ -107,3 +107,20 @@ def test_training_draws_a_curve_and_a_second_training_another(
     assert model.write("the", max_tokens=3).startswith("the")
     # Nothing beside the displays.
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_notebook_shows_a_model_with_a_text_of_its_own(text_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: dict[type, Any] = {}
+    html = types.SimpleNamespace(for_type=shown.__setitem__)
+    shell = types.SimpleNamespace(display_formatter=types.SimpleNamespace(formatters={"text/html": html}))
+    for reversed_lines in (False, True):
+        folder = text_file.parent / str(reversed_lines)
+        settings = TINY | {"tokenizer": {"reverse_lines": reversed_lines}}
+        lilliput.train(text_file, out=folder, **settings)
+        with monkeypatch.context() as notebook:
+            notebook.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+            model = lilliput.load(folder)
+        text = shown[lilliput.Writer](model)
+        assert f"{model.model.vocab_size} tokens, context" in text
+        assert ("data-note" in text) is not reversed_lines
+        assert ("<pre" in text) is reversed_lines

@@ -55,11 +55,9 @@ def run(
     from lilliput.recipe import parse_setting
 
     settings = dict(parse_setting(text) for text in set_ or [])
-    if minutes is not None:
-        settings["training.minutes"] = minutes
+    given = {"training.minutes": minutes, "seed": seed}
+    settings |= {key: value for key, value in given.items() if value is not None}
     settings |= given_settings(encoding, include, exclude, field)
-    if seed is not None:
-        settings["seed"] = seed
     with download_progress() as progress:
         task = resolve(target, corpus=corpus, validation=validation, settings=settings, progress=progress)
     folder = out or Path("runs") / task.name
