@@ -30,7 +30,7 @@ def test_a_text_is_uploaded_trained_stopped_continued_played_and_deleted(served:
     ).json()
     assert (uploaded["name"], uploaded["characters"], uploaded["documents"]) == ("My-story", 6000, 1)
     assert made_up_text(6000).startswith(uploaded["start"])
-    plan = {"upload": uploaded["upload"], "minutes": 0.25}
+    plan = {"upload": uploaded["upload"], "minutes": 0.1}
     assert served.web.post("/api/plans", json=plan).json()["rows"][0][0] == "model"
     assert served.web.post("/api/runs", json=plan | {"name": "a/b story"}).json() == {"name": "b-story"}
     assert "b-story" in {run["name"] for run in served.web.get("/api/runs").json()["runs"]}
