@@ -145,6 +145,14 @@ def test_a_chat_continues_the_texts_of_its_messages(served: Running) -> None:
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == message.content
 
 
+def test_bytes_of_a_chat_s_tokens_are_those_of_its_text(served: Running) -> None:
+    options = {"model": "lstm", "messages": [{"role": "user", "content": "caf"}], "max_tokens": 40, "temperature": 3}
+    choice = served.client.chat.completions.create(**options, seed=1, logprobs=True).choices[0]
+    assert choice.logprobs is not None
+    data = b"".join(bytes(entry.bytes or []) for entry in choice.logprobs.content or [])
+    assert data.decode("utf-8", "replace") == choice.message.content
+
+
 def test_the_fields_that_clients_expect_are_there(served: Running) -> None:
     body = {"model": "gpt", "messages": [{"role": "user", "content": "The"}], "max_tokens": 2, "unknown": 1}
     choice = served.web.post("/v1/chat/completions", json=body).json()["choices"][0]

@@ -1,5 +1,6 @@
 """Trainings that the page starts, and the runs that it lists."""
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,19 @@ def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
 )
 def test_names_are_cleaned(name: str, safe: str) -> None:
     assert cleaned(name) == safe
+
+
+def test_texts_that_no_run_has_learnt_do_not_stay(tmp_path: Path) -> None:
+    trainings = Trainings(tmp_path)
+    unused = trainings.upload("story.txt", made_up_text(3000).encode())
+    assert (tmp_path / ".uploads" / unused["upload"]).exists()
+    trainings.close()
+    assert list((tmp_path / ".uploads").iterdir()) == []
+
+
+def test_deleting_a_run_leaves_another_model_of_its_name(served: Running, runs: list[Path]) -> None:
+    parent = served.application.trainings.parent
+    shutil.copytree(runs[1], parent / "lstm")
+    assert served.web.delete("/api/runs/lstm").json() == {}
+    assert not (parent / "lstm").exists()
+    assert served.client.models.retrieve("lstm").id == "lstm"

@@ -98,6 +98,12 @@ def test_64_streams_at_once_are_complete(served: Running) -> None:
     wait_until_free(served)
 
 
+def test_a_request_that_never_fits_is_not_told_to_wait(served: Running) -> None:
+    refused = served.web.post("/v1/completions", json=body(1, 5, n=ROWS + QUEUE + 1))
+    assert refused.status_code == 400
+    assert "--queue" in refused.json()["error"]["message"]
+
+
 def test_a_full_queue_refuses_with_a_time_to_wait(served: Running) -> None:
     most = body(1, 200, n=ROWS + QUEUE)
     with httpx.stream("POST", f"{served.url}/v1/completions", json=most | {"stream": True}) as first:

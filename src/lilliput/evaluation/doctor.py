@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lilliput.evaluation.baselines import LEAST_BITS, strongest_baseline
 from lilliput.runs.folder import RunFolder
-from lilliput.runs.history import read_history
+from lilliput.runs.history import History, read_history
 from lilliput.runs.outcome import read_evaluation
 from lilliput.runs.weights import stored_parameters
 
@@ -79,13 +79,13 @@ class Chart:
         return max((step for step, _ in self.steps), default=0)
 
 
-def read_chart(run: RunFolder, note: Callable[[str], None] = print) -> Chart:
-    """Read the chart of a run; `note` gets a message about damaged rows.
+def read_chart(run: RunFolder, note: Callable[[str], None] = print, history: History | None = None) -> Chart:
+    """Read the chart of a run; `note` gets a message about damaged rows. Give its `history` if you have read it.
 
     Raises RunError if the folder is not a run or is damaged.
     """
     facts = run.read_facts()
-    history = read_history(run.metrics, note)
+    history = history or read_history(run.metrics, note)
     vocabulary = run.read_json(run.model).get("vocab_size", 0) if run.model.exists() else 0
     evaluation = read_evaluation(run) if run.evaluation.exists() else {"parts": {}}
     return Chart(

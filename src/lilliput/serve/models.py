@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lilliput.corpus import unmark
 from lilliput.errors import LilliputError, RunError
 from lilliput.evaluation.generation_metrics import is_verse, read_texts
 from lilliput.evaluation.writing import Learnt
 from lilliput.item_writer import ItemWriter
 from lilliput.models import count_parameters
-from lilliput.runs.folder import WEIGHTS
+from lilliput.runs.folder import WEIGHTS, RunFolder
+from lilliput.serve.errors import ApiError
 from lilliput.serve.worker import BatchWorker
 from lilliput.verse.languages import guess_language
 from lilliput.writer import Writer, load
@@ -63,9 +65,11 @@ class ServedModel:
         """Return the language of the run's text if it is verse."""
         assert self.writer.folder is not None, "a served run has a folder"
         try:
-            held_out = read_texts(self.writer.folder, most_tokens=1).held_out[:_VERSE_CHARACTERS]
+            folder = RunFolder(self.writer.folder)
+            ids = folder.read_tokens(folder.validation_tokens)[:_VERSE_TOKENS].tolist()
         except LilliputError:
             return None
+        held_out = unmark(self.writer.tokenizer.decode(ids))
         language = guess_language(held_out)
         return language if is_verse(held_out, language) else None
 
@@ -84,8 +88,8 @@ class ServedModel:
         return asyncio.Lock()
 
 
-_VERSE_CHARACTERS = 100_000
-"""Characters of the held-out text that show whether it is verse."""
+_VERSE_TOKENS = 30_000
+"""Tokens of the held-out text that show whether it is verse."""
 
 
 class ServedModels:
@@ -113,6 +117,14 @@ class ServedModels:
     def get(self, name: str) -> ServedModel | None:
         """Return the model with this name."""
         return self._models.get(name)
+
+    def find(self, name: str) -> ServedModel:
+        """Return the model with this name. Raises ApiError with status 404 if the server does not offer it."""
+        model = self._models.get(name)
+        if model is None:
+            offered = f"choose from {', '.join(self._models) or 'none'}"
+            raise ApiError(404, f"there is no model {name!r}: {offered}", param="model", code="model_not_found")
+        return model
 
     def open(self, run: Path) -> ServedModel:
         """Open a run. Raises RunError if it cannot be used, or if another one has its name."""

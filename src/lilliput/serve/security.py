@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -79,6 +79,9 @@ class Security:
         if error is not None:
             await JSONResponse(error.body, error.status)(scope, receive, sender)
             return
+        if scope["method"] == "OPTIONS" and headers.get("origin") in self.origins:
+            await Response(status_code=204)(scope, receive, sender)
+            return
         limit = MOST_UPLOADED if scope["path"] == UPLOADS else MOST_BYTES
         body = _Body(receive, limit, headers)
         if body.too_large:
@@ -103,12 +106,11 @@ class Security:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_own(hosts[0]):
             return ApiError(421, "the Host header does not name this server: open the address that it printed")
-        if headers.get("origin") in self.origins:
-            if scope["method"] == "OPTIONS":
-                return ApiError(200, "allowed")
-        elif _is_foreign(headers, hosts[0]) and scope["path"] != "/":
+        friend = headers.get("origin") in self.origins
+        if not friend and _is_foreign(headers, hosts[0]) and scope["path"] != "/":
             return ApiError(403, "the request comes from another web site: start the server with --allow-origin URL")
-        if self.token is not None and not self._is_open(scope["path"]):
+        asks = friend and scope["method"] == "OPTIONS"  # browsers ask without the token
+        if self.token is not None and not asks and not self._is_open(scope["path"]):
             given = headers.get("authorization", "").removeprefix("Bearer ").encode("utf-8", "replace")
             if not hmac.compare_digest(given, self.token.encode()):
                 return ApiError(401, "the token is missing or wrong: send the header Authorization: Bearer TOKEN")

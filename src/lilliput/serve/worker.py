@@ -111,7 +111,16 @@ class BatchWorker:
         return len(self._waiting)
 
     def submit(self, jobs: Sequence[Job]) -> None:
-        """Add jobs to the queue. Raises BusyError if they do not all fit; then none is added."""
+        """Add jobs to the queue. Raises BusyError if they do not all fit now; then none is added.
+
+        Raises GenerationError for more jobs than ever fit.
+        """
+        most = self.rows + self.most_waiting
+        if len(jobs) > most:
+            raise GenerationError(
+                f"the request asks for {len(jobs)} texts, and the server takes {most}: ask for fewer, or start the "
+                "server with a larger --queue"
+            )
         with self._changed:
             free = max(0, self.rows - len(self._active)) + self.most_waiting
             if self._closed or len(self._waiting) + len(jobs) > free:

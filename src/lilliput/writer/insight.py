@@ -17,9 +17,6 @@ from lilliput.models.gpt import GPT
 from lilliput.models.mixing.steps import Voices
 from lilliput.models.recurrent import Recurrent
 
-MOST_STATES = 256
-"""Maximum number of tokens for which states are computed, one after the other."""
-
 
 def voices(model: Model, ids: Sequence[int]) -> Voices | None:
     """Return what each part of a mixture predicts after these tokens; None for a network without counts."""
@@ -34,15 +31,17 @@ def voices(model: Model, ids: Sequence[int]) -> Voices | None:
     return steps.voices(features_D, logits_V, steps.begin(ids[:-1]), ids[-1])
 
 
+def has_attention(model: Model) -> bool:
+    """Return whether a model has attention, not a recurrent state. Of an ensemble, the first member is looked at."""
+    return isinstance(_first_network(model), GPT)
+
+
 def attention_weights(model: Model, ids: Sequence[int], layer: int, head: int) -> Tensor:
     """Return weights_TT of one head: row i has the shares of the tokens that token i attends to.
 
-    Of an ensemble it is the first member. The latest `context` tokens are read. Raises GenerationError for a model
-    without attention, and for a layer or head that it does not have.
+    The latest `context` tokens are read. Raises GenerationError for a layer or head that the model does not have.
     """
-    network = _first_network(model)
-    if not isinstance(network, GPT):
-        raise GenerationError("this model has no attention: it is a recurrent network")
+    network = cast(GPT, _first_network(model))
     _require("layer", layer, network.settings.layers)
     _require("head", head, network.settings.heads)
     with inference(network):
@@ -50,17 +49,15 @@ def attention_weights(model: Model, ids: Sequence[int], layer: int, head: int) -
 
 
 def states(model: Model, ids: Sequence[int], layer: int) -> Tensor:
-    """Return states_TU of a layer of a recurrent network after each of the latest `MOST_STATES` tokens.
+    """Return states_TU of a layer of a recurrent network after each token.
 
-    Raises GenerationError for a network without a state, and for a layer that it does not have.
+    Raises GenerationError for a layer that it does not have.
     """
-    network = _first_network(model)
-    if not isinstance(network, Recurrent):
-        raise GenerationError("this model has no recurrent state: it is a transformer")
+    network = cast(Recurrent, _first_network(model))
     _require("layer", layer, network.settings.layers)
     cache, found = network.new_cache(1), []
     with inference(network):
-        for id_ in ids[-MOST_STATES:]:
+        for id_ in ids:
             network.features(_tensor(network, [id_]), cache)
             assert cache.state is not None, "a pass leaves a state"
             found.append(cache.state[0][layer, 0].float().cpu())

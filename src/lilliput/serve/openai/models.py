@@ -7,7 +7,6 @@ from fastapi.responses import Response
 
 from lilliput.serve.errors import ERROR_RESPONSES
 from lilliput.serve.models import ServedModel, ServedModels
-from lilliput.serve.openai.texts import find
 from lilliput.serve.streaming import reply
 
 
@@ -27,6 +26,6 @@ def model_list(models: ServedModels) -> APIRouter:
     @router.get("/v1/models/{model}", responses=ERROR_RESPONSES)
     async def retrieve_model(model: str) -> Response:
         """Return one model."""
-        return reply(_object(find(models, model)))
+        return reply(_object(models.find(model)))
 
     return router

@@ -2,34 +2,23 @@
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from lilliput.errors import GenerationError
 from lilliput.generation.filters import Filter, bias
 from lilliput.generation.settings import SampleSettings
 from lilliput.generation.text import Piece
+from lilliput.models import RecurrentSettings
 from lilliput.serve.errors import ApiError
-from lilliput.serve.models import ServedModel, ServedModels
+from lilliput.serve.models import ServedModel
 from lilliput.serve.openai.schemas import GenerationRequest
+from lilliput.serve.texts import Prompt
 from lilliput.tokenizers import Tokenizer
-from lilliput.tokenizers.escape import NIBBLE_RUN, to_hex
+from lilliput.tokenizers.escape import BROKEN, NIBBLE_RUN, to_hex
 from lilliput.writer import Writer
-from lilliput.writer.prepared_text import PreparedText
 from lilliput.writer.scoring import ScoredToken
-
-Prompt = str | list[int] | None
-
-
-def find(models: ServedModels, name: str) -> ServedModel:
-    """Return the model with this name. Raises ApiError with status 404 if the server does not offer it."""
-    model = models.get(name)
-    if model is None:
-        offered = ", ".join(model.name for model in models) or "none"
-        raise ApiError(404, f"there is no model {name!r}: choose from {offered}", param="model", code="model_not_found")
-    return model
 
 
 def settings_of(request: GenerationRequest, model: ServedModel, max_tokens: int | None) -> SampleSettings:
@@ -63,39 +52,35 @@ def biases(request: GenerationRequest, model: ServedModel) -> list[Filter]:
     return [bias(by_token)]
 
 
-def preparation(
-    prompt: Prompt, settings: SampleSettings, seed: int, filters: Sequence[Filter] = ()
-) -> Callable[[Writer], PreparedText]:
-    """Return the function that prepares a text in the thread of the worker."""
-    return partial(_prepare, prompt, settings, seed, filters)
-
-
-def _prepare(
-    prompt: Prompt, settings: SampleSettings, seed: int, filters: Sequence[Filter], writer: Writer
-) -> PreparedText:
-    ids = prompt_ids(writer, prompt, settings)
-    capacity = None if writer.model.network_alone().settings.kind in ("lstm", "gru") else writer.model.context
-    if capacity is not None and len(ids) > capacity:
-        raise GenerationError(f"the prompt has {len(ids)} tokens, and the model reads {capacity}: shorten the prompt")
-    if not isinstance(prompt, str | None):
-        return writer.prepare_ids(ids, seed, settings, filters)
-    return writer.prepare(writer.backend(1), [writer.start(prompt)], [seed], settings, filters)[0]
-
-
 def prompt_ids(writer: Writer, prompt: Prompt, settings: SampleSettings) -> list[int]:
     """Return the tokens of a prompt."""
     return writer.encode(writer.start(prompt), settings) if isinstance(prompt, str | None) else prompt
 
 
+def require_fit(writer: Writer, ids: Sequence[int]) -> None:
+    """Raise GenerationError for a prompt that is longer than the context of a transformer."""
+    recurrent = isinstance(writer.model.network_alone().settings, RecurrentSettings)
+    if not recurrent and len(ids) > writer.model.context:
+        raise GenerationError(
+            f"the prompt has {len(ids)} tokens, and the model reads {writer.model.context}: shorten the prompt"
+        )
+
+
+def token_bytes(tokenizer: Tokenizer, token: int) -> bytes:
+    """Return the bytes of one token. Tokens of small vocabularies may be half a byte, which is left out."""
+    parts = NIBBLE_RUN.split(tokenizer.pieces[token])
+    digits = "".join(to_hex(part) if index % 2 else part.encode("utf-8").hex() for index, part in enumerate(parts))
+    return bytes.fromhex(digits[: len(digits) - len(digits) % 2])
+
+
 def token_text(tokenizer: Tokenizer, token: int) -> str:
     """Return the text of one token, as OpenAI's API writes it: bytes that are no whole character as `bytes:\\xe2`."""
-    piece = tokenizer.pieces[token]
     text = tokenizer.decode([token])
-    if "\N{REPLACEMENT CHARACTER}" not in text or not NIBBLE_RUN.search(piece):
+    if BROKEN not in text or not NIBBLE_RUN.search(tokenizer.pieces[token]):
         return text
-    parts = NIBBLE_RUN.split(piece)
-    data = "".join(to_hex(part) if index % 2 else part.encode().hex() for index, part in enumerate(parts))
-    return "bytes:" + "".join(f"\\x{data[start : start + 2]}" for start in range(0, len(data), 2))
+    # The id keeps the names of halves of bytes apart.
+    data = token_bytes(tokenizer, token)
+    return "bytes:" + ("".join(f"\\x{byte:02x}" for byte in data) or f"half-{token}")
 
 
 @dataclass

@@ -11,7 +11,6 @@ from lilliput.generation.slots import checked
 from lilliput.serve.errors import ERROR_RESPONSES, ApiError
 from lilliput.serve.models import ServedModel, ServedModels
 from lilliput.serve.openai.schemas import TokenId
-from lilliput.serve.openai.texts import find
 from lilliput.serve.streaming import reply
 
 
@@ -36,7 +35,7 @@ class DetokenizeRequest(_Request):
 
 def _only(models: ServedModels, name: str | None) -> ServedModel:
     if name is not None:
-        return find(models, name)
+        return models.find(name)
     if len(models) != 1:
         raise ApiError(400, f"the server offers {len(models)} models: name one", param="model")
     return next(iter(models))

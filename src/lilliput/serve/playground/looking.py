@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 
 from lilliput.errors import GenerationError
 from lilliput.generation.slots import checked
-from lilliput.models.ensemble import Ensemble
-from lilliput.models.gpt import GPT
 from lilliput.serve.errors import ERROR_RESPONSES
 from lilliput.serve.models import ServedModel, ServedModels
-from lilliput.serve.openai.texts import find
 from lilliput.serve.playground.schemas import InsideRequest, ScoreRequest, TextRequest, VerseRequest, VoicesRequest
 from lilliput.serve.streaming import reply
 from lilliput.tokenizers import TextStream
@@ -24,7 +21,7 @@ from lilliput.verse.forms import read_stanzas
 from lilliput.verse.languages import open_language
 from lilliput.verse.measures import rhymed_share
 from lilliput.writer import Writer
-from lilliput.writer.insight import attention_weights, states, voices
+from lilliput.writer.insight import attention_weights, has_attention, states, voices
 
 MOST_INSIDE = 256
 """Most tokens of a picture of attention or states."""
@@ -70,19 +67,15 @@ def _voices(model: ServedModel, body: VoicesRequest) -> dict[str, Any]:
 
 
 def _inside(model: ServedModel, body: InsideRequest) -> dict[str, Any]:
-    writer, network = model.writer, model.writer.model.network_alone()
-    first = network.members[0] if isinstance(network, Ensemble) else network
+    writer, network = model.writer, model.writer.model
     ids = writer.encode(body.text, writer.settings)
     if not ids:
         raise GenerationError("the text has no tokens: give at least one character")
-    transformer = isinstance(first, GPT)
-    shown = ids[-min(MOST_INSIDE, writer.model.context if transformer else MOST_INSIDE) :]
-    if transformer:
-        values = attention_weights(network, shown, body.layer, body.head)
-    else:
-        values = states(network, shown, body.layer)
+    attends = has_attention(network)
+    shown = ids[-min(MOST_INSIDE, network.context) :] if attends else ids[-MOST_INSIDE:]
+    values = attention_weights(network, shown, body.layer, body.head) if attends else states(network, shown, body.layer)
     return {
-        "kind": "attention" if transformer else "state",
+        "kind": "attention" if attends else "state",
         "tokens": [token["text"] for token in _tokens(writer, shown)],
         "values": [[round(value, 4) for value in row] for row in values.tolist()],
     }
@@ -126,28 +119,28 @@ def looking(models: ServedModels) -> APIRouter:
     @router.post("/score")
     async def score(body: ScoreRequest) -> Response:
         """Score the tokens of a text."""
-        return await aside(_score, find(models, body.model), body)
+        return await aside(_score, models.find(body.model), body)
 
     @router.post("/tokens")
     async def tokens(body: TextRequest) -> Response:
         """Return the tokens of a text."""
-        writer = find(models, body.model).writer
+        writer = models.find(body.model).writer
         return reply({"tokens": _tokens(writer, writer.encode(body.text, writer.settings))})
 
     @router.post("/voices")
     async def part_predictions(body: VoicesRequest) -> Response:
         """Return what the network, the counts and the guess each predict."""
-        return await aside(_voices, find(models, body.model), body)
+        return await aside(_voices, models.find(body.model), body)
 
     @router.post("/inside")
     async def inside(body: InsideRequest) -> Response:
         """Return the attention of a head, or the states of a layer."""
-        return await aside(_inside, find(models, body.model), body)
+        return await aside(_inside, models.find(body.model), body)
 
     @router.post("/novelty")
     async def novelty(body: TextRequest) -> Response:
         """Return the spans of a text that are copied from the training text."""
-        return await aside(_novelty, find(models, body.model), body)
+        return await aside(_novelty, models.find(body.model), body)
 
     @router.post("/verse")
     async def verse(body: VerseRequest) -> Response:

@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -11,27 +10,18 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from lilliput.errors import LilliputError
-from lilliput.generation.settings import SampleSettings
 from lilliput.generation.text import Piece
 from lilliput.serve.errors import ERROR_RESPONSES, error_body
 from lilliput.serve.models import ServedModel, ServedModels
-from lilliput.serve.openai.texts import find
 from lilliput.serve.playground.options import sampling, sampling_options
 from lilliput.serve.playground.schemas import ContinueRequest, ItemsRequest
 from lilliput.serve.streaming import Jobs, JobStream, line, reply, unless_disconnected
+from lilliput.serve.texts import preparation
 from lilliput.serve.worker import Ended, Failed, Prepared
 from lilliput.tokenizers import TextStream
 from lilliput.tokenizers.escape import unescape
-from lilliput.writer import Writer
-from lilliput.writer.prepared_text import PreparedText
 
 NDJSON = "application/x-ndjson"
-
-
-def _prepare(request: ContinueRequest, settings: SampleSettings, writer: Writer) -> PreparedText:
-    if request.ids is not None:
-        return writer.prepare_ids(request.ids, request.seed, settings)
-    return writer.prepare(writer.backend(1), [writer.start(request.prompt)], [request.seed], settings)[0]
 
 
 class _Continuation:
@@ -41,7 +31,8 @@ class _Continuation:
         self._writer = model.writer
         self._prompt = None if request.ids is not None else model.writer.start(request.prompt)
         settings = sampling(model.writer, request.options)
-        self.jobs = Jobs(model.worker, [partial(_prepare, request, settings)], top=request.top)
+        text = preparation(request.ids or request.prompt, settings, request.seed)
+        self.jobs = Jobs(model.worker, [text], top=request.top)
         self._texts: dict[int, str] = {}
         self._start = Prepared((), "")
 
@@ -125,14 +116,14 @@ def writing(models: ServedModels) -> APIRouter:
     @router.post("/continue", responses=ERROR_RESPONSES)
     async def continue_text(body: ContinueRequest, request: Request) -> Response:
         """Continue a text, token by token."""
-        continuation = _Continuation(body, find(models, body.model))
+        continuation = _Continuation(body, models.find(body.model))
         await unless_disconnected(request, continuation.start())
         return JobStream(continuation.parts(), continuation.jobs, NDJSON)
 
     @router.post("/items", responses=ERROR_RESPONSES)
     async def new_items(body: ItemsRequest) -> Response:
         """Write new items."""
-        model = find(models, body.model)
+        model = models.find(body.model)
         sampling(model.writer, body.options)
         # Opened here, so that a run without texts is refused before the reply begins.
         await asyncio.get_running_loop().run_in_executor(models.aside, lambda: model.items)

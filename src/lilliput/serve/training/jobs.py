@@ -32,7 +32,8 @@ MOST_TRAININGS = 1
 _SHOWN = 300
 """Characters of a text's beginning that are shown."""
 _LONGEST_NAME = 60
-_COMMAND = "command.json"
+_COMMAND, _LOG = "command.json", "train.log"
+"""Files beside an uploaded text: of the run that learns it."""
 _LAST_SECONDS = 10
 """How long to wait for a process that has been asked to stop."""
 
@@ -158,17 +159,24 @@ class Trainings:
                     files.remove(file.parent)
 
     def close(self) -> None:
-        """Stop all trainings; each saves its run."""
+        """Stop all trainings; each saves its run. Texts that no run has learnt are deleted."""
         for training in self._running.values():
             if training.process.poll() is None:
                 training.process.send_signal(signal.SIGINT)
         for training in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 training.process.wait(_LAST_SECONDS)
+        for folder in self._uploads.glob("*"):
+            if not (folder / _COMMAND).exists():
+                files.remove(folder)
 
     def _text(self, key: str) -> Path:
         folder = self._uploads / key
-        found = [path for path in folder.iterdir() if path.name != _COMMAND] if _is_key(key) and folder.is_dir() else []
+        found = (
+            [path for path in folder.iterdir() if path.name not in (_COMMAND, _LOG)]
+            if _is_key(key) and folder.is_dir()
+            else []
+        )
         if not found:
             raise RunError("the uploaded text is gone: upload it again")
         return found[0]
@@ -182,7 +190,7 @@ class Trainings:
                 raise RunError("another training is under way: stop it, or wait for its end")
             folder = self._uploads / key
             files.write(folder / _COMMAND, json.dumps({"name": name, "command": command}).encode())
-            log = self.parent / UPLOADS / f"{key}.log"
+            log = folder / _LOG
             with log.open("wb") as stream:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "lilliput", *command],

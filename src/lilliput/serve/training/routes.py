@@ -57,8 +57,10 @@ class _Pages:
 
     def delete(self, name: str) -> dict[str, Any]:
         self._path(name)
-        self.models.remove(name)
+        is_open = self._is_open(name)
         self.trainings.delete(name)
+        if is_open:
+            self.models.remove(name)
         return {}
 
     def stop(self, name: str) -> dict[str, Any]:

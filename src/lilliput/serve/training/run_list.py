@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,7 @@ class RunSummary:
     def read(cls, path: Path) -> "RunSummary":
         """Read a run. Raises RunError for what is not a run, or a damaged one."""
         folder = RunFolder(path)
-        history = read_history(folder.metrics, lambda text: None)
-        return cls(folder, folder.read_facts(), folder.read_recipe(), history, in_use(folder))
+        return cls(folder, folder.read_facts(), folder.read_recipe(), _history(folder.metrics), in_use(folder))
 
     @property
     def best(self) -> EvaluationMetrics | None:
@@ -142,10 +142,23 @@ class RunSummary:
     def _findings(self) -> list[dict[str, str]]:
         if not self.history.evaluations:
             return []
-        findings = diagnose(read_chart(self.folder, lambda text: None))
+        findings = diagnose(read_chart(self.folder, lambda text: None, self.history))
         if not findings:
             return [{"level": "good", "text": "No problems found."}]
         return [{"level": "warning", "text": f"{found.text} Remedy: {found.remedy}"} for found in findings]
+
+
+def _history(metrics: Path) -> History:
+    """Return the history of a run. A file that has not changed is not read again: the page asks every two seconds."""
+    if not metrics.exists():
+        return History([], [], [])
+    facts = metrics.stat()
+    return _read_history(metrics, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read_history(metrics: Path, size: int, changed: int) -> History:
+    return read_history(metrics, lambda text: None)
 
 
 def _number(value: float) -> float | None:
