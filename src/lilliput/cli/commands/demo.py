@@ -46,6 +46,7 @@ def run(
     console.print("What to try next:", style="bold")
     for command in (
         f'lilliput sample {run} --prompt "{_prompt(task.name)}" --count 3',
+        f"lilliput serve {run}",
         "lilliput train YOUR-TEXT.txt --minutes 10",
         "lilliput recipes",
     ):
