@@ -37,6 +37,18 @@ def made_up_verse(couplets: int, seed: int = 1, openings: Sequence[str] = ("ba",
     return "\n".join(lines) + "\n"
 
 
+def made_up_french(couplets: int, seed: int = 1) -> str:
+    """Stanzas of eight French lines in couplets that rhyme, from common words: nobody's text."""
+    draw = random.Random(seed)
+    pairs = (("la maison", "la saison"), ("le jour", "l'amour"), ("la nuit", "le bruit"), ("le matin", "le chemin"))
+    lines = []
+    for number in range(couplets):
+        lines += [f"{draw.choice(('je vois dans', 'nous avons', 'il y a'))} {words}" for words in draw.choice(pairs)]
+        if number % 4 == 3:
+            lines.append("")
+    return "\n".join(lines) + "\n"
+
+
 def made_up_text(characters: int, seed: int = 1) -> str:
     """Sentences of random words: enough structure to learn from, nobody's text."""
     draw = random.Random(seed)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from lilliput.errors import GenerationError
 from lilliput.generation import Sampler, SamplingSettings
 from lilliput.generation.filters import ban, min_p, softmax, temperature, top_k, top_p
-from lilliput.generation.sampling import draw
+from lilliput.generation.sampling import draw, sampling_probabilities
 
 tied_logits = st.lists(st.integers(-3, 3), min_size=1, max_size=30).map(lambda row: np.array(row, dtype=np.float32))
 
@@ -66,6 +66,24 @@ def test_draws_follow_the_softmax_of_what_is_left(chosen, size):
         if key in chosen:
             expected_V = change(chosen[key])(expected_V, [])
     assert_follows(distribution({"temperature": 1, **chosen}, logits_V), softmax(expected_V))
+    settings = SamplingSettings(**{"temperature": 1, **chosen})
+    np.testing.assert_allclose(sampling_probabilities(logits_V, [], settings, 0), softmax(expected_V), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"xtc_probability": 0.5, "xtc_threshold": 0.1},
+        {"typical": 0.6, "temperatures": (0.5, 2)},
+        {"temperature": 0, "presence_penalty": 3},
+        {"top_k": 4, "repetition_penalty": 1.5},
+    ],
+)
+def test_the_probabilities_of_the_draws_are_known(chosen):
+    logits_V = np.log(np.array([0.4, 0.25, 0.2, 0.1, 0.05]))
+    expected_V = sampling_probabilities(logits_V, [0, 0], SamplingSettings(**chosen), 2, [ban([3])])
+    assert expected_V.sum() == pytest.approx(1)
+    assert_follows(distribution(chosen, logits_V, [0, 0], [ban([3])]), expected_V)
 
 
 def test_filters_act_in_the_order_top_k_temperature_top_p():

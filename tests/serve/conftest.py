@@ -8,7 +8,9 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
-from tests.conftest import made_up_text
+from playwright.sync_api import Browser, Page
+from tests.conftest import made_up_french, made_up_text
+from tests.serve.browser import PROMPT, Watch, launched, watched
 
 from lilliput.api import run_task
 from lilliput.planning.resolve import resolve
@@ -16,6 +18,7 @@ from lilliput.serve.application import Application
 from lilliput.serve.models import ServedModel, ServedModels
 from lilliput.serve.server import Server, listen
 from lilliput.serve.training.jobs import Trainings
+from lilliput.writer import load
 
 SMALL = {"training.steps": 30, "training.batch": 4, "training.evaluate_every": 30, "data.window": 32}
 GPT = {"model.layers": 2, "model.width": 32, "model.heads": 2, "model.counts": True, "tokenizer.kind": "bpe"}
@@ -76,7 +79,41 @@ def running(runs: list[Path], token: str | None = None, origins: tuple[str, ...]
         listener.close()
 
 
+@pytest.fixture(scope="module")
+def verse(served: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedModel]:
+    """A model of French verse that writes each line from its end, opened in the server that most tests share."""
+    folder = tmp_path_factory.mktemp("verse")
+    text = folder / "verse.txt"
+    text.write_text(made_up_french(160), encoding="utf-8")
+    settings = SMALL | {"model.layers": 1, "model.width": 32, "model.heads": 2, "model.counts": False}
+    settings |= {"tokenizer.kind": "bpe", "tokenizer.vocabulary": 60, "tokenizer.reverse_lines": True}
+    run_task(resolve([str(text)], settings=settings), folder / "verse")
+    yield served.models.open(folder / "verse")
+    served.models.remove("verse")
+
+
 @pytest.fixture(scope="session")
 def served(runs: list[Path]) -> Iterator[Running]:
     """The server that most tests share."""
     yield from running(runs)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser; not for all modules, because its event loop would run beside those of other tests."""
+    yield from launched()
+
+
+@pytest.fixture
+def opened(chromium: Browser, served: Running) -> Iterator[tuple[Page, Watch]]:
+    yield from watched(chromium, served.url)
+
+
+@pytest.fixture
+def page(opened: tuple[Page, Watch]) -> Page:
+    """A page on which nothing unexpected may happen."""
+    return opened[0]
+
+
+def expected(served: Running, name: str, prompt: str = PROMPT, tokens: int = 30, **options: object) -> str:
+    return load(served.model(name).writer.folder or "").write(prompt, seed=1, max_tokens=tokens, **options)

@@ -3,13 +3,16 @@
 import json
 import math
 import re
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 import pytest
-from tests.serve.conftest import Running
+from tests.serve.conftest import Running, running
 
 from lilliput.writer import load
 
@@ -199,11 +202,18 @@ def test_tools_and_pictures_are_refused_by_name(served: Running) -> None:
     assert reply.status_code == 400
 
 
-def test_a_lone_surrogate_is_no_server_error(served: Running) -> None:
+def test_half_of_a_surrogate_pair_is_refused(served: Running) -> None:
     body = '{"model": "gpt", "prompt": "\\ud800 x", "max_tokens": 3, "echo": true}'
     reply = served.web.post("/v1/completions", content=body, headers={"Content-Type": "application/json"})
-    assert reply.status_code < 500
-    assert served.web.post("/v1/completions", json={"model": "\ud800"[:0] + "?"}).status_code == 404
+    assert reply.status_code == 400
+    assert reply.json()["error"]["message"] == "prompt: has half of a surrogate pair, which is no character"
+    for body in ('{"model": "\\ud800"}', '{"model": "gpt", "prompt": "x", "stop": ["\\udfff"]}'):
+        reply = served.web.post("/v1/completions", content=body, headers={"Content-Type": "application/json"})
+        assert reply.status_code == 400
+    # A whole pair is one character.
+    body = '{"model": "gpt", "prompt": "\\ud83d\\ude00", "max_tokens": 1}'
+    reply = served.web.post("/v1/completions", content=body, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 200
 
 
 def test_requests_with_a_seed_draw_the_same_and_others_do_not(served: Running) -> None:
@@ -271,3 +281,23 @@ def test_programs_for_evaluation_can_count_tokens(served: Running) -> None:
     assert decoded == {"prompt": PROMPT}
     assert "name one" in served.web.post("/tokenize", json={"prompt": PROMPT}).json()["error"]["message"]
     assert served.web.post("/detokenize", json={"model": "gpt", "tokens": [70000]}).status_code == 400
+
+
+def test_texts_that_take_too_long_at_the_end_get_an_error(runs: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lilliput.serve.server.GRACE", 0.2)
+    body = {"model": "lstm", "prompt": "The", "max_tokens": 16_000}
+    for stopping in running(runs[1:]):
+        with (
+            ThreadPoolExecutor(1) as pool,
+            stopping.web.stream("POST", "/v1/completions", json=body | {"stream": True}) as reply,
+        ):
+            whole = pool.submit(httpx.post, f"{stopping.url}/v1/completions", json=body, timeout=60)
+            lines = reply.iter_lines()
+            next(lines)
+            while stopping.model("lstm").worker.active < 2:
+                time.sleep(0.01)
+            stopping.server.handle_exit(signal.SIGTERM, None)
+            last = [line for line in lines if line][-1]
+        assert json.loads(last.removeprefix("data: "))["error"]["message"] == "the server stops"
+        assert whole.result().status_code == 503
+        assert whole.result().json()["error"]["message"] == "the server stops"

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from tests.serve.browser import (
     barriers,
     button,
     finished,
-    launched,
     option,
     overflow,
     show,
@@ -24,34 +22,13 @@ from tests.serve.browser import (
     write,
     write_both,
 )
-from tests.serve.conftest import Running, running
+from tests.serve.conftest import Running, expected, running
 
 from lilliput.evaluation.generation_metrics import read_texts
-from lilliput.writer import load
 
 pytestmark = pytest.mark.slow
 HOSTILE = "<script>alert(1)</script><b>x</b><img src=x onerror=alert(2)>"
 MODES = ("write", "compare", "score", "inside", "items")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    yield from launched()
-
-
-@pytest.fixture
-def opened(chromium: Browser, served: Running) -> Iterator[tuple[Page, Watch]]:
-    yield from watched(chromium, served.url)
-
-
-@pytest.fixture
-def page(opened: tuple[Page, Watch]) -> Page:
-    """A page on which nothing unexpected may happen."""
-    return opened[0]
-
-
-def expected(served: Running, name: str, prompt: str = PROMPT, tokens: int = 30, **options: object) -> str:
-    return load(served.model(name).writer.folder or "").write(prompt, seed=1, max_tokens=tokens, **options)
 
 
 def sentence(served: Running) -> str:
@@ -141,7 +118,8 @@ def test_branches_are_saved_and_loaded(page: Page, tmp_path: Path) -> None:
         button(page, "Save").click()
     saved = tmp_path / "branches.json"
     download.value.save_as(saved)
-    page.reload()
+    page.locator(".branch-row").first.get_by_role("button", name="Delete this branch").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator(".branch-row")).to_have_count(0)
     file = page.get_by_label("File of branches")
     file.set_input_files(saved)

@@ -5,18 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from tests.conftest import made_up_text
-from tests.serve.browser import barriers, button, launched, option, overflow, watched
+from tests.serve.browser import barriers, button, option, overflow, watched
 from tests.serve.conftest import Running
 
 pytestmark = pytest.mark.slow
 HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    yield from launched()
 
 
 @pytest.fixture
@@ -62,7 +57,19 @@ def test_runs_are_listed_and_compared(page: Page) -> None:
         expect(page.locator(".chart-legend")).to_contain_text(name)
     expect(page.locator(".run-row")).to_have_count(3)
     expect(page.locator(".run-row", has_text=HOSTILE)).to_be_visible()
+    labels, note = page.locator(".chart .labels text"), page.get_by_text("are measured on different texts")
+    expect(labels.filter(has_text="PPMd")).to_have_count(1)
+    expect(note).to_be_hidden()
     check_form(page)
+    page.route("**/api/runs/%3C*", answer_with_another_text)
+    page.get_by_label(f"Compare {HOSTILE}", exact=True).check()
+    expect(note).to_be_visible()
+    expect(labels).to_have_count(3)  # of the curves: the baselines are of one text only
+
+
+def answer_with_another_text(route: Route) -> None:
+    """Let a run be one that is measured on another text."""
+    route.fulfill(json=route.fetch().json() | {"held_out": "another"})
 
 
 @pytest.mark.usefixtures("listed")
@@ -73,12 +80,24 @@ def test_a_run_shows_curves_samples_and_recipe(page: Page) -> None:
     expect(page.locator(".run-page")).to_contain_text("PPMd")
     chart.focus()
     page.keyboard.press("ArrowLeft")
-    expect(page.locator(".run-page .chart-legend").first).to_contain_text(re.compile(r"training \d\.\d+"))
+    expect(page.locator(".run-page .chart-legend").first).to_contain_text(re.compile(r"training \d\.\d+.+step \d"))
+    beside, below = page.locator(".chart .labels"), page.locator(".chart-labels:not(.unseen)", has_text="validation")
+    expect(beside).to_contain_text("validation")
+    expect(below).to_have_count(0)
+    page.set_viewport_size({"width": 360, "height": 740})
+    expect(below).to_contain_text("PPMd")
+    expect(beside).to_have_count(0)
     page.get_by_text("Recipe", exact=True).click()
     expect(page.locator(".recipe")).to_contain_text("steps = 30")
     check_form(page)
     button(page, "Play: gpt").click()
     expect(option(page, "Model")).to_have_value("gpt")
+
+
+def stop(page: Page) -> None:
+    """Stop a training before its end."""
+    button(page, "Stop and save: my-diary").click()
+    expect(page.locator(".state")).to_have_text("stopped", timeout=60_000)
 
 
 def test_a_text_becomes_a_model_that_can_be_played_and_deleted(page: Page, tmp_path: Path) -> None:
@@ -99,8 +118,11 @@ def test_a_text_becomes_a_model_that_can_be_played_and_deleted(page: Page, tmp_p
     expect(line).to_have_attribute("d", re.compile("M.+L"), timeout=60_000)
     drawn = line.get_attribute("d") or ""
     expect(line).not_to_have_attribute("d", drawn)
-    button(page, "Stop and save: my-diary").click()
-    expect(page.locator(".state")).to_have_text(re.compile("stopped|finished"), timeout=60_000)
+    stop(page)
+    # The page shows at once that the training goes on, though its process takes seconds to start.
+    button(page, "Continue: my-diary").click()
+    expect(page.locator(".state")).to_have_text("training")
+    stop(page)
     button(page, "Play: my-diary").click()
     expect(option(page, "Model")).to_have_value("my-diary")
     option(page, "Length in tokens").fill("5")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.serve.conftest import Running
 
+from lilliput.generation.filters import softmax
 from lilliput.generation.settings import SampleSettings
 from lilliput.serve.playground.options import HELP
 from lilliput.writer import load
@@ -105,17 +106,60 @@ def test_scores_and_tokens_join_to_the_text(served: Running) -> None:
 def test_the_voices_together_are_the_model(served: Running) -> None:
     writer = served.model("gpt").writer
     ids = writer.tokenizer.encode(TEXT * 2).tolist()[:-3]
-    size = writer.model.vocab_size
-    found = post(served, "voices", model="gpt", ids=ids, top=50)
-    assert sum(found["shares"].values()) == pytest.approx(1, abs=1e-5)
-    logits_V = writer.backend(1).prefill(0, ids)
-    probabilities_V = np.exp(logits_V - logits_V.max(), dtype=np.float64)
-    probabilities_V /= probabilities_V.sum()
-    for id_, _, probability in found["voices"]["together"]:
+    found = post(served, "prediction", model="gpt", ids=ids, top=50)
+    shares, voices = found["shares"], found["voices"]
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+    probabilities_V = softmax(writer.backend(1).prefill(0, ids).astype(np.float64))
+    said = {name: {id_: value for id_, _, value in voices[name]} for name in voices}
+    for id_, _, probability, sampled in found["tokens"]:
+        assert sampled is None
         assert probability == pytest.approx(probabilities_V[id_], abs=1e-4)
-    assert size >= len(found["voices"]["network"]) > 0
-    refused = served.web.post("/api/voices", json={"model": "lstm", "ids": [1]})
-    assert "one voice" in refused.json()["error"]["message"]
+        if id_ in said["network"] and id_ in said["counts"]:
+            mixed = sum(shares[name] * said[name].get(id_, 0) for name in shares)
+            assert probability == pytest.approx(mixed, abs=1e-4)
+    assert post(served, "prediction", model="lstm", ids=[1])["voices"] is None
+
+
+@pytest.mark.parametrize("model", ["gpt", "lstm"])
+def test_a_prediction_with_options_is_how_the_writer_draws(served: Running, model: str) -> None:
+    writer = served.model(model).writer
+    options: dict[str, Any] = {"temperature": 0.5, "top_k": 5, "repetition_penalty": 1.3, "allow": "aeiounrst "}
+    prompt = writer.tokenizer.encode("The old river ").tolist()
+    written = writer.tokenizer.encode("rust ").tolist()
+    body = {"model": model, "ids": prompt + written, "written": len(written), "top": 50}
+    found = post(served, "prediction", **body, options=options)["tokens"]
+    allowed = {id_: share for id_, _, _, share in found if share > 0}
+    assert sum(allowed.values()) == pytest.approx(1, abs=0.01)
+    assert len(allowed) <= 5
+    assert all(set(text) <= set(options["allow"]) for id_, text, *_ in found if id_ in allowed)
+    # One draw after the same tokens, for each seed.
+    drawn = [
+        next(
+            token.id
+            for token in writer.tokens(
+                [prompt + written],
+                writer.sampling(options | {"max_tokens": 1}),
+                [seed],
+                [writer.prepare_ids(prompt, 0, writer.sampling(options)).filters],
+            )[0]
+        )
+        for seed in range(60)
+    ]
+    assert set(drawn) <= allowed.keys()
+    likely = max(allowed, key=allowed.__getitem__)
+    assert abs(drawn.count(likely) / 60 - allowed[likely]) < 0.3
+
+
+def test_predictions_that_cannot_be_made_are_refused(served: Running) -> None:
+    for body, reason in (
+        ({"ids": [1], "written": 1}, "written"),
+        ({"ids": [1], "options": {"temperature": -1}}, "temperature"),
+        ({"ids": [10**6]}, "vocabulary"),
+        ({"ids": []}, "ids"),
+    ):
+        refused = served.web.post("/api/prediction", json={"model": "gpt"} | body)
+        assert refused.status_code == 400, body
+        assert reason in refused.json()["error"]["message"]
 
 
 def test_attention_rows_are_shares_of_what_came_before(served: Running) -> None:

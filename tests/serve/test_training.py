@@ -45,7 +45,9 @@ def test_a_text_is_uploaded_trained_stopped_continued_played_and_deleted(served:
     assert stopped["recipe"].startswith("name")
     if stopped["state"] == "stopped":
         assert served.web.post("/api/runs/b-story/continue").json() == {}
+        assert served.web.get("/api/runs/b-story").json()["state"] == "training"
     finished = wait_for(served, "b-story", "finished")
+    assert finished["step"] >= stopped["step"]
     assert finished["bits_per_character"] > 0
     assert finished["findings"]
     assert finished["samples"]
@@ -82,7 +84,7 @@ def test_runs_of_a_folder_are_listed_and_damaged_ones_say_why(runs: list[Path], 
     (tmp_path / "broken" / "facts.json").write_text("{", encoding="utf-8")
     (tmp_path / "other").mkdir()
     (tmp_path / "gpt").symlink_to(runs[0])
-    rows = listed(run_paths(tmp_path), lambda name: name == "gpt")
+    rows = listed(run_paths(tmp_path), lambda name: name == "gpt", lambda name: False)
     assert [(row["name"], row["state"], row["open"]) for row in rows] == [
         ("broken", "broken", False),
         ("gpt", "finished", True),

@@ -52,7 +52,7 @@ def test_the_tokens_of_a_line_are_reversed(writer: Writer) -> None:
         lambda writer: writer.search("ba", beams=2),
         lambda writer: writer.next_words("ba"),
         lambda writer: writer.fill("ba", "lana"),
-        lambda writer: writer.score("ba lana"),
+        lambda writer: writer.score_ids([1, 2]),
         lambda writer: writer.write("ba", acrostic="b"),
         lambda writer: writer.write("ba", match="[a-z]*"),
     ],

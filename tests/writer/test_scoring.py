@@ -24,8 +24,9 @@ MODELS: dict[str, Any] = {
 KINDS = {"char": 33, "bpe": 50}
 
 
-def writer_of(model: str, kind: str = "char", context: int = 16, **arguments: Any) -> Writer:
-    tokenizer = tokenizers.train(kind, "the old river runs by the mill, " * 20, vocabulary=KINDS[kind])
+def writer_of(model: str, kind: str = "char", context: int = 16, reverse: bool = False, **arguments: Any) -> Writer:
+    learnt = "the old river runs by the mill, " * 20
+    tokenizer = tokenizers.train(kind, learnt, vocabulary=KINDS[kind], reverse_lines=reverse)
     network = lively(MODELS[model], tokenizer.vocab_size, context)
     return Writer(network, tokenizer, SampleSettings(), **arguments)
 
@@ -60,6 +61,20 @@ def test_the_texts_join_to_the_text_and_each_begins_at_its_start(kind: str) -> N
     assert all(TEXT.startswith(token.text, token.start) for token in tokens)
     # A character outside the vocabulary is several tokens; the last of them completes it.
     assert [token.text for token in tokens if token.start == TEXT.index("\u65e5")].count("") > 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tokens_of_reversed_lines_come_from_the_ends_of_the_lines(kind: str) -> None:
+    text = "\n\nthe old river\n\u65e5 \U0001f600 it runs\n\nby"
+    tokens = writer_of("gpt", kind, reverse=True).score(text)
+    assert all(text.startswith(token.text, token.start) for token in tokens)
+    ordered = sorted(tokens, key=lambda token: token.start)
+    assert "".join(token.text for token in ordered) == text
+    written = [token.text for token in tokens if token.text.strip()]
+    assert (written[0][-1], written[-1][0]) == ("r", "b")
+    # The parts of a character come before the one that completes it.
+    parts = [index for index, token in enumerate(ordered) if not token.text]
+    assert all(ordered[index + 1].start == ordered[index].start for index in parts)
 
 
 def test_the_most_likely_tokens_come_with_their_log_probabilities() -> None:

@@ -152,7 +152,8 @@ def measure_surprise(
 
     Raises GenerationError as `Writer.score` does, CorpusError for a text in which no character has a score.
     """
-    scored = writer.score(text, top=alternatives, label=label)
+    # Reversed lines are scored from their ends, and shown as they are read.
+    scored = sorted(writer.score(text, top=alternatives, label=label), key=lambda token: token.start)
     texts = {id_: _text_of(writer, id_) for id_ in {id_ for token in scored for id_, _ in token.top}}
     surprise = TextSurprise(
         [

@@ -34,7 +34,9 @@ from lilliput.generation.filters import (
     min_p,
     no_repeat_ngram,
     penalties,
+    softmax,
     temperature,
+    top_k,
     top_p,
     typical,
     xtc,
@@ -236,6 +238,39 @@ def by_value(settings: SamplingSettings, temperatures: Sequence[float], start: i
     if settings.xtc_probability:
         chosen.append(xtc(settings.xtc_threshold, settings.xtc_probability, generator))
     return chosen
+
+
+def sampling_probabilities(
+    logits_V: Logits, ids: Sequence[int], settings: SamplingSettings, start: int, filters: Sequence[Filter] = ()
+) -> NDArray[np.float64]:
+    """Return probabilities_V: how likely a `Sampler` with these settings and filters draws each token after `ids`.
+
+    The first `start` ids are the prompt. Raises GenerationError if no token is allowed.
+    """
+    for change in by_token(settings, filters):
+        logits_V = change(logits_V, ids)
+    if not math.isfinite(np.maximum.reduce(logits_V)):
+        raise GenerationError("no token is allowed here: the whole vocabulary is banned or filtered out")
+    if settings.top_k is not None:
+        logits_V = top_k(settings.top_k)(logits_V, ids)
+    temperatures, probabilities_V = settings.temperatures or (settings.temperature,), np.zeros(logits_V.size)
+    # XTC excludes the top choices at some tokens only.
+    for excludes, share in ((True, settings.xtc_probability), (False, 1 - settings.xtc_probability)):
+        filtered_V = logits_V
+        for change in by_value(settings, temperatures, start, _Always(0.0 if excludes else 1.0)) if share else ():
+            filtered_V = change(filtered_V, ids)
+        probabilities_V += share * softmax(filtered_V.astype(np.float64))
+    return probabilities_V
+
+
+@dataclass(frozen=True, slots=True)
+class _Always:
+    """A generator of one number."""
+
+    number: float
+
+    def random(self) -> float:
+        return self.number
 
 
 def draw(logits_V: Logits, generator: Uniform) -> int:

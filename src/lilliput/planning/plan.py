@@ -80,16 +80,14 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
     time = _time(settings, speed)
     if time is not None and time.worth < _BRIEF_MINUTES:
         window = min(window, _BRIEF_WINDOW)
-    rows, description = _TEXT_ROWS, f"planned for a text of {len(text):,} characters"
+    rows, description = _TEXT_ROWS, f"planned for {len(text):,} characters"
     if isinstance(source, LargeText):
-        description = f"planned for a large text, {source.size:,} bytes on the disk"
+        description = f"planned for a large text of {source.size:,} bytes"
     elif isinstance(source, Examples):
         # The context will be that of the longest example; this is an upper bound.
         window = _TOKENS_A_CHARACTER * (source.longest + 1)
         rows = max(1, min(256, _EXAMPLE_TOKENS * len(source) // len(text)))
-        description = f"planned for {len(source):,} prompts with their answers"
-    if time is not None and time.speed is not None:
-        description += f", on a machine of {time.speed:.2g} times the speed that plans were measured at"
+        description = f"planned for {len(source):,} prompts with answers"
     model: dict[str, Any] = {"kind": "gpt", "layers": layers, "width": width, "dropout": dropout}
     if settings.get("model.kind", "gpt") == "gpt":
         model |= {"shape": "modern", "heads": heads}
@@ -125,15 +123,15 @@ def make_plan(name: str, source: Source, settings: dict[str, Any], speed: Callab
 
 @dataclass(frozen=True)
 class _Time:
-    """The minutes of a run, and the speed of this machine; None if it was not measured."""
+    """The minutes of a run, and the speed of this machine; 1 if it was not measured."""
 
     minutes: float
-    speed: float | None
+    speed: float
 
     @property
     def worth(self) -> float:
         """Return the minutes as minutes of the reference machine."""
-        return self.minutes * (self.speed or 1.0)
+        return self.minutes * self.speed
 
 
 def _time(settings: dict[str, Any], speed: Callable[[], float]) -> _Time | None:
@@ -144,7 +142,7 @@ def _time(settings: dict[str, Any], speed: Callable[[], float]) -> _Time | None:
     # The recipe refuses impossible values later.
     if not isinstance(minutes, int | float) or not 0 < minutes < math.inf:
         minutes = DEFAULT_MINUTES
-    return _Time(minutes, speed() if minutes >= _MEASURED_MINUTES else None)
+    return _Time(minutes, speed() if minutes >= _MEASURED_MINUTES else 1.0)
 
 
 def _whole(settings: dict[str, Any], key: str, otherwise: int) -> int:

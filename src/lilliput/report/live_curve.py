@@ -65,7 +65,7 @@ class LiveCurve:
         values = [loss for points in self._curves.values() for _, loss in points[len(points) // 10 :]]
         low, high = min(values), max(values)
         margin = 0.06 * (high - low) or 0.1
-        return low - margin, high + margin
+        return max(0.0, low - margin), high + margin
 
     def _summary(self) -> str:
         return "Loss in nats per token: " + ", ".join(

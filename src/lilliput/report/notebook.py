@@ -72,7 +72,8 @@ class NotebookDisplay(io.StringIO):
 
 
 def _preformatted(text: str) -> str:
-    return f'<pre style="white-space: pre-wrap">{_text(text)}</pre>'
+    # A notebook saved as a page shows the letters of outputs in the font around them.
+    return f'<pre style="white-space: pre-wrap; font-family: monospace; word-break: normal">{_text(text)}</pre>'
 
 
 def _text(text: str) -> str:

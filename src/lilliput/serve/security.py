@@ -111,8 +111,9 @@ class Security:
             return ApiError(403, "the request comes from another web site: start the server with --allow-origin URL")
         asks = friend and scope["method"] == "OPTIONS"  # browsers ask without the token
         if self.token is not None and not asks and not self._is_open(scope["path"]):
-            given = headers.get("authorization", "").removeprefix("Bearer ").encode("utf-8", "replace")
-            if not hmac.compare_digest(given, self.token.encode()):
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            same = hmac.compare_digest(given.strip().encode("utf-8", "replace"), self.token.encode())
+            if scheme.lower() != "bearer" or not same:
                 return ApiError(401, "the token is missing or wrong: send the header Authorization: Bearer TOKEN")
         return None
 

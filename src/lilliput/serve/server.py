@@ -4,6 +4,7 @@ After SIGTERM or SIGINT, new requests get the status 503, and the texts that are
 `GRACE` seconds. A second signal ends at once.
 """
 
+import asyncio
 import signal
 import socket
 import time
@@ -15,7 +16,7 @@ import uvicorn
 from lilliput.errors import RunError
 from lilliput.serve.application import Application
 
-GRACE = 8.0
+GRACE = 7.0
 """Seconds that texts have to finish; two more are left to send them."""
 PORT = 8000
 PORTS_TRIED = 20
@@ -56,8 +57,12 @@ class Server(uvicorn.Server):
         """Return whether to end; uvicorn asks ten times a second."""
         if self._deadline is not None:
             writing = any(model.worker.active or model.worker.waiting for model in self._application.models)
-            if time.monotonic() > self._deadline or not (writing or self._application.answering):
-                self.should_exit = True
+            late = time.monotonic() > self._deadline
+            if late and not self.should_exit:
+                # Texts that have not finished end with an error that says why, not with a broken connection.
+                for model in self._application.models:
+                    await asyncio.to_thread(model.worker.close)
+            self.should_exit |= late or not (writing or self._application.answering)
         return await super().on_tick(counter)
 
 

@@ -5,7 +5,7 @@
 
 from lilliput.tokenizers.factory import load, train
 from lilliput.tokenizers.settings import Kind, Normalization, TokenizerSettings
-from lilliput.tokenizers.text_stream import TextStream
+from lilliput.tokenizers.text_stream import TextStream, place_tokens
 from lilliput.tokenizers.token_texts import line_ends, token_texts
 from lilliput.tokenizers.tokenizer import Tokenizer
 
@@ -17,6 +17,7 @@ __all__ = [
     "TokenizerSettings",
     "line_ends",
     "load",
+    "place_tokens",
     "token_texts",
     "train",
 ]

@@ -1,12 +1,15 @@
 """Decode tokens incrementally: one at a time, as a model generates them, or in batches.
 
 A token may be part of a character. Incomplete characters are held back, so that the decoded strings, joined, are
-exactly `decode` of all the ids. If the tokenizer reverses lines, incomplete lines are held back too.
+exactly `decode` of all the ids. If the tokenizer reverses lines, incomplete lines are held back too; `place_tokens`
+tells where each token's own text stands.
 """
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 
+from lilliput.errors import TokenizerError
 from lilliput.tokenizers.escape import BROKEN, ERRORS, NIBBLE_RUN, to_hex
 from lilliput.tokenizers.ids import check_id
 from lilliput.tokenizers.settings import reverse_lines
@@ -16,17 +19,20 @@ from lilliput.tokenizers.tokenizer import Tokenizer
 class TextStream:
     """Decode ids one by one, without the first `skip` characters of the first token's escaped text.
 
+    With `hold_lines=False`, nothing waits for the end of a line: reversed lines come as the model reads them, from
+    their last character to their first.
+
     >>> stream = TextStream(tokenizer)
     >>> text = "".join(stream.push(token) for token in ids) + stream.finish()
     """
 
-    def __init__(self, tokenizer: Tokenizer, skip: int = 0) -> None:
+    def __init__(self, tokenizer: Tokenizer, skip: int = 0, *, hold_lines: bool = True) -> None:
         self._pieces = tokenizer.pieces
         self._decoder = codecs.getincrementaldecoder("utf-8")(ERRORS)
         self._half = ""  # the first hexadecimal digit of an incomplete byte
         self._open = False  # whether a character is incomplete
         self._skip = skip
-        self._line = "" if tokenizer.reverse_lines else None  # an incomplete line, reversed
+        self._line = "" if tokenizer.reverse_lines and hold_lines else None  # an incomplete line, reversed
 
     def push(self, token: int) -> str:
         """Return the text that this id completes, perhaps none. TokenizerError: the id is out of range."""
@@ -71,3 +77,35 @@ class TextStream:
         self._decoder.reset()
         self._half, self._open = "", False
         return text
+
+
+def place_tokens(
+    tokenizer: Tokenizer, ids: Sequence[int], shown: Callable[[str], str] = lambda text: text
+) -> list[tuple[str, int]]:
+    """Return for each id the text that it adds and the number of characters before it in the decoded text.
+
+    A token that completes no character adds no text. `shown` changes the text of a token before it is placed. Raises
+    TokenizerError if an id is out of range, or if a token of reversed lines has parts of two lines.
+    """
+    stream = TextStream(tokenizer, hold_lines=False)
+    texts = [shown(stream.push(id_)) for id_ in ids]
+    if not tokenizer.reverse_lines:
+        return list(zip(texts, accumulate(map(len, texts), initial=0), strict=False))
+    placed: list[tuple[str, int]] = []
+    line: list[str] = []
+    position = 0
+    for text in [*texts, "\n"]:
+        if "\n" not in text:
+            line.append(text[::-1])
+            continue
+        if text.strip("\n"):
+            raise TokenizerError("a token has parts of two lines: its place in the text is not defined")
+        length = sum(map(len, line))
+        # The first token stands at the end of the line.
+        before = [*(position + length - end for end in accumulate(map(len, line))), position + length]
+        for index in reversed(range(len(line))):
+            if not line[index]:  # a part of the character that the next token completes
+                before[index] = before[index + 1]
+        placed += zip([*line, text], before, strict=True)
+        position, line = position + length + len(text), []
+    return placed[:-1]

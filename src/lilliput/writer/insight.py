@@ -11,11 +11,15 @@ from torch import Tensor
 
 from lilliput.errors import GenerationError
 from lilliput.generation.backends.backend import inference
+from lilliput.generation.filters import Logits
 from lilliput.models import Model
 from lilliput.models.ensemble import Ensemble
 from lilliput.models.gpt import GPT
 from lilliput.models.mixing.steps import Voices
 from lilliput.models.recurrent import Recurrent
+
+_MOST_READ = 4096
+"""Most tokens that a recurrent network reads for one prediction."""
 
 
 def voices(model: Model, ids: Sequence[int]) -> Voices | None:
@@ -29,6 +33,16 @@ def voices(model: Model, ids: Sequence[int]) -> Voices | None:
         logits_BTV = network.head(features_BTD)
     features_D, logits_V = (part[0, 0].float().cpu().numpy() for part in (features_BTD, logits_BTV))
     return steps.voices(features_D, logits_V, steps.begin(ids[:-1]), ids[-1])
+
+
+def next_logits(model: Model, ids: Sequence[int]) -> Logits:
+    """Return logits_V of the token after these, as they are before all filters."""
+    first = max(0, len(ids) - (model.context if has_attention(model) else _MOST_READ))
+    before_1P = _tensor(model, ids[max(0, first - model.memory) : first])
+    with inference(model):
+        features_1TD = model.features(_tensor(model, ids[first:]), before_BP=before_1P)
+        logits_V: Logits = model.head(features_1TD[:, -1:])[0, 0].float().cpu().numpy()
+    return logits_V
 
 
 def has_attention(model: Model) -> bool:
@@ -70,7 +84,7 @@ def _first_network(model: Model) -> Model:
 
 
 def _tensor(network: Model, ids: Sequence[int]) -> Tensor:
-    return torch.tensor([list(ids)], device=next(network.parameters()).device)
+    return torch.tensor([list(ids)], dtype=torch.long, device=next(network.parameters()).device)
 
 
 def _require(name: str, number: int, count: int) -> None:

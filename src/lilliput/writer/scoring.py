@@ -15,7 +15,7 @@ from lilliput.generation.backends.backend import inference
 from lilliput.generation.sampling import NOT_FINITE, most_likely
 from lilliput.models import Model
 from lilliput.models.output_loss import LOGITS_AT_ONCE
-from lilliput.tokenizers import TextStream, Tokenizer
+from lilliput.tokenizers import Tokenizer, place_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +26,31 @@ class ScoredToken:
     text: str
     """Empty as long as a character that is spelled by several tokens is not complete."""
     start: int
-    """Characters of the text before it."""
+    """Characters of the text before it. Tokens of reversed lines come in the order in which the model reads them."""
     log_probability: float | None
     """None for the first token: it has no context."""
     top: tuple[tuple[int, float], ...] = ()
     """The most likely tokens at its position as (id, log-probability), the most likely first, if asked for."""
 
 
-_Score = tuple[float, tuple[tuple[int, float], ...]]
+_Top = tuple[tuple[int, float], ...]
 
 
 def scored_tokens(
     model: Model, tokenizer: Tokenizer, ids: Sequence[int], shown: Callable[[str], str], top: int = 0
 ) -> list[ScoredToken]:
     """Return the tokens with their scores; `shown` removes the characters of labels from their text."""
-    stream, start, tokens = TextStream(tokenizer), 0, []
-    for id_, (log_probability, alternatives) in zip(ids, [(None, ()), *_scores(model, ids, top)], strict=True):
-        text = shown(stream.push(id_))
-        tokens.append(ScoredToken(id_, text, start, log_probability, alternatives))
-        start += len(text)
-    return tokens
+    scores: list[tuple[float | None, _Top]] = [(None, ()), *_scores(model, ids, top)]
+    places = place_tokens(tokenizer, ids, shown)
+    return [
+        ScoredToken(id_, text, start, *score) for id_, (text, start), score in zip(ids, places, scores, strict=True)
+    ]
 
 
-def _scores(model: Model, ids: Sequence[int], top: int) -> list[_Score]:
+def _scores(model: Model, ids: Sequence[int], top: int) -> list[tuple[float, _Top]]:
     """Return the log-probability of each token but the first, and the `top` most likely tokens at its position."""
     device = next(model.parameters()).device
-    scores: list[_Score] = []
+    scores: list[tuple[float, _Top]] = []
     rows = max(1, LOGITS_AT_ONCE // model.vocab_size)
     with inference(model):
         for window in sliding_windows(range(len(ids) - 1), 0, model.context):

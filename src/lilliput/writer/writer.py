@@ -84,6 +84,11 @@ class Writer:
         self._note = note
         self._open: Callable[[int], Backend] | None = None
 
+    def __repr__(self) -> str:
+        """Return the kind of the network, and where it comes from."""
+        kind = self.model.network_alone().settings.kind
+        return f"<Writer: {kind}, {self.model.vocab_size:,} tokens, {self.folder or 'not from a run'}>"
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for another process: it opens a new backend, and `note` becomes `print`."""
         return self.__dict__ | {"_open": None, "_note": print}
@@ -230,23 +235,26 @@ class Writer:
     def score(self, text: str, *, top: int = 0, label: str | None = None) -> list[ScoredToken]:
         """Return the tokens of `text`, each with its log-probability given the tokens before it.
 
-        The text is cleaned and normalised as the training text was; the tokens' texts, joined, are the result. A label
-        before it is part of the tokens. The context is that of the evaluation `sliding`: the first `model.context`
-        tokens have everything before them, later ones at least three quarters of `model.context` tokens. With `top`,
-        each token comes with this many of the most likely tokens at its position. Torch computes the scores in 32 bits.
+        The text is cleaned and normalised as the training text was; the tokens' texts, joined in the order of their
+        starts, are the result. A label before it is part of the tokens. The context is that of the evaluation
+        `sliding`: the first `model.context` tokens have everything before them, later ones at least three quarters of
+        `model.context` tokens. With `top`, each token comes with this many of the most likely tokens at its position.
+        Torch computes the scores in 32 bits.
 
         Raises GenerationError for an empty text, an unknown label or a negative `top`.
         """
-        self._require_forward("a score by tokens")
         settings = self.sampling({} if label is None else {"label": label})
-        return self.score_ids(self._prompts.encode(checked_text("text", text), settings), top=top)
+        return self._score(self._prompts.encode(checked_text("text", text), settings), top)
 
     def score_ids(self, ids: Sequence[int], *, top: int = 0) -> list[ScoredToken]:
         """Return what `score` does for a text that consists of these tokens.
 
-        Raises GenerationError if there are none, or if one is outside the vocabulary.
+        Raises GenerationError if there are none, if one is outside the vocabulary, and for a model of reversed lines.
         """
-        self._require_forward("a score by tokens")
+        self._require_forward("a score of token ids")
+        return self._score(ids, top)
+
+    def _score(self, ids: Sequence[int], top: int) -> list[ScoredToken]:
         if not ids:
             raise GenerationError("sampling: text: should have at least one character")
         ids, top = checked(self.model, ids), checked_number("top", top)

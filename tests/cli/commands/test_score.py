@@ -107,11 +107,11 @@ def test_a_long_text_is_refused_before_it_is_scored(
     assert "poem.txt has 47 characters, and a heat-map shows 46 at most" in outcome.err
 
 
-def test_a_model_of_reversed_lines_is_refused(lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reversed_lines_are_shown_as_they_are_read(lilliput: Lilliput, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = tokenizers.train("char", TEXT, vocabulary=40, reverse_lines=True)
     network = lively(GPTSettings(layers=1, width=16, heads=2), tokenizer.vocab_size, 16)
     writer: Any = Writer(network, tokenizer, SampleSettings())
     monkeypatch.setattr("lilliput.writer.load", lambda run, note: writer)
-    outcome = lilliput("score", "reversed", "poem.txt")
-    assert outcome.code == 2
-    assert "a score by tokens: impossible with this model" in outcome.err.splitlines()[-1]
+    report = json.loads(lilliput("score", "reversed", "poem.txt", "--json").out)
+    assert "".join(token["text"] for token in report["scores"]) == TEXT
+    assert [token["text"] for token in report["scores"] if token["bits"] is None] == ["."]

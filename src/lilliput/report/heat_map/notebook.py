@@ -3,10 +3,11 @@
 import sys
 from html import escape
 
-from lilliput.errors import GenerationError
+from lilliput.errors import LilliputError
 from lilliput.evaluation.surprise import measure_surprise
 from lilliput.models import count_parameters
 from lilliput.report.heat_map.page import coloured_tokens
+from lilliput.report.heat_map.style import NOTEBOOK_STYLE
 from lilliput.writer import Writer
 
 SHOWN_TOKENS = 120
@@ -28,8 +29,9 @@ def model_html(model: Writer) -> str:
     facts = f"{count_parameters(network):,} parameters, {network.vocab_size:,} tokens, context {network.context}"
     text = model.write(max_tokens=SHOWN_TOKENS)
     try:
-        written = coloured_tokens(measure_surprise(model, text, alternatives=_ALTERNATIVES).tokens)
-    except GenerationError:  # no score by tokens, as with lines from their ends
+        coloured = coloured_tokens(measure_surprise(model, text, alternatives=_ALTERNATIVES).tokens)
+        written = f"{coloured}<style>{NOTEBOOK_STYLE}</style>"
+    except LilliputError:  # no score, as for a text of one token
         written = f'<pre style="white-space: pre-wrap">{escape(text)}</pre>'
     name = "" if model.folder is None else f"<b>{escape(str(model.folder))}</b>: "
     return f"<div>{name}{escape(facts)}</div>{written}"

@@ -6,17 +6,20 @@ LIGHT, DARK = ("#ffffff", "#1f1f1f"), ("#16181b", "#e8e6e3")
 """Background and ink."""
 
 
-def _scale(page: str, ink: str) -> str:
-    rules = []
+def _theme(page: str, ink: str, scope: str = "") -> str:
+    """Return the rules for a background and an ink, for tokens within elements that match `scope`."""
+    tokens = f"{scope}.lilliput-heat"
+    rules = [
+        f"{tokens}, {tokens} [data-note]:is(:hover, :focus-visible)::after {{ background: {page}; color: {ink}; }}"
+    ]
     for step in range(1, LEVELS + 1):
         background, text = colours(step, page, ink)
-        rules.append(f".lilliput-heat .s{step} {{ background: {background}; color: {text}; }}")
+        rules.append(f"{tokens} .s{step} {{ background: {background}; color: {text}; }}")
     return "\n".join(rules)
 
 
 TOKEN_STYLE = f"""
 .lilliput-heat {{
-  background: {LIGHT[0]}; color: {LIGHT[1]};
   font: 1rem/1.75 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
   white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; print-color-adjust: exact;
   forced-color-adjust: none;
@@ -28,7 +31,7 @@ TOKEN_STYLE = f"""
   content: attr(data-note); position: fixed; inset: auto 1rem 1rem auto; z-index: 1; box-sizing: border-box;
   max-width: calc(100vw - 2rem); padding: 0.6em 0.9em; overflow: hidden; pointer-events: none;
   border: 1px solid #8a8a8a; border-radius: 6px; box-shadow: 0 4px 16px #0005;
-  background: {LIGHT[0]}; color: {LIGHT[1]}; font-size: 0.85rem; line-height: 1.4; white-space: pre;
+  font-size: 0.85rem; line-height: 1.4; white-space: pre;
 }}
 .lilliput-heat [data-note]:hover::after {{ z-index: 2; }}
 /* Next to the token, where the browser can place it there. */
@@ -41,14 +44,17 @@ TOKEN_STYLE = f"""
   }}
   .lilliput-heat [data-note]:hover::after {{ position-anchor: --lilliput-hover; }}
 }}
-{_scale(*LIGHT)}
+{_theme(*LIGHT)}
 @media (prefers-color-scheme: dark) {{
-.lilliput-heat, .lilliput-heat [data-note]:is(:hover, :focus-visible)::after {{
-  background: {DARK[0]}; color: {DARK[1]};
-}}
-{_scale(*DARK)}
+{_theme(*DARK)}
 }}
 """
+
+NOTEBOOK_STYLE = f"""
+{_theme(*LIGHT, scope=':is([data-jp-theme-light="true"], .vscode-light) ')}
+{_theme(*DARK, scope=':is([data-jp-theme-light="false"], .vscode-dark) ')}
+"""
+"""The theme of the notebook instead of that of the computer, as JupyterLab and VS Code name it."""
 
 PAGE_STYLE = f"""
 :root {{

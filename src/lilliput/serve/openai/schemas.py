@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from lilliput.serve.requests import JsonRequest
+
 MOST_TOKENS = 16_384
 """Most tokens of one text."""
 MOST_CHOICES = 128
@@ -20,7 +22,7 @@ class StreamOptions(BaseModel):
     include_usage: bool | None = False
 
 
-class GenerationRequest(BaseModel):
+class GenerationRequest(JsonRequest):
     """What completions and chat completions have in common, and three options that OpenAI does not have."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False, protected_namespaces=())

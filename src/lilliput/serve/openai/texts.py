@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lilliput.errors import GenerationError
 from lilliput.generation.filters import Filter, bias
 from lilliput.generation.settings import SampleSettings
 from lilliput.generation.text import Piece
@@ -58,11 +57,14 @@ def prompt_ids(writer: Writer, prompt: Prompt, settings: SampleSettings) -> list
 
 
 def require_fit(writer: Writer, ids: Sequence[int]) -> None:
-    """Raise GenerationError for a prompt that is longer than the context of a transformer."""
+    """Raise ApiError for a prompt that is longer than the context of a transformer."""
     recurrent = isinstance(writer.model.network_alone().settings, RecurrentSettings)
     if not recurrent and len(ids) > writer.model.context:
-        raise GenerationError(
-            f"the prompt has {len(ids)} tokens, and the model reads {writer.model.context}: shorten the prompt"
+        raise ApiError(
+            400,
+            f"the prompt has {len(ids)} tokens, and the model reads {writer.model.context}: shorten the prompt",
+            param="prompt",
+            code="context_length_exceeded",
         )
 
 

@@ -4,17 +4,18 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from lilliput.corpus.text.cleaning import canonical
 from lilliput.generation.slots import checked
 from lilliput.serve.errors import ERROR_RESPONSES, ApiError
 from lilliput.serve.models import ServedModel, ServedModels
 from lilliput.serve.openai.schemas import TokenId
+from lilliput.serve.requests import JsonRequest
 from lilliput.serve.streaming import reply
 
 
-class _Request(BaseModel):
+class _Request(JsonRequest):
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
     model: str | None = None

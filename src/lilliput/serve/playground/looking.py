@@ -8,28 +8,29 @@ from typing import Any
 import numpy as np
 from fastapi import APIRouter
 from fastapi.responses import Response
-from numpy.typing import NDArray
 
 from lilliput.errors import GenerationError
+from lilliput.generation.filters import Logits, softmax
+from lilliput.generation.sampling import sampling_probabilities
 from lilliput.generation.slots import checked
 from lilliput.serve.errors import ERROR_RESPONSES
 from lilliput.serve.models import ServedModel, ServedModels
-from lilliput.serve.playground.schemas import InsideRequest, ScoreRequest, TextRequest, VerseRequest, VoicesRequest
+from lilliput.serve.playground.options import sampling
+from lilliput.serve.playground.schemas import InsideRequest, PredictionRequest, ScoreRequest, TextRequest, VerseRequest
 from lilliput.serve.streaming import reply
-from lilliput.tokenizers import TextStream
+from lilliput.tokenizers import place_tokens
 from lilliput.verse.forms import read_stanzas
 from lilliput.verse.languages import open_language
 from lilliput.verse.measures import rhymed_share
 from lilliput.writer import Writer
-from lilliput.writer.insight import attention_weights, has_attention, states, voices
+from lilliput.writer.insight import attention_weights, has_attention, next_logits, states, voices
 
 MOST_INSIDE = 256
 """Most tokens of a picture of attention or states."""
 
 
 def _tokens(writer: Writer, ids: Sequence[int]) -> list[dict[str, Any]]:
-    stream = TextStream(writer.tokenizer)
-    return [{"id": id_, "text": stream.push(id_)} for id_ in ids]
+    return [{"id": id_, "text": text} for id_, (text, _) in zip(ids, place_tokens(writer.tokenizer, ids), strict=True)]
 
 
 def _score(model: ServedModel, body: ScoreRequest) -> dict[str, Any]:
@@ -47,23 +48,34 @@ def _score(model: ServedModel, body: ScoreRequest) -> dict[str, Any]:
     }
 
 
-def _voices(model: ServedModel, body: VoicesRequest) -> dict[str, Any]:
+def _prediction(model: ServedModel, body: PredictionRequest) -> dict[str, Any]:
     writer = model.writer
-    found = voices(writer.model, checked(writer.model, body.ids))
+    ids = checked(writer.model, body.ids)
+    logits_V = next_logits(writer.model, ids)
+    probabilities_V = softmax(logits_V.astype(np.float64))
+    sampled_V = None
+    if body.options is not None:
+        settings, start = sampling(writer, body.options), len(ids) - body.written
+        filters = writer.prepare_ids(ids[:start], 0, settings).filters
+        sampled_V = sampling_probabilities(logits_V, ids, settings, start, filters)
+
+    def top(values_V: Logits) -> list[list[Any]]:
+        order = np.argsort(-values_V, kind="stable")[: body.top].tolist()
+        return [[id_, writer.tokenizer.decode([id_]), round(float(values_V[id_]), 6)] for id_ in order]
+
+    tokens = [
+        [*token, None if sampled_V is None else round(float(sampled_V[token[0]]), 6)] for token in top(probabilities_V)
+    ]
+    found = voices(writer.model, ids)
     if found is None:
-        raise GenerationError("this model has one voice: it is a network without counts")
-    together_V = found.network_V * found.network_share + found.counts_V * found.counts_share
-    if found.guess is not None:
-        together_V[found.guess] += found.guess_share
-
-    def top(probabilities_V: NDArray[np.float64]) -> list[list[Any]]:
-        order = np.argsort(-probabilities_V, kind="stable")[: body.top].tolist()
-        return [[id_, writer.tokenizer.decode([id_]), round(float(probabilities_V[id_]), 6)] for id_ in order]
-
+        return {"tokens": tokens, "shares": None, "voices": None}
     guess = [] if found.guess is None else [[found.guess, writer.tokenizer.decode([found.guess]), 1.0]]
     shares = {"network": found.network_share, "counts": found.counts_share, "guess": found.guess_share}
-    parts = {"together": top(together_V), "network": top(found.network_V), "counts": top(found.counts_V)}
-    return {"shares": {name: round(share, 6) for name, share in shares.items()}, "voices": parts | {"guess": guess}}
+    return {
+        "tokens": tokens,
+        "shares": {name: round(share, 6) for name, share in shares.items()},
+        "voices": {"network": top(found.network_V), "counts": top(found.counts_V), "guess": guess},
+    }
 
 
 def _inside(model: ServedModel, body: InsideRequest) -> dict[str, Any]:
@@ -127,10 +139,10 @@ def looking(models: ServedModels) -> APIRouter:
         writer = models.find(body.model).writer
         return reply({"tokens": _tokens(writer, writer.encode(body.text, writer.settings))})
 
-    @router.post("/voices")
-    async def part_predictions(body: VoicesRequest) -> Response:
-        """Return what the network, the counts and the guess each predict."""
-        return await aside(_voices, models.find(body.model), body)
+    @router.post("/prediction")
+    async def prediction(body: PredictionRequest) -> Response:
+        """Return the probabilities of the next token: of the model, with sampling options, and of each part."""
+        return await aside(_prediction, models.find(body.model), body)
 
     @router.post("/inside")
     async def inside(body: InsideRequest) -> Response:

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from lilliput.serve.openai.schemas import TokenId
+from lilliput.serve.requests import JsonRequest
 
 MOST_ALTERNATIVES = 50
 """Most alternatives shown for a token."""
@@ -14,7 +15,7 @@ Text = Annotated[str, Field(min_length=1)]
 Alternatives = Annotated[int, Field(ge=0, le=MOST_ALTERNATIVES)]
 
 
-class PageRequest(BaseModel):
+class PageRequest(JsonRequest):
     """A request of the page; an unknown key is a mistake."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
@@ -64,11 +65,20 @@ class ScoreRequest(TextRequest):
     top: Alternatives = 10
 
 
-class VoicesRequest(ModelRequest):
-    """The tokens before the one that the parts of a model predict."""
+class PredictionRequest(ModelRequest):
+    """The tokens before the one to predict; the last `written` of them continue a prompt."""
 
     ids: list[TokenId] = Field(min_length=1)
+    written: int = Field(default=0, ge=0)
     top: Alternatives = 10
+    options: dict[str, Any] | None = None
+    """Sampling options, as `Writer.write` names them; without any, the prediction of the model alone."""
+
+    @model_validator(mode="after")
+    def _has_a_prompt(self) -> Self:
+        if self.written >= len(self.ids):
+            raise ValueError("written: fewer than ids, because a prompt has at least one token")
+        return self
 
 
 class InsideRequest(TextRequest):

@@ -35,6 +35,10 @@ class _Continuation:
         self.jobs = Jobs(model.worker, [text], top=request.top)
         self._texts: dict[int, str] = {}
         self._start = Prepared((), "")
+        # Reversed lines: each token has its own text, which the page puts in its place. Limits need whole lines.
+        limited = settings.stop or settings.until or settings.max_characters
+        backwards = self._writer.tokenizer.reverse_lines and not limited
+        self._parts = TextStream(self._writer.tokenizer, hold_lines=False) if backwards else None
 
     async def start(self) -> None:
         """Begin to write; raises the errors of `Jobs.start`."""
@@ -45,7 +49,8 @@ class _Continuation:
         began = perf_counter()
         ids = list(self._start.ids)
         text = TextStream(self._writer.tokenizer).push_all(ids) if self._prompt is None else self._prompt
-        yield line({"prompt": {"ids": ids, "text": text}})
+        backwards = self._writer.tokenizer.reverse_lines
+        yield line({"prompt": {"ids": ids, "text": text, "backwards": backwards}})
         async for news in self.jobs.events():
             rows: list[dict[str, Any]] = []
             for _, event in news:
@@ -68,7 +73,14 @@ class _Continuation:
             if pieces[id_].startswith(rest)
         ]
         probability = None if piece.probability is None else round(piece.probability, 6)
-        return {"id": piece.token, "text": piece.text, "probability": probability, "top": top}
+        return {"id": piece.token, "text": self._shown(piece), "probability": probability, "top": top}
+
+    def _shown(self, piece: Piece) -> str:
+        if self._parts is None or piece.token is None:
+            return piece.text
+        text = self._parts.push(piece.token)
+        letters = text.rstrip("\n")
+        return letters[::-1] + text[len(letters) :]
 
     def _text(self, id_: int) -> str:
         if id_ not in self._texts:

@@ -82,8 +82,12 @@ class Trainings:
     def starting(self) -> list[str]:
         """Return the names of runs whose process has not prepared its folder yet."""
         known = {path.name for path in run_paths(self.parent)}
-        running = [name for name, training in self._running.items() if training.process.poll() is None]
-        return [name for name in running if name not in known]
+        return [name for name in self._running if self.trains(name) and name not in known]
+
+    def trains(self, name: str) -> bool:
+        """Return whether the page trains a run: from the start of the process, before it claims the folder."""
+        training = self._running.get(name)
+        return training is not None and training.process.poll() is None
 
     def upload(self, name: str, content: bytes) -> dict[str, Any]:
         """Keep an uploaded text; return what was read. Raises CorpusError for what is no text."""

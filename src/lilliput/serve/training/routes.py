@@ -40,14 +40,14 @@ class _Pages:
         self.models, self.trainings = models, trainings
 
     def runs(self) -> dict[str, Any]:
-        rows = listed(run_paths(self.trainings.parent), self._is_open)
+        rows = listed(run_paths(self.trainings.parent), self._is_open, self.trainings.trains)
         return {"runs": [*rows, *map(_preparing, self.trainings.starting())]}
 
     def details(self, name: str) -> dict[str, Any]:
         if name in self.trainings.starting():
             return _preparing(name) | _NOTHING_YET
         path = self._path(name)
-        return RunSummary.read(path).details() | {"open": self._is_open(name)}
+        return RunSummary.read(path, self.trainings.trains(name)).details() | {"open": self._is_open(name)}
 
     def open(self, name: str) -> dict[str, Any]:
         path = self._path(name)
@@ -92,6 +92,7 @@ class _Pages:
 _NOTHING_YET: dict[str, Any] = {
     "curve": [],
     "evaluations": [],
+    "held_out": None,
     "baselines": [],
     "spikes": [],
     "characters_per_token": None,

@@ -35,10 +35,14 @@ class RunSummary:
     training: bool
 
     @classmethod
-    def read(cls, path: Path) -> "RunSummary":
-        """Read a run. Raises RunError for what is not a run, or a damaged one."""
+    def read(cls, path: Path, training: bool = False) -> "RunSummary":
+        """Read a run; `training` is true if a process has begun that will claim it.
+
+        Raises RunError for what is not a run, or a damaged one.
+        """
         folder = RunFolder(path)
-        return cls(folder, folder.read_facts(), folder.read_recipe(), _history(folder.metrics), in_use(folder))
+        training = training or in_use(folder)
+        return cls(folder, folder.read_facts(), folder.read_recipe(), _history(folder.metrics), training)
 
     @property
     def best(self) -> EvaluationMetrics | None:
@@ -95,6 +99,7 @@ class RunSummary:
                 for row in thinned
             ],
             "evaluations": [self._evaluation(row) for row in self.history.evaluations],
+            "held_out": self._held_out(),
             "baselines": self._baselines(),
             "spikes": list(self.history.spikes),
             "characters_per_token": self.facts.get("characters_per_token"),
@@ -117,6 +122,10 @@ class RunSummary:
             "training_loss": None if row.network_training_loss is None else _number(row.network_training_loss),
             "exact_match": row.exact_match,
         }
+
+    def _held_out(self) -> str:
+        """Return what is equal for two runs exactly if they are measured on the same text."""
+        return f"{self.facts['text']['sha256']}:{self.facts['validation']['characters']}"
 
     def _baselines(self) -> list[dict[str, Any]]:
         named = named_baselines(self.facts.get("baselines") or {})
@@ -145,7 +154,7 @@ class RunSummary:
         findings = diagnose(read_chart(self.folder, lambda text: None, self.history))
         if not findings:
             return [{"level": "good", "text": "No problems found."}]
-        return [{"level": "warning", "text": f"{found.text} Remedy: {found.remedy}"} for found in findings]
+        return [{"level": "warning", "text": f"{found.text}. Remedy: {found.remedy}."} for found in findings]
 
 
 def _history(metrics: Path) -> History:
@@ -179,12 +188,14 @@ def run_paths(parent: Path) -> list[Path]:
     return sorted(path for path in parent.iterdir() if path.is_dir() and (path / "facts.json").exists())
 
 
-def listed(paths: Sequence[Path], is_open: Callable[[str], bool]) -> list[dict[str, Any]]:
-    """Return the list of runs; a damaged one has its error as a message."""
+def listed(
+    paths: Sequence[Path], is_open: Callable[[str], bool], trains: Callable[[str], bool]
+) -> list[dict[str, Any]]:
+    """Return the list of runs; a damaged one has its error as a message. `trains` is true for one that has begun."""
     rows = []
     for path in paths:
         try:
-            row = RunSummary.read(path).as_dict()
+            row = RunSummary.read(path, trains(path.name)).as_dict()
         except (LilliputError, KeyError, TypeError, OSError) as error:
             row = _broken(path, files.reason_of(error) if isinstance(error, OSError) else str(error))
         rows.append(row | {"open": is_open(path.name)})

@@ -3,6 +3,7 @@
 import { button, download, element, freshId } from "/page/dom.js";
 import { confirm } from "/page/dialogs.js";
 import { plural } from "/page/format.js";
+import { joined } from "/page/playground/text/reading_order.js";
 import { Tree } from "/page/playground/tree.js";
 
 const ROW = 46; // Pixels; the rows are this high in the style sheet too.
@@ -83,7 +84,7 @@ export class Branches {
     const root = node.parent === null;
     const [from, to] = tree.span(node);
     const isCurrent = this.current?.id === node.id;
-    const text = root ? node.prompt.typed : node.tokens.map((token) => token.text).join("");
+    const text = root ? node.prompt.typed : joined(node.tokens, tree.rootOf(node).prompt.backwards);
     const facts = root ? node.model : describe(node, from, to);
     const go = button("", () => this.actions.go(node), {
       kind: "branch",

@@ -10,7 +10,10 @@ function roll() {
 }
 
 export class Settings {
-  /** @param {object[]} options the list of /api/sampling; `without` names those that do not apply. */
+  /**
+   * `onchange` may be set: it is called after every change.
+   * @param {object[]} options the list of /api/sampling; `without` names those that do not apply.
+   */
   constructor(options, model, { open = true, without = [], seed = 1 } = {}) {
     const usable = options.filter(
       (option) => !without.includes(option.name) && (option.name !== "label" || model.labels?.length),
@@ -77,6 +80,7 @@ export class Settings {
       : "";
     const others = changed.filter((field) => !(field.option.name in MAIN)).length;
     this.more.textContent = others ? `· ${others} changed` : "";
+    this.onchange?.();
   }
 
   /** The options that the user changed; an error names the field that is wrong. */

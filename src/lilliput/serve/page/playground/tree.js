@@ -28,7 +28,7 @@ function readToken(token) {
 function readPrompt(prompt) {
   check(prompt && isText(prompt.text) && isText(prompt.typed), "a prompt has no text");
   check(Array.isArray(prompt.ids) && prompt.ids.every(isId), "a prompt has no ids");
-  return { text: prompt.text, typed: prompt.typed, ids: prompt.ids };
+  return { text: prompt.text, typed: prompt.typed, ids: prompt.ids, backwards: prompt.backwards === true };
 }
 
 export class Tree {
@@ -63,7 +63,7 @@ export class Tree {
     for (const node of this.nodes.values()) {
       if (node.prompt && node.model === model && node.prompt.typed === typed) return node;
     }
-    return this.insert({ model, prompt: { typed, text: typed, ids: [] } });
+    return this.insert({ model, prompt: { typed, text: typed, ids: [], backwards: false } });
   }
 
   add(parent, keep, details) {

@@ -2,12 +2,12 @@
 
 import { element, freshId, notice } from "/page/dom.js";
 import { plural, short } from "/page/format.js";
-import { Popover } from "/page/playground/popover.js";
-import { CompareMode } from "/page/playground/compare.js";
-import { InsideMode } from "/page/playground/inside.js";
-import { ItemsMode } from "/page/playground/items.js";
-import { ScoreMode } from "/page/playground/score.js";
-import { WriteMode } from "/page/playground/write.js";
+import { Popover } from "/page/playground/text/popover.js";
+import { CompareMode } from "/page/playground/modes/compare.js";
+import { InsideMode } from "/page/playground/modes/inside.js";
+import { ItemsMode } from "/page/playground/modes/items.js";
+import { ScoreMode } from "/page/playground/modes/score.js";
+import { WriteMode } from "/page/playground/modes/write.js";
 import { request } from "/page/server.js";
 
 const MODES = [
@@ -96,6 +96,7 @@ class Playground {
       return;
     }
     if (!this.picker) return;
+    this.wanted = wanted;
     if (wanted) this.picker.choose(wanted);
     this.showMode();
   }

@@ -3,7 +3,7 @@
 import { element, svg } from "/page/dom.js";
 import { duration, plural } from "/page/format.js";
 import { stream } from "/page/server.js";
-import { heat } from "/page/playground/text.js";
+import { heat } from "/page/playground/text/token_text.js";
 
 export const TOP = 10;
 

@@ -51,20 +51,21 @@ async function remove(run) {
 /** The buttons that fit the state of a run. `done(what)` follows a success, `fail(error)` a failure. */
 export function createActions(run, done, fail) {
   const act = (text, action, kind = "") => {
-    const made = button(
+    let busy = false;
+    return button(
       text,
       async () => {
-        made.disabled = true;
+        if (busy) return;
+        busy = true; // Not disabled: a dialog gives the focus back to this button.
         try {
           if ((await action()) !== false) done(text);
         } catch (error) {
           fail(error);
         }
-        made.disabled = false;
+        busy = false;
       },
       { kind, "aria-label": `${text}: ${run.name}` },
     );
-    return made;
   };
   const training = run.state === "training";
   const playable = run.step > 0 && run.state !== "broken";

@@ -1,10 +1,12 @@
-/** A chart of lines: axes, ticks, levels with names, and a legend that reads out the values at the pointer. */
+/** A chart of lines: axes, ticks, levels, and a legend that reads out the values at the pointer. */
 
-import { element, svg } from "/page/dom.js";
+import { element, freshId, svg } from "/page/dom.js";
+import { drawLabels, labelsOf, listLabels, marginFor, sample } from "/page/runs/labels.js";
 import { Scale, tickText } from "/page/runs/scale.js";
 
-const MARGIN = { top: 14, right: 14, bottom: 46, left: 58 };
-const LABEL = 17; // Pixels that the name of a level needs.
+const MARGIN = { top: 22, right: 14, bottom: 46, left: 58 };
+const START = 0.1; // The share of a training that is its steep start.
+const POINT = 5; // Pixels: the radius of a line's last point.
 
 /** The value of a line at x: that of its nearest point. */
 function valueAt(points, x) {
@@ -18,29 +20,37 @@ function valueAt(points, x) {
   return points[x - points[low][0] < points[high][0] - x ? low : high][1];
 }
 
-/** The range of y: without the steep start, which would press the rest to the floor. */
-function rangeOf(series, levels, fromZero) {
-  const values = series
-    .flatMap(({ points }) => {
-      const late = points.slice(Math.floor(points.length * 0.04));
-      return late.map((point) => point[1]);
-    })
-    .concat(levels.map((level) => level.value))
-    .filter(Number.isFinite);
-  if (!values.length) return [0, 1];
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const space = (high - low || Math.abs(high) || 1) * 0.06;
-  return [fromZero ? 0 : low - space, high + space];
+/** The range of y. The `start` of a training, a share of it, is left out if it would press the rest to the floor. */
+function rangeOf({ series, levels }, start, fromZero) {
+  const values = (from) =>
+    series
+      .flatMap(({ points, thin }) => (thin ? points.slice(Math.floor(points.length * from)) : points))
+      .map((point) => point[1])
+      .concat(levels.map((level) => level.value))
+      .filter(Number.isFinite);
+  const [all, late] = [values(0), values(start)];
+  if (!all.length) return [0, 1];
+  const low = Math.min(...all);
+  const [highest, high] = [Math.max(...all), Math.max(...late)];
+  const top = late.length && highest - low > 1.3 * (high - low) ? high : highest;
+  const space = (top - low || Math.abs(top) || 1) * 0.06;
+  return [fromZero ? 0 : low - space, top + space];
 }
 
 export class Chart {
-  /** @param {object} settings `label` for screen readers, `xTitle`, `yTitle`, `height`, `digits`, `fromZero`. */
+  /**
+   * @param {object} settings `label` for screen readers, `xTitle`, `yTitle`, `height`, `digits`, `fromZero`, and
+   * `above`: a chart of the same steps, above this one, which then has no labels
+   */
   constructor(settings) {
     this.settings = { height: 320, digits: 3, fromZero: false, ...settings };
     this.data = { series: [], levels: [], marks: [] };
     this.log = false;
     this.at = null;
+    this.beside = false; // Whether the labels are in the margin.
+    this.number = this.number.bind(this);
     this.legend = element("div", { class: "chart-legend numbers" });
+    this.list = element("ul", { class: "chart-labels numbers" });
     this.picture = svg("svg", {
       role: "img",
       tabindex: 0,
@@ -48,7 +58,7 @@ export class Chart {
       height: this.settings.height,
     });
     this.spoken = element("div", { class: "unseen", role: "status" });
-    this.element = element("div", { class: "chart" }, this.legend, this.picture, this.spoken);
+    this.element = element("div", { class: "chart" }, this.legend, this.picture, this.list, this.spoken);
     this.picture.addEventListener("pointermove", (event) => this.point(event));
     this.picture.addEventListener("pointerdown", (event) => this.point(event));
     this.picture.addEventListener("pointerleave", () => this.read(null));
@@ -75,37 +85,54 @@ export class Chart {
     const width = this.picture.clientWidth;
     if (width < 50) return; // Not visible yet.
     const { height } = this.settings;
-    const { series, levels, marks } = this.data;
-    const all = series.flatMap((line) => line.points.map((point) => point[0]));
-    const start = this.log ? Math.min(...all.filter((x) => x > 0), Infinity) : 0;
-    const end = all.reduce((largest, x) => Math.max(largest, x), 1);
-    this.x = new Scale([Number.isFinite(start) ? start : 1, end], [MARGIN.left, width - MARGIN.right], this.log);
-    this.y = new Scale(rangeOf(series, levels, this.settings.fromZero), [height - MARGIN.bottom, MARGIN.top]);
+    const { series, marks } = this.data;
+    const labels = this.settings.above ? [] : labelsOf(this.data);
+    this.right = this.marginOf(labels, width, height);
+    this.setScales(width, height);
     this.cursor = svg("line", { class: "cursor", y1: MARGIN.top, y2: height - MARGIN.bottom, visibility: "hidden" });
     this.picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const clip = `clip-${Math.random().toString(36).slice(2)}`;
+    const clip = freshId("clip");
+    const [{ from, to }, floor] = [this.x, height - MARGIN.bottom];
+    // The points at the edges are whole; above and below is no room.
+    const edges = { x: from - POINT, y: MARGIN.top - 2, width: to - from + 2 * POINT, height: floor - MARGIN.top + 2 };
     this.picture.replaceChildren(
-      svg(
-        "clipPath",
-        { id: clip },
-        svg("rect", {
-          x: MARGIN.left,
-          y: MARGIN.top - 2,
-          width: Math.max(0, width - MARGIN.left - MARGIN.right + 2),
-          height: height - MARGIN.top - MARGIN.bottom + 2,
-        }),
-      ),
+      svg("clipPath", { id: clip }, svg("rect", edges)),
       this.drawAxes(width, height),
+      this.drawLevels(labels),
+      ...(this.beside ? [drawLabels(labels, this.number, this.x, this.y)] : []),
       svg(
         "g",
         { "clip-path": `url(#${clip})` },
         marks.map((mark) => this.drawMark(mark, height)),
         series.map((line) => this.drawLine(line)),
       ),
-      this.drawLevels(levels, width),
+      ...series.map((line) => this.drawHidden(line)).filter(Boolean),
       this.cursor,
     );
+    this.list.replaceChildren(...listLabels(labels, this.number));
+    this.list.classList.toggle("unseen", this.beside);
     this.read(this.at);
+  }
+
+  /** The margin at the right: for the labels, or that of the chart above, so that the steps stand below each other. */
+  marginOf(labels, width, height) {
+    const { above } = this.settings;
+    if (above) return above.right ?? MARGIN.right;
+    const font = `600 14px ${getComputedStyle(this.picture).fontFamily}`;
+    const margin = marginFor(labels, this.number, width, height - MARGIN.top - MARGIN.bottom, font);
+    this.beside = margin > 0;
+    return margin || MARGIN.right;
+  }
+
+  setScales(width, height) {
+    const { series } = this.data;
+    const all = series.flatMap((line) => line.points.map((point) => point[0]));
+    const start = this.log ? Math.min(...all.filter((x) => x > 0), Infinity) : 0;
+    const end = all.reduce((largest, x) => Math.max(largest, x), 1);
+    this.x = new Scale([Number.isFinite(start) ? start : 1, end], [MARGIN.left, width - this.right], this.log);
+    // A logarithmic scale gives the start as much room as the rest.
+    const range = rangeOf(this.data, this.log ? 0 : START, this.settings.fromZero);
+    this.y = new Scale(range, [height - MARGIN.bottom, MARGIN.top]);
   }
 
   drawAxes(width, height) {
@@ -119,7 +146,7 @@ export class Chart {
         svg("line", {
           class: "grid",
           x1: MARGIN.left,
-          x2: width - MARGIN.right,
+          x2: x.to,
           y1: y.place(value),
           y2: y.place(value),
         }),
@@ -131,12 +158,8 @@ export class Chart {
           svg("line", { x1: x.place(value), x2: x.place(value), y1: floor, y2: floor + 6 }),
           svg("text", { x: x.place(value), y: floor + 22, "text-anchor": "middle" }, tickText(value)),
         ]),
-      svg("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: floor, y2: floor }),
-      svg(
-        "text",
-        { class: "title", x: width - MARGIN.right, y: height - 6, "text-anchor": "end" },
-        this.settings.xTitle,
-      ),
+      svg("line", { x1: MARGIN.left, x2: x.to, y1: floor, y2: floor }),
+      svg("text", { class: "title", x: x.to, y: height - 6, "text-anchor": "end" }, this.settings.xTitle),
       svg(
         "text",
         { class: "title", x: -MARGIN.top, y: 14, transform: "rotate(-90)", "text-anchor": "end" },
@@ -145,21 +168,15 @@ export class Chart {
     );
   }
 
-  /** Dashed lines with their names, which keep their distance from each other. */
-  drawLevels(levels, width) {
-    let lowest = -Infinity;
-    const sorted = [...levels].sort((left, right) => right.value - left.value);
-    const places = sorted.map((level) => this.y.place(level.value));
-    const lines = places.map((place) =>
-      svg("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: place, y2: place }),
+  drawLevels(labels) {
+    const lines = labels.filter((label) => label.level);
+    return svg(
+      "g",
+      { class: "level" },
+      lines.map(({ value, dashed }) =>
+        svg("path", { d: `M${this.x.from} ${this.y.place(value)}H${this.x.to}`, "stroke-dasharray": dashed }),
+      ),
     );
-    const names = sorted.map((level, index) => {
-      lowest = Math.max(places[index] - 5, lowest + LABEL);
-      const room = { x: width - MARGIN.right - 4, y: lowest, "text-anchor": "end" };
-      return svg("text", room, `${level.name} ${level.value.toFixed(this.settings.digits)}`);
-    });
-    // The names come after all lines, so that none is struck through.
-    return svg("g", { class: "level" }, lines, names);
   }
 
   drawLine({ points, colour, thin, dashed, dots }) {
@@ -177,8 +194,17 @@ export class Chart {
         "stroke-dasharray": dashed ?? null,
         opacity: thin ? 0.75 : 1,
       }),
-      dots && places.length < 60 ? places.map(([cx, cy]) => svg("circle", { cx, cy, r: 3.5 })) : null,
+      dots && places.length < 60 ? places.slice(0, -1).map(([cx, cy]) => svg("circle", { cx, cy, r: 3.5 })) : null,
+      dots ? places.slice(-1).map(([cx, cy]) => svg("circle", { cx, cy, r: POINT })) : null,
     );
+  }
+
+  /** Says how high a line is where it leaves the plot. */
+  drawHidden({ points }) {
+    const above = points.filter(([x, y]) => Number.isFinite(y) && y > this.y.high && (!this.log || x > 0));
+    if (!above.length) return null;
+    const [x, y] = above.reduce((most, point) => (point[1] > most[1] ? point : most));
+    return svg("text", { x: this.x.place(x), y: MARGIN.top - 7 }, `↑ up to ${this.number(y)}`);
   }
 
   drawMark({ x, text }, height) {
@@ -213,21 +239,10 @@ export class Chart {
     const { series } = this.data;
     const items = series.map((line) => {
       const value = x === null ? null : valueAt(line.points, x);
-      const sample = svg(
-        "svg",
-        { width: 26, height: 12, "aria-hidden": "true", style: { color: line.colour } },
-        svg("path", {
-          class: "line",
-          d: "M0 6H26",
-          "stroke-width": line.thin ? 1.5 : 2.5,
-          "stroke-dasharray": line.dashed ?? null,
-        }),
-        line.dots ? svg("circle", { cx: 13, cy: 6, r: 3.5 }) : null,
-      );
       return element(
         "span",
         { class: "item" },
-        sample,
+        sample(line),
         ` ${line.name} `,
         value === null ? null : element("b", {}, this.number(value)),
       );

@@ -13,6 +13,9 @@ function factor(run) {
   return run.characters_per_token ? 1 / (Math.LN2 * run.characters_per_token) : null;
 }
 
+/** A loss in this measure; it stays null where it is not finite. */
+const scaled = (loss, scale) => (loss === null || scale === null ? loss : loss * scale);
+
 /** The seconds at which a run took a step. */
 function clock(run) {
   const curve = run.curve;
@@ -29,11 +32,8 @@ function clock(run) {
 /** Loss of one run; in bits per character where that is known. */
 export function lossData(run) {
   const scale = factor(run);
-  const validation = run.evaluations.map((row) => [
-    row.step,
-    row.bits_per_character ?? (scale === null ? row.loss : row.loss * scale),
-  ]);
-  const training = run.curve.map((row) => [row[0], scale === null ? row[1] : row[1] * scale]);
+  const validation = run.evaluations.map((row) => [row.step, row.bits_per_character ?? scaled(row.loss, scale)]);
+  const training = run.curve.map((row) => [row[0], scaled(row[1], scale)]);
   return {
     unit: scale === null ? "loss, nats per token" : "bits per character",
     series: [
@@ -51,20 +51,15 @@ export function rateData(run) {
   };
 }
 
-/** The baselines of all runs. They belong to a text, so with several texts each has the name of its own. */
+/** The baselines of runs that are measured on the same text, without those that depend on how a run reads it. */
 function commonLevels(runs) {
-  const several = new Set(runs.map((run) => run.text)).size > 1;
-  const levels = new Map();
-  for (const run of runs) {
-    for (const row of run.baselines) {
-      const name = several ? `${row.name}, ${run.text}` : row.name;
-      levels.set(`${name} ${row.bits_per_character}`, { name, value: row.bits_per_character });
-    }
-  }
-  return [...levels.values()];
+  const rows = runs.flatMap((run) => run.baselines).map((row) => ({ name: row.name, value: row.bits_per_character }));
+  const same = (one, two) => one.name !== two.name || Math.abs(one.value - two.value) < 0.01;
+  const agreed = rows.filter((row) => rows.every((other) => same(row, other)));
+  return [...new Map(agreed.map((row) => [row.name, row])).values()];
 }
 
-/** Validation of several runs, over steps or over seconds. */
+/** Validation of several runs, over steps or over seconds. With several texts, there are no baselines, but a note. */
 export function comparison(runs, overTime) {
   const series = runs.map((run, index) => {
     const seconds = clock(run);
@@ -73,5 +68,11 @@ export function comparison(runs, overTime) {
       .map((row) => [overTime ? seconds(row.step) : row.step, row.bits_per_character]);
     return { name: run.name, ...look(index), points, dots: true };
   });
-  return { series, levels: commonLevels(runs) };
+  const texts = new Set(runs.map((run) => run.held_out).filter(Boolean));
+  if (texts.size < 2) return { series, levels: commonLevels(runs), note: "" };
+  return {
+    series,
+    levels: [],
+    note: "These runs are measured on different texts, so their losses cannot be compared directly.",
+  };
 }

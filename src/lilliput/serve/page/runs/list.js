@@ -21,11 +21,13 @@ export class RunList {
       yTitle: "bits per character",
       height: 380,
     });
+    this.note = element("p", { class: "quiet chart-note" });
     this.compare = element(
       "section",
       { class: "sheet", "aria-label": "Comparison", hidden: true },
       element("div", { class: "row apart" }, element("h2", {}, "Validation"), this.createChoices()),
       this.chart.element,
+      this.note,
     );
     this.element = element(
       "div",
@@ -203,6 +205,10 @@ export class RunList {
 
   drawChart() {
     const runs = [...this.chosen].map((name) => this.details.get(name)).filter(Boolean);
-    if (runs.length) this.chart.update(comparison(runs, this.overTime));
+    if (!runs.length) return;
+    const { note, ...data } = comparison(runs, this.overTime);
+    this.note.textContent = note;
+    this.note.hidden = !note;
+    this.chart.update(data);
   }
 }

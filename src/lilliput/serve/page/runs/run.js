@@ -33,6 +33,7 @@ export class RunPage {
       height: 150,
       digits: 4,
       fromZero: true,
+      above: this.loss,
     });
     this.findings = element("ul", { class: "findings" });
     this.recipe = element("pre", { class: "recipe code", tabindex: 0 });

@@ -24,6 +24,7 @@ class Train {
           "Give it a text: poems, names, a diary, code. It learns to write like it, on this computer, while you watch.",
         ),
         this.createDrop(),
+        this.createPaste(),
         this.problem,
         this.read,
       ),
@@ -53,6 +54,20 @@ class Train {
     });
     this.drop = drop;
     return drop;
+  }
+
+  createPaste() {
+    const id = freshId("paste");
+    const text = element("textarea", { id, rows: 6, class: "book prompt-box", spellcheck: "false" });
+    const use = button("Use this text", () => this.upload(new File([text.value], "pasted.txt")));
+    return element(
+      "details",
+      { class: "paste" },
+      element("summary", {}, "Or paste a text"),
+      element("label", { for: id, class: "unseen" }, "Text to learn from"),
+      text,
+      element("div", { class: "row" }, use),
+    );
   }
 
   fail(error) {

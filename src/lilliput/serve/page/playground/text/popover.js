@@ -2,10 +2,12 @@
 
 import { button, element } from "/page/dom.js";
 import { percent, surprise, visible } from "/page/format.js";
-import { createVoices } from "/page/playground/voices.js";
+import { drawVoices, fetchPrediction } from "/page/playground/text/prediction.js";
+import { isAbort } from "/page/server.js";
 
 const SHOW_AFTER = 90;
 const HIDE_AFTER = 280;
+const PREDICT_AFTER = 120; // A pointer that only passes over tokens asks for nothing.
 
 function describe(token, first) {
   if (token.probability === null || token.probability === undefined) {
@@ -33,7 +35,7 @@ export class Popover {
     this.element.addEventListener("keydown", (event) => this.key(event));
     document.body.append(this.element);
     document.addEventListener("pointerdown", (event) => {
-      const inside = this.element.contains(event.target) || event.target.closest?.(".token");
+      const inside = this.element.contains(event.target) || event.target.closest?.(".token, .settings");
       if (!inside) this.hide();
     });
     document.addEventListener("keydown", (event) => {
@@ -44,6 +46,7 @@ export class Popover {
 
   hover(text, index) {
     clearTimeout(this.timer);
+    if (this.pinned) return;
     if (this.text === text && this.index === index) return;
     const wait = this.element.hidden ? SHOW_AFTER : SHOW_AFTER * 2; // Time to cross other tokens on the way into the box.
     this.timer = setTimeout(() => this.show(text, index), wait);
@@ -51,14 +54,19 @@ export class Popover {
 
   leave() {
     clearTimeout(this.timer);
+    if (this.pinned) return;
     this.timer = setTimeout(() => {
-      if (!this.element.contains(document.activeElement)) this.hide();
+      const focused = document.activeElement;
+      // The box may have moved away from a resting pointer, to a token that the arrow keys have reached.
+      if (!this.element.contains(focused) && focused !== this.text?.spans[this.index]) this.hide();
     }, HIDE_AFTER);
   }
 
-  show(text, index) {
+  /** Opens the box; a pinned one stays until the user closes it or opens another. */
+  show(text, index, pinned = false) {
     clearTimeout(this.timer);
     this.mark(false);
+    this.pinned = pinned;
     this.text = text;
     this.index = index;
     this.mark(true);
@@ -76,13 +84,63 @@ export class Popover {
     if (token.top.length) parts.push(this.createAlternatives(token, context));
     if (context.branch && token.top.length)
       parts.push(element("p", { class: "quiet hint" }, "Choose one, or press its number, to go on from there."));
-    const before = [...context.before, ...text.tokens.slice(0, index).map(({ id }) => id)];
-    if (context.model?.counts && before.length) {
-      parts.push(createVoices(context.model.id, before, () => this.place()));
-    }
-    this.element.replaceChildren(...parts);
+    this.voices = element("div", { class: "voices", hidden: !context.model?.counts });
+    this.element.replaceChildren(...parts, this.voices);
     this.element.hidden = false;
     this.place();
+    this.predict(PREDICT_AFTER);
+  }
+
+  /** Asks what the settings make of this prediction, and for the voices; again whenever a setting changes. */
+  predict(wait) {
+    clearTimeout(this.later);
+    this.later = setTimeout(async () => {
+      const request = this.createRequest();
+      this.abort?.abort();
+      if (!request) return;
+      this.abort = new AbortController();
+      const { signal } = this.abort;
+      try {
+        const reply = await fetchPrediction(request, signal);
+        if (signal.aborted) return;
+        this.fillSampled(reply);
+        if (reply.shares) this.voices.replaceChildren(...drawVoices(reply));
+      } catch (error) {
+        if (isAbort(error)) return;
+        this.voices.replaceChildren(element("span", { class: "quiet" }, error.message));
+        this.voices.hidden = false;
+      }
+      this.place();
+    }, wait);
+  }
+
+  /** Null where there is nothing to ask: no model, no context, no settings and no voices. */
+  createRequest() {
+    if (!this.text) return null;
+    const { model, before, options } = this.text.context();
+    const ids = [...before, ...this.text.tokens.slice(0, this.index).map(({ id }) => id)];
+    if (!model || !ids.length || !(options || model.counts)) return null;
+    const request = { model: model.id, ids };
+    if (!options) return request;
+    try {
+      return { ...request, written: this.index, options: options() };
+    } catch {
+      return model.counts ? request : null; // A setting is not complete yet.
+    }
+  }
+
+  /** A second column: how likely each alternative is with the settings as they are now. */
+  fillSampled(reply) {
+    const sampled = new Map(reply.tokens.map(([id, , , share]) => [String(id), share]));
+    let known = false;
+    for (const item of this.element.querySelectorAll(".alternative")) {
+      const share = sampled.get(item.dataset.id) ?? null;
+      item.style.setProperty("--sampled", String(share ?? 0));
+      item.classList.toggle("cut", share === 0);
+      item.querySelector(".sampled").textContent = share === null ? "" : share === 0 ? "–" : percent(share);
+      known ||= share !== null;
+    }
+    this.element.querySelector(".alternatives")?.classList.toggle("with-settings", known);
   }
 
   createAlternatives(token, context) {
@@ -103,12 +161,23 @@ export class Popover {
         element("span", { class: "rank" }, rank < token.top.length ? String(rank + 1) : ""),
         element("span", { class: "word" }, visible(text)),
         element("span", { class: "numbers" }, percent(probability)),
+        element("span", { class: "numbers sampled" }),
       );
       return element("li", {}, item);
     });
     const rest = 1 - rows.reduce((sum, row) => sum + row[2], 0);
     if (rest > 0.0005) items.push(element("li", { class: "quiet rest" }, `all others together ${percent(rest)}`));
-    return element("ol", { class: "alternatives" }, items);
+    return element(
+      "div",
+      { class: "alternatives" },
+      element(
+        "div",
+        { class: "heads quiet", "aria-hidden": "true" },
+        element("span", {}, "model"),
+        element("span", {}, "settings"),
+      ),
+      element("ol", {}, items),
+    );
   }
 
   choose(alternative) {
@@ -163,7 +232,10 @@ export class Popover {
 
   hide() {
     clearTimeout(this.timer);
+    clearTimeout(this.later);
+    this.abort?.abort();
     this.mark(false);
+    this.pinned = false;
     this.text = null;
     this.index = null;
     this.element.hidden = true;

@@ -2,7 +2,7 @@
 
 import { announce, button, element, freshId, notice } from "/page/dom.js";
 import { percent, plural, points } from "/page/format.js";
-import { TokenText } from "/page/playground/text.js";
+import { TokenText } from "/page/playground/text/token_text.js";
 import { TOP, createLegend, createPlaceholder, createViews } from "/page/playground/writing.js";
 import { isAbort, post } from "/page/server.js";
 
@@ -15,7 +15,6 @@ export class ScoreMode {
       context: () => ({ model: this.scoredBy, before: [], branch: null }),
     });
     this.build();
-    this.modelChanged();
   }
 
   build() {
@@ -57,24 +56,13 @@ export class ScoreMode {
     });
   }
 
-  modelChanged() {
-    const model = this.shared.picker.model();
-    const backwards = Boolean(model?.reverse_lines);
-    this.go.disabled = backwards;
-    this.problem.replaceChildren(
-      ...(backwards
-        ? [notice(`“${model.id}” writes each line backwards, so it cannot score a text. Choose another model.`, "hint")]
-        : []),
-    );
-  }
-
   shown() {
     this.take.disabled = !this.shared.writtenText();
   }
 
   async score() {
     const model = this.shared.picker.model();
-    if (!this.input.value || !model || model.reverse_lines) return;
+    if (!this.input.value || !model) return;
     this.abort?.abort();
     this.abort = new AbortController();
     this.problem.replaceChildren();
@@ -98,7 +86,7 @@ export class ScoreMode {
     }));
     this.placeholder.hidden = true;
     this.text.element.hidden = false;
-    this.text.show("", tokens);
+    this.text.show("", tokens, this.scoredBy.reverse_lines);
     const known = scored.filter((token) => token.log_probability !== null);
     const bits = known.reduce((sum, token) => sum - token.log_probability / Math.LN2, 0);
     const letters = points(known.map((token) => token.text).join(""));

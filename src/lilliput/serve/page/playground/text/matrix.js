@@ -1,8 +1,10 @@
 /** A matrix of numbers as a picture, with a cursor that pointer and arrow keys move. */
 
 import { element } from "/page/dom.js";
+import { visible } from "/page/format.js";
 
 const LARGEST = 1024; // Pixels of one side.
+const MOST_NAMED = 60; // More tokens leave no room for their names.
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
@@ -10,7 +12,13 @@ function colours() {
     const hex = style.getPropertyValue(name).trim().slice(1);
     return [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16));
   };
-  return { ground: read("--sheet"), positive: read("--orange"), negative: read("--blue"), outside: read("--paper") };
+  return {
+    ground: read("--sheet"),
+    positive: read("--orange"),
+    negative: read("--blue"),
+    outside: read("--paper"),
+    ink: read("--ink"),
+  };
 }
 
 const mix = (from, to, share) => from.map((value, index) => value + (to[index] - value) * share);
@@ -34,7 +42,7 @@ export class Matrix {
   }
 
   show(values, kind, tokens) {
-    Object.assign(this, { values, kind, row: values.length - 1, column: 0, whole: true });
+    Object.assign(this, { values, kind, tokens, row: values.length - 1, column: 0, whole: true });
     this.canvas.setAttribute(
       "aria-label",
       `${kind === "attention" ? "Attention" : "State"} of ${tokens.length} tokens; the arrow keys read it out`,
@@ -65,6 +73,18 @@ export class Matrix {
     const context = this.canvas.getContext("2d");
     context.imageSmoothingEnabled = false;
     context.drawImage(small, 0, 0, this.canvas.width, this.canvas.height);
+    if (this.kind === "attention" && rows <= MOST_NAMED) this.drawNames(context, scale, palette.ink);
+  }
+
+  /** The tokens, in the empty half beside the diagonal. */
+  drawNames(context, cell, ink) {
+    context.font = `${Math.min(26, cell * 0.95)}px Georgia, serif`;
+    context.textBaseline = "middle";
+    context.fillStyle = `rgb(${ink.join(" ")})`;
+    this.tokens.forEach((token, row) => {
+      const [name, left] = [visible(token), (row + 1) * cell + 4];
+      if (left + context.measureText(name).width < this.canvas.width) context.fillText(name, left, (row + 0.5) * cell);
+    });
   }
 
   colour(value, row, column, palette) {

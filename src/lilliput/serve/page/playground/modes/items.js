@@ -76,10 +76,10 @@ export class ItemsMode {
       ),
     );
     this.element.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.abort?.abort();
       if (event.key === "Enter" && (event.target === this.beginning || event.target === this.count) && !this.abort)
         this.run();
     });
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this.abort?.abort());
   }
 
   name() {

@@ -2,6 +2,7 @@
 
 import { element } from "/page/dom.js";
 import { percent, points, surprise, visible } from "/page/format.js";
+import { joined, readingOrder } from "/page/playground/text/reading_order.js";
 
 const FULL_HEAT = 8; // Bits of surprise at which the colour is strongest.
 
@@ -47,16 +48,12 @@ export class TokenText {
   }
 
   clear() {
-    this.prompt = "";
-    this.promptTokens = null;
-    this.tokens = [];
-    this.copied = [];
-    this.draw();
+    this.show("", []);
   }
 
-  /** Shows other tokens. */
-  show(prompt, tokens, copied = []) {
-    Object.assign(this, { prompt, promptTokens: null, copied, tokens: [...tokens] });
+  /** Shows other tokens; `backwards` if the model writes each line from its end. */
+  show(prompt, tokens, backwards = false) {
+    Object.assign(this, { prompt, promptTokens: null, copied: [], tokens: [...tokens], backwards });
     this.draw();
   }
 
@@ -76,7 +73,7 @@ export class TokenText {
   }
 
   text() {
-    return this.prompt + this.tokens.map((token) => token.text).join("");
+    return this.prompt + joined(this.tokens, this.backwards);
   }
 
   draw() {
@@ -85,28 +82,33 @@ export class TokenText {
     this.element.dataset.view = this.view;
     this.element.replaceChildren();
     this.spans = [];
-    this.length = 0;
-    this.drawPrompt();
-    this.tokens.forEach((token) => this.drawToken(token));
+    let start = this.drawPrompt();
+    const starts = [];
+    for (const index of readingOrder(this.tokens, this.backwards)) {
+      starts[index] = start;
+      start += points(this.tokens[index].text);
+    }
+    this.tokens.forEach((token, index) => this.drawToken(token, starts[index]));
     this.rove(0);
     this.setBusy(Boolean(this.busy));
     if (focused !== null) this.focus(focused, true);
   }
 
+  /** Returns the length of the prompt in code points. */
   drawPrompt() {
-    if (!this.prompt) return;
     if (this.view === "boundaries" && this.promptTokens) {
-      for (const token of this.promptTokens) this.drawToken(token, "token prompt");
-      this.spans = [];
-      return;
+      this.open = null;
+      for (const token of this.promptTokens) this.place(this.createToken(token, 0, "token prompt"), token);
+    } else if (this.prompt) {
+      const span = element("span", { class: "prompt" });
+      fillText(span, this.prompt, 0, this.copied);
+      this.element.append(span);
     }
-    const span = element("span", { class: "prompt" });
-    fillText(span, this.prompt, 0, this.copied);
-    this.element.append(span);
-    this.length = points(this.prompt);
+    this.open = null;
+    return points(this.prompt);
   }
 
-  drawToken(token, kind = "token") {
+  createToken(token, start, kind) {
     const span = element("span", { class: kind, "data-id": token.id, "data-index": this.spans.length });
     const bits = surprise(token.probability);
     const share = heat(bits);
@@ -115,36 +117,54 @@ export class TokenText {
     const boundaries = this.view === "boundaries";
     const target = boundaries ? element("span", { class: "piece" }) : span;
     if (boundaries) span.append(target);
-    fillText(target, token.text, this.length, this.copied);
+    fillText(target, token.text, start, this.copied);
     if (token.text === "") span.classList.add("part");
-    this.length += points(token.text);
+    return span;
+  }
+
+  drawToken(token, start) {
+    const span = this.createToken(token, start, "token");
     this.spans.push(span);
-    this.element.append(span);
-    if (boundaries && token.text.includes("\n")) this.element.append(element("br"));
+    this.place(span, token);
+  }
+
+  /** Puts a token after the others, or before the latest one of a line that is written from its end. */
+  place(span, token) {
+    const newline = token.text.includes("\n");
+    if (this.open && !newline) this.open.before(span);
+    else this.element.append(span);
+    if (newline && this.view === "boundaries") span.after(element("br"));
+    this.open = this.backwards && !newline ? span : null;
   }
 
   append(token) {
     this.tokens.push(token);
-    this.drawToken(token);
+    this.drawToken(token, 0); // Nothing is marked as copied yet.
     if (this.tokens.length === 1) this.rove(0);
-    if (this.caret) this.element.append(this.caret);
+    this.placeCaret();
   }
 
-  /** A caret at the end while the text is being written. */
+  placeCaret() {
+    if (!this.caret) return;
+    if (this.open) this.open.before(this.caret);
+    else this.element.append(this.caret);
+  }
+
+  /** A caret at the place of the next token while the text is being written. */
   setBusy(busy) {
     this.busy = busy;
     this.element.setAttribute("aria-busy", String(busy));
     this.caret?.remove();
     this.caret = busy ? element("span", { class: "caret", "aria-hidden": "true" }) : null;
-    if (this.caret) this.element.append(this.caret);
+    this.placeCaret();
   }
 
-  /** Colours the tokens by weights in [0, 1] instead of their surprise; null ends that. */
-  setTint(weights) {
-    this.element.dataset.view = weights ? "tint" : this.view;
+  /** Colours the tokens by weights in [-1, 1] instead of their surprise: blue, or orange if `signed` and positive. */
+  setTint(weights, signed) {
+    this.element.dataset.view = "tint";
     this.spans.forEach((span, index) => {
-      const share = weights ? (weights[index] ?? 0) : heat(surprise(this.tokens[index].probability));
-      span.style.setProperty("--heat", share.toFixed(3));
+      span.style.setProperty("--heat", Math.abs(weights[index] ?? 0).toFixed(3));
+      span.classList.toggle("positive", signed && weights[index] > 0);
     });
   }
 
@@ -166,9 +186,11 @@ export class TokenText {
   focus(index, silent = false) {
     const place = Math.max(0, Math.min(this.spans.length - 1, index));
     this.rove(place);
-    this.silent = silent;
+    this.silent = true;
     this.spans[place]?.focus();
     this.silent = false;
+    // Not by :focus-visible: after a click, WebKit does not show a focus that a script has moved.
+    if (!silent && this.spans[place]) this.popover.show(this, place);
   }
 
   indexOf(target) {
@@ -199,7 +221,7 @@ export class TokenText {
       at((index) => {
         if (!window.getSelection().isCollapsed) return; // The user marks text.
         this.focus(index, true);
-        this.popover.show(this, index);
+        this.popover.show(this, index, true);
       }),
     );
     this.element.addEventListener(
@@ -210,10 +232,12 @@ export class TokenText {
 
   key(index, event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const moves = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: this.spans.length - 1 };
-    if (event.key in moves) this.focus(moves[event.key]);
+    const order = readingOrder(this.tokens, this.backwards);
+    const at = order.indexOf(index);
+    const moves = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: order.length - 1 };
+    if (event.key in moves) this.focus(order[Math.max(0, Math.min(order.length - 1, moves[event.key]))]);
     else if (event.key === "ArrowDown" || event.key === "ArrowUp")
-      this.focus(this.beside(index, event.key === "ArrowDown"));
+      this.focus(this.beside(order, at, event.key === "ArrowDown"));
     else if (event.key === "Enter" || event.key === " ") this.popover.enter(this, index);
     else if (/^[0-9]$/.test(event.key)) this.popover.pick(this, index, (Number(event.key) + 9) % 10);
     else return;
@@ -221,18 +245,18 @@ export class TokenText {
   }
 
   /** The token of the next or previous line that is nearest. */
-  beside(index, down) {
-    const from = this.spans[index].getBoundingClientRect();
+  beside(order, at, down) {
+    const from = this.spans[order[at]].getBoundingClientRect();
     const step = down ? 1 : -1;
-    let best = index;
+    let best = order[at];
     let distance = Infinity;
     let line = null;
-    for (let place = index + step; place >= 0 && place < this.spans.length; place += step) {
-      const box = this.spans[place].getClientRects()[0];
+    for (let place = at + step; place >= 0 && place < order.length; place += step) {
+      const box = this.spans[order[place]].getClientRects()[0];
       if (!box || Math.abs(box.top - from.top) < from.height / 2) continue;
       line ??= box.top;
       if (Math.abs(box.top - line) > from.height / 2) break;
-      if (Math.abs(box.left - from.left) < distance) [best, distance] = [place, Math.abs(box.left - from.left)];
+      if (Math.abs(box.left - from.left) < distance) [best, distance] = [order[place], Math.abs(box.left - from.left)];
     }
     return best;
   }

@@ -2,8 +2,8 @@
 
 import { announce, button, element, freshId, notice } from "/page/dom.js";
 import { percent, visible } from "/page/format.js";
-import { Matrix } from "/page/playground/matrix.js";
-import { TokenText } from "/page/playground/text.js";
+import { Matrix } from "/page/playground/text/matrix.js";
+import { TokenText } from "/page/playground/text/token_text.js";
 import { createPlaceholder } from "/page/playground/writing.js";
 import { isAbort, post } from "/page/server.js";
 
@@ -11,7 +11,7 @@ const HELP = {
   attention:
     "Each row is a token, each column a token that it looks back at. Point at a token of the text: the stronger the colour of another one, the more this head looks at it.",
   state:
-    "Each row is a token, each column a unit of the state after it. Blue units are negative, orange ones positive. Choose a unit to see it over the text.",
+    "Each row is a token, each column a unit of the state after it. Orange is positive, blue is negative. Point at a unit to see it over the text.",
 };
 
 export class InsideMode {
@@ -109,6 +109,7 @@ export class InsideMode {
     try {
       const body = { model: model.id, text, layer: Number(this.layer.value) || 0, head: Number(this.head.value) || 0 };
       this.data = await post("/api/inside", body, this.abort.signal);
+      this.model = model;
       this.problem.replaceChildren();
       this.draw();
     } catch (error) {
@@ -125,6 +126,7 @@ export class InsideMode {
     this.text.show(
       "",
       tokens.map((token, index) => ({ id: index, text: token, probability: null, top: [] })),
+      this.model.reverse_lines,
     );
     this.matrix.show(values, kind, tokens);
     announce(`${kind === "attention" ? "Attention" : "State"} over ${tokens.length} tokens.`);
@@ -170,15 +172,18 @@ export class InsideMode {
     }
     this.unit = column;
     this.tint(
-      values.map((state) => Math.max(0, state[column])),
+      values.map((state) => state[column]),
       row,
     );
-    this.readout.textContent = `Unit ${column + 1} after “${visible(tokens[row])}” (${row + 1}): ${values[row][column].toFixed(2)}. The text shows where it is positive.`;
+    this.readout.textContent = `Unit ${column + 1} after “${visible(tokens[row])}” (${row + 1}): ${values[row][column].toFixed(2)}. The text shows this unit at every token.`;
   }
 
   tint(weights, row) {
-    const largest = Math.max(...weights, 1e-9);
-    this.text.setTint(weights.map((weight) => weight / largest));
+    const largest = Math.max(...weights.map(Math.abs), 1e-9);
+    this.text.setTint(
+      weights.map((weight) => weight / largest),
+      this.data.kind === "state",
+    );
     this.text.spans.forEach((span, index) => span.classList.toggle("open", index === row));
   }
 }

@@ -2,9 +2,10 @@
 
 import { announce, button, copyText, element, freshId, notice } from "/page/dom.js";
 import { Branches } from "/page/playground/branches.js";
-import { Marks } from "/page/playground/marks.js";
+import { Marks } from "/page/playground/text/marks.js";
 import { Settings } from "/page/playground/settings.js";
-import { TokenText } from "/page/playground/text.js";
+import { keep, recall } from "/page/playground/storage.js";
+import { TokenText } from "/page/playground/text/token_text.js";
 import { Tree } from "/page/playground/tree.js";
 import { createLegend, createPlaceholder, createViews, describeEnd, write } from "/page/playground/writing.js";
 import { isAbort, post } from "/page/server.js";
@@ -18,6 +19,7 @@ export class WriteMode {
     this.tree = new Tree();
     this.current = null;
     this.settings = new Settings(shared.options, shared.picker.model(), { open: window.innerWidth > 900 });
+    this.settings.onchange = () => shared.popover.predict(60);
     this.text = new TokenText({
       label: "Text of the model. Arrow keys go from token to token.",
       popover: shared.popover,
@@ -33,6 +35,7 @@ export class WriteMode {
     this.build();
     this.modelChanged(shared.picker.model());
     this.draw();
+    this.restore();
   }
 
   build() {
@@ -85,8 +88,9 @@ export class WriteMode {
     );
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.start();
-      if (event.key === "Escape") this.stop();
     });
+    // Wherever the focus is: in some browsers a click does not move it to a button.
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this.stop());
   }
 
   createSwitches() {
@@ -132,6 +136,7 @@ export class WriteMode {
     return {
       model,
       before: root?.prompt.ids ?? [],
+      options: () => this.settings.options(),
       branch: model ? (index, alternative) => this.branch(index, alternative) : null,
     };
   }
@@ -205,9 +210,9 @@ export class WriteMode {
   }
 
   promptRead(node, root, prompt) {
-    Object.assign(root.prompt, { ids: prompt.ids, text: prompt.text });
+    Object.assign(root.prompt, { ids: prompt.ids, text: prompt.text, backwards: prompt.backwards });
     if (this.current !== node) return;
-    this.text.show(prompt.text, node.tokens);
+    this.text.show(prompt.text, node.tokens, prompt.backwards);
     if (this.text.view === "boundaries") this.fetchPromptTokens();
   }
 
@@ -238,6 +243,7 @@ export class WriteMode {
     announce(message);
     this.draw();
     this.marks.refresh();
+    this.keep();
   }
 
   /** Takes back a branch that came to nothing. */
@@ -251,7 +257,8 @@ export class WriteMode {
     this.current = node;
     this.problem.replaceChildren();
     this.text.setBusy(false);
-    this.text.show(this.tree.rootOf(node).prompt.text, this.tree.tokens(node));
+    const { prompt } = this.tree.rootOf(node);
+    this.text.show(prompt.text, this.tree.tokens(node), prompt.backwards);
     this.marks.clear();
     if (this.text.view === "boundaries") this.fetchPromptTokens();
     this.draw();
@@ -267,6 +274,25 @@ export class WriteMode {
     this.show(node);
     this.status.textContent = "";
     this.marks.refresh();
+    this.keep();
+  }
+
+  /** The branches of last time; the user may have begun to write before they are read. */
+  async restore() {
+    const kept = await recall();
+    if (!kept || this.tree.ordered().length) return;
+    try {
+      this.tree = Tree.load(kept.tree);
+    } catch {
+      return; // From another version of this page.
+    }
+    const node = this.tree.get(kept.current);
+    if (node && !this.shared.wanted) this.go(node);
+    else this.draw();
+  }
+
+  keep() {
+    keep({ tree: this.tree.save(), current: this.current?.id ?? null });
   }
 
   replace(tree) {
@@ -276,6 +302,7 @@ export class WriteMode {
     const last = tree.ordered().at(-1);
     if (last) this.go(last);
     else this.draw();
+    this.keep();
     const missing = last && !this.model();
     if (missing)
       this.fail(`The model “${last.model}” of this file is not open here. You can read its texts, but not go on.`);
@@ -287,12 +314,15 @@ export class WriteMode {
       this.stop();
       this.current = null;
       const next = this.tree.get(node.parent) ?? this.tree.ordered()[0];
-      if (next) return this.go(next);
-      this.text.clear();
-      this.marks.clear();
-      this.status.textContent = "";
+      if (next) this.go(next);
+      else {
+        this.text.clear();
+        this.marks.clear();
+        this.status.textContent = "";
+      }
     }
-    return this.draw();
+    this.draw();
+    this.keep();
   }
 
   use() {

@@ -1,23 +1,25 @@
-/** The three voices of a model with counts: what the network, the counts and the guess say about the next token. */
+/** What the model predicts at a token: with the settings of the sampling, and by each voice of a model with counts. */
 
 import { element } from "/page/dom.js";
 import { percent, visible } from "/page/format.js";
-import { isAbort, post } from "/page/server.js";
+import { post } from "/page/server.js";
 
-export const VOICES = [
+const VOICES = [
   ["network", "network", "var(--blue)"],
   ["counts", "counts", "var(--green)"],
   ["guess", "guess", "var(--pink)"],
 ];
-const WAIT = 150; // A pointer that only passes over tokens asks for nothing.
+const TOP = 50;
 const KEPT = 200;
 const known = new Map();
 
-async function fetchVoices(model, ids) {
-  const key = `${model} ${ids.join(" ")}`;
+/** @param {object} request model, ids, written and options, as in /api/prediction. */
+export async function fetchPrediction(request, signal) {
+  const key = JSON.stringify(request);
   if (!known.has(key)) {
+    const reply = await post("/api/prediction", { ...request, top: TOP }, signal);
     if (known.size >= KEPT) known.delete(known.keys().next().value);
-    known.set(key, await post("/api/voices", { model, ids, top: 10 }));
+    known.set(key, reply);
   }
   return known.get(key);
 }
@@ -60,28 +62,15 @@ function drawVoice([name, title, colour], reply) {
   );
 }
 
-/** A box that fills itself; `ready` is called when its size has changed. */
-export function createVoices(model, ids, ready) {
-  const box = element("div", { class: "voices" });
-  const start = async () => {
-    if (!box.isConnected) return;
-    try {
-      const reply = await fetchVoices(model, ids);
-      if (!box.isConnected) return;
-      box.replaceChildren(
-        element("div", {}, "Who spoke here"),
-        drawShares(reply.shares),
-        element(
-          "div",
-          { class: "said" },
-          VOICES.map((voice) => drawVoice(voice, reply)),
-        ),
-      );
-    } catch (error) {
-      if (!isAbort(error)) box.replaceChildren(element("span", { class: "quiet" }, error.message));
-    }
-    ready();
-  };
-  setTimeout(start, WAIT);
-  return box;
+/** Who spoke: the shares of the voices, and what each said. */
+export function drawVoices(reply) {
+  return [
+    element("div", {}, "Who spoke here"),
+    drawShares(reply.shares),
+    element(
+      "div",
+      { class: "said" },
+      VOICES.map((voice) => drawVoice(voice, reply)),
+    ),
+  ];
 }

@@ -2,7 +2,7 @@
 
 import { announce, button, element, freshId, notice } from "/page/dom.js";
 import { Settings } from "/page/playground/settings.js";
-import { TokenText } from "/page/playground/text.js";
+import { TokenText } from "/page/playground/text/token_text.js";
 import { createLegend, createPlaceholder, createViews, describeEnd, write } from "/page/playground/writing.js";
 import { isAbort } from "/page/server.js";
 
@@ -14,12 +14,14 @@ class Column {
     this.picker = picker;
     this.picker.onchange = (model) => this.settings.setModel(model);
     this.settings = new Settings(shared.options, picker.model(), { open: false });
+    this.settings.onchange = () => shared.popover.predict(60);
     this.text = new TokenText({
       label: `${SIDES[side]} text. Arrow keys go from token to token.`,
       popover: shared.popover,
       context: () => ({
         model: this.writer,
         before: this.ids ?? [],
+        options: () => this.settings.options(),
         branch: (index, chosen) => this.branch(index, chosen),
       }),
     });
@@ -60,7 +62,7 @@ class Column {
       const [seed, options] = [this.settings.takeSeed(body.ids !== undefined), this.settings.options()];
       this.placeholder.hidden = true;
       this.text.element.hidden = false;
-      this.text.show(prompt, tokens);
+      this.text.show(prompt, tokens, this.writer.reverse_lines);
       this.text.setBusy(true);
       this.status.textContent = "Writing…";
       const end = await write(
@@ -69,7 +71,7 @@ class Column {
           prompt: (read) => {
             if (!body.prompt && body.prompt !== "") return;
             this.ids = read.ids;
-            this.text.show(read.text, []);
+            this.text.show(read.text, [], read.backwards);
           },
           token: (token) => this.abort === abort && this.text.append(token),
         },
@@ -135,6 +137,8 @@ export class CompareMode {
     );
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.run();
+    });
+    document.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.columns.forEach((column) => column.stop());
     });
   }
