@@ -63,8 +63,9 @@ def _prediction(model: ServedModel, body: PredictionRequest) -> dict[str, Any]:
         order = np.argsort(-values_V, kind="stable")[: body.top].tolist()
         return [[id_, writer.tokenizer.decode([id_]), round(float(values_V[id_]), 6)] for id_ in order]
 
+    # Four digits that count, because only an excluded token has a probability of 0.
     tokens = [
-        [*token, None if sampled_V is None else round(float(sampled_V[token[0]]), 6)] for token in top(probabilities_V)
+        [*token, None if sampled_V is None else float(f"{sampled_V[token[0]]:.4g}")] for token in top(probabilities_V)
     ]
     found = voices(writer.model, ids)
     if found is None:
