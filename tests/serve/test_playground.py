@@ -150,10 +150,21 @@ def test_a_prediction_with_options_is_how_the_writer_draws(served: Running, mode
     assert abs(drawn.count(likely) / 60 - allowed[likely]) < 0.3
 
 
+def test_the_first_token_after_a_healed_prompt_begins_with_its_rest(served: Running) -> None:
+    prompt = continued(served, prompt="The old riv", seed=3, options={"max_tokens": 2})[0]["prompt"]
+    assert prompt["rest"]
+    body = {"model": "gpt", "ids": prompt["ids"], "rest": prompt["rest"], "top": 50, "options": {}}
+    pieces = served.model("gpt").writer.tokenizer.pieces
+    found = post(served, "prediction", **body)["tokens"]
+    assert any(share > 0 for *_, share in found)
+    assert all(share == 0 or pieces[id_].startswith(prompt["rest"]) for id_, _, _, share in found)
+
+
 def test_predictions_that_cannot_be_made_are_refused(served: Running) -> None:
     for body, reason in (
         ({"ids": [1], "written": 1}, "written"),
         ({"ids": [1], "options": {"temperature": -1}}, "temperature"),
+        ({"ids": [1], "options": {"temperature": 1e300}}, "temperature"),
         ({"ids": [10**6]}, "vocabulary"),
         ({"ids": []}, "ids"),
     ):

@@ -11,9 +11,11 @@ from tests.generation.building import lively
 from lilliput import tokenizers
 from lilliput.errors import GenerationError
 from lilliput.evaluation.loss import score_tokens
+from lilliput.generation.filters import softmax
 from lilliput.generation.settings import SampleSettings
 from lilliput.models import GPTSettings, RecurrentSettings
 from lilliput.writer import Writer
+from lilliput.writer.insight import next_logits, tokens_read
 
 TEXT = "the old river runs by the mill, " * 3 + "\u65e5 \U0001f600 it runs."
 MODELS: dict[str, Any] = {
@@ -52,6 +54,21 @@ def test_within_the_context_a_score_is_the_probability_of_drawing_the_token(mode
     assert [token.id for token in scores] == [piece.token for piece in drawn if piece.token is not None]
     for token, piece in zip(scores, drawn, strict=False):
         assert math.exp(token.log_probability or 0.0) == pytest.approx(piece.probability, abs=1e-5)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("prompt", ["the", TEXT])
+def test_a_prediction_is_that_of_the_text_that_was_written(model: str, prompt: str) -> None:
+    # The context fills up several times.
+    writer = writer_of(model, context=16)
+    ids = writer.encode(prompt, writer.settings)
+    for number, piece in enumerate(writer.stream(prompt, seed=2, max_tokens=50, allow="theoldrivunsbym ,")):
+        if piece.token is None:
+            break
+        read = tokens_read(writer.model, len(ids), number)
+        probabilities_V = softmax(next_logits(writer.model, ids, read).astype(np.float64))
+        assert probabilities_V[piece.token] == pytest.approx(piece.probability, abs=1e-4)
+        ids.append(piece.token)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -255,9 +255,9 @@ def sampling_probabilities(
         logits_V = top_k(settings.top_k)(logits_V, ids)
     temperatures, probabilities_V = settings.temperatures or (settings.temperature,), np.zeros(logits_V.size)
     # XTC excludes the top choices at some tokens only.
-    for excludes, share in ((True, settings.xtc_probability), (False, 1 - settings.xtc_probability)):
+    for number, share in ((0.0, settings.xtc_probability), (1.0, 1 - settings.xtc_probability)):
         filtered_V = logits_V
-        for change in by_value(settings, temperatures, start, _Always(0.0 if excludes else 1.0)) if share else ():
+        for change in by_value(settings, temperatures, start, _Always(number)):
             filtered_V = change(filtered_V, ids)
         probabilities_V += share * softmax(filtered_V.astype(np.float64))
     return probabilities_V

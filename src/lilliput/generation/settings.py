@@ -8,7 +8,7 @@ from lilliput.corpus.text.cleaning import canonical
 from lilliput.settings import Settings
 
 Unit = Literal["word", "line", "sentence", "paragraph", "stanza"]
-Temperature = Annotated[float, Field(ge=0)]
+Temperature = Annotated[float, Field(ge=0, le=100)]
 
 
 def _canonical(value: object) -> object:

@@ -37,6 +37,7 @@ class ServedModel:
         facts = settings.model_dump(mode="json")
         return {
             "id": self.name,
+            "created": self.created,
             "kind": settings.kind,
             "parameters": count_parameters(model),
             "context": model.context,

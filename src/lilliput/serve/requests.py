@@ -1,5 +1,7 @@
 """What all requests with a JSON body have in common."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, model_validator
@@ -12,14 +14,22 @@ class JsonRequest(BaseModel):
     @classmethod
     def _has_whole_characters(cls, body: Any) -> Any:
         for name, value in body.items() if isinstance(body, dict) else ():
-            if not _is_whole(value):
-                raise ValueError(f"{name}: has half of a surrogate pair, which is no character")
+            if any(_HALF.search(text) for text in _texts([name, value])):
+                raise ValueError(f"{name}: has half of a surrogate pair, which is no character: send it as UTF-8")
         return body
 
 
-def _is_whole(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
-    if isinstance(value, dict):
-        return all(_is_whole(key) and _is_whole(part) for key, part in value.items())
-    return not isinstance(value, list) or all(map(_is_whole, value))
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield all texts in a JSON value, however deep."""
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dict):
+            left += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            left += part

@@ -78,10 +78,10 @@ class PromptEncoder:
         return FilteredStarts(starts, filters_by_start, log_shares(starts, settings, filters_by_start, temperature))
 
     def filters_after(
-        self, ids: Sequence[int], settings: SampleSettings, pattern: Pattern | None, filters: Sequence[Filter]
+        self, start: Start, settings: SampleSettings, pattern: Pattern | None, filters: Sequence[Filter]
     ) -> list[Filter]:
-        """Return the filters of a continuation of these ids: those of the settings, then the caller's."""
-        return self._filters(settings, pattern, [Start(ids)], filters)[0]
+        """Return the filters of a continuation of this start: those of the settings, then the caller's."""
+        return self._filters(settings, pattern, [start], filters)[0]
 
     def _filters(
         self, settings: SampleSettings, pattern: Pattern | None, starts: Sequence[Start], filters: Sequence[Filter]

@@ -24,7 +24,8 @@ from lilliput.generation import (
     log_probabilities,
 )
 from lilliput.generation.beam import BeamPrompt, search
-from lilliput.generation.healing import draw_start
+from lilliput.generation.healing import Start, draw_start
+from lilliput.generation.patterns import Pattern
 from lilliput.generation.sampling import Token
 from lilliput.generation.settings import SampleSettings
 from lilliput.generation.slots import checked
@@ -287,9 +288,7 @@ class Writer:
 
         Raises GenerationError for options that the model cannot follow.
         """
-        pattern = self._prompts.pattern(settings)
-        if pattern is not None:
-            self._require_forward("match, allow, forbid, line_length or acrostic")
+        pattern = self._pattern(settings)
         temperature = (settings.temperatures or (settings.temperature,))[0]
         found = {
             text: self._prompts.starts(backend, text, settings, pattern, filters, temperature) for text in set(texts)
@@ -314,13 +313,21 @@ class Writer:
 
         Raises GenerationError for impossible ids, and for options that the model cannot follow.
         """
-        ids, pattern = checked(self.model, ids), self._prompts.pattern(settings)
-        if pattern is not None:
-            self._require_forward("match, allow, forbid, line_length or acrostic")
+        ids, pattern = checked(self.model, ids), self._pattern(settings)
         stream = TextStream(self.tokenizer)
         ending = TextEnding(settings, self._prompts.shown(stream.push_all(ids)), pattern)
-        all_filters = self._prompts.filters_after(ids, settings, pattern, filters)
+        all_filters = self._prompts.filters_after(Start(ids), settings, pattern, filters)
         return PreparedText(ids, "", all_filters, settings, seed, stream, ending, self._prompts.shown)
+
+    def filters(self, ids: Sequence[int], rest: str, settings: SampleSettings) -> list[Filter]:
+        """Return the filters of a text after `ids`, the first token of which begins with `rest` (`PreparedText`)."""
+        return self._prompts.filters_after(Start(ids, rest), settings, self._pattern(settings), ())
+
+    def _pattern(self, settings: SampleSettings) -> Pattern | None:
+        pattern = self._prompts.pattern(settings)
+        if pattern is not None:
+            self._require_forward("match, allow, forbid, line_length or acrostic")
+        return pattern
 
     def encode(self, text: str, settings: SampleSettings) -> list[int]:
         """Return the ids of a text, cleaned as training texts are, with the label of the settings before it."""

@@ -23,7 +23,7 @@ from lilliput.verse.forms import read_stanzas
 from lilliput.verse.languages import open_language
 from lilliput.verse.measures import rhymed_share
 from lilliput.writer import Writer
-from lilliput.writer.insight import attention_weights, has_attention, next_logits, states, voices
+from lilliput.writer.insight import attention_weights, has_attention, next_logits, states, tokens_read, voices
 
 MOST_INSIDE = 256
 """Most tokens of a picture of attention or states."""
@@ -51,23 +51,24 @@ def _score(model: ServedModel, body: ScoreRequest) -> dict[str, Any]:
 def _prediction(model: ServedModel, body: PredictionRequest) -> dict[str, Any]:
     writer = model.writer
     ids = checked(writer.model, body.ids)
-    logits_V = next_logits(writer.model, ids)
+    read, start = tokens_read(writer.model, len(ids), body.written), len(ids) - body.written
+    logits_V = next_logits(writer.model, ids, read)
     probabilities_V = softmax(logits_V.astype(np.float64))
     sampled_V = None
     if body.options is not None:
-        settings, start = sampling(writer, body.options), len(ids) - body.written
-        filters = writer.prepare_ids(ids[:start], 0, settings).filters
+        settings = sampling(writer, body.options)
+        filters = writer.filters(ids[:start], body.rest, settings)
         sampled_V = sampling_probabilities(logits_V, ids, settings, start, filters)
 
     def top(values_V: Logits) -> list[list[Any]]:
         order = np.argsort(-values_V, kind="stable")[: body.top].tolist()
         return [[id_, writer.tokenizer.decode([id_]), round(float(values_V[id_]), 6)] for id_ in order]
 
-    # Four digits that count, because only an excluded token has a probability of 0.
+    # Four digits that count, so that rounding makes no probability 0.
     tokens = [
         [*token, None if sampled_V is None else float(f"{sampled_V[token[0]]:.4g}")] for token in top(probabilities_V)
     ]
-    found = voices(writer.model, ids)
+    found = voices(writer.model, ids, read)
     if found is None:
         return {"tokens": tokens, "shares": None, "voices": None}
     guess = [] if found.guess is None else [[found.guess, writer.tokenizer.decode([found.guess]), 1.0]]

@@ -66,10 +66,11 @@ class ScoreRequest(TextRequest):
 
 
 class PredictionRequest(ModelRequest):
-    """The tokens before the one to predict; the last `written` of them continue a prompt."""
+    """The tokens before the one to predict; the last `written` of them continue a prompt, the first with `rest`."""
 
     ids: list[TokenId] = Field(min_length=1)
     written: int = Field(default=0, ge=0)
+    rest: str = ""
     top: Alternatives = 10
     options: dict[str, Any] | None = None
     """Sampling options, as `Writer.write` names them; without any, the prediction of the model alone."""

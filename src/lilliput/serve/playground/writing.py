@@ -50,7 +50,7 @@ class _Continuation:
         ids = list(self._start.ids)
         text = TextStream(self._writer.tokenizer).push_all(ids) if self._prompt is None else self._prompt
         backwards = self._writer.tokenizer.reverse_lines
-        yield line({"prompt": {"ids": ids, "text": text, "backwards": backwards}})
+        yield line({"prompt": {"ids": ids, "text": text, "rest": self._start.rest, "backwards": backwards}})
         async for news in self.jobs.events():
             rows: list[dict[str, Any]] = []
             for _, event in news:

@@ -48,7 +48,7 @@ class _Training:
     @property
     def error(self) -> str | None:
         """Return the last line of a process that failed."""
-        if self.process.poll() in (None, 0, -signal.SIGINT, 130):
+        if self.process.poll() in (None, 0, -signal.SIGINT, 130, -signal.SIGTERM, 143):
             return None
         lines = self.log.read_text("utf-8", "replace").strip().splitlines()
         return lines[-1].removeprefix("error: ") if lines else "the training ended without a message"
@@ -146,7 +146,7 @@ class Trainings:
             elif used:
                 raise RunError(f"another program trains {name!r}: press Ctrl-C there")
             return
-        training.process.send_signal(signal.SIGINT)
+        self._interrupt(name, training)
 
     def delete(self, name: str) -> None:
         """Delete a run and its text. Raises RunError while it is being trained."""
@@ -164,15 +164,20 @@ class Trainings:
 
     def close(self) -> None:
         """Stop all trainings; each saves its run. Texts that no run has learnt are deleted."""
-        for training in self._running.values():
+        for name, training in self._running.items():
             if training.process.poll() is None:
-                training.process.send_signal(signal.SIGINT)
+                self._interrupt(name, training)
         for training in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 training.process.wait(_LAST_SECONDS)
         for folder in self._uploads.glob("*"):
             if not (folder / _COMMAND).exists():
                 files.remove(folder)
+
+    def _interrupt(self, name: str, training: _Training) -> None:
+        # While the process imports its modules, Python may lose a KeyboardInterrupt; there is nothing to save yet.
+        claimed = in_use(RunFolder(self.parent / name))
+        training.process.send_signal(signal.SIGINT if claimed else signal.SIGTERM)
 
     def _text(self, key: str) -> Path:
         folder = self._uploads / key

@@ -124,7 +124,7 @@ class RunSummary:
         }
 
     def _held_out(self) -> str:
-        """Return what is equal for two runs exactly if they are measured on the same text."""
+        """Return what is equal for runs that are measured on the same part of the same text."""
         return f"{self.facts['text']['sha256']}:{self.facts['validation']['characters']}"
 
     def _baselines(self) -> list[dict[str, Any]]:

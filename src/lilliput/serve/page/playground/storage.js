@@ -1,8 +1,7 @@
-/** Keeps the branches in this browser, so that they are there again when the page is loaded again. */
+/** Keeps values in this browser, so that they are there again when the page is loaded again. */
 
-const DATABASE = "lilliput";
 const STORE = "playground";
-const KEY = "branches";
+let database = null;
 
 function done(request) {
   return new Promise((resolve, reject) => {
@@ -11,26 +10,30 @@ function done(request) {
   });
 }
 
-async function openStore(mode) {
-  const opening = indexedDB.open(DATABASE, 1);
+function open() {
+  const opening = indexedDB.open("lilliput", 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
-  const database = await done(opening);
-  return database.transaction(STORE, mode).objectStore(STORE);
+  return done(opening);
 }
 
-/** Keeps `value` in place of an earlier one. A browser that keeps nothing, as in private windows, is no error. */
-export async function keep(value) {
+async function openStore(mode) {
+  database ??= open();
+  return (await database).transaction(STORE, mode).objectStore(STORE);
+}
+
+/** Keeps a value in place of an earlier one. A browser that keeps nothing, as in private windows, is no error. */
+export async function keep(name, value) {
   try {
-    await done((await openStore("readwrite")).put(value, KEY));
+    await done((await openStore("readwrite")).put(value, name));
   } catch {
-    // Saving to a file is there, too.
+    // The user can still save to a file.
   }
 }
 
 /** What was kept, or null. */
-export async function recall() {
+export async function recall(name) {
   try {
-    return (await done((await openStore("readonly")).get(KEY))) ?? null;
+    return (await done((await openStore("readonly")).get(name))) ?? null;
   } catch {
     return null;
   }

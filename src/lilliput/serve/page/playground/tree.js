@@ -5,6 +5,8 @@
 
 const FORMAT = "lilliput branches";
 const VERSION = 1;
+const LARGEST_ID = 1e9;
+const DEEPEST = 1000; // Branches of branches.
 
 function check(condition, what) {
   if (!condition) throw new Error(`This is not a file of branches that this page can read: ${what}.`);
@@ -22,13 +24,20 @@ function readToken(token) {
     Array.isArray(token.top) && token.top.length <= 100 && token.top.every(isRow),
     "the alternatives of a token are wrong",
   );
-  return { id: token.id, text: token.text, probability: token.probability, top: token.top };
+  const begins = token.begins === true ? { begins: true, rest: isText(token.rest) ? token.rest : "" } : {};
+  return { id: token.id, text: token.text, probability: token.probability, top: token.top, ...begins };
 }
 
 function readPrompt(prompt) {
   check(prompt && isText(prompt.text) && isText(prompt.typed), "a prompt has no text");
   check(Array.isArray(prompt.ids) && prompt.ids.every(isId), "a prompt has no ids");
-  return { text: prompt.text, typed: prompt.typed, ids: prompt.ids, backwards: prompt.backwards === true };
+  return {
+    text: prompt.text,
+    typed: prompt.typed,
+    ids: prompt.ids,
+    backwards: prompt.backwards === true,
+    vocab: prompt.vocab,
+  };
 }
 
 export class Tree {
@@ -45,6 +54,7 @@ export class Tree {
     const made = {
       id: this.next,
       parent: null,
+      depth: 0,
       keep: 0,
       tokens: [],
       prompt: null,
@@ -58,16 +68,16 @@ export class Tree {
     return made;
   }
 
-  /** The root of a model and a prompt, as typed. */
-  root(model, typed) {
+  /** The root of a model and a prompt, as typed. The size of the vocabulary tells another model of the same name. */
+  root({ id: model, vocab_size: vocab }, typed) {
     for (const node of this.nodes.values()) {
-      if (node.prompt && node.model === model && node.prompt.typed === typed) return node;
+      if (node.model === model && node.prompt?.typed === typed && node.prompt.vocab === vocab) return node;
     }
-    return this.insert({ model, prompt: { typed, text: typed, ids: [], backwards: false } });
+    return this.insert({ model, prompt: { typed, text: typed, ids: [], backwards: false, vocab } });
   }
 
   add(parent, keep, details) {
-    return this.insert({ ...details, parent: parent.id, keep, model: parent.model });
+    return this.insert({ ...details, parent: parent.id, depth: parent.depth + 1, keep, model: parent.model });
   }
 
   rootOf(node) {
@@ -130,7 +140,8 @@ export class Tree {
   }
 
   read(node) {
-    check(node && isId(node.id) && !this.nodes.has(node.id), "a branch has no number of its own");
+    const numbered = node && isId(node.id) && node.id <= LARGEST_ID && !this.nodes.has(node.id);
+    check(numbered, "a branch has no number of its own");
     check(isText(node.model) && Array.isArray(node.tokens), "a branch has no model or no tokens");
     const parent = node.parent === null ? null : this.get(node.parent);
     check(node.parent === null || parent, "a branch comes before its parent");
@@ -139,12 +150,14 @@ export class Tree {
       "a branch begins after its parent's end",
     );
     check(!parent || parent.model === node.model, "a branch has another model than its parent");
+    check(!parent || parent.depth < DEEPEST, "too many branches begin in one another");
     const options =
       node.options && typeof node.options === "object" && !Array.isArray(node.options) ? node.options : {};
     const next = Math.max(this.next, node.id + 1);
     this.nodes.set(node.id, {
       id: node.id,
       parent: node.parent,
+      depth: parent ? parent.depth + 1 : 0,
       keep: node.keep,
       model: node.model,
       tokens: node.tokens.map(readToken),

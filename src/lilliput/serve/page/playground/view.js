@@ -85,6 +85,12 @@ class Playground {
     );
     this.place = element("div", {});
     root.append(this.place);
+    // Wherever the focus is: in some browsers a click does not move it to a button.
+    document.addEventListener("keydown", (event) => {
+      const elsewhere =
+        event.defaultPrevented || this.place.offsetParent === null || document.querySelector("dialog[open]");
+      if (event.key === "Escape" && !elsewhere) this.modes.get(this.mode)?.stop?.();
+    });
   }
 
   async show([mode = "write", wanted = null]) {

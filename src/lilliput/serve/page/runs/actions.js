@@ -51,21 +51,22 @@ async function remove(run) {
 /** The buttons that fit the state of a run. `done(what)` follows a success, `fail(error)` a failure. */
 export function createActions(run, done, fail) {
   const act = (text, action, kind = "") => {
-    let busy = false;
-    return button(
+    const busy = (value) => made.setAttribute("aria-disabled", String(value));
+    const made = button(
       text,
       async () => {
-        if (busy) return;
-        busy = true; // Not disabled: a dialog gives the focus back to this button.
+        if (made.getAttribute("aria-disabled") === "true") return;
+        busy(true); // Not disabled: a dialog gives the focus back to this button.
         try {
           if ((await action()) !== false) done(text);
         } catch (error) {
           fail(error);
         }
-        busy = false;
+        busy(false);
       },
       { kind, "aria-label": `${text}: ${run.name}` },
     );
+    return made;
   };
   const training = run.state === "training";
   const playable = run.step > 0 && run.state !== "broken";

@@ -74,6 +74,7 @@ class Column {
             this.text.show(read.text, [], read.backwards);
           },
           token: (token) => this.abort === abort && this.text.append(token),
+          changed: () => this.abort === abort && this.text.draw(),
         },
         abort.signal,
       );
@@ -138,9 +139,6 @@ export class CompareMode {
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.run();
     });
-    document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.columns.forEach((column) => column.stop());
-    });
   }
 
   /** The list of models may have grown since. */
@@ -148,8 +146,12 @@ export class CompareMode {
     for (const column of this.columns) column.picker.setModels(this.shared.models);
   }
 
+  stop() {
+    this.columns.forEach((column) => column.stop());
+  }
+
   toggle() {
-    if (this.running) this.columns.forEach((column) => column.stop());
+    if (this.running) this.stop();
     else this.run();
   }
 

@@ -79,7 +79,10 @@ export class ItemsMode {
       if (event.key === "Enter" && (event.target === this.beginning || event.target === this.count) && !this.abort)
         this.run();
     });
-    document.addEventListener("keydown", (event) => event.key === "Escape" && this.abort?.abort());
+  }
+
+  stop() {
+    this.abort?.abort();
   }
 
   name() {

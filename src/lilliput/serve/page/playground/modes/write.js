@@ -89,8 +89,6 @@ export class WriteMode {
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.start();
     });
-    // Wherever the focus is: in some browsers a click does not move it to a button.
-    document.addEventListener("keydown", (event) => event.key === "Escape" && this.stop());
   }
 
   createSwitches() {
@@ -117,8 +115,12 @@ export class WriteMode {
 
   model() {
     const root = this.current ? this.tree.rootOf(this.current) : null;
-    const id = root ? root.model : this.shared.picker.model()?.id;
-    return this.shared.models.find((model) => model.id === id) ?? null;
+    if (!root) return this.shared.picker.model();
+    const { vocab } = root.prompt;
+    return (
+      this.shared.models.find((model) => model.id === root.model && model.vocab_size === (vocab ?? model.vocab_size)) ??
+      null
+    );
   }
 
   modelChanged(model) {
@@ -154,7 +156,7 @@ export class WriteMode {
   start() {
     const model = this.shared.picker.model();
     if (!model) return;
-    const root = this.tree.root(model.id, this.prompt.value);
+    const root = this.tree.root(model, this.prompt.value);
     this.run(root, 0, [], { model: model.id, prompt: this.prompt.value }, true);
   }
 
@@ -197,6 +199,7 @@ export class WriteMode {
         {
           prompt: (prompt) => fresh && this.promptRead(node, root, prompt),
           token: (token) => this.tokenRead(node, token),
+          changed: () => this.current === node && this.text.draw(),
         },
         abort.signal,
       );
@@ -251,6 +254,8 @@ export class WriteMode {
     this.tree.remove(node);
     if (!this.tree.children(root).length) this.tree.remove(root);
     if (this.current === node) this.current = this.tree.get(node.parent);
+    this.draw();
+    this.keep();
   }
 
   show(node) {
@@ -274,25 +279,28 @@ export class WriteMode {
     this.show(node);
     this.status.textContent = "";
     this.marks.refresh();
-    this.keep();
+    if (!this.model()) this.fail(`The model “${root.model}” is not open here. You can read its texts, but not go on.`);
+    keep("current", node.id);
   }
 
   /** The branches of last time; the user may have begun to write before they are read. */
   async restore() {
-    const kept = await recall();
-    if (!kept || this.tree.ordered().length) return;
+    const [kept, current] = await Promise.all([recall("tree"), recall("current")]);
+    const untouched = !this.tree.ordered().length && this.prompt.value === this.lastDefault;
+    if (!kept || !untouched) return;
     try {
-      this.tree = Tree.load(kept.tree);
+      this.tree = Tree.load(kept);
     } catch {
       return; // From another version of this page.
     }
-    const node = this.tree.get(kept.current);
+    const node = this.tree.get(current);
     if (node && !this.shared.wanted) this.go(node);
     else this.draw();
   }
 
   keep() {
-    keep({ tree: this.tree.save(), current: this.current?.id ?? null });
+    keep("tree", this.tree.save());
+    keep("current", this.current?.id ?? null);
   }
 
   replace(tree) {
@@ -303,10 +311,7 @@ export class WriteMode {
     if (last) this.go(last);
     else this.draw();
     this.keep();
-    const missing = last && !this.model();
-    if (missing)
-      this.fail(`The model “${last.model}” of this file is not open here. You can read its texts, but not go on.`);
-    else announce("Branches loaded");
+    announce("Branches loaded");
   }
 
   removed(node) {
@@ -362,7 +367,7 @@ export class WriteMode {
     const written = Boolean(this.current);
     this.writeButton.textContent = writing ? "Stop" : "Write";
     this.writeButton.classList.toggle("stop", writing);
-    this.moreButton.disabled = writing || !this.current || this.current.parent === null;
+    this.moreButton.disabled = writing || !this.current || this.current.parent === null || !this.model();
     this.useButton.disabled = this.copyButton.disabled = !written;
     this.placeholder.hidden = written;
     this.marks.element.hidden = !written;

@@ -39,7 +39,9 @@ export class Popover {
       if (!inside) this.hide();
     });
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !this.element.hidden) this.hide();
+      if (event.key !== "Escape" || this.element.hidden) return;
+      this.hide();
+      event.preventDefault(); // It is used up: the text goes on.
     });
     window.addEventListener("hashchange", () => this.hide());
   }
@@ -88,25 +90,31 @@ export class Popover {
     this.element.replaceChildren(...parts, this.voices);
     this.element.hidden = false;
     this.place();
+    this.uncover();
     this.predict(PREDICT_AFTER);
   }
 
   /** Asks what the settings make of this prediction, and for the voices; again whenever a setting changes. */
   predict(wait) {
     clearTimeout(this.later);
+    this.abort?.abort();
     this.later = setTimeout(async () => {
       const request = this.createRequest();
-      this.abort?.abort();
-      if (!request) return;
+      if (!request) {
+        this.fillSampled([]);
+        return;
+      }
       this.abort = new AbortController();
       const { signal } = this.abort;
       try {
         const reply = await fetchPrediction(request, signal);
         if (signal.aborted) return;
-        this.fillSampled(reply);
-        if (reply.shares) this.voices.replaceChildren(...drawVoices(reply));
+        this.fillSampled(reply.tokens);
+        this.voices.replaceChildren(...(reply.shares ? drawVoices(reply) : []));
+        this.voices.hidden = !reply.shares;
       } catch (error) {
-        if (isAbort(error)) return;
+        if (isAbort(error) || signal.aborted) return;
+        this.fillSampled([]);
         this.voices.replaceChildren(element("span", { class: "quiet" }, error.message));
         this.voices.hidden = false;
       }
@@ -118,26 +126,32 @@ export class Popover {
   createRequest() {
     if (!this.text) return null;
     const { model, before, options } = this.text.context();
-    const ids = [...before, ...this.text.tokens.slice(0, this.index).map(({ id }) => id)];
+    const { tokens } = this.text;
+    const ids = [...before, ...tokens.slice(0, this.index).map(({ id }) => id)];
     if (!model || !ids.length || !(options || model.counts)) return null;
-    const request = { model: model.id, ids };
+    // Where the text began that this token belongs to: a branch, and more tokens, are texts of their own.
+    const start = tokens.findLastIndex((token, index) => index <= this.index && token.begins);
+    const begun = start < 0 ? {} : { written: this.index - start, rest: tokens[start].rest };
+    const request = { model: model.id, created: model.created, ids, ...begun };
     if (!options) return request;
     try {
-      return { ...request, written: this.index, options: options() };
+      return { ...request, options: options() };
     } catch {
       return model.counts ? request : null; // A setting is not complete yet.
     }
   }
 
   /** A second column: how likely each alternative is with the settings as they are now. */
-  fillSampled(reply) {
-    const sampled = new Map(reply.tokens.map(([id, , , share]) => [String(id), share]));
+  fillSampled(tokens) {
+    const sampled = new Map(tokens.map(([id, , , share]) => [String(id), share]));
     let known = false;
     for (const item of this.element.querySelectorAll(".alternative")) {
       const share = sampled.get(item.dataset.id) ?? null;
       item.style.setProperty("--sampled", String(share ?? 0));
       item.classList.toggle("cut", share === 0);
       item.querySelector(".sampled").textContent = share === null ? "" : share === 0 ? "–" : percent(share);
+      const spoken = share === 0 ? ", excluded by the settings" : `, with the settings ${percent(share ?? 0)}`;
+      item.setAttribute("aria-label", item.dataset.label + (share === null ? "" : spoken));
       known ||= share !== null;
     }
     this.element.querySelector(".alternatives")?.classList.toggle("with-settings", known);
@@ -156,6 +170,7 @@ export class Popover {
         "aria-label": label,
         disabled: !context.branch,
         "data-id": id,
+        "data-label": label,
       });
       item.append(
         element("span", { class: "rank" }, rank < token.top.length ? String(rank + 1) : ""),
@@ -242,7 +257,8 @@ export class Popover {
   }
 
   /** On a phone the box covers the lower part of the window: the token moves out from under it. */
-  uncover(box) {
+  uncover() {
+    const box = this.text.spans[this.index].getBoundingClientRect();
     const hidden = box.bottom + 12 - (window.innerHeight - this.element.offsetHeight);
     if (getComputedStyle(this.element).position === "fixed" && hidden > 0) window.scrollBy(0, hidden);
   }
@@ -264,6 +280,5 @@ export class Popover {
     }
     this.element.style.setProperty("left", `${left + window.scrollX}px`);
     this.element.style.setProperty("top", `${top + window.scrollY}px`);
-    this.uncover(box);
   }
 }

@@ -13,9 +13,9 @@ const TOP = 50;
 const KEPT = 200;
 const known = new Map();
 
-/** @param {object} request model, ids, written and options, as in /api/prediction. */
-export async function fetchPrediction(request, signal) {
-  const key = JSON.stringify(request);
+/** @param {object} request as in /api/prediction, and when the model was made: a name may come to mean another. */
+export async function fetchPrediction({ created, ...request }, signal) {
+  const key = JSON.stringify([created, request]);
   if (!known.has(key)) {
     const reply = await post("/api/prediction", { ...request, top: TOP }, signal);
     if (known.size >= KEPT) known.delete(known.keys().next().value);
