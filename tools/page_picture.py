@@ -3,12 +3,10 @@
 Run `python -m tools.page_picture RUN PICTURE` where Chromium is installed. It starts `lilliput serve RUN`.
 """
 
-import io
 import shutil
 import subprocess
 import sys
 
-from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 PROMPT = "ROMEO:\n"
@@ -32,8 +30,7 @@ def take(page: Page, picture: str) -> None:
     page.locator(".alternatives.with-settings").wait_for()
     page.mouse.move(0, 0)
     page.evaluate("window.scrollTo(0, 0)")
-    # Few colours take a third of the space.
-    Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(256).save(picture, optimize=True)
+    page.screenshot(path=picture)
 
 
 def main(run: str, picture: str) -> None:

@@ -90,7 +90,7 @@ def _inside(model: ServedModel, body: InsideRequest) -> dict[str, Any]:
     values = attention_weights(network, shown, body.layer, body.head) if attends else states(network, shown, body.layer)
     return {
         "kind": "attention" if attends else "state",
-        "tokens": [token["text"] for token in _tokens(writer, shown)],
+        "tokens": [token["text"] for token in _tokens(writer, ids)[-len(shown) :]],
         "values": [[round(value, 4) for value in row] for row in values.tolist()],
     }
 

@@ -36,7 +36,7 @@ function readPrompt(prompt) {
     typed: prompt.typed,
     ids: prompt.ids,
     backwards: prompt.backwards === true,
-    vocab: prompt.vocab,
+    vocab: isId(prompt.vocab) ? prompt.vocab : undefined,
   };
 }
 

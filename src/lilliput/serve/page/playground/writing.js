@@ -1,9 +1,7 @@
 /** One text that streams from the server into a TokenText. */
 
-import { element, svg } from "/page/dom.js";
 import { duration, plural } from "/page/format.js";
 import { stream } from "/page/server.js";
-import { heat } from "/page/playground/text/token_text.js";
 
 export const TOP = 10;
 
@@ -39,58 +37,4 @@ export function describeEnd(end) {
     { stop: "It ended by itself or at a stop string.", length: "It reached the length that you set." }[end.reason] ??
     "";
   return `${plural(end.tokens, "token")} in ${duration(end.seconds)}${speed}. ${why}`.trim();
-}
-
-/** A choice of views of a text. */
-export function createViews(onchange, name) {
-  const choices = [
-    ["surprise", "Surprise"],
-    ["boundaries", "Tokens"],
-    ["plain", "Plain"],
-  ];
-  return element(
-    "fieldset",
-    { class: "choice views" },
-    element("legend", { class: "unseen" }, "How to show the text"),
-    choices.map(([value, title], index) => {
-      const input = element("input", {
-        type: "radio",
-        name,
-        value,
-        checked: index === 0,
-        onchange: () => onchange(value),
-      });
-      return element("label", {}, input, title);
-    }),
-  );
-}
-
-/** The colours of surprise on a ruler in bits. */
-export function createLegend() {
-  const steps = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-  const marks = steps.map((step) => element("span", { class: "step", style: { "--heat": String(heat(step)) } }));
-  const names = steps.map((step) => element("span", {}, step === 8 ? "8+" : String(step)));
-  return element(
-    "div",
-    { class: "row legend-row" },
-    element(
-      "div",
-      { class: "legend", role: "img", "aria-label": "Colours of surprise, from 0 to 8 bits and more" },
-      marks,
-      names,
-    ),
-    element("span", { class: "quiet" }, "bits of surprise"),
-  );
-}
-
-/** A drawn figure for a text that is not there yet. */
-export function createPlaceholder(text) {
-  const widths = [220, 180, 240, 120];
-  const lines = widths.map((width, index) => svg("rect", { x: 0, y: 6 + index * 16, width, height: 2 }));
-  return element(
-    "div",
-    { class: "empty placeholder" },
-    svg("svg", { viewBox: "0 0 240 64", width: 240, height: 64, "aria-hidden": "true" }, lines),
-    element("p", {}, text),
-  );
 }

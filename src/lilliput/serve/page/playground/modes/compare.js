@@ -1,9 +1,10 @@
 /** Two models, or two settings of one, with the same prompt, side by side. */
 
 import { announce, button, element, freshId, notice } from "/page/dom.js";
+import { createPlaceholder, createQuestion, createViews, onCtrlEnter } from "/page/playground/layout.js";
 import { Settings } from "/page/playground/settings.js";
 import { TokenText } from "/page/playground/text/token_text.js";
-import { createLegend, createPlaceholder, createViews, describeEnd, write } from "/page/playground/writing.js";
+import { describeEnd, write } from "/page/playground/writing.js";
 import { isAbort } from "/page/server.js";
 
 const SIDES = ["Left", "Right"];
@@ -114,21 +115,11 @@ export class CompareMode {
     this.prompt = element("textarea", { id, rows: 2, class: "book prompt-box", spellcheck: "false" });
     this.prompt.value = this.shared.modes.get("write")?.prompt.value || this.shared.picker.model().prompt || "";
     this.go = button("Write both", () => this.toggle(), { kind: "primary", title: "Ctrl+Enter writes, Escape stops" });
-    const legend = createLegend();
-    const views = createViews((view) => {
-      for (const column of this.columns) column.text.setView(view);
-      legend.hidden = view !== "surprise";
-    }, freshId("view"));
+    const [views, legend] = createViews(this.columns.map((column) => column.text));
     this.element = element(
       "div",
       { class: "stack" },
-      element(
-        "div",
-        {},
-        element("label", { for: id }, "Prompt for both"),
-        this.prompt,
-        element("div", { class: "row apart below" }, this.go, views),
-      ),
+      createQuestion("Prompt for both", this.prompt, [this.go, views], "apart"),
       element(
         "div",
         { class: "columns" },
@@ -136,9 +127,7 @@ export class CompareMode {
       ),
       legend,
     );
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.run();
-    });
+    onCtrlEnter(this.element, () => this.run());
   }
 
   /** The list of models may have grown since. */

@@ -2,9 +2,9 @@
 
 import { announce, button, element, freshId, notice } from "/page/dom.js";
 import { percent, visible } from "/page/format.js";
+import { createPlaceholder, createQuestion, onCtrlEnter } from "/page/playground/layout.js";
 import { Matrix } from "/page/playground/text/matrix.js";
 import { TokenText } from "/page/playground/text/token_text.js";
-import { createPlaceholder } from "/page/playground/writing.js";
 import { isAbort, post } from "/page/server.js";
 
 const HELP = {
@@ -56,27 +56,17 @@ export class InsideMode {
     this.element = element(
       "div",
       { class: "stack" },
-      element(
-        "div",
-        {},
-        element("label", { for: id }, "Text to look into"),
-        this.input,
-        element(
-          "div",
-          { class: "row below" },
-          this.go,
-          element("span", { class: "row" }, element("label", { for: this.layer.id }, "Layer"), this.layer),
-          this.headBox,
-        ),
-      ),
+      createQuestion("Text to look into", this.input, [
+        this.go,
+        element("span", { class: "row" }, element("label", { for: this.layer.id }, "Layer"), this.layer),
+        this.headBox,
+      ]),
       this.problem,
       element("div", { class: "sheet" }, this.placeholder),
       this.result,
       this.help,
     );
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.look(true);
-    });
+    onCtrlEnter(this.element, () => this.look(true));
   }
 
   shown() {

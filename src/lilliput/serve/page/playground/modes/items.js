@@ -2,8 +2,8 @@
 
 import { announce, button, copyText, element, freshId, notice } from "/page/dom.js";
 import { plural } from "/page/format.js";
+import { createDesk, createPlaceholder } from "/page/playground/layout.js";
 import { Settings } from "/page/playground/settings.js";
-import { createPlaceholder } from "/page/playground/writing.js";
 import { isAbort, stream } from "/page/server.js";
 
 const COUNT = 20;
@@ -51,29 +51,17 @@ export class ItemsMode {
     this.placeholder = createPlaceholder("New names, words or titles. None of them is in the training text.");
     this.list = element("ul", { class: "chips" });
     this.items = [];
-    this.element = element(
-      "div",
-      { class: "desk" },
+    this.element = createDesk(
       element(
         "div",
-        { class: "ask" },
-        element(
-          "div",
-          { class: "row ends" },
-          element("div", {}, element("label", { for: id }, "They begin with (may be empty)"), this.beginning),
-          element("div", {}, element("label", { for: countId }, "How many"), this.count),
-          this.go,
-          this.copy,
-        ),
+        { class: "row ends" },
+        element("div", {}, element("label", { for: id }, "They begin with (may be empty)"), this.beginning),
+        element("div", {}, element("label", { for: countId }, "How many"), this.count),
+        this.go,
+        this.copy,
       ),
-      element("aside", { class: "side", "aria-label": "Settings" }, this.settings.element),
-      element(
-        "div",
-        { class: "result" },
-        this.problem,
-        element("div", { class: "sheet" }, this.placeholder, this.list),
-        this.status,
-      ),
+      this.settings,
+      [this.problem, element("div", { class: "sheet" }, this.placeholder, this.list), this.status],
     );
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.target === this.beginning || event.target === this.count) && !this.abort)

@@ -2,8 +2,9 @@
 
 import { announce, button, element, freshId, notice } from "/page/dom.js";
 import { percent, plural, points } from "/page/format.js";
+import { createPlaceholder, createQuestion, createViews, onCtrlEnter } from "/page/playground/layout.js";
 import { TokenText } from "/page/playground/text/token_text.js";
-import { TOP, createLegend, createPlaceholder, createViews } from "/page/playground/writing.js";
+import { TOP } from "/page/playground/writing.js";
 import { isAbort, post } from "/page/server.js";
 
 export class ScoreMode {
@@ -29,31 +30,19 @@ export class ScoreMode {
     this.placeholder = createPlaceholder(
       "Paste a text, your own or a famous one, and see where the model expects another word.",
     );
-    this.legend = createLegend();
-    const views = createViews((view) => {
-      this.text.setView(view);
-      this.legend.hidden = view !== "surprise";
-    }, freshId("view"));
+    const [views, legend] = createViews([this.text]);
     this.element = element(
       "div",
       { class: "stack" },
-      element(
-        "div",
-        {},
-        element("label", { for: id }, "Text to score"),
-        this.input,
-        element("div", { class: "row below" }, this.go, this.take),
-      ),
+      createQuestion("Text to score", this.input, [this.go, this.take]),
       this.problem,
       views,
       element("div", { class: "sheet" }, this.placeholder, this.text.element),
-      this.legend,
+      legend,
       this.figures,
     );
     this.text.element.hidden = true;
-    this.input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.score();
-    });
+    onCtrlEnter(this.input, () => this.score());
   }
 
   shown() {

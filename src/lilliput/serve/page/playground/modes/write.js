@@ -3,11 +3,12 @@
 import { announce, button, copyText, element, freshId, notice } from "/page/dom.js";
 import { Branches } from "/page/playground/branches.js";
 import { Marks } from "/page/playground/text/marks.js";
+import { createDesk, createPlaceholder, createQuestion, createViews, onCtrlEnter } from "/page/playground/layout.js";
 import { Settings } from "/page/playground/settings.js";
 import { keep, recall } from "/page/playground/storage.js";
 import { TokenText } from "/page/playground/text/token_text.js";
 import { Tree } from "/page/playground/tree.js";
-import { createLegend, createPlaceholder, createViews, describeEnd, write } from "/page/playground/writing.js";
+import { describeEnd, write } from "/page/playground/writing.js";
 import { isAbort, post } from "/page/server.js";
 
 const IDLE = "Write a prompt, or take the one above, and press Write. Every token can then be opened with a click.";
@@ -51,66 +52,43 @@ export class WriteMode {
     this.status = element("p", { class: "quiet status numbers" });
     this.problem = element("div", {});
     this.placeholder = createPlaceholder(IDLE);
-    this.legend = createLegend();
-    this.element = element(
-      "div",
-      { class: "desk" },
-      element(
-        "div",
-        { class: "ask" },
-        element("label", { for: id }, "Prompt"),
-        this.prompt,
-        element(
-          "div",
-          { class: "row" },
-          this.writeButton,
-          this.moreButton,
-          element("span", { class: "quiet keys" }, "Ctrl+Enter writes · Escape stops"),
-        ),
-      ),
-      element("aside", { class: "side", "aria-label": "Settings" }, this.settings.element),
-      element(
-        "div",
-        { class: "result" },
+    const keys = element("span", { class: "quiet keys" }, "Ctrl+Enter writes · Escape stops");
+    const [views, legend] = createViews([this.text], (view) => {
+      this.marks.place();
+      if (view === "boundaries") this.fetchPromptTokens();
+    });
+    this.noveltySwitch = this.createSwitch("novelty", "Copied", "Underlines what is copied from the training text");
+    this.verseSwitch = this.createSwitch("verse", "Verse", "Rhymes and syllables in the margin");
+    this.element = createDesk(
+      createQuestion("Prompt", this.prompt, [this.writeButton, this.moreButton, keys]),
+      this.settings,
+      [
         this.problem,
         element(
           "div",
           { class: "row apart bar-of-views" },
-          this.createSwitches(),
+          element("div", { class: "row" }, views, this.noveltySwitch, this.verseSwitch),
           element("div", { class: "row" }, this.useButton, this.copyButton),
         ),
         element("div", { class: "sheet" }, this.placeholder, this.marks.element),
-        this.legend,
+        legend,
         this.marks.note,
         this.status,
         this.branches.element,
-      ),
+      ],
     );
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.start();
-    });
+    onCtrlEnter(this.element, () => this.start());
   }
 
-  createSwitches() {
-    const views = createViews((view) => {
-      this.text.setView(view);
-      this.legend.hidden = view !== "surprise";
-      this.marks.place();
-      if (view === "boundaries") this.fetchPromptTokens();
-    }, freshId("view"));
-    const check = (name, title, help) => {
-      const input = element("input", {
-        type: "checkbox",
-        onchange: () => {
-          this.marks[name] = input.checked;
-          if (!this.abort) this.marks.refresh();
-        },
-      });
-      return element("label", { class: "check", title: help }, input, title);
-    };
-    this.noveltySwitch = check("novelty", "Copied", "Underlines what is copied from the training text");
-    this.verseSwitch = check("verse", "Verse", "Rhymes and syllables in the margin");
-    return element("div", { class: "row" }, views, this.noveltySwitch, this.verseSwitch);
+  createSwitch(name, title, help) {
+    const input = element("input", {
+      type: "checkbox",
+      onchange: () => {
+        this.marks[name] = input.checked;
+        if (!this.abort) this.marks.refresh();
+      },
+    });
+    return element("label", { class: "check", title: help }, input, title);
   }
 
   model() {
