@@ -51,6 +51,8 @@ export class Marks {
   }
 
   fetchNovelty(model, text, signal) {
+    this.messages.novelty = "Looking for copies in the training text…"; // The first time takes seconds.
+    this.show();
     return this.attempt("novelty", async () => {
       const reply = await post("/api/novelty", { model: model.id, text }, signal);
       this.text.setCopied(reply.spans);
